@@ -1,0 +1,101 @@
+/** Leases: the ask, the grant, the state, the usage report, and the claims of the signed token. */
+import { z } from "zod";
+import { amount, money, timestamp, tokens } from "./amounts.ts";
+import { leaseId, modelId, requestId, revisionId, sha256, userId } from "./ids.ts";
+import { backend } from "./models.ts";
+import { quota } from "./policy.ts";
+
+export const MAX_TTL_SECONDS = 300;
+export const MIN_TTL_SECONDS = 5;
+
+/** The caller's own labels: at most 16, short, plain text. */
+export const metadata = z
+  .record(z.string().regex(/^[A-Za-z0-9_.-]{1,40}$/), z.string().max(200))
+  .refine((entries) => Object.keys(entries).length <= 16, "at most 16 entries")
+  .meta({ id: "Metadata", example: { region: "eu-west", tier: "pro" } });
+export type Metadata = z.infer<typeof metadata>;
+
+export const leaseCreate = z
+  .strictObject({
+    model: modelId,
+    tokens: tokens.optional().meta({ description: "LLM tokens to hold; none for a download." }),
+    purpose: z.enum(["inference", "download"]).default("inference"),
+    user: userId.optional(),
+    request_id: requestId.optional(),
+    metadata: metadata.optional(),
+    ttl_s: z.int().min(MIN_TTL_SECONDS).max(MAX_TTL_SECONDS).default(MAX_TTL_SECONDS),
+  })
+  .superRefine((ask, ctx) => {
+    if (ask.purpose === "inference" && ask.tokens === undefined) ctx.addIssue({ code: "custom", path: ["tokens"], message: "state the LLM tokens to hold" });
+    if (ask.purpose === "download" && ask.tokens !== undefined) ctx.addIssue({ code: "custom", path: ["tokens"], message: "a download holds no tokens" });
+  })
+  .meta({ id: "LeaseCreate" });
+export type LeaseCreate = z.infer<typeof leaseCreate>;
+
+export const LEASE_STATES = ["active", "settled", "expired", "revoked"] as const;
+
+export const leaseGranted = z
+  .object({
+    lease_id: leaseId,
+    lease: z.string().meta({ description: "The signed token (JWT, EdDSA, typ lease+jwt)." }),
+    expires_at: timestamp,
+    hold: amount.meta({ description: "LLM tokens held." }),
+    model: z.object({ id: modelId, revision: revisionId, manifest_url: z.string(), manifest_sha256: sha256 }),
+    content_key: z.string().meta({ description: "Base64url of the 32-byte key under which this tenant's weights are cached in the browser." }),
+    quota,
+  })
+  .meta({ id: "LeaseGranted" });
+export type LeaseGranted = z.infer<typeof leaseGranted>;
+
+export const leaseState = z
+  .object({
+    lease_id: leaseId,
+    state: z.enum(LEASE_STATES),
+    model: modelId,
+    revision: revisionId,
+    user: userId.nullable(),
+    hold: amount.meta({ description: "LLM tokens held at grant." }),
+    used: amount.meta({ description: "LLM tokens charged so far; once resolved, for good." }),
+    remaining: amount.meta({ description: "What further reports may still use; 0 once resolved." }),
+    cost: money,
+    reports: amount.meta({ description: "Usage reports taken." }),
+    created_at: timestamp,
+    expires_at: timestamp,
+    resolved_at: timestamp.nullable(),
+  })
+  .meta({ id: "LeaseState" });
+export type LeaseState = z.infer<typeof leaseState>;
+
+export const usageReport = z
+  .strictObject({
+    seq: z.int().min(0).max(1_000_000).meta({ description: "Number of the report on this lease; the same number again gives the same answer." }),
+    request_id: requestId,
+    input_tokens: amount,
+    output_tokens: amount,
+    outcome: z.enum(["ok", "error", "aborted"]),
+    error_code: z.string().regex(/^[a-z0-9-]{1,64}$/).optional(),
+    latency_ms: amount.max(86_400_000),
+    ttft_ms: amount.max(86_400_000).optional().meta({ description: "Time to first token." }),
+    backend: z.enum([...backend.options, "cloud"]),
+    cache: z.enum(["hit", "miss"]),
+    final: z.boolean(),
+  })
+  .meta({ id: "UsageReport" });
+export type UsageReport = z.infer<typeof usageReport>;
+
+/** The claims of a lease. `aud` is the deployment, `sub` the lease id; `mdg` pins the manifest's digest. */
+export const leaseClaims = z.object({
+  iss: z.string(),
+  aud: z.string(),
+  sub: leaseId,
+  jti: z.string(),
+  iat: z.int(),
+  exp: z.int(),
+  tenant: z.string(),
+  model: modelId,
+  revision: revisionId,
+  mdg: sha256,
+  purpose: z.enum(["inference", "download"]),
+  hold: amount,
+});
+export type LeaseClaims = z.infer<typeof leaseClaims>;

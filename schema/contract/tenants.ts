@@ -1,0 +1,107 @@
+/** Tenants and their keys: the bodies of provisioning and key management. */
+import { z } from "zod";
+import { amount, timestamp } from "./amounts.ts";
+import { keyId, tenantId } from "./ids.ts";
+import { policy } from "./policy.ts";
+
+const label = (max: number) => z.string().min(1).max(max).regex(/^[^\p{Cc}\p{Cs}]+$/u, "no control characters");
+
+export const tenantCreate = z
+  .strictObject({
+    id: tenantId,
+    name: label(200),
+    subscription_tier: label(64).default("free"),
+    model_quota: amount.nullable().optional().meta({ description: "Short for policy.model_quota." }),
+    policy: policy.prefault({}),
+    contact_email: z.email().max(254).nullable().default(null),
+    isolation_level: z.enum(["pooled", "full"]).default("pooled"),
+    region: label(32).default("auto").meta({ description: '"eu" keeps the tenant object in the EU jurisdiction.', example: "auto" }),
+  })
+  .meta({ id: "TenantCreate" });
+export type TenantCreate = z.infer<typeof tenantCreate>;
+
+export const tenantUpdate = z
+  .strictObject({
+    name: label(200).optional(),
+    subscription_tier: label(64).optional(),
+    contact_email: z.email().max(254).nullable().optional(),
+    enabled: z.boolean().optional(),
+    policy: policy.optional(),
+    model_quota: amount.nullable().optional(),
+  })
+  .refine((body) => Object.keys(body).length > 0, "name at least one field to change")
+  .meta({ id: "TenantUpdate" });
+export type TenantUpdate = z.infer<typeof tenantUpdate>;
+
+export const tenant = z
+  .object({
+    id: tenantId,
+    name: z.string(),
+    subscription_tier: z.string(),
+    contact_email: z.string().nullable(),
+    isolation_level: z.enum(["pooled", "full"]),
+    region: z.string(),
+    enabled: z.boolean(),
+    model_quota: amount.nullable(),
+    policy,
+    created_at: timestamp,
+    updated_at: timestamp,
+  })
+  .meta({ id: "Tenant" });
+export type Tenant = z.infer<typeof tenant>;
+
+export const KEY_SCOPES = ["leases", "admin", "read"] as const;
+export const keyScope = z.enum(KEY_SCOPES);
+export type KeyScope = z.infer<typeof keyScope>;
+
+/** `https://shop.example` or `http://localhost:8080`: a serialized origin (RFC 6454), nothing after the port. */
+export const origin = z
+  .string()
+  .max(300)
+  .refine((text) => {
+    if (!URL.canParse(text)) return false;
+    const url = new URL(text);
+    return (url.protocol === "https:" || url.protocol === "http:") && url.origin === text && !/[;,'"\s]/.test(text);
+  }, "a web origin: scheme, host and port, no path")
+  .meta({ description: "Web origin.", example: "https://shop.example" });
+
+export const keyLimits = z
+  .strictObject({ daily_token_limit: amount.nullable().default(null) })
+  .meta({ id: "KeyLimits", description: "Limits of this key, within the tenant's." });
+export type KeyLimits = z.infer<typeof keyLimits>;
+
+export const keyCreate = z
+  .strictObject({
+    type: z.enum(["secret", "publishable"]),
+    name: label(100),
+    scopes: z.array(keyScope).min(1).max(3).optional().meta({ description: "Secret keys: default [\"leases\"]." }),
+    origins: z.array(origin).min(1).max(50).optional().meta({ description: "Publishable keys: the pages that may use it." }),
+    limits: keyLimits.optional(),
+    expires_at: timestamp.nullable().optional(),
+  })
+  .superRefine((body, ctx) => {
+    if (body.type === "publishable" && !body.origins) ctx.addIssue({ code: "custom", path: ["origins"], message: "a publishable key needs its allowed origins" });
+    if (body.type === "publishable" && body.scopes) ctx.addIssue({ code: "custom", path: ["scopes"], message: "only secret keys have scopes" });
+    if (body.type === "secret" && body.origins) ctx.addIssue({ code: "custom", path: ["origins"], message: "only publishable keys have origins" });
+  })
+  .meta({ id: "KeyCreate" });
+export type KeyCreate = z.infer<typeof keyCreate>;
+
+export const key = z
+  .object({
+    id: keyId,
+    type: z.enum(["secret", "publishable"]),
+    name: z.string(),
+    hint: z.string().meta({ description: "The first characters, to tell keys apart." }),
+    scopes: z.array(keyScope),
+    origins: z.array(z.string()),
+    limits: keyLimits,
+    created_at: timestamp,
+    expires_at: timestamp.nullable(),
+    revoked_at: timestamp.nullable(),
+  })
+  .meta({ id: "Key" });
+export type Key = z.infer<typeof key>;
+
+export const keyCreated = key.extend({ key: z.string().meta({ description: "The key itself: shown this once." }) }).meta({ id: "KeyCreated" });
+export type KeyCreated = z.infer<typeof keyCreated>;
