@@ -1,0 +1,4 @@
+/** `npm run build`: builds the client into dist/client, or says that it is up to date. */
+import { buildClient } from "./build/build-client.ts";
+
+console.log((await buildClient()) ? "Built dist/client." : "dist/client is up to date.");

@@ -1,0 +1,15 @@
+/** Before each test file in workerd: D1 has its tables. */
+import { applyD1Migrations, type D1Migration } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+
+declare module "cloudflare:workers" {
+  namespace Cloudflare {
+    interface Env {
+      readonly TEST_MIGRATIONS: D1Migration[];
+      /** The operator's key, whose hash the Worker has. */
+      readonly TEST_OPERATOR_KEY: string;
+    }
+  }
+}
+
+await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);

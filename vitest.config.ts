@@ -1,0 +1,85 @@
+/**
+ * Four projects, each for what only it can show:
+ *
+ * - `unit` (Node): decisions that are pure.
+ * - `workers` (workerd): the Worker and the tenant object with D1, R2 and SQLite as in production. Fresh per test file.
+ * - `browser` (real Chromium): the client's parts, cross-origin isolated, with the real onnxruntime-web.
+ * - `e2e` (Node): `npm run dev` on a state of its own, over HTTP and with a real browser.
+ *
+ * Two cores are enough: files run one after another but in `unit`.
+ */
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
+import { playwright } from "@vitest/browser-playwright";
+import { defineConfig } from "vitest/config";
+import { ortFiles } from "./cli/build/ort-files.ts";
+import { CHROMIUM_ARGS, chromiumPath } from "./cli/chromium.ts";
+import { makeSecrets, workerSecrets } from "./cli/secrets.ts";
+
+const secrets = makeSecrets();
+
+const isolated = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+  "Cross-Origin-Resource-Policy": "same-origin",
+};
+
+export default defineConfig({
+  test: {
+    passWithNoTests: true,
+    projects: [
+      {
+        test: { name: "unit", include: ["test/unit/**/*.test.ts"], environment: "node", maxWorkers: 2 },
+      },
+      {
+        plugins: [
+          cloudflareTest(async () => ({
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: {
+              bindings: {
+                ...workerSecrets(secrets),
+                LEASE_ISSUER: "https://leasehold.test",
+                TEST_OPERATOR_KEY: secrets.operatorKey,
+                TEST_MIGRATIONS: await readD1Migrations("schema/migrations"),
+              },
+            },
+          })),
+        ],
+        test: {
+          name: "workers",
+          include: ["test/workers/**/*.test.ts"],
+          setupFiles: ["test/support/workers-setup.ts"],
+          maxWorkers: 1,
+          testTimeout: 30_000,
+        },
+      },
+      {
+        plugins: [ortFiles()],
+        server: { headers: isolated },
+        oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+        test: {
+          name: "browser",
+          include: ["test/browser/**/*.test.{ts,tsx}"],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({ launchOptions: { executablePath: await chromiumPath(), args: CHROMIUM_ARGS } }),
+            instances: [{ browser: "chromium" }],
+          },
+        },
+      },
+      {
+        test: {
+          name: "e2e",
+          include: ["test/e2e/**/*.test.ts"],
+          environment: "node",
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
+  },
+});
