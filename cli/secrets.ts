@@ -9,7 +9,7 @@ import { randomBytes, createHash, generateKeyPairSync } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { makeKey, parseKey } from "../schema/contract/keys.ts";
+import { makeOperatorKey, parseKey } from "../schema/contract/keys.ts";
 
 const secrets = z.object({ operatorKey: z.string(), signingKeys: z.string(), masterKey: z.string() });
 export type Secrets = z.infer<typeof secrets>;
@@ -20,7 +20,7 @@ export interface WorkerSecrets {
   readonly LEASEHOLD_MASTER_KEY: string;
 }
 
-export function makeSecrets(operatorKey: string = makeKey("operator")): Secrets {
+export function makeSecrets(operatorKey: string = makeOperatorKey()): Secrets {
   const jwk = generateKeyPairSync("ed25519").privateKey.export({ format: "jwk" });
   const kid = `dev-${randomBytes(6).toString("hex")}`;
   return {
