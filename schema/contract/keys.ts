@@ -28,21 +28,31 @@ export function crc32(text: string): string {
   return ((c ^ 0xffffffff) >>> 0).toString(16).padStart(8, "0");
 }
 
+/** Fills the array with bytes that nobody can guess. */
+export type RandomSource = (bytes: Uint8Array<ArrayBuffer>) => void;
+
+const systemRandom: RandomSource = (bytes) => void crypto.getRandomValues(bytes);
+
 /** Uniform over the alphabet: bytes of 252 and above are drawn again. */
-function randomText(length: number): string {
+function randomText(length: number, random: RandomSource): string {
   let text = "";
   while (text.length < length) {
-    for (const byte of crypto.getRandomValues(new Uint8Array(length))) {
+    const bytes = new Uint8Array(length);
+    random(bytes);
+    for (const byte of bytes) {
       if (byte < 252 && text.length < length) text += ALPHABET[byte % 36];
     }
   }
   return text;
 }
 
-export function makeKey(kind: "operator"): string;
-export function makeKey(kind: "secret" | "publishable", tenant: TenantId): string;
-export function makeKey(kind: ParsedKey["kind"], tenant?: TenantId): string {
-  const body = `${PREFIX[kind]}${tenant === undefined ? "" : `${tenant}_`}${randomText(RANDOM_LENGTH)}`;
+export function makeOperatorKey(): string {
+  const body = `${PREFIX.operator}${randomText(RANDOM_LENGTH, systemRandom)}`;
+  return body + crc32(body);
+}
+
+export function makeKey(kind: "secret" | "publishable", tenant: TenantId, random: RandomSource = systemRandom): string {
+  const body = `${PREFIX[kind]}${tenant}_${randomText(RANDOM_LENGTH, random)}`;
   return body + crc32(body);
 }
 

@@ -1,7 +1,7 @@
 /** Leases: the ask, the grant, the state, the usage report, and the claims of the signed token. */
 import { z } from "zod";
 import { amount, money, timestamp, tokens } from "./amounts.ts";
-import { leaseId, modelId, requestId, revisionId, sha256, userId } from "./ids.ts";
+import { leaseId, modelId, requestId, revisionId, sha256, tenantId, userId } from "./ids.ts";
 import { backend } from "./models.ts";
 import { quota } from "./policy.ts";
 
@@ -91,7 +91,7 @@ export const leaseClaims = z.object({
   jti: z.string(),
   iat: z.int(),
   exp: z.int(),
-  tenant: z.string(),
+  tenant: tenantId,
   model: modelId,
   revision: revisionId,
   mdg: sha256,

@@ -1,0 +1,81 @@
+/**
+ * D1: the projection that answers questions across time and tenants. Never an authority: rows come from the tenant
+ * objects' outboxes, at least once, and are kept exactly once (primary keys; rollups carry a version).
+ *
+ * - Every table has `tenant_id` as the first column of its primary key.
+ * - Instants are milliseconds since the epoch; money is nano-dollars; days are those of the tenant's time zone.
+ */
+import { integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
+
+export const tenants = sqliteTable("tenants", {
+  tenantId: text("tenant_id").primaryKey(),
+  /** The tenant as the API shows it, JSON. */
+  profile: text("profile").notNull(),
+  version: integer("version").notNull(),
+});
+
+export const auditEvents = sqliteTable(
+  "audit_events",
+  {
+    tenantId: text("tenant_id").notNull(),
+    seq: integer("seq").notNull(),
+    at: integer("at").notNull(),
+    action: text("action").notNull(),
+    actor: text("actor").notNull(),
+    userId: text("user_id"),
+    model: text("model"),
+    requestId: text("request_id"),
+    details: text("details").notNull(),
+    prevHash: text("prev_hash").notNull(),
+    hash: text("hash").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.seq] })],
+);
+
+export const costRecords = sqliteTable(
+  "cost_records",
+  {
+    tenantId: text("tenant_id").notNull(),
+    /** The audit event that this cost belongs to. */
+    seq: integer("seq").notNull(),
+    at: integer("at").notNull(),
+    day: text("day").notNull(),
+    leaseId: text("lease_id").notNull(),
+    requestId: text("request_id"),
+    userId: text("user_id"),
+    model: text("model").notNull(),
+    revision: text("revision").notNull(),
+    inputTokens: integer("input_tokens").notNull(),
+    outputTokens: integer("output_tokens").notNull(),
+    /** Tokens charged although no report named them: the lease expired or was revoked. */
+    unreportedTokens: integer("unreported_tokens").notNull(),
+    calls: integer("calls").notNull(),
+    costNanos: integer("cost_nanos").notNull(),
+    outcome: text("outcome").notNull(),
+    errorCode: text("error_code"),
+    latencyMs: integer("latency_ms"),
+    ttftMs: integer("ttft_ms"),
+    backend: text("backend"),
+    cache: text("cache"),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.seq] })],
+);
+
+export const usageDaily = sqliteTable(
+  "usage_daily",
+  {
+    tenantId: text("tenant_id").notNull(),
+    day: text("day").notNull(),
+    model: text("model").notNull(),
+    /** Empty text where no user was named. */
+    userId: text("user_id").notNull(),
+    inputTokens: integer("input_tokens").notNull(),
+    outputTokens: integer("output_tokens").notNull(),
+    unreportedTokens: integer("unreported_tokens").notNull(),
+    calls: integer("calls").notNull(),
+    costNanos: integer("cost_nanos").notNull(),
+    /** `seq` of the event that last changed the row: an older value never overwrites a newer one. */
+    version: integer("version").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.day, table.model, table.userId] })],
+);

@@ -1,0 +1,50 @@
+/**
+ * The SQLite database of one tenant object, as numbered migrations. The object applies what it lacks when it wakes;
+ * an object that was never provisioned has no tables at all.
+ *
+ * - Amounts are INTEGER (safe integers: the contract refuses larger ones); instants are milliseconds since the epoch.
+ * - `windows` has one row a day and scope: `t` the tenant, `u:<user>`, `k:<key>`. Months are sums over their days.
+ * - `leases.hold − reported` is what an active lease still holds; a resolved lease holds nothing.
+ * - `outbox` rows leave once D1 has them.
+ */
+export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE config (id INTEGER PRIMARY KEY CHECK (id = 1), tenant TEXT NOT NULL, policy TEXT NOT NULL, policy_ceiling TEXT NOT NULL);
+  CREATE TABLE keys (
+    id TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, type TEXT NOT NULL, name TEXT NOT NULL, hint TEXT NOT NULL,
+    scopes TEXT NOT NULL, origins TEXT NOT NULL, limits TEXT NOT NULL,
+    created_at INTEGER NOT NULL, expires_at INTEGER, revoked_at INTEGER
+  ) WITHOUT ROWID;
+  CREATE TABLE blobs (sha256 TEXT PRIMARY KEY, size INTEGER NOT NULL, stored_at INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE revisions (
+    model TEXT NOT NULL, revision TEXT NOT NULL, manifest_sha256 TEXT NOT NULL, facts TEXT NOT NULL,
+    created_at INTEGER NOT NULL, published_at INTEGER, PRIMARY KEY (model, revision)
+  ) WITHOUT ROWID;
+  CREATE TABLE models (model TEXT PRIMARY KEY, revision TEXT NOT NULL, published_at INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE windows (
+    scope TEXT NOT NULL, day TEXT NOT NULL,
+    held INTEGER NOT NULL DEFAULT 0, posted INTEGER NOT NULL DEFAULT 0,
+    held_nanos INTEGER NOT NULL DEFAULT 0, posted_nanos INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (scope, day)
+  ) WITHOUT ROWID;
+  CREATE TABLE leases (
+    id TEXT PRIMARY KEY, state TEXT NOT NULL, purpose TEXT NOT NULL, key_id TEXT NOT NULL, user_id TEXT,
+    model TEXT NOT NULL, revision TEXT NOT NULL, manifest_sha256 TEXT NOT NULL, prices TEXT NOT NULL, request_id TEXT, metadata TEXT NOT NULL,
+    day TEXT NOT NULL, hold INTEGER NOT NULL, hold_nanos INTEGER NOT NULL,
+    reported INTEGER NOT NULL DEFAULT 0, charged INTEGER NOT NULL DEFAULT 0, cost_nanos INTEGER NOT NULL DEFAULT 0,
+    calls INTEGER NOT NULL DEFAULT 0, reports INTEGER NOT NULL DEFAULT 0,
+    created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, resolved_at INTEGER
+  ) WITHOUT ROWID;
+  CREATE INDEX leases_active ON leases (expires_at) WHERE state = 'active';
+  CREATE TABLE reports (lease_id TEXT NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL, answer TEXT NOT NULL, PRIMARY KEY (lease_id, seq)) WITHOUT ROWID;
+  CREATE TABLE usage_daily (
+    day TEXT NOT NULL, model TEXT NOT NULL, user_id TEXT NOT NULL,
+    input_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL, unreported_tokens INTEGER NOT NULL,
+    calls INTEGER NOT NULL, cost_nanos INTEGER NOT NULL, version INTEGER NOT NULL,
+    PRIMARY KEY (day, model, user_id)
+  ) WITHOUT ROWID;
+  CREATE TABLE idempotency (id TEXT PRIMARY KEY, body_sha256 TEXT NOT NULL, answer TEXT NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE audit_head (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL);
+  CREATE TABLE outbox (seq INTEGER PRIMARY KEY, record TEXT NOT NULL);
+  `,
+];

@@ -1,0 +1,68 @@
+/**
+ * The Worker's application: middleware, routes, and how everything that fails is answered.
+ *
+ * - Every answer carries `X-Request-Id`: the caller's where it is well formed, else a new one.
+ * - Every failure is a problem document; what nobody foresaw is logged without request data and answered `unavailable`.
+ */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { HTTPException } from "hono/http-exception";
+import { requestId, sortableId } from "../schema/contract/ids.ts";
+import { auditRoutes } from "./audit/routes.ts";
+import { settingsOf } from "./env.ts";
+import type { AppEnv } from "./http/app-env.ts";
+import { bodies } from "./http/bodies.ts";
+import { crossOrigin } from "./http/cors.ts";
+import { openApiDocument } from "./http/openapi.ts";
+import { pages } from "./http/pages.ts";
+import { ProblemError, problem, problemResponse } from "./http/problem.ts";
+import { leaseRoutes } from "./leases/routes.ts";
+import { publicJwks } from "./leases/token.ts";
+import { deliveryRoutes } from "./models/delivery-routes.ts";
+import { publishRoutes } from "./models/publish-routes.ts";
+import { keyRoutes } from "./tenants/key-routes.ts";
+import { tenantRoutes } from "./tenants/routes.ts";
+import { usageRoutes } from "./usage/routes.ts";
+
+export function createApp(): OpenAPIHono<AppEnv> {
+  const app = new OpenAPIHono<AppEnv>({
+    defaultHook: (result) => {
+      if (result.success) return;
+      const errors = result.error.issues.map((issue) => ({ path: issue.path.join("."), message: issue.message }));
+      const [first] = errors;
+      throw problem("invalid-request", `${first?.path ? `${first.path}: ` : ""}${first?.message ?? "The request is not valid."}`, { errors });
+    },
+  });
+
+  app.use(async (c, next) => {
+    const given = requestId.safeParse(c.req.header("x-request-id"));
+    const id = given.success ? given.data : `req_${sortableId(Date.now())}`;
+    c.set("requestId", id);
+    await next();
+    c.res.headers.set("x-request-id", id);
+  });
+  app.use("/v1/*", crossOrigin);
+  app.use("/v1/*", bodies);
+
+  app.get("/healthz", (c) => c.json({ status: "ok" }));
+  app.get("/.well-known/jwks.json", (c) => c.json(publicJwks(settingsOf(c.env)), 200, { "cache-control": "public, max-age=300", "access-control-allow-origin": "*" }));
+  let document: ReturnType<typeof openApiDocument> | undefined;
+  app.get("/openapi.json", (c) => c.json((document ??= openApiDocument(app))));
+
+  tenantRoutes(app);
+  keyRoutes(app);
+  publishRoutes(app);
+  leaseRoutes(app);
+  deliveryRoutes(app);
+  auditRoutes(app);
+  usageRoutes(app);
+  pages(app);
+
+  app.notFound((c) => problemResponse(c, problem("not-found", "There is nothing at this address. /openapi.json lists what there is.")));
+  app.onError((error, c) => {
+    if (error instanceof ProblemError) return problemResponse(c, error);
+    if (error instanceof HTTPException && error.status < 500) return problemResponse(c, problem("invalid-request", "The body is not valid JSON."));
+    console.error(JSON.stringify({ level: "error", message: "a request failed", request_id: c.get("requestId"), method: c.req.method, route: c.req.routePath, error: error.stack ?? String(error) }));
+    return problemResponse(c, problem("unavailable", "Something failed on our side. Try again; with the same Idempotency-Key nothing is done twice."));
+  });
+  return app;
+}

@@ -1,0 +1,36 @@
+/**
+ * Who may use which way in: the one table that handlers, tests and the API's document read.
+ *
+ * `operator`: the operator key. `admin`, `leases`, `read`: a secret key with that scope (`admin` includes the others).
+ * `publishable`: a publishable key from a page of its origins. `lease`: a lease, for itself and its own model.
+ * A path's `{t}` must be the credential's tenant; the operator's is any.
+ */
+import type { Access } from "../tenants/credential.ts";
+
+export const ACCESS = {
+  "POST /v1/tenants": ["operator"],
+  "GET /v1/tenants": ["operator"],
+  "GET /v1/tenants/{t}": ["operator", "admin", "read"],
+  "PATCH /v1/tenants/{t}": ["operator", "admin"],
+  "GET /v1/tenants/{t}/policy": ["operator", "admin", "read"],
+  "PUT /v1/tenants/{t}/policy": ["operator", "admin"],
+  "GET /v1/tenants/{t}/quota": ["operator", "admin", "read"],
+  "POST /v1/tenants/{t}/keys": ["operator", "admin"],
+  "GET /v1/tenants/{t}/keys": ["operator", "admin"],
+  "DELETE /v1/tenants/{t}/keys/{id}": ["operator", "admin"],
+  "GET /v1/tenants/{t}/models": ["operator", "admin", "read"],
+  "POST /v1/tenants/{t}/models/{model}/revisions": ["operator", "admin"],
+  "PUT /v1/tenants/{t}/blobs/{sha256}": ["operator", "admin"],
+  "POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit": ["operator", "admin"],
+  "GET /v1/tenants/{t}/audit": ["operator", "admin", "read"],
+  "GET /v1/tenants/{t}/usage": ["operator", "admin", "read"],
+  "GET /v1/tenants/{t}/billing": ["operator", "admin", "read"],
+  "POST /v1/leases": ["publishable", "leases"],
+  "GET /v1/leases/{id}": ["lease", "publishable", "leases", "read"],
+  "POST /v1/leases/{id}/usage": ["lease", "leases"],
+  "GET /v1/models": ["lease", "publishable", "leases", "read"],
+  "GET /v1/models/{model}/manifest": ["lease", "leases", "read"],
+  "GET /v1/blobs/{sha256}": ["lease", "leases", "read"],
+} as const satisfies Record<string, readonly Access[]>;
+
+export type WayIn = keyof typeof ACCESS;

@@ -1,0 +1,29 @@
+/**
+ * What every body must be before a route sees it: JSON by its media type, and not too large.
+ * (The blobs' PUT brings bytes and has its own limit.)
+ */
+import { createMiddleware } from "hono/factory";
+import type { AppEnv } from "./app-env.ts";
+import { problem } from "./problem.ts";
+import { readBytes } from "./read-bytes.ts";
+
+const MAX_JSON_BYTES = 4 * 1024 * 1024;
+
+export const bodies = createMiddleware<AppEnv>(async (c, next) => {
+  if (c.req.method === "GET" || c.req.method === "HEAD" || c.req.method === "DELETE" || c.req.method === "OPTIONS") return next();
+  if (/^\/v1\/tenants\/[^/]+\/blobs\//.test(c.req.path)) return next();
+  const bytes = await readBytes(c.req.raw, MAX_JSON_BYTES);
+  if (bytes.byteLength > 0 && !/^application\/(?:[a-z.+-]+\+)?json\b/i.test(c.req.header("content-type") ?? "")) {
+    throw problem("unsupported-media-type", "Send JSON, with Content-Type: application/json.");
+  }
+  c.req.raw = new Request(c.req.raw, { body: bytes.byteLength > 0 ? bytes : "{}", headers: withJsonType(c.req.raw.headers) });
+  return next();
+});
+
+/** An empty body stands for `{}`: validation then names what is missing. */
+function withJsonType(headers: Headers): Headers {
+  const all = new Headers(headers);
+  all.set("content-type", "application/json");
+  all.delete("content-length");
+  return all;
+}

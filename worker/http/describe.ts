@@ -1,0 +1,44 @@
+/**
+ * How a route describes itself to OpenAPI: answers by schema, credentials from the access table, every problem as one
+ * `default` answer of `application/problem+json`.
+ */
+import { z } from "zod";
+import { tenantId } from "../../schema/contract/ids.ts";
+import { problem } from "../../schema/contract/problems.ts";
+import { ACCESS, type WayIn } from "./access.ts";
+
+export const json = <T extends z.ZodType>(schema: T, description: string) => ({ description, content: { "application/json": { schema } } });
+
+export const body = <T extends z.ZodType>(schema: T) => ({ required: true, content: { "application/json": { schema } } });
+
+/** Problem answers, with the statuses that any route may give. */
+export const problems = {
+  default: { description: "A problem document; `code` says which.", content: { "application/problem+json": { schema: problem } } },
+} as const;
+
+/** Security requirements and the ways in, for the document. */
+export const guarded = (way: WayIn) => ({
+  security: [{ bearer: [] as string[] }],
+  "x-access": ACCESS[way],
+});
+
+export const tenantPath = z.object({ t: tenantId });
+
+export const pageQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.string().max(200).regex(/^[A-Za-z0-9_.:-]*$/).optional(),
+});
+
+export const idempotencyHeader = z.object({
+  "idempotency-key": z.string().min(1).max(255).optional().meta({ description: "Same key and body: same answer. Kept for a day." }),
+});
+
+/** A page of `limit` items out of `limit + 1` that were read: the extra one says whether there is more. */
+export function pageOf<T, U>(items: readonly T[], limit: number, cursorOf: (item: T) => string, show: (item: T) => U): { data: U[]; next_cursor: string | null } {
+  const shown = items.slice(0, limit);
+  const last = shown.at(-1);
+  return { data: shown.map(show), next_cursor: items.length > limit && last !== undefined ? cursorOf(last) : null };
+}
+
+/** A response whose bytes are already as they are to be sent, where the route's type wants one made by `c.json`. */
+export const asSent = (response: Response) => response as never;

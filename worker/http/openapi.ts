@@ -1,0 +1,15 @@
+/** The API's document, generated from the schemas that validate. */
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { AppEnv } from "./app-env.ts";
+
+export function openApiDocument(app: OpenAPIHono<AppEnv>) {
+  app.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
+    type: "http",
+    scheme: "bearer",
+    description: "The operator key (lh_op_…), a secret key (lh_sk_…), a publishable key (lh_pk_…) or a lease; `x-access` says which of them each route takes.",
+  });
+  return app.getOpenAPI31Document({
+    openapi: "3.1.0",
+    info: { title: "Leasehold", version: "0.1.0", description: "Multi-tenant AI inference in the browser, on a lease." },
+  });
+}

@@ -1,0 +1,48 @@
+/**
+ * Reads the credential of a request and proves what can be proved without the tenant object: the key's checksum, the
+ * operator's hash, the lease's signature and times. Says `unauthorized` in one way for everything that does not hold.
+ */
+import type { Context } from "hono";
+import { parseKey } from "../../schema/contract/keys.ts";
+import { settingsOf } from "../env.ts";
+import { sha256Hex } from "../ledger/audit-chain.ts";
+import { verifyLease } from "../leases/token.ts";
+import type { Presented } from "../tenants/credential.ts";
+import type { AppEnv } from "./app-env.ts";
+import { problem } from "./problem.ts";
+
+const MISSING = "Send a key or a lease as Authorization: Bearer <credential>.";
+const INVALID = "The credential is not one that this deployment issued. Check it for typing errors, or use a current one.";
+
+export async function presentedBy(c: Context<AppEnv>): Promise<Presented> {
+  const header = c.req.header("authorization");
+  if (header === undefined) throw problem("unauthorized", MISSING);
+  const text = /^Bearer ([\x21-\x7e]+)$/i.exec(header)?.[1];
+  if (text === undefined || text.length > 4096) throw problem("unauthorized", MISSING);
+  if (!text.startsWith("lh_")) return leaseOf(c, text);
+  const key = parseKey(text);
+  if (!key) throw problem("unauthorized", INVALID);
+  const hash = sha256Hex(text);
+  const page = pageOf(c);
+  if (key.kind === "operator") {
+    if (hash !== settingsOf(c.env).operatorKeySha256) throw problem("unauthorized", INVALID);
+    if (page.origin !== null) throw problem("origin-not-allowed", "The operator key must never be used in a browser page of another origin.");
+    return { kind: "operator" };
+  }
+  return { kind: "key", type: key.kind, tenant: key.tenant, hash, ...page };
+}
+
+async function leaseOf(c: Context<AppEnv>, text: string): Promise<Presented> {
+  const claims = await verifyLease(text, settingsOf(c.env));
+  if (claims === "expired") throw problem("lease-expired", "This lease has expired. Ask for a new one.");
+  if (claims === "invalid") throw problem("unauthorized", INVALID);
+  return { kind: "lease", tenant: claims.tenant, leaseId: claims.sub };
+}
+
+/** Where a browser says the request comes from. Browsers alone set these, and pages can't forge them. */
+function pageOf(c: Context<AppEnv>): { origin: string | null; fromEmbed: boolean } {
+  const origin = c.req.header("origin") ?? null;
+  const own = new URL(c.req.url).origin;
+  if (origin === own || (origin === null && c.req.header("sec-fetch-site") === "same-origin")) return { origin: null, fromEmbed: true };
+  return { origin, fromEmbed: false };
+}

@@ -1,0 +1,62 @@
+/**
+ * Refusals on the wire: RFC 9457 problem documents with the status and headers of `PROBLEMS`.
+ * A `ProblemError` is how a handler ends with a refusal; anything else that is thrown is logged and answered `unavailable`.
+ */
+import type { Context } from "hono";
+import { PROBLEMS, type Problem, type ProblemCode } from "../../schema/contract/problems.ts";
+import { toTimestamp } from "../../schema/contract/amounts.ts";
+import type { Refusal, Result } from "../ledger/result.ts";
+
+export class ProblemError extends Error {
+  readonly refusal: Refusal;
+  readonly errors: Problem["errors"];
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(refusal: Refusal, more: { errors?: Problem["errors"]; headers?: Record<string, string> } = {}) {
+    super(refusal.code);
+    this.refusal = refusal;
+    this.errors = more.errors;
+    this.headers = more.headers ?? {};
+  }
+}
+
+export function unwrap<T>(result: Result<T>): T {
+  if (result.ok) return result.value;
+  throw new ProblemError(result.refusal);
+}
+
+export function problem(code: ProblemCode, detail: string, more: ConstructorParameters<typeof ProblemError>[1] = {}): ProblemError {
+  return new ProblemError({ code, detail }, more);
+}
+
+const DEFAULT_RETRY_SECONDS = 2;
+
+export function problemResponse(c: Context, { refusal, errors, headers }: Pick<ProblemError, "refusal" | "errors" | "headers">): Response {
+  const shape = PROBLEMS[refusal.code];
+  const body: Problem = {
+    type: `https://leasehold.dev/problems/${refusal.code}`,
+    title: shape.title,
+    status: shape.status,
+    code: refusal.code,
+    detail: refusal.detail,
+    request_id: c.get("requestId") as string,
+    limit: refusal.limit,
+    remaining: refusal.remaining,
+    resets_at: refusal.resetsAt === undefined ? undefined : toTimestamp(refusal.resetsAt),
+    errors,
+  };
+  const all = new Headers(headers);
+  all.set("content-type", "application/problem+json");
+  all.set("cache-control", "no-store");
+  if (shape.status === 401) all.set("www-authenticate", `Bearer error="${refusal.code === "lease-expired" ? "invalid_token" : "invalid_request"}"`);
+  if ("retry" in shape) {
+    const seconds = refusal.resetsAt === undefined ? DEFAULT_RETRY_SECONDS : Math.max(1, Math.ceil((refusal.resetsAt - Date.now()) / 1000));
+    all.set("retry-after", String(seconds));
+    if (shape.status === 429 && refusal.limit !== undefined) {
+      const name = refusal.code.replace(/-exceeded$/, "");
+      all.set("ratelimit-policy", `"${name}";q=${refusal.limit}`);
+      all.set("ratelimit", `"${name}";r=${refusal.remaining ?? 0};t=${seconds}`);
+    }
+  }
+  return new Response(c.req.method === "HEAD" ? null : JSON.stringify(body), { status: shape.status, headers: all });
+}

@@ -1,0 +1,7 @@
+/** The Worker's entry: the HTTP application and the tenant object. */
+import { createApp } from "./app.ts";
+
+export { TenantObject } from "./ledger/tenant-object.ts";
+
+// A Worker's handler is its module's default export.
+export default createApp();

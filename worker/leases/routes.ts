@@ -1,0 +1,65 @@
+/** /v1/leases: grant, state, usage. */
+import { type OpenAPIHono, createRoute, z } from "@hono/zod-openapi";
+import { leaseId } from "../../schema/contract/ids.ts";
+import { toTimestamp } from "../../schema/contract/amounts.ts";
+import { type LeaseGranted, leaseCreate, leaseGranted, leaseState, usageReport } from "../../schema/contract/leases.ts";
+import { settingsOf } from "../env.ts";
+import type { AppEnv } from "../http/app-env.ts";
+import { body, guarded, idempotencyHeader, json, problems } from "../http/describe.ts";
+import { enter } from "../http/enter.ts";
+import { unwrap } from "../http/problem.ts";
+import { rateLimitHeaders } from "../http/ratelimit.ts";
+import { contentKey } from "../tenants/derive.ts";
+import { signLease } from "./token.ts";
+
+const tags = ["Leases"];
+const leasePath = z.object({ id: leaseId });
+
+const grant = createRoute({
+  method: "post", path: "/v1/leases", tags, ...guarded("POST /v1/leases"), summary: "Ask for a lease",
+  description: "Holds `tokens` of the tenant's quota for one user and one model. A refusal says which limit, how much is left and when it resets.",
+  request: { headers: idempotencyHeader, body: body(leaseCreate) },
+  responses: { 201: json(leaseGranted, "The lease."), ...problems },
+});
+
+const read = createRoute({
+  method: "get", path: "/v1/leases/{id}", tags, ...guarded("GET /v1/leases/{id}"), summary: "State and balance of a lease",
+  request: { params: leasePath },
+  responses: { 200: json(leaseState, "The lease as it stands."), ...problems },
+});
+
+const report = createRoute({
+  method: "post", path: "/v1/leases/{id}/usage", tags, ...guarded("POST /v1/leases/{id}/usage"), summary: "Report usage",
+  description: "Never above the hold. The same `seq` with the same body answers as before. `final` settles the lease and returns what was not used.",
+  request: { params: leasePath, body: body(usageReport) },
+  responses: { 200: json(leaseState, "The lease after the report."), ...problems },
+});
+
+export function leaseRoutes(app: OpenAPIHono<AppEnv>): void {
+  app.openapi(grant, async (c) => {
+    const ask = c.req.valid("json");
+    const { object, call } = await enter(c, "POST /v1/leases", ask);
+    const granted = unwrap(await object.grantLease(call, ask));
+    const settings = settingsOf(c.env);
+    const answer: LeaseGranted = {
+      lease_id: granted.leaseId,
+      lease: await signLease(granted, settings),
+      expires_at: toTimestamp(granted.expiresAt),
+      hold: granted.hold,
+      model: { id: granted.model, revision: granted.revision, manifest_url: `/v1/models/${granted.model}/manifest`, manifest_sha256: granted.manifestSha256 },
+      content_key: await contentKey(settings.masterKey, granted.tenant),
+      quota: granted.quota,
+    };
+    return c.json(answer, 201, { ...rateLimitHeaders(granted.quota, Date.now()), "cache-control": "no-store" });
+  });
+
+  app.openapi(read, async (c) => {
+    const { object, call } = await enter(c, "GET /v1/leases/{id}");
+    return c.json(unwrap(await object.readLease(call, c.req.valid("param").id)), 200, { "cache-control": "no-store" });
+  });
+
+  app.openapi(report, async (c) => {
+    const { object, call } = await enter(c, "POST /v1/leases/{id}/usage");
+    return c.json(unwrap(await object.reportUsage(call, c.req.valid("param").id, c.req.valid("json"))), 200);
+  });
+}

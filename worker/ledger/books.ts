@@ -1,0 +1,130 @@
+/**
+ * Reads and writes the windows: what each limit has held and posted, at one instant.
+ *
+ * - A hold is charged to the day of its grant for the tenant, its user and its key; refunds go back to that day.
+ * - A month is the sum of its days, so that the two can't drift apart.
+ * - Enforcement and `GET …/quota` read the same books.
+ */
+import type { Balance, Policy, Quota } from "../../schema/contract/policy.ts";
+import { toTimestamp } from "../../schema/contract/amounts.ts";
+import { dayAt, dayEndsAt, monthEndsAt, monthOf } from "./calendar.ts";
+import { type Books, type Window, remainingOf } from "./decide-hold.ts";
+import type { StoredKey } from "./key-ring.ts";
+import type { MinuteWindow } from "./minute.ts";
+import type { Row, Store } from "./store.ts";
+
+interface Sums extends Row {
+  held: number;
+  posted: number;
+  held_nanos: number;
+  posted_nanos: number;
+}
+
+const NOTHING: Sums = { held: 0, posted: 0, held_nanos: 0, posted_nanos: 0 };
+
+export interface Change {
+  readonly held: number;
+  readonly posted: number;
+  readonly heldNanos: number;
+  readonly postedNanos: number;
+}
+
+export const userScope = (user: string) => `u:${user}`;
+export const keyScope = (keyId: string) => `k:${keyId}`;
+
+export class BookKeeper {
+  readonly #store: Store;
+  readonly #minute: MinuteWindow;
+
+  constructor(store: Store, minute: MinuteWindow) {
+    this.#store = store;
+    this.#minute = minute;
+  }
+
+  /** Adds `change` to the day's row of each scope. */
+  post(scopes: readonly string[], day: string, change: Change): void {
+    for (const scope of scopes) {
+      this.#store.run(
+        `INSERT INTO windows (scope, day, held, posted, held_nanos, posted_nanos) VALUES (?, ?, ?, ?, ?, ?)
+         ON CONFLICT (scope, day) DO UPDATE SET held = held + excluded.held, posted = posted + excluded.posted,
+           held_nanos = held_nanos + excluded.held_nanos, posted_nanos = posted_nanos + excluded.posted_nanos`,
+        scope, day, change.held, change.posted, change.heldNanos, change.postedNanos,
+      );
+    }
+  }
+
+  read(tenant: string, policy: Policy, now: number, user: string | null, key: StoredKey | null): Books {
+    const day = dayAt(now, policy.time_zone);
+    const dayEnd = dayEndsAt(now, policy.time_zone);
+    const monthEnd = monthEndsAt(now, policy.time_zone);
+    const month = this.#month(monthOf(day));
+    const minute = this.#minute.sums(now);
+    const sliding = (measure: "tokens" | "requests") => {
+      const freesAt = (needed: number) => this.#minute.freesAt(now, needed, measure);
+      return { resetsAt: freesAt(1), freesAt };
+    };
+    const tokensOfDay = (scope: string, limit: number | null): Window => windowOf(limit, this.#day(scope, day), dayEnd);
+    return {
+      tenant,
+      day: tokensOfDay("t", policy.daily_token_limit),
+      month: windowOf(policy.monthly_token_limit, month, monthEnd),
+      userDay: user === null ? null : tokensOfDay(userScope(user), policy.per_user_daily_tokens),
+      keyDay: key === null ? null : tokensOfDay(keyScope(key.id), key.limits.daily_token_limit),
+      spendMonth: { limit: policy.monthly_spend_limit, held: month.held_nanos, posted: month.posted_nanos, resetsAt: monthEnd },
+      minuteTokens: { limit: policy.tokens_per_minute, held: minute.held, posted: minute.posted, ...sliding("tokens") },
+      minuteRequests: { limit: policy.requests_per_minute, held: 0, posted: minute.requests, ...sliding("requests") },
+      concurrent: { limit: policy.concurrent_leases, ...this.#concurrent(now) },
+    };
+  }
+
+  /** The live balances, as the API shows them. */
+  quota(books: Books, policy: Policy): Quota {
+    const models = this.#store.first<{ n: number }>("SELECT count(*) AS n FROM models")?.n ?? 0;
+    const bytes = this.#store.first<{ n: number | null }>("SELECT sum(size) AS n FROM blobs")?.n ?? 0;
+    const standing = (limit: number | null, posted: number): Balance => ({ limit, held: 0, posted, remaining: limit === null ? null : Math.max(0, limit - posted), reset: null });
+    return {
+      daily_token_limit: balanceOf(books.day),
+      monthly_token_limit: balanceOf(books.month),
+      tokens_per_minute: balanceOf(books.minuteTokens),
+      requests_per_minute: balanceOf(books.minuteRequests),
+      concurrent_leases: balanceOf(books.concurrent),
+      ...(books.userDay && { per_user_daily_tokens: balanceOf(books.userDay) }),
+      monthly_spend_limit: balanceOf(books.spendMonth),
+      model_quota: standing(policy.model_quota, models),
+      storage_bytes: standing(policy.storage_bytes, bytes),
+      egress_bytes_daily: { ...standing(policy.egress_bytes_daily, 0), reset: toTimestamp(books.day.resetsAt) },
+    };
+  }
+
+  #day(scope: string, day: string): Sums {
+    return this.#store.first<Sums>("SELECT held, posted, held_nanos, posted_nanos FROM windows WHERE scope = ? AND day = ?", scope, day) ?? NOTHING;
+  }
+
+  #month(month: string): Sums {
+    const row = this.#store.first<Record<keyof Sums, number | null>>(
+      `SELECT sum(held) AS held, sum(posted) AS posted, sum(held_nanos) AS held_nanos, sum(posted_nanos) AS posted_nanos
+       FROM windows WHERE scope = 't' AND day BETWEEN ? AND ?`,
+      `${month}-01`,
+      `${month}-31`,
+    );
+    return row?.held == null ? NOTHING : (row as Sums);
+  }
+
+  #concurrent(now: number): { held: number; posted: number; resetsAt: number } {
+    const row = this.#store.first<{ n: number; soonest: number | null }>(
+      "SELECT count(*) AS n, min(expires_at) AS soonest FROM leases WHERE state = 'active' AND expires_at > ? AND hold > 0",
+      now,
+    );
+    return { held: row?.n ?? 0, posted: 0, resetsAt: row?.soonest ?? now + 1000 };
+  }
+}
+
+const windowOf = (limit: number | null, sums: Sums, resetsAt: number): Window => ({ limit, held: sums.held, posted: sums.posted, resetsAt });
+
+const balanceOf = (window: Window): Balance => ({
+  limit: window.limit,
+  held: window.held,
+  posted: window.posted,
+  remaining: remainingOf(window),
+  reset: toTimestamp(window.resetsAt),
+});

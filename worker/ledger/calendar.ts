@@ -1,0 +1,61 @@
+/**
+ * Days and months of a tenant's time zone. Pure.
+ *
+ * - A day is named `YYYY-MM-DD`, a month `YYYY-MM`, as the tenant's calendar shows them.
+ * - A day lasts from local midnight to local midnight: 23 or 25 hours where the clocks change. Where midnight does not
+ *   exist (clocks jump over it), the day starts at the first instant that bears its date.
+ */
+
+export type DayName = string;
+
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+function dateFormat(timeZone: string): Intl.DateTimeFormat {
+  let format = formats.get(timeZone);
+  if (!format) {
+    format = new Intl.DateTimeFormat("en-CA", { timeZone, year: "numeric", month: "2-digit", day: "2-digit" });
+    formats.set(timeZone, format);
+  }
+  return format;
+}
+
+/** The date that a calendar in `timeZone` shows at `now` (milliseconds since the epoch). */
+export function dayAt(now: number, timeZone: string): DayName {
+  return timeZone === "UTC" ? new Date(now).toISOString().slice(0, 10) : dateFormat(timeZone).format(now);
+}
+
+export const monthOf = (day: DayName): string => day.slice(0, 7);
+
+const HOUR = 3_600_000;
+
+/** The first instant after `now` at which `name(instant)` differs from `name(now)`, found to the millisecond. */
+function nextChange(now: number, name: (at: number) => string, stepMs: number): number {
+  const current = name(now);
+  let same = now;
+  let other = now + stepMs;
+  while (name(other) === current) {
+    same = other;
+    other += stepMs;
+  }
+  while (other - same > 1) {
+    const middle = Math.floor((same + other) / 2);
+    if (name(middle) === current) same = middle;
+    else other = middle;
+  }
+  return other;
+}
+
+/** When the day that `now` falls in ends, in milliseconds since the epoch. */
+export function dayEndsAt(now: number, timeZone: string): number {
+  if (timeZone === "UTC") return (Math.floor(now / (24 * HOUR)) + 1) * 24 * HOUR;
+  return nextChange(now, (at) => dayAt(at, timeZone), 6 * HOUR);
+}
+
+/** When the month that `now` falls in ends, in milliseconds since the epoch. */
+export function monthEndsAt(now: number, timeZone: string): number {
+  if (timeZone === "UTC") {
+    const date = new Date(now);
+    return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1);
+  }
+  return nextChange(now, (at) => monthOf(dayAt(at, timeZone)), 24 * HOUR);
+}

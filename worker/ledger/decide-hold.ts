@@ -1,0 +1,97 @@
+/**
+ * Decides whether a hold may be placed. Pure: no clock, no storage, no randomness.
+ *
+ * - Amounts are whole LLM tokens and nano-dollars (safe integers ≥ 0); the caller has validated them.
+ * - All limits are checked against one snapshot; the first refusal in `CHECKS` order wins, longest window first.
+ * - A refusal carries what the caller needs for the 429: the limit, what is left, when it resets.
+ */
+import type { ProblemCode } from "../../schema/contract/problems.ts";
+import { toTimestamp } from "../../schema/contract/amounts.ts";
+import { type Refusal, type Result, done, refuse } from "./result.ts";
+
+/** One limit as it stands. `limit` null: no limit. */
+export interface Window {
+  readonly limit: number | null;
+  readonly held: number;
+  readonly posted: number;
+  /** When the window ends, or the first of a sliding one leaves; milliseconds since the epoch. */
+  readonly resetsAt: number;
+  /** Sliding windows: when at least `needed` more will be free. */
+  readonly freesAt?: (needed: number) => number;
+}
+
+/** Every window that a hold is charged to, read at one instant. */
+export interface Books {
+  readonly tenant: string;
+  readonly month: Window;
+  readonly day: Window;
+  readonly userDay: Window | null;
+  readonly keyDay: Window | null;
+  readonly spendMonth: Window;
+  readonly minuteTokens: Window;
+  readonly minuteRequests: Window;
+  readonly concurrent: Window;
+}
+
+export interface HoldRequest {
+  /** LLM tokens to hold; 0 for a download, which is charged to the request windows alone. */
+  readonly tokens: number;
+  /** The most that the hold can cost. */
+  readonly nanos: number;
+}
+
+interface Check {
+  readonly code: ProblemCode;
+  readonly title: string;
+  readonly unit: string;
+  readonly window: (books: Books) => Window | null;
+  readonly ask: (request: HoldRequest) => number;
+}
+
+const tokensAsked = (request: HoldRequest) => request.tokens;
+const oneAsked = () => 1;
+/** A download computes nothing: it is no concurrent lease. */
+const oneLease = (request: HoldRequest) => (request.tokens > 0 ? 1 : 0);
+
+const CHECKS: readonly Check[] = [
+  { code: "spend-limit-exceeded", title: "Spend limit", unit: "nano-dollars", window: (b) => b.spendMonth, ask: (r) => r.nanos },
+  { code: "monthly-quota-exceeded", title: "Monthly quota", unit: "tokens", window: (b) => b.month, ask: tokensAsked },
+  { code: "daily-quota-exceeded", title: "Daily quota", unit: "tokens", window: (b) => b.day, ask: tokensAsked },
+  { code: "user-quota-exceeded", title: "Daily quota of this user", unit: "tokens", window: (b) => b.userDay, ask: tokensAsked },
+  { code: "key-quota-exceeded", title: "Daily quota of this key", unit: "tokens", window: (b) => b.keyDay, ask: tokensAsked },
+  { code: "tokens-per-minute-exceeded", title: "Tokens per minute", unit: "tokens", window: (b) => b.minuteTokens, ask: tokensAsked },
+  { code: "requests-per-minute-exceeded", title: "Requests per minute", unit: "requests", window: (b) => b.minuteRequests, ask: oneAsked },
+  { code: "concurrent-leases-exceeded", title: "Concurrent leases", unit: "leases", window: (b) => b.concurrent, ask: oneLease },
+];
+
+export function decideHold(request: HoldRequest, books: Books): Result<HoldRequest> {
+  for (const check of CHECKS) {
+    const refusal = refusalOf(check, request, books);
+    if (refusal) return { ok: false, refusal };
+  }
+  return done(request);
+}
+
+/** What is left of a window; never below 0 (a limit may have been lowered under what is already charged). */
+export function remainingOf(window: Window): number | null {
+  return window.limit === null ? null : Math.max(0, window.limit - window.held - window.posted);
+}
+
+function refusalOf(check: Check, request: HoldRequest, books: Books): Refusal | null {
+  const window = check.window(books);
+  const ask = check.ask(request);
+  if (!window || window.limit === null || ask === 0) return null;
+  const remaining = remainingOf(window) as number;
+  if (ask <= remaining) return null;
+  const resetsAt = window.freesAt?.(ask - remaining) ?? window.resetsAt;
+  return refuse(check.code, detailOf(check, books.tenant, ask, remaining, window, resetsAt), { limit: window.limit, remaining, resetsAt }).refusal;
+}
+
+function detailOf(check: Check, tenant: string, ask: number, remaining: number, window: Window, resetsAt: number): string {
+  const count = (n: number) => n.toLocaleString("en-US");
+  const limit = window.limit as number;
+  const used = `${count(window.held + window.posted)} of ${count(limit)} ${check.unit} used`;
+  const asked = remaining > 0 ? `, ${count(ask)} asked for and ${count(remaining)} left` : "";
+  const advice = ask > limit ? "Ask for less, or raise the limit." : "Wait, or raise the limit.";
+  return `${check.title} exceeded for ${tenant}: ${used}${asked}, resets ${toTimestamp(resetsAt)}. ${advice}`;
+}

@@ -1,0 +1,51 @@
+/**
+ * Idempotency keys of one tenant (after draft-ietf-httpapi-idempotency-key-header): same key and body, same answer;
+ * same key, other body, `idempotency-key-reused`. Answers are kept for a day. Refusals are not kept: they may be retried.
+ *
+ * The look-up, the work and the answer's record are one transaction, so no two calls with one key are ever in flight.
+ */
+import { type Result, done, refuse } from "./result.ts";
+import type { Store } from "./store.ts";
+
+export interface IdempotentCall {
+  /** The `Idempotency-Key` header. */
+  readonly key: string;
+  /** SHA-256 of method, path and canonical body. */
+  readonly bodySha256: string;
+}
+
+const KEEP_MS = 24 * 3_600_000;
+
+export class IdempotencyKeys {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** What this call was answered before, where it was. */
+  recall<T>(call: IdempotentCall | null, now: number): Result<T> | null {
+    if (!call) return null;
+    const row = this.#store.first<{ body_sha256: string; answer: string }>("SELECT body_sha256, answer FROM idempotency WHERE id = ? AND expires_at > ?", call.key, now);
+    if (!row) return null;
+    if (row.body_sha256 !== call.bodySha256) return refuse("idempotency-key-reused", "This Idempotency-Key came with another request before. Use a new key for a new request.");
+    return done(JSON.parse(row.answer) as T);
+  }
+
+  once<T>(call: IdempotentCall | null, now: number, work: () => Result<T>): Result<T> {
+    const before = this.recall<T>(call, now);
+    if (before) return before;
+    const result = work();
+    if (call && result.ok) {
+      this.#store.run(
+        "INSERT INTO idempotency (id, body_sha256, answer, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET body_sha256 = excluded.body_sha256, answer = excluded.answer, expires_at = excluded.expires_at",
+        call.key, call.bodySha256, JSON.stringify(result.value), now + KEEP_MS,
+      );
+    }
+    return result;
+  }
+
+  forgetOld(now: number): void {
+    this.#store.run("DELETE FROM idempotency WHERE expires_at <= ?", now);
+  }
+}

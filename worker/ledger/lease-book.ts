@@ -1,0 +1,234 @@
+/**
+ * The leases of one tenant: grant, report, settle, expire, revoke. Each method runs inside the object's transaction.
+ *
+ * - A lease resolves once: `settled`, `expired` or `revoked`. Usage never exceeds the hold.
+ * - An active lease holds `hold − reported`; a lease that is never reported costs its whole hold.
+ * - Expiry is decided at read: whoever comes first after `expires_at` books it, the alarm at the latest.
+ */
+import { ceilingNanos, costNanos } from "../../schema/contract/measure.ts";
+import { toTimestamp, usd } from "../../schema/contract/amounts.ts";
+import { type LeaseId, type TenantId, sortableId } from "../../schema/contract/ids.ts";
+import type { LeaseState, UsageReport } from "../../schema/contract/leases.ts";
+import type { Prices } from "../../schema/contract/models.ts";
+import { type BookKeeper, keyScope, userScope } from "./books.ts";
+import type { CostEntry, Journal } from "./journal.ts";
+import { MINUTE_SECONDS, type MinuteWindow } from "./minute.ts";
+import { canonicalJson } from "./audit-chain.ts";
+import { type Result, done, refuse } from "./result.ts";
+import type { Row, Store } from "./store.ts";
+
+export interface LeaseRow extends Row {
+  id: string;
+  state: string;
+  purpose: string;
+  key_id: string;
+  user_id: string | null;
+  model: string;
+  revision: string;
+  manifest_sha256: string;
+  prices: string;
+  request_id: string | null;
+  metadata: string;
+  day: string;
+  hold: number;
+  hold_nanos: number;
+  reported: number;
+  charged: number;
+  cost_nanos: number;
+  calls: number;
+  reports: number;
+  created_at: number;
+  expires_at: number;
+  resolved_at: number | null;
+}
+
+export interface NewLease {
+  readonly purpose: "inference" | "download";
+  readonly keyId: string;
+  readonly user: string | null;
+  readonly model: string;
+  readonly revision: string;
+  readonly manifestSha256: string;
+  readonly prices: Prices;
+  readonly requestId: string | null;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly day: string;
+  readonly tokens: number;
+  readonly nanos: number;
+  readonly ttlSeconds: number;
+}
+
+type Ending = "expired" | "revoked";
+const SWEEP_LIMIT = 500;
+const COLUMNS =
+  "id, state, purpose, key_id, user_id, model, revision, manifest_sha256, prices, request_id, metadata, day, hold, hold_nanos, reported, charged, cost_nanos, calls, reports, created_at, expires_at, resolved_at";
+
+export class LeaseBook {
+  readonly #store: Store;
+  readonly #books: BookKeeper;
+  readonly #journal: Journal;
+  readonly #minute: MinuteWindow;
+  readonly #tenant: TenantId;
+
+  constructor(tenant: TenantId, store: Store, books: BookKeeper, journal: Journal, minute: MinuteWindow) {
+    this.#tenant = tenant;
+    this.#store = store;
+    this.#books = books;
+    this.#journal = journal;
+    this.#minute = minute;
+  }
+
+  /** Fills the sliding minute from the leases of the last minute: their ids sort by time. */
+  fillMinute(now: number): void {
+    const since = `ls_${this.#tenant}_${sortableId(now - (MINUTE_SECONDS + 1) * 1000, (bytes) => bytes.fill(0))}`;
+    for (const lease of this.#store.all<LeaseRow>(`SELECT ${COLUMNS} FROM leases WHERE id >= ?`, since)) {
+      const held = lease.state === "active" ? lease.hold - lease.reported : 0;
+      this.#minute.admit(lease.created_at, held, lease.charged);
+    }
+  }
+
+  /** Writes the lease and its hold. The caller has decided that it may be. */
+  open(ask: NewLease, now: number): LeaseRow {
+    const id = `ls_${this.#tenant}_${sortableId(now)}` as LeaseId;
+    this.#store.run(
+      `INSERT INTO leases (id, state, purpose, key_id, user_id, model, revision, manifest_sha256, prices, request_id, metadata, day, hold, hold_nanos, created_at, expires_at)
+       VALUES (?, 'active', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      id, ask.purpose, ask.keyId, ask.user, ask.model, ask.revision, ask.manifestSha256, JSON.stringify(ask.prices), ask.requestId,
+      JSON.stringify(ask.metadata), ask.day, ask.tokens, ask.nanos, now, now + ask.ttlSeconds * 1000,
+    );
+    const lease = this.find(id) as LeaseRow;
+    if (ask.tokens > 0) this.#books.post(scopesOf(lease), lease.day, { held: ask.tokens, posted: 0, heldNanos: ask.nanos, postedNanos: 0 });
+    this.#minute.admit(now, ask.tokens);
+    return lease;
+  }
+
+  find(id: string): LeaseRow | null {
+    return this.#store.first<LeaseRow>(`SELECT ${COLUMNS} FROM leases WHERE id = ?`, id);
+  }
+
+  /** Books every lease whose time has passed. */
+  sweep(now: number): void {
+    for (;;) {
+      const due = this.#store.all<LeaseRow>(`SELECT ${COLUMNS} FROM leases WHERE state = 'active' AND expires_at <= ? LIMIT ?`, now, SWEEP_LIMIT);
+      for (const lease of due) this.#end(lease, "expired", now, "system", null);
+      if (due.length < SWEEP_LIMIT) return;
+    }
+  }
+
+  /** Ends every active lease at once. */
+  revokeAll(now: number, actor: string, requestId: string): void {
+    for (const lease of this.#store.all<LeaseRow>(`SELECT ${COLUMNS} FROM leases WHERE state = 'active'`)) this.#end(lease, "revoked", now, actor, requestId);
+  }
+
+  nextExpiry(): number | null {
+    return this.#store.first<{ at: number | null }>("SELECT min(expires_at) AS at FROM leases WHERE state = 'active'")?.at ?? null;
+  }
+
+  /** Takes one usage report. The same `seq` with the same body answers as before; nothing is charged twice. */
+  report(lease: LeaseRow, report: UsageReport, actor: string, now: number): Result<LeaseState> {
+    const body = canonicalJson(report);
+    const before = this.#store.first<{ body: string; answer: string }>("SELECT body, answer FROM reports WHERE lease_id = ? AND seq = ?", lease.id, report.seq);
+    if (before) {
+      return before.body === body ? done(JSON.parse(before.answer) as LeaseState) : refuse("conflict", `Report ${report.seq} of this lease was another one. Number each report anew.`);
+    }
+    if (lease.state === "settled") return refuse("lease-settled", "This lease is settled: it takes no further reports.");
+    if (lease.state === "expired") return refuse("lease-expired", `This lease expired at ${toTimestamp(lease.expires_at)} and its whole hold was charged. Ask for a new one, and report in time.`);
+    if (lease.state === "revoked") return refuse("lease-revoked", "This lease was revoked and its whole hold was charged.");
+    const used = report.input_tokens + report.output_tokens;
+    const left = lease.hold - lease.reported;
+    if (used > left) return refuse("usage-exceeds-hold", `The report names ${used} tokens; ${left} of the hold are left. Nothing was charged for it.`, { limit: lease.hold, remaining: left });
+    this.#charge(lease, report, used, actor, now);
+    const answer = toLeaseState(this.find(lease.id) as LeaseRow);
+    this.#store.run("INSERT INTO reports (lease_id, seq, body, answer) VALUES (?, ?, ?, ?)", lease.id, report.seq, body, JSON.stringify(answer));
+    return done(answer);
+  }
+
+  #charge(lease: LeaseRow, report: UsageReport, used: number, actor: string, now: number): void {
+    const ran = report.outcome === "ok" || used > 0;
+    const calls = lease.purpose === "inference" && lease.calls === 0 && ran ? 1 : 0;
+    const cost = costNanos({ inputTokens: report.input_tokens, outputTokens: report.output_tokens, calls }, pricesOf(lease)) ?? 0;
+    const refund = report.final ? lease.hold - lease.reported - used : 0;
+    const refundNanos = report.final ? lease.hold_nanos - lease.cost_nanos - cost : 0;
+    this.#books.post(scopesOf(lease), lease.day, { held: -(used + refund), posted: used, heldNanos: -(cost + refundNanos), postedNanos: cost });
+    this.#minute.resolve(lease.created_at, used + refund, used);
+    this.#store.run(
+      `UPDATE leases SET reported = reported + ?, charged = charged + ?, cost_nanos = cost_nanos + ?, calls = calls + ?, reports = reports + 1, state = ?, resolved_at = ? WHERE id = ?`,
+      used, used, cost, calls, report.final ? "settled" : "active", report.final ? now : null, lease.id,
+    );
+    if (lease.purpose === "download") return;
+    const details = {
+      lease_id: lease.id, revision: lease.revision, seq: report.seq, input_tokens: report.input_tokens, output_tokens: report.output_tokens,
+      cost_nanos: cost, outcome: report.outcome, error_code: report.error_code, latency_ms: report.latency_ms, ttft_ms: report.ttft_ms,
+      backend: report.backend, cache: report.cache, final: report.final, refunded_tokens: refund, metadata: JSON.parse(lease.metadata) as unknown,
+    };
+    this.#journal.append(
+      this.#tenant,
+      now,
+      { action: "INFERENCE_EXECUTED", actor, user: lease.user_id, model: lease.model, requestId: report.request_id, details },
+      {
+        cost: {
+          ...costOf(lease), inputTokens: report.input_tokens, outputTokens: report.output_tokens, unreportedTokens: 0, calls, costNanos: cost,
+          outcome: report.outcome, errorCode: report.error_code ?? null, latencyMs: report.latency_ms, ttftMs: report.ttft_ms ?? null,
+          backend: report.backend, cache: report.cache,
+        },
+      },
+    );
+  }
+
+  /** What no report named is charged at the dearer price: the hold was reserved so. */
+  #end(lease: LeaseRow, ending: Ending, now: number, actor: string, requestId: string | null): void {
+    const rest = lease.hold - lease.reported;
+    const calls = lease.purpose === "inference" && lease.calls === 0 ? 1 : 0;
+    const prices = pricesOf(lease);
+    const cost = lease.purpose === "download" ? 0 : ((calls ? ceilingNanos(rest, prices) : ceilingNanos(rest, { ...prices, call_nanos: 0 })) ?? 0);
+    const release = lease.hold_nanos - lease.cost_nanos;
+    if (lease.hold > 0) this.#books.post(scopesOf(lease), lease.day, { held: -rest, posted: rest, heldNanos: -release, postedNanos: cost });
+    this.#minute.resolve(lease.created_at, rest, rest);
+    this.#store.run(
+      "UPDATE leases SET state = ?, charged = charged + ?, cost_nanos = cost_nanos + ?, calls = calls + ?, resolved_at = ? WHERE id = ?",
+      ending, rest, cost, calls, ending === "expired" ? lease.expires_at : now, lease.id,
+    );
+    if (lease.purpose === "download") return;
+    this.#journal.append(
+      this.#tenant,
+      now,
+      {
+        action: ending === "expired" ? "LEASE_EXPIRED" : "LEASE_REVOKED", actor, user: lease.user_id, model: lease.model, requestId: requestId ?? lease.request_id,
+        details: { lease_id: lease.id, revision: lease.revision, unreported_tokens: rest, cost_nanos: cost },
+      },
+      {
+        cost: {
+          ...costOf(lease), inputTokens: 0, outputTokens: 0, unreportedTokens: rest, calls, costNanos: cost, outcome: ending,
+          errorCode: null, latencyMs: null, ttftMs: null, backend: null, cache: null,
+        },
+      },
+    );
+  }
+}
+
+const pricesOf = (lease: LeaseRow): Prices => JSON.parse(lease.prices) as Prices;
+
+const costOf = (lease: LeaseRow): Pick<CostEntry, "day" | "leaseId" | "model" | "revision"> => ({ day: lease.day, leaseId: lease.id, model: lease.model, revision: lease.revision });
+
+function scopesOf(lease: LeaseRow): string[] {
+  return ["t", ...(lease.user_id === null ? [] : [userScope(lease.user_id)]), keyScope(lease.key_id)];
+}
+
+/** The lease as the API shows it. */
+export function toLeaseState(lease: LeaseRow): LeaseState {
+  return {
+    lease_id: lease.id as LeaseState["lease_id"],
+    state: lease.state as LeaseState["state"],
+    model: lease.model as LeaseState["model"],
+    revision: lease.revision as LeaseState["revision"],
+    user: lease.user_id as LeaseState["user"],
+    hold: lease.hold,
+    used: lease.charged,
+    remaining: lease.state === "active" ? lease.hold - lease.reported : 0,
+    cost: usd(lease.cost_nanos),
+    reports: lease.reports,
+    created_at: toTimestamp(lease.created_at),
+    expires_at: toTimestamp(lease.expires_at),
+    resolved_at: lease.resolved_at === null ? null : toTimestamp(lease.resolved_at),
+  };
+}

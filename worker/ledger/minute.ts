@@ -1,0 +1,80 @@
+/**
+ * The sliding minute: what was admitted in the last 60 seconds, at a resolution of one second.
+ *
+ * - The window at `now` is the 60 whole seconds that end with the one `now` falls in, so no 60-second interval
+ *   (1 s resolution) holds more than what was checked against it.
+ * - A refund goes to the second that was charged; once that second has left the window it changes nothing.
+ * - A mirror in memory of the leases table; `MinuteWindow` never writes storage.
+ */
+
+export const MINUTE_SECONDS = 60;
+
+interface Bucket {
+  held: number;
+  posted: number;
+  requests: number;
+}
+
+export interface MinuteSums {
+  readonly held: number;
+  readonly posted: number;
+  readonly requests: number;
+}
+
+const secondOf = (ms: number) => Math.floor(ms / 1000);
+
+export class MinuteWindow {
+  readonly #buckets = new Map<number, Bucket>();
+
+  #bucket(atMs: number): Bucket {
+    const second = secondOf(atMs);
+    let bucket = this.#buckets.get(second);
+    if (!bucket) {
+      bucket = { held: 0, posted: 0, requests: 0 };
+      this.#buckets.set(second, bucket);
+    }
+    return bucket;
+  }
+
+  /** A request granted at `atMs` that holds `held` and has posted `posted` tokens. */
+  admit(atMs: number, held: number, posted = 0): void {
+    const bucket = this.#bucket(atMs);
+    bucket.held += held;
+    bucket.posted += posted;
+    bucket.requests += 1;
+  }
+
+  /** Moves `release` tokens out of the hold charged at `grantedAtMs`, `post` of them to posted, the rest back. */
+  resolve(grantedAtMs: number, release: number, post: number): void {
+    const bucket = this.#buckets.get(secondOf(grantedAtMs));
+    if (!bucket) return;
+    bucket.held -= release;
+    bucket.posted += post;
+  }
+
+  sums(nowMs: number): MinuteSums {
+    const oldest = secondOf(nowMs) - MINUTE_SECONDS + 1;
+    let held = 0;
+    let posted = 0;
+    let requests = 0;
+    for (const [second, bucket] of this.#buckets) {
+      if (second < oldest) this.#buckets.delete(second);
+      else {
+        held += bucket.held;
+        posted += bucket.posted;
+        requests += bucket.requests;
+      }
+    }
+    return { held, posted, requests };
+  }
+
+  /** The first instant at which at least `needed` of `measure` have left the window; the window's end at the latest. */
+  freesAt(nowMs: number, needed: number, measure: "tokens" | "requests"): number {
+    let freed = 0;
+    for (const [second, bucket] of [...this.#buckets].sort(([a], [b]) => a - b)) {
+      freed += measure === "tokens" ? bucket.held + bucket.posted : bucket.requests;
+      if (freed >= needed) return (second + MINUTE_SECONDS) * 1000;
+    }
+    return (secondOf(nowMs) + MINUTE_SECONDS) * 1000;
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * The tenant's models: drafts, the live revision of each, and which blobs are stored. Bytes and manifests are in R2.
+ */
+import type { Model, Prices, UsageMeasure } from "../../schema/contract/models.ts";
+import type { ModelId, RevisionId, Sha256 } from "../../schema/contract/ids.ts";
+import { toTimestamp } from "../../schema/contract/amounts.ts";
+import type { Row, Store } from "./store.ts";
+
+/** What the object keeps of a revision; its chunks stand in the manifest. */
+export interface RevisionFacts {
+  readonly task: Model["task"];
+  readonly usage: UsageMeasure;
+  readonly prices: Prices;
+  readonly sizeBytes: number;
+  readonly variants: Model["variants"];
+}
+
+export interface Revision {
+  readonly model: ModelId;
+  readonly revision: RevisionId;
+  readonly manifestSha256: Sha256;
+  readonly facts: RevisionFacts;
+  readonly publishedAt: number | null;
+}
+
+interface RevisionRow extends Row {
+  model: string;
+  revision: string;
+  manifest_sha256: string;
+  facts: string;
+  published_at: number | null;
+}
+
+const fromRow = (row: RevisionRow): Revision => ({
+  model: row.model as ModelId,
+  revision: row.revision as RevisionId,
+  manifestSha256: row.manifest_sha256 as Sha256,
+  facts: JSON.parse(row.facts) as RevisionFacts,
+  publishedAt: row.published_at,
+});
+
+const LIVE = `SELECT r.model, r.revision, r.manifest_sha256, r.facts, m.published_at
+  FROM models m JOIN revisions r ON r.model = m.model AND r.revision = m.revision`;
+
+export class ModelShelf {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** Of these blobs, those that are not stored. */
+  missing(digests: readonly string[]): Sha256[] {
+    const rows = this.#store.all<{ sha256: string }>(
+      "SELECT DISTINCT value AS sha256 FROM json_each(?) WHERE value NOT IN (SELECT sha256 FROM blobs)",
+      JSON.stringify(digests),
+    );
+    return rows.map((row) => row.sha256 as Sha256);
+  }
+
+  /** A revision is named by its content: the same one again is the same draft. */
+  begin(revision: Omit<Revision, "publishedAt">, now: number): void {
+    this.#store.run(
+      "INSERT INTO revisions (model, revision, manifest_sha256, facts, created_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (model, revision) DO NOTHING",
+      revision.model, revision.revision, revision.manifestSha256, JSON.stringify(revision.facts), now,
+    );
+  }
+
+  find(model: string, revision: string): Revision | null {
+    const row = this.#store.first<RevisionRow>("SELECT model, revision, manifest_sha256, facts, published_at FROM revisions WHERE model = ? AND revision = ?", model, revision);
+    return row && fromRow(row);
+  }
+
+  publish(model: string, revision: string, now: number): void {
+    this.#store.run("UPDATE revisions SET published_at = ? WHERE model = ? AND revision = ?", now, model, revision);
+    this.#store.run(
+      "INSERT INTO models (model, revision, published_at) VALUES (?, ?, ?) ON CONFLICT (model) DO UPDATE SET revision = excluded.revision, published_at = excluded.published_at",
+      model, revision, now,
+    );
+  }
+
+  live(model: string): Revision | null {
+    const row = this.#store.first<RevisionRow>(`${LIVE} WHERE m.model = ?`, model);
+    return row && fromRow(row);
+  }
+
+  list(after: string, limit: number): Revision[] {
+    return this.#store.all<RevisionRow>(`${LIVE} WHERE m.model > ? ORDER BY m.model LIMIT ?`, after, limit).map(fromRow);
+  }
+
+  count(): number {
+    return this.#store.first<{ n: number }>("SELECT count(*) AS n FROM models")?.n ?? 0;
+  }
+
+  storedBytes(): number {
+    return this.#store.first<{ n: number | null }>("SELECT sum(size) AS n FROM blobs")?.n ?? 0;
+  }
+
+  sizeOf(digest: string): number | null {
+    return this.#store.first<{ size: number }>("SELECT size FROM blobs WHERE sha256 = ?", digest)?.size ?? null;
+  }
+
+  record(digest: string, size: number, now: number): void {
+    this.#store.run("INSERT INTO blobs (sha256, size, stored_at) VALUES (?, ?, ?) ON CONFLICT (sha256) DO NOTHING", digest, size, now);
+  }
+}
+
+/** The live revision as the API shows it. */
+export function toModel(revision: Revision): Model {
+  return {
+    id: revision.model,
+    task: revision.facts.task,
+    revision: revision.revision,
+    manifest_sha256: revision.manifestSha256,
+    usage: revision.facts.usage,
+    prices: revision.facts.prices,
+    size_bytes: revision.facts.sizeBytes,
+    variants: revision.facts.variants,
+    published_at: toTimestamp(revision.publishedAt ?? 0),
+  };
+}

@@ -1,0 +1,23 @@
+/**
+ * How every decision answers: a value, or a refusal that carries what its problem document needs.
+ * Plain data, so that it crosses the RPC boundary of the tenant object unchanged.
+ */
+import type { ProblemCode } from "../../schema/contract/problems.ts";
+
+export interface Refusal {
+  readonly code: ProblemCode;
+  /** What to do about it, for people; no secret, no stack. */
+  readonly detail: string;
+  readonly limit?: number;
+  readonly remaining?: number;
+  /** Milliseconds since the epoch; for codes that are retryable. */
+  readonly resetsAt?: number;
+}
+
+export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };
+
+export const done = <T>(value: T): Result<T> => ({ ok: true, value });
+export const refuse = (code: ProblemCode, detail: string, rest: Omit<Refusal, "code" | "detail"> = {}): { ok: false; refusal: Refusal } => ({
+  ok: false,
+  refusal: { code, detail, ...rest },
+});

@@ -1,0 +1,44 @@
+/**
+ * A thin typed door to the object's SQLite: named helpers over `SqlStorage`, and the migrations.
+ * Statements are literals; values are always bound.
+ */
+import { TENANT_OBJECT_MIGRATIONS } from "../../schema/tables/tenant-object.ts";
+
+export type SqlValue = string | number | null;
+export type Row = Record<string, SqlValue>;
+
+export class Store {
+  readonly #storage: DurableObjectStorage;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+  }
+
+  all<T extends Row>(statement: string, ...values: SqlValue[]): T[] {
+    return this.#storage.sql.exec<T>(statement, ...values).toArray();
+  }
+
+  first<T extends Row>(statement: string, ...values: SqlValue[]): T | null {
+    for (const row of this.#storage.sql.exec<T>(statement, ...values)) return row;
+    return null;
+  }
+
+  run(statement: string, ...values: SqlValue[]): void {
+    this.#storage.sql.exec(statement, ...values);
+  }
+
+  /** Whether this object was ever provisioned. Reads nothing into being. */
+  isProvisioned(): boolean {
+    return this.first("SELECT 1 AS one FROM sqlite_master WHERE type = 'table' AND name = 'config'") !== null;
+  }
+
+  /** Applies the migrations that this database lacks. Call inside a transaction. */
+  migrate(): void {
+    this.run("CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY)");
+    const done = this.first<{ version: number | null }>("SELECT max(version) AS version FROM migrations")?.version ?? 0;
+    TENANT_OBJECT_MIGRATIONS.slice(done).forEach((statements, index) => {
+      this.run(statements);
+      this.run("INSERT INTO migrations (version) VALUES (?)", done + index + 1);
+    });
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * What clients read: the tenant's models, a manifest, blobs. The R2 key comes from the credential's tenant, never from
+ * the path; a lease reads the blobs of its own revision and no other. What is not there and what is another's is one 404.
+ */
+import { type OpenAPIHono, createRoute, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { type Sha256, modelId, sha256 } from "../../schema/contract/ids.ts";
+import { manifest, model } from "../../schema/contract/models.ts";
+import { page } from "../../schema/contract/records.ts";
+import type { AppEnv } from "../http/app-env.ts";
+import { asSent, guarded, json, pageOf, pageQuery, problems } from "../http/describe.ts";
+import { type Entered, enter } from "../http/enter.ts";
+import { problem, unwrap } from "../http/problem.ts";
+import { TenantBlobs } from "../tenants/blobs.ts";
+import { asVerified } from "../tenants/credential.ts";
+import { decideDelivery } from "./range.ts";
+
+const tags = ["Delivery"];
+const NO_BLOB = "There is no such blob.";
+const IMMUTABLE = "private, max-age=31536000, immutable";
+
+const list = createRoute({
+  method: "get", path: "/v1/models", tags, ...guarded("GET /v1/models"), summary: "The models that this credential may use",
+  request: { query: pageQuery },
+  responses: { 200: json(page(model.omit({ prices: true })), "Models by id."), ...problems },
+});
+
+const readManifest = createRoute({
+  method: "get", path: "/v1/models/{model}/manifest", tags, ...guarded("GET /v1/models/{model}/manifest"), summary: "A model's manifest",
+  description: "With a lease: the revision that the lease pins; the bytes' SHA-256 is its `manifest_sha256`.",
+  request: { params: z.object({ model: modelId }) },
+  responses: { 200: json(manifest, "The manifest."), ...problems },
+});
+
+const bytes = { "application/octet-stream": { schema: z.any().meta({ type: "string", format: "binary" }) } };
+const readBlob = createRoute({
+  method: "get", path: "/v1/blobs/{sha256}", tags, ...guarded("GET /v1/blobs/{sha256}"), summary: "A chunk",
+  request: { params: z.object({ sha256 }) },
+  responses: { 200: { description: "The blob.", content: bytes }, 206: { description: "The range.", content: bytes }, 304: { description: "Not modified." }, ...problems },
+});
+
+export function deliveryRoutes(app: OpenAPIHono<AppEnv>): void {
+  app.openapi(list, async (c) => {
+    const { object, call } = await enter(c, "GET /v1/models");
+    const { limit, cursor } = c.req.valid("query");
+    const models = unwrap(await object.listModels(call, cursor ?? "", limit + 1));
+    return c.json(pageOf(models, limit, (item) => item.id, ({ prices: _, ...shown }) => shown), 200);
+  });
+
+  app.openapi(readManifest, async (c) => {
+    const { object, call } = await enter(c, "GET /v1/models/{model}/manifest");
+    const { identity, revision } = unwrap(await object.openRevision(call, c.req.valid("param").model));
+    const text = await TenantBlobs.for(asVerified(identity), c.env).getManifest(revision.model, revision.revision);
+    if (text === null) throw problem("model-not-available", "This model has no manifest. Publish it again.");
+    const etag = `"${revision.manifestSha256}"`;
+    const headers = { etag, "cache-control": "private, no-cache", "content-type": "application/json" };
+    if (decideDelivery(conditionsOf(c), etag, text.length).kind === "not-modified") return asSent(new Response(null, { status: 304, headers }));
+    return asSent(new Response(text, { headers }));
+  });
+
+  // Hono answers HEAD with the GET handler and drops the body.
+  app.openapi(readBlob, async (c) => {
+    const entered = await enter(c, "GET /v1/blobs/{sha256}");
+    return asSent(await deliver(c, entered, c.req.valid("param").sha256));
+  });
+}
+
+async function deliver(c: Context<AppEnv>, entered: Entered, digest: Sha256): Promise<Response> {
+  const { blobs, size } = await blobFor(c, entered, digest);
+  const etag = `"${digest}"`;
+  const headers = new Headers({ etag, "accept-ranges": "bytes", "cache-control": IMMUTABLE, "content-type": "application/octet-stream", "x-content-type-options": "nosniff" });
+  const delivery = decideDelivery(conditionsOf(c), etag, size);
+  if (delivery.kind === "not-modified") return new Response(null, { status: 304, headers });
+  if (delivery.kind === "precondition-failed") throw problem("conflict", "If-Match names another blob. A blob's ETag is its SHA-256.");
+  if (delivery.kind === "not-satisfiable") {
+    throw problem("range-not-satisfiable", `The blob has ${size} bytes.`, { headers: { "content-range": `bytes */${size}`, "accept-ranges": "bytes" } });
+  }
+  const part = delivery.kind === "part" ? delivery : undefined;
+  headers.set("content-length", String(part ? part.last - part.first + 1 : size));
+  if (part) headers.set("content-range", `bytes ${part.first}-${part.last}/${size}`);
+  const status = part ? 206 : 200;
+  if (c.req.method === "HEAD") return new Response(null, { status, headers });
+  const body = await blobs.getBlob(digest, part);
+  if (!body) throw problem("not-found", NO_BLOB);
+  return new Response(body, { status, headers });
+}
+
+async function blobFor(c: Context<AppEnv>, { object, call, presented }: Entered, digest: Sha256): Promise<{ blobs: TenantBlobs; size: number }> {
+  if (presented.kind !== "lease") {
+    const { identity, size } = unwrap(await object.blobSize(call, digest));
+    return { blobs: TenantBlobs.for(asVerified(identity), c.env), size };
+  }
+  const { identity, revision } = unwrap(await object.openRevision(call, null));
+  const blobs = TenantBlobs.for(asVerified(identity), c.env);
+  const size = await blobs.chunkSize(revision, digest);
+  if (size === null) throw problem("not-found", NO_BLOB);
+  return { blobs, size };
+}
+
+function conditionsOf(c: Context<AppEnv>) {
+  const header = (name: string) => c.req.header(name);
+  return { range: header("range"), ifRange: header("if-range"), ifNoneMatch: header("if-none-match"), ifMatch: header("if-match") };
+}

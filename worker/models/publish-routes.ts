@@ -1,0 +1,90 @@
+/** Publishing a model: begin a revision, put the missing blobs, commit. */
+import { type OpenAPIHono, createRoute, z } from "@hono/zod-openapi";
+import { amount } from "../../schema/contract/amounts.ts";
+import { modelId, revisionId, sha256 } from "../../schema/contract/ids.ts";
+import { MAX_CHUNK_BYTES, type Manifest, model, revisionBegun, revisionCreate } from "../../schema/contract/models.ts";
+import { page } from "../../schema/contract/records.ts";
+import type { AppEnv } from "../http/app-env.ts";
+import { body, guarded, json, pageOf, pageQuery, problems, tenantPath } from "../http/describe.ts";
+import { enter } from "../http/enter.ts";
+import { problem, unwrap } from "../http/problem.ts";
+import { readBytes } from "../http/read-bytes.ts";
+import { sha256Hex } from "../ledger/audit-chain.ts";
+import { TenantBlobs } from "../tenants/blobs.ts";
+import { asVerified } from "../tenants/credential.ts";
+import { buildRevision, chunkSizes } from "./manifest.ts";
+
+const tags = ["Models"];
+const stored = z.object({ sha256, size: amount }).meta({ id: "BlobStored" });
+
+const begin = createRoute({
+  method: "post", path: "/v1/tenants/{t}/models/{model}/revisions", tags, ...guarded("POST /v1/tenants/{t}/models/{model}/revisions"), summary: "Begin a revision",
+  description: "A revision is named by its content: the same body again gives the same revision and what is still missing.",
+  request: { params: tenantPath.extend({ model: modelId }), body: body(revisionCreate) },
+  responses: { 201: json(revisionBegun, "The draft, and the blobs to put."), ...problems },
+});
+
+const put = createRoute({
+  method: "put", path: "/v1/tenants/{t}/blobs/{sha256}", tags, ...guarded("PUT /v1/tenants/{t}/blobs/{sha256}"), summary: "Put a blob",
+  request: {
+    params: tenantPath.extend({ sha256 }),
+    body: { required: true, description: `At most ${MAX_CHUNK_BYTES} bytes.`, content: { "application/octet-stream": { schema: z.any().meta({ type: "string", format: "binary" }) } } },
+  },
+  responses: { 200: json(stored, "It was stored already."), 201: json(stored, "Stored."), ...problems },
+});
+
+const commit = createRoute({
+  method: "post", path: "/v1/tenants/{t}/models/{model}/revisions/{revision}/commit", tags, ...guarded("POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit"),
+  summary: "Make a revision live",
+  request: { params: tenantPath.extend({ model: modelId, revision: revisionId }) },
+  responses: { 200: json(model, "The live revision."), ...problems },
+});
+
+const list = createRoute({
+  method: "get", path: "/v1/tenants/{t}/models", tags, ...guarded("GET /v1/tenants/{t}/models"), summary: "The tenant's models",
+  request: { params: tenantPath, query: pageQuery },
+  responses: { 200: json(page(model), "Models by id."), ...problems },
+});
+
+export function publishRoutes(app: OpenAPIHono<AppEnv>): void {
+  app.openapi(begin, async (c) => {
+    const { object, call, tenant } = await enter(c, "POST /v1/tenants/{t}/models/{model}/revisions");
+    const built = buildRevision(tenant, c.req.valid("param").model, c.req.valid("json"));
+    const identity = unwrap(await object.verify(call));
+    await TenantBlobs.for(asVerified(identity), c.env).putManifest(built.revision.model, built.revision.revision, built.text);
+    const { missing } = unwrap(await object.beginRevision(call, built.revision, built.digests));
+    return c.json({ model: built.revision.model, revision: built.revision.revision, missing }, 201);
+  });
+
+  app.openapi(put, async (c) => {
+    const { object, call } = await enter(c, "PUT /v1/tenants/{t}/blobs/{sha256}");
+    const digest = c.req.valid("param").sha256;
+    unwrap(await object.verify(call));
+    const bytes = await readBytes(c.req.raw, MAX_CHUNK_BYTES);
+    if (bytes.byteLength === 0) throw problem("invalid-request", "The body is empty. Send the blob's bytes.");
+    const actual = sha256Hex(new Uint8Array(bytes));
+    if (actual !== digest) throw problem("digest-mismatch", `The bytes have the SHA-256 ${actual}. Send the bytes that the path names.`);
+    const { identity, known } = unwrap(await object.admitBlob(call, digest, bytes.byteLength));
+    if (known) return c.json({ sha256: digest, size: bytes.byteLength }, 200);
+    await TenantBlobs.for(asVerified(identity), c.env).putBlob(digest, bytes);
+    unwrap(await object.recordBlob(call, digest, bytes.byteLength));
+    return c.json({ sha256: digest, size: bytes.byteLength }, 201);
+  });
+
+  app.openapi(commit, async (c) => {
+    const { object, call } = await enter(c, "POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit");
+    const { model: name, revision } = c.req.valid("param");
+    const identity = unwrap(await object.verify(call));
+    const text = await TenantBlobs.for(asVerified(identity), c.env).getManifest(name, revision);
+    if (text === null) throw problem("not-found", "This model has no such revision.");
+    const sizes = chunkSizes(JSON.parse(text) as Manifest);
+    return c.json(unwrap(await object.commitRevision(call, name, revision, Object.fromEntries(sizes))), 200);
+  });
+
+  app.openapi(list, async (c) => {
+    const { object, call } = await enter(c, "GET /v1/tenants/{t}/models");
+    const { limit, cursor } = c.req.valid("query");
+    const models = unwrap(await object.listModels(call, cursor ?? "", limit + 1));
+    return c.json(pageOf(models, limit, (item) => item.id, (item) => item), 200);
+  });
+}

@@ -1,0 +1,40 @@
+/**
+ * Who asks. A `Presented` credential is what the request claims, with everything proved that can be proved without the
+ * tenant object (spelling, signature, operator hash). A `Verified` one has been accepted by the tenant object itself;
+ * it is the only thing that a tenant-bound handle can be made from.
+ */
+import type { LeaseId, TenantId } from "../../schema/contract/ids.ts";
+import type { KeyScope } from "../../schema/contract/tenants.ts";
+
+export type Presented =
+  | { readonly kind: "operator" }
+  | {
+      readonly kind: "key";
+      readonly type: "secret" | "publishable";
+      readonly tenant: TenantId;
+      /** SHA-256 of the key's text, hex. */
+      readonly hash: string;
+      /** The page's origin, where a browser states one that is not the operator's own. */
+      readonly origin: string | null;
+      /** The request comes from a page of the operator's own origin: the embed, which `frame-ancestors` guards. */
+      readonly fromEmbed: boolean;
+    }
+  | { readonly kind: "lease"; readonly tenant: TenantId; readonly leaseId: LeaseId };
+
+/** One way in: the operator, a lease, a publishable key, or a secret key with this scope (`admin` includes the others). */
+export type Access = "operator" | "lease" | "publishable" | KeyScope;
+
+export interface Identity {
+  readonly tenant: TenantId;
+  /** For the audit: `operator`, or the id of the key or the lease. */
+  readonly actor: string;
+  readonly kind: "operator" | "secret" | "publishable" | "lease";
+  readonly keyId: string | null;
+  readonly leaseId: LeaseId | null;
+}
+
+declare const verifiedBrand: unique symbol;
+export type Verified = Identity & { readonly [verifiedBrand]: true };
+
+/** To be called with what the tenant object accepted, and by the tenant object about itself; by nothing else. */
+export const asVerified = (identity: Identity): Verified => identity as Verified;

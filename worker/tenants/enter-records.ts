@@ -1,0 +1,19 @@
+/**
+ * The door to a tenant's records in D1: the tenant object verifies the credential and sends what D1 does not have yet,
+ * so that a reader sees what was done before the question. Where D1 is behind or away, the answer is `unavailable`.
+ */
+import type { Context } from "hono";
+import type { TenantId } from "../../schema/contract/ids.ts";
+import type { WayIn } from "../http/access.ts";
+import type { AppEnv } from "../http/app-env.ts";
+import { enter } from "../http/enter.ts";
+import { problem, unwrap } from "../http/problem.ts";
+import { asVerified } from "./credential.ts";
+import { TenantRecords } from "./records.ts";
+
+export async function enterRecords(c: Context<AppEnv>, way: WayIn): Promise<{ records: TenantRecords; tenant: TenantId; today: string }> {
+  const { object, call, tenant } = await enter(c, way);
+  const { identity, lag, today } = unwrap(await object.flush(call));
+  if (lag.error !== null) throw problem("unavailable", `The records are behind by ${lag.events} events; none is lost. Try again.`);
+  return { records: TenantRecords.for(asVerified(identity), c.env), tenant, today };
+}

@@ -1,0 +1,49 @@
+/** /v1/tenants/{t}/keys: make, list and revoke keys. */
+import { type OpenAPIHono, createRoute } from "@hono/zod-openapi";
+import { keyId } from "../../schema/contract/ids.ts";
+import { page } from "../../schema/contract/records.ts";
+import { key, keyCreate, keyCreated } from "../../schema/contract/tenants.ts";
+import type { AppEnv } from "../http/app-env.ts";
+import { body, guarded, idempotencyHeader, json, pageOf, pageQuery, problems, tenantPath } from "../http/describe.ts";
+import { enter } from "../http/enter.ts";
+import { unwrap } from "../http/problem.ts";
+
+const tags = ["Keys"];
+
+const create = createRoute({
+  method: "post", path: "/v1/tenants/{t}/keys", tags, ...guarded("POST /v1/tenants/{t}/keys"), summary: "Make a key",
+  request: { params: tenantPath, headers: idempotencyHeader, body: body(keyCreate) },
+  responses: { 201: json(keyCreated, "The key, shown this once."), ...problems },
+});
+
+const list = createRoute({
+  method: "get", path: "/v1/tenants/{t}/keys", tags, ...guarded("GET /v1/tenants/{t}/keys"), summary: "List keys",
+  request: { params: tenantPath, query: pageQuery },
+  responses: { 200: json(page(key), "Keys by age, without their text."), ...problems },
+});
+
+const revoke = createRoute({
+  method: "delete", path: "/v1/tenants/{t}/keys/{id}", tags, ...guarded("DELETE /v1/tenants/{t}/keys/{id}"), summary: "Revoke a key now",
+  request: { params: tenantPath.extend({ id: keyId }) },
+  responses: { 200: json(key, "The revoked key."), ...problems },
+});
+
+export function keyRoutes(app: OpenAPIHono<AppEnv>): void {
+  app.openapi(create, async (c) => {
+    const wanted = c.req.valid("json");
+    const { object, call } = await enter(c, "POST /v1/tenants/{t}/keys", wanted);
+    return c.json(unwrap(await object.createKey(call, wanted)), 201, { "cache-control": "no-store" });
+  });
+
+  app.openapi(list, async (c) => {
+    const { object, call } = await enter(c, "GET /v1/tenants/{t}/keys");
+    const { limit, cursor } = c.req.valid("query");
+    const keys = unwrap(await object.listKeys(call, cursor ?? "", limit + 1));
+    return c.json(pageOf(keys, limit, (item) => item.id, (item) => item), 200);
+  });
+
+  app.openapi(revoke, async (c) => {
+    const { object, call } = await enter(c, "DELETE /v1/tenants/{t}/keys/{id}");
+    return c.json(unwrap(await object.revokeKey(call, c.req.valid("param").id)), 200);
+  });
+}

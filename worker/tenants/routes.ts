@@ -1,0 +1,106 @@
+/** /v1/tenants: provisioning, configuration, policy and quota. */
+import { type OpenAPIHono, createRoute, z } from "@hono/zod-openapi";
+import { userId } from "../../schema/contract/ids.ts";
+import { policy, quota } from "../../schema/contract/policy.ts";
+import { page } from "../../schema/contract/records.ts";
+import { tenant, tenantCreate, tenantUpdate } from "../../schema/contract/tenants.ts";
+import type { AppEnv } from "../http/app-env.ts";
+import { body, guarded, idempotencyHeader, json, pageOf, pageQuery, problems, tenantPath } from "../http/describe.ts";
+import { callOf, enter } from "../http/enter.ts";
+import { presentedBy } from "../http/present.ts";
+import { problem, unwrap } from "../http/problem.ts";
+import { rateLimitHeaders } from "../http/ratelimit.ts";
+import { authorityOf } from "./authority.ts";
+import { listTenants } from "./directory.ts";
+
+const tags = ["Tenants"];
+
+const create = createRoute({
+  method: "post", path: "/v1/tenants", tags, ...guarded("POST /v1/tenants"), summary: "Provision a tenant",
+  request: { headers: idempotencyHeader, body: body(tenantCreate) },
+  responses: { 201: json(tenant, "The tenant."), ...problems },
+});
+
+const list = createRoute({
+  method: "get", path: "/v1/tenants", tags, ...guarded("GET /v1/tenants"), summary: "List tenants",
+  request: { query: pageQuery },
+  responses: { 200: json(page(tenant), "Tenants by id, from D1."), ...problems },
+});
+
+const read = createRoute({
+  method: "get", path: "/v1/tenants/{t}", tags, ...guarded("GET /v1/tenants/{t}"), summary: "Read a tenant",
+  request: { params: tenantPath },
+  responses: { 200: json(tenant, "The tenant."), ...problems },
+});
+
+const update = createRoute({
+  method: "patch", path: "/v1/tenants/{t}", tags, ...guarded("PATCH /v1/tenants/{t}"), summary: "Change, disable or enable a tenant",
+  request: { params: tenantPath, body: body(tenantUpdate) },
+  responses: { 200: json(tenant, "The tenant as it is now."), ...problems },
+});
+
+const readPolicy = createRoute({
+  method: "get", path: "/v1/tenants/{t}/policy", tags, ...guarded("GET /v1/tenants/{t}/policy"), summary: "Read the limits",
+  request: { params: tenantPath },
+  responses: { 200: json(policy, "The policy."), ...problems },
+});
+
+const writePolicy = createRoute({
+  method: "put", path: "/v1/tenants/{t}/policy", tags, ...guarded("PUT /v1/tenants/{t}/policy"), summary: "Set the limits",
+  description: "Replaces the policy: a limit that is left out is no limit. A tenant's admin stays within what the operator set.",
+  request: { params: tenantPath, body: body(policy) },
+  responses: { 200: json(policy, "The policy as it is now."), ...problems },
+});
+
+const readQuota = createRoute({
+  method: "get", path: "/v1/tenants/{t}/quota", tags, ...guarded("GET /v1/tenants/{t}/quota"), summary: "Live balances",
+  request: { params: tenantPath, query: z.object({ user: userId.optional() }) },
+  responses: { 200: json(quota, "Every limit as it stands."), ...problems },
+});
+
+export function tenantRoutes(app: OpenAPIHono<AppEnv>): void {
+  app.openapi(create, async (c) => {
+    const presented = await presentedBy(c);
+    if (presented.kind !== "operator") throw problem("forbidden", "Only the operator provisions tenants.");
+    const wanted = c.req.valid("json");
+    const call = callOf(c, "POST /v1/tenants", presented, wanted);
+    const object = authorityOf(c.env, wanted.id);
+    const made = unwrap(await object.provision(call, wanted));
+    // So that GET /v1/tenants shows it at once where D1 answers; where it does not, the outbox carries it later.
+    await object.flush(call);
+    return c.json(made, 201);
+  });
+
+  app.openapi(list, async (c) => {
+    if ((await presentedBy(c)).kind !== "operator") throw problem("forbidden", "Only the operator lists tenants.");
+    const { limit, cursor } = c.req.valid("query");
+    const rows = await listTenants(c.env, cursor ?? "", limit + 1);
+    return c.json(pageOf(rows, limit, (row) => row.id, (row) => row), 200);
+  });
+
+  app.openapi(read, async (c) => {
+    const { object, call } = await enter(c, "GET /v1/tenants/{t}");
+    return c.json(unwrap(await object.readTenant(call)), 200);
+  });
+
+  app.openapi(update, async (c) => {
+    const { object, call } = await enter(c, "PATCH /v1/tenants/{t}");
+    return c.json(unwrap(await object.updateTenant(call, c.req.valid("json"))), 200);
+  });
+
+  app.openapi(readPolicy, async (c) => {
+    const { object, call } = await enter(c, "GET /v1/tenants/{t}/policy");
+    return c.json(unwrap(await object.readTenant(call)).policy, 200);
+  });
+
+  app.openapi(writePolicy, async (c) => {
+    const { object, call } = await enter(c, "PUT /v1/tenants/{t}/policy");
+    return c.json(unwrap(await object.writePolicy(call, c.req.valid("json"))), 200);
+  });
+
+  app.openapi(readQuota, async (c) => {
+    const { object, call } = await enter(c, "GET /v1/tenants/{t}/quota");
+    const balances = unwrap(await object.quota(call, c.req.valid("query").user ?? null));
+    return c.json(balances, 200, rateLimitHeaders(balances, Date.now()));
+  });
+}
