@@ -1,0 +1,56 @@
+/**
+ * What is cached for one tenant: an IndexedDB database of its own.
+ *
+ * - A chunk's record is written after its file is closed: no record, no chunk.
+ * - A manifest is kept as the text whose SHA-256 the lease pinned; `models` names the digest that was last pinned.
+ * - Nothing here is trusted: bytes are hashed again whenever they are used.
+ */
+import { type DBSchema, type IDBPDatabase, openDB } from "idb";
+import type { ModelId, Sha256 } from "../../schema/contract/ids.ts";
+
+export interface ChunkRecord {
+  readonly sha256: Sha256;
+  readonly size: number;
+  readonly usedAt: number;
+}
+
+interface CatalogueSchema extends DBSchema {
+  chunks: { key: Sha256; value: ChunkRecord; indexes: { usedAt: number } };
+  manifests: { key: Sha256; value: { readonly digest: Sha256; readonly text: string } };
+  models: { key: ModelId; value: { readonly model: ModelId; readonly digest: Sha256 } };
+}
+
+export type Catalogue = IDBPDatabase<CatalogueSchema>;
+
+const VERSION = 1;
+const OPEN_TIMEOUT_MS = 3000;
+
+export const catalogueName = (tenant: string) => `leasehold/${tenant}`;
+
+/** Rejects where IndexedDB is refused, or where another tab with older code holds the database for too long. */
+export async function openCatalogue(tenant: string): Promise<Catalogue> {
+  const opening = openDB<CatalogueSchema>(catalogueName(tenant), VERSION, {
+    upgrade(db) {
+      db.createObjectStore("chunks", { keyPath: "sha256" }).createIndex("usedAt", "usedAt");
+      db.createObjectStore("manifests", { keyPath: "digest" });
+      db.createObjectStore("models", { keyPath: "model" });
+    },
+    // Newer code in another tab waits for this connection: let it pass; this page goes on without the catalogue.
+    blocking(_current, _blocked, event) {
+      (event.target as IDBDatabase).close();
+    },
+  });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const tooLate = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("the database did not open in time")), OPEN_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([opening, tooLate]);
+  } catch (error) {
+    // An open that succeeds after we gave up must not hold later versions back.
+    opening.then((db) => db.close(), () => undefined);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}

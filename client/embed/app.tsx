@@ -1,0 +1,89 @@
+/**
+ * The widget's inside: pictures in, text out, and every turn of it told to the page that holds the frame.
+ */
+import { useCallback, useEffect, useState } from "preact/hooks";
+import type { Engine } from "../sdk/progress.ts";
+import type { WidgetError, WidgetQuota } from "../widget/protocol.ts";
+import type { LeaseholdError } from "../errors.ts";
+import { Card } from "./card.tsx";
+import type { Line } from "./greeting.ts";
+import { showTheme } from "./theme.ts";
+import { usePictures } from "./use-pictures.ts";
+import { type Ending, type ReadPicture, useReader } from "./use-reader.ts";
+import { textOf } from "./view.ts";
+
+export interface AppProps {
+  readonly line: Line;
+  readonly read: ReadPicture;
+  /** Returns the end of the subscription. */
+  readonly onQuota: (listener: (quota: WidgetQuota) => void) => () => void;
+}
+
+export function App({ line, read, onQuota }: AppProps) {
+  const [engine, setEngine] = useState<Engine | null>(null);
+  const [quota, setQuota] = useState<WidgetQuota | null>(null);
+  const { view, start, stop } = useReader(read);
+
+  const begin = useCallback(
+    (blob: Blob, id: number | null = null) =>
+      start(blob, (ending) => {
+        if (ending.kind === "result") setEngine(ending.result);
+        tell(line, id, ending);
+      }),
+    [line, start],
+  );
+  const isDragging = usePictures(begin);
+
+  useEffect(() => {
+    if (view.kind === "working" && view.progress?.stage === "reading") setEngine(view.progress.engine);
+  }, [view]);
+
+  useEffect(
+    () =>
+      onQuota(({ remaining, limit, resetsAt, window }) => {
+        const now = { remaining, limit, resetsAt, window };
+        setQuota(now);
+        line.send({ kind: "quota", quota: now });
+      }),
+    [line, onQuota],
+  );
+
+  useEffect(() => {
+    const runs = new Map<number, { stop(): void }>();
+    line.listen((message) => {
+      if (message.kind === "theme") showTheme(message.theme);
+      else if (message.kind === "abort") runs.get(message.id)?.stop();
+      else runs.set(message.id, begin(message.image, message.id));
+    });
+    line.send({ kind: "ready" });
+  }, [line, begin]);
+
+  return (
+    <Card
+      view={view}
+      engine={engine}
+      quota={quota}
+      isDragging={isDragging}
+      onPicture={begin}
+      onCancel={stop}
+      onRetry={() => {
+        if (view.kind === "failed") begin(view.picture.blob);
+      }}
+    />
+  );
+}
+
+function tell(line: Line, id: number | null, ending: Ending): void {
+  if (ending.kind === "result") line.send({ kind: "result", id, result: { ...ending.result, text: textOf(ending.result) } });
+  else if (id !== null || ending.error.code !== "aborted") line.send({ kind: "error", id, error: asData(ending.error) });
+}
+
+const asData = ({ code, message, limit, remaining, resetsAt, retryAfterSeconds, requestId }: LeaseholdError): WidgetError => ({
+  code,
+  message,
+  limit,
+  remaining,
+  resetsAt,
+  retryAfterSeconds,
+  requestId,
+});

@@ -1,0 +1,123 @@
+/**
+ * The control plane over HTTP, typed. Everything it throws is a `LeaseholdError`.
+ *
+ * - A credential goes to `baseUrl`'s origin only.
+ * - No answer, a broken one or none within the time limit is `network-failed`; a fired signal is `aborted`.
+ * - A chunk's body may take as long as it likes while bytes keep coming.
+ */
+import type { LeaseGranted, LeaseState, Metadata, UsageReport } from "../../schema/contract/leases.ts";
+import type { Chunk } from "../../schema/contract/models.ts";
+import type { FetchChunkOptions } from "../cache/fetch-model.ts";
+import { LeaseholdError } from "../errors.ts";
+import { readError, readJson } from "./answers.ts";
+import { withRetries } from "./retries.ts";
+import { isLeaseGranted, isLeaseState } from "./shapes.ts";
+
+const ANSWER_TIMEOUT_MS = 20_000;
+const STALL_TIMEOUT_MS = 30_000;
+
+/** The body of POST /v1/leases as a client writes it: defaults are the server's. */
+export interface LeaseAsk {
+  readonly model: string;
+  readonly purpose: "inference" | "download";
+  readonly tokens?: number;
+  readonly user?: string;
+  readonly request_id?: string;
+  readonly metadata?: Metadata;
+}
+
+interface Call {
+  readonly method: "GET" | "POST";
+  readonly bearer: string;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly signal?: AbortSignal;
+  readonly keepalive?: boolean;
+}
+
+export class ControlPlane {
+  readonly #base: URL;
+
+  constructor(baseUrl: string) {
+    this.#base = new URL(baseUrl);
+  }
+
+  /** A request that got no answer is sent once more under the same idempotency key, so that it is granted once. */
+  async createLease(publishableKey: string, ask: LeaseAsk, signal?: AbortSignal): Promise<LeaseGranted> {
+    const headers = { "Idempotency-Key": crypto.randomUUID() };
+    return withRetries(
+      () => this.#json("/v1/leases", { method: "POST", bearer: publishableKey, body: ask, headers, signal }, isLeaseGranted),
+      { delaysMs: [400], isWorthIt: (error) => error.code === "network-failed", signal },
+    );
+  }
+
+  /** Sent with `keepalive`, so that it also leaves a page that is closing. */
+  reportUsage(grant: LeaseGranted, report: UsageReport): Promise<LeaseState> {
+    return this.#json(`/v1/leases/${grant.lease_id}/usage`, { method: "POST", bearer: grant.lease, body: report, keepalive: true }, isLeaseState);
+  }
+
+  /** The manifest as served; the caller checks its digest. */
+  async manifest(grant: LeaseGranted, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#exchange(grant.model.manifest_url, { method: "GET", bearer: grant.lease, signal }, async (response) => {
+      if (!response.ok) throw await readError(response);
+      return new Uint8Array(await response.arrayBuffer());
+    });
+  }
+
+  /** A chunk's bytes as they came: at most one more than it should have, so that too many are seen as too many. */
+  async chunk(lease: string, chunk: Chunk, { signal, onBytes }: FetchChunkOptions): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = new Uint8Array(chunk.size + 1);
+    let filled = 0;
+    await this.#exchange(`/v1/blobs/${chunk.sha256}`, { method: "GET", bearer: lease, signal }, async (response, keepAlive) => {
+      if (!response.ok) throw await readError(response);
+      const reader = response.body?.getReader(); // Safari has no `for await` over a body yet
+      for (let part = await reader?.read(); part?.value; part = await reader?.read()) {
+        keepAlive(STALL_TIMEOUT_MS);
+        const fitting = part.value.subarray(0, bytes.length - filled);
+        bytes.set(fitting, filled);
+        filled += fitting.length;
+        onBytes(filled);
+        if (filled === bytes.length) return reader?.cancel();
+      }
+    });
+    return bytes.subarray(0, filled);
+  }
+
+  #json<T>(path: string, call: Call, isExpected: (value: unknown) => value is T): Promise<T> {
+    return this.#exchange(path, call, (response) => readJson(response, isExpected));
+  }
+
+  /** One request and the reading of its answer, under one time limit that `read` may push out. */
+  async #exchange<T>(path: string, call: Call, read: (response: Response, keepAlive: (ms: number) => void) => Promise<T>): Promise<T> {
+    const url = new URL(path, this.#base);
+    if (url.origin !== this.#base.origin) throw new LeaseholdError("bad-response", "The service named an address that is not its own.");
+    const limit = new AbortController();
+    let timer = setTimeout(() => limit.abort(), ANSWER_TIMEOUT_MS);
+    const keepAlive = (ms: number) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => limit.abort(), ms);
+    };
+    const headers: Record<string, string> = { ...call.headers, Authorization: `Bearer ${call.bearer}` };
+    if (call.body !== undefined) headers["Content-Type"] = "application/json";
+    try {
+      const response = await fetch(url, {
+        method: call.method,
+        headers,
+        body: call.body === undefined ? undefined : JSON.stringify(call.body),
+        signal: call.signal ? AbortSignal.any([call.signal, limit.signal]) : limit.signal,
+        keepalive: call.keepalive ?? false,
+        credentials: "omit",
+        redirect: "error",
+        // Chunks are kept in the tenant's own cache, verified; the HTTP cache would hold them a second time.
+        cache: "no-store",
+      });
+      return await read(response, keepAlive);
+    } catch (error) {
+      if (error instanceof LeaseholdError) throw error;
+      if (call.signal?.aborted) throw new LeaseholdError("aborted", "Stopped.", { cause: error });
+      throw new LeaseholdError("network-failed", "The service could not be reached. Check the connection and try again.", { cause: error });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * The SDK: a tenant's models in this page, on leases.
+ *
+ * - Everything it throws is a `LeaseholdError`.
+ * - Every inference is under a lease of its own and reported when it ends, well or not, also when the page goes away.
+ * - What it caches is under the tenant that the key names; another tenant on the same origin shares nothing with it.
+ * - `close` ends what runs (`aborted`) and frees the workers; the instance is of no use afterwards.
+ */
+import type { Metadata } from "../../schema/contract/leases.ts";
+import type { Backend } from "../../schema/contract/models.ts";
+import { openModelStore } from "../cache/model-store.ts";
+import { LeaseholdError } from "../errors.ts";
+import { asLeaseholdError } from "./as-error.ts";
+import { ControlPlane } from "./control-plane.ts";
+import { LeaseDesk } from "./lease-desk.ts";
+import { ModelLoader } from "./model-loader.ts";
+import { type QuotaView, viewQuota } from "./quota.ts";
+import { type ReadRequest, type ReadResult, readImage } from "./read-image.ts";
+import type { Caller } from "./shared-task.ts";
+import type { Engine, Progress } from "./progress.ts";
+
+export interface LeaseholdOptions {
+  readonly publishableKey: string;
+  /** The tenant's own id for the person at the page: per-user limits count on it. */
+  readonly user?: string;
+  /** The operator's origin; this page's own where it isn't given. */
+  readonly baseUrl?: string;
+  readonly metadata?: Metadata;
+  readonly backend?: "auto" | Backend;
+}
+
+export interface LeaseholdEvents {
+  /** What is left has changed. */
+  quota: QuotaView;
+  /** A usage report did not arrive: the lease's whole hold will be charged. */
+  "report-failed": LeaseholdError;
+}
+
+export class Leasehold {
+  readonly models = {
+    /** Brings a model to where its first call starts at once. Needs no tokens. */
+    preload: (model: string, caller: Caller<Progress> = {}): Promise<Engine & { readonly cache: "hit" | "miss" }> =>
+      this.#guarded(caller.signal, async (signal) => {
+        const { runtime, cache } = await this.#loader.open(model).join({ ...caller, signal });
+        return { backend: runtime.backend, threads: runtime.threads, reason: runtime.reason, cache };
+      }),
+  };
+
+  readonly ocr = {
+    /** Reads the text of a picture. A picture without text gives no blocks. */
+    read: (request: ReadRequest): Promise<ReadResult> =>
+      this.#guarded(request.signal, (signal) => readImage(this.#loader, this.#desk, { ...request, signal })),
+  };
+
+  readonly #loader: ModelLoader;
+  readonly #desk: LeaseDesk;
+  readonly #store: ReturnType<typeof openModelStore>;
+  readonly #closing = new AbortController();
+  readonly #listeners: { [E in keyof LeaseholdEvents]: Set<(event: LeaseholdEvents[E]) => void> } = { quota: new Set(), "report-failed": new Set() };
+
+  constructor({ publishableKey, user, baseUrl, metadata, backend = "auto" }: LeaseholdOptions) {
+    const tenant = tenantOfKey(publishableKey);
+    const api = new ControlPlane(baseUrl ?? location.origin);
+    this.#store = openModelStore(tenant);
+    this.#desk = new LeaseDesk({
+      api,
+      publishableKey,
+      user,
+      metadata,
+      likelyBackend: backend === "auto" ? ("gpu" in navigator ? "webgpu" : "wasm") : backend,
+      onQuota: (quota) => this.#emit("quota", viewQuota(quota)),
+      onReportFailed: (error) => this.#emit("report-failed", error),
+    });
+    this.#loader = new ModelLoader({ tenant, backend, api, desk: this.#desk, store: this.#store });
+  }
+
+  /** What is left, as of the last grant; null before the first. */
+  get quota(): QuotaView | null {
+    return this.#desk.quota && viewQuota(this.#desk.quota);
+  }
+
+  /** Returns the function that ends the subscription. */
+  on<E extends keyof LeaseholdEvents>(event: E, listener: (event: LeaseholdEvents[E]) => void): () => void {
+    this.#listeners[event].add(listener);
+    return () => void this.#listeners[event].delete(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.#loader.close();
+    this.#desk.close();
+    (await this.#store).close();
+  }
+
+  #emit<E extends keyof LeaseholdEvents>(event: E, value: LeaseholdEvents[E]): void {
+    for (const listener of this.#listeners[event]) listener(value);
+  }
+
+  async #guarded<T>(caller: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const signal = caller ? AbortSignal.any([caller, this.#closing.signal]) : this.#closing.signal;
+    try {
+      signal.throwIfAborted();
+      return await work(signal);
+    } catch (error) {
+      throw asLeaseholdError(error, signal);
+    }
+  }
+}
+
+/** `lh_pk_<tenant>_<32 random><8 hex>`. Says nothing about whether the key is good: the control plane does. */
+function tenantOfKey(key: string): string {
+  const tenant = /^lh_pk_([a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?)_[0-9a-z]{40}$/.exec(key)?.[1];
+  if (tenant === undefined) throw new LeaseholdError("unauthorized", "That is not a publishable key: it starts with lh_pk_.");
+  return tenant;
+}

@@ -1,0 +1,91 @@
+/**
+ * A lease from its grant to its final report.
+ *
+ * - It is settled once: later calls get the first one's answer.
+ * - A report that finds no network is sent again for a while; one that never arrives costs the whole hold.
+ * - A report that comes too late (`lease-expired`, `lease-settled`, `lease-revoked`) changes nothing and is an error.
+ * - `abandon` is for a page that goes away: one last request that outlives it.
+ */
+import type { LeaseGranted, LeaseState, UsageReport } from "../../schema/contract/leases.ts";
+import type { Backend } from "../../schema/contract/models.ts";
+import type { ControlPlane } from "./control-plane.ts";
+import { isTransient, withRetries } from "./retries.ts";
+
+export interface Outcome {
+  readonly outcome: "ok" | "error" | "aborted";
+  readonly errorCode?: string;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly latencyMs: number;
+  readonly ttftMs?: number;
+  readonly backend: Backend;
+  readonly cache: "hit" | "miss";
+}
+
+export class OpenLease {
+  readonly grant: LeaseGranted;
+  readonly requestId: string;
+  /** What a run that has begun will have cost, should the page go away in the middle. */
+  runningTokens = 0;
+  readonly #api: ControlPlane;
+  readonly #backend: Backend;
+  readonly #startedAt = performance.now();
+  #settled: Promise<LeaseState> | null = null;
+
+  constructor(api: ControlPlane, grant: LeaseGranted, requestId: string, backend: Backend) {
+    this.#api = api;
+    this.grant = grant;
+    this.requestId = requestId;
+    this.#backend = backend;
+  }
+
+  settle(outcome: Outcome): Promise<LeaseState> {
+    this.#settled ??= withRetries(() => this.#api.reportUsage(this.grant, this.#report(outcome)), {
+      delaysMs: [500, 2000, 5000],
+      isWorthIt: isTransient,
+    });
+    return this.#settled;
+  }
+
+  /** Ends a download: it held no tokens and ran nothing. */
+  finishDownload(): Promise<LeaseState> {
+    return this.settle({ outcome: "ok", inputTokens: 0, outputTokens: 0, latencyMs: this.#elapsedMs(), backend: this.#backend, cache: "miss" });
+  }
+
+  /** Ends it where nothing was delivered; tokens only where a run had begun and was stopped. */
+  abandon(outcome: "error" | "aborted", errorCode?: string): Promise<LeaseState> {
+    return this.settle({
+      outcome,
+      errorCode,
+      inputTokens: outcome === "aborted" ? this.runningTokens : 0,
+      outputTokens: 0,
+      latencyMs: this.#elapsedMs(),
+      backend: this.#backend,
+      cache: "miss",
+    });
+  }
+
+  #elapsedMs(): number {
+    return performance.now() - this.#startedAt;
+  }
+
+  #report(outcome: Outcome): UsageReport {
+    const inputTokens = Math.min(outcome.inputTokens, this.grant.hold);
+    return {
+      seq: 0,
+      request_id: this.requestId as UsageReport["request_id"],
+      input_tokens: inputTokens,
+      output_tokens: Math.min(outcome.outputTokens, this.grant.hold - inputTokens),
+      outcome: outcome.outcome,
+      error_code: outcome.errorCode,
+      latency_ms: milliseconds(outcome.latencyMs),
+      ttft_ms: outcome.ttftMs === undefined ? undefined : milliseconds(outcome.ttftMs),
+      backend: outcome.backend,
+      cache: outcome.cache,
+      final: true,
+    };
+  }
+}
+
+const DAY_MS = 86_400_000;
+const milliseconds = (value: number) => Math.min(DAY_MS, Math.max(0, Math.round(value)));

@@ -1,0 +1,17 @@
+import type { Backend } from "../../schema/contract/models.ts";
+
+/** How far a call is. `loadedBytes` counts weights at hand, cached or fetched. */
+export type Progress =
+  | { readonly stage: "downloading"; readonly loadedBytes: number; readonly totalBytes: number }
+  | { readonly stage: "preparing"; readonly step: "files" | "compile" | "session" | "warmup" }
+  | { readonly stage: "reading"; readonly engine: Engine };
+
+/** What the model runs on in this browser. */
+export interface Engine {
+  readonly backend: Backend;
+  readonly threads: number;
+  /** Why that backend, in plain words. */
+  readonly reason: string;
+}
+
+export type OnProgress = (progress: Progress) => void;

@@ -1,0 +1,139 @@
+/**
+ * One picture, from its size to its text, under one lease.
+ *
+ * - The size is known before anything is asked for: what can't be read costs no lease and no download.
+ * - Tokens are those of the picture as the model will see it; that many are held, that many are used.
+ * - Where the weights are at hand the lease is asked for while they load; where they are not, after the download
+ *   (it could outlast the lease), unless the quota is already known to be too small: then first, to be refused early.
+ * - A failure or a stop after the grant gives the hold back.
+ * - A model that crashed is loaded anew by the next call.
+ */
+import { imageTokens } from "../../schema/contract/measure.ts";
+import type { UsageReport } from "../../schema/contract/leases.ts";
+import type { Manifest } from "../../schema/contract/models.ts";
+import { LeaseholdError } from "../errors.ts";
+import type { OcrBlock } from "../runtime/host.ts";
+import { imageSize } from "../runtime/tasks/ocr/decode-size.ts";
+import { planOcr } from "../runtime/tasks/ocr/plan.ts";
+import { asLeaseholdError } from "./as-error.ts";
+import type { LeaseDesk } from "./lease-desk.ts";
+import type { LoadedModel, ModelLoad, ModelLoader } from "./model-loader.ts";
+import type { OpenLease } from "./open-lease.ts";
+import type { Engine, OnProgress } from "./progress.ts";
+import { viewQuota } from "./quota.ts";
+import { newRequestId } from "./request-id.ts";
+
+export interface ReadRequest {
+  readonly model: string;
+  readonly image: Blob;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: OnProgress;
+}
+
+export interface ReadResult extends Engine {
+  readonly blocks: readonly OcrBlock[];
+  /** Of the picture, in its own pixels; the boxes are in the same. */
+  readonly width: number;
+  readonly height: number;
+  readonly usage: Pick<UsageReport, "input_tokens" | "output_tokens">;
+  readonly lease_id: string;
+  readonly request_id: string;
+  readonly cache: "hit" | "miss";
+}
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+interface Granted {
+  readonly lease: OpenLease;
+  readonly loaded: LoadedModel;
+}
+
+/** A revision that is replaced again while its successor loads: after this many, say so. */
+const MAX_REVISIONS = 3;
+
+export async function readImage(loader: ModelLoader, desk: LeaseDesk, { model, image, signal, onProgress }: ReadRequest): Promise<ReadResult> {
+  const { width, height } = await imageSize(image);
+  const seen = planOcr(width, height);
+  const { lease, loaded } = await obtain(loader, desk, { model, seen, signal, onProgress });
+  const usage = { input_tokens: tokensOf(loaded.manifest, seen), output_tokens: 0 };
+  try {
+    lease.runningTokens = usage.input_tokens;
+    const { runtime, cache } = loaded;
+    const engine: Engine = { backend: runtime.backend, threads: runtime.threads, reason: runtime.reason };
+    onProgress?.({ stage: "reading", engine });
+    const result = await runtime.readOcr(image, { signal });
+    await desk.settle(lease, {
+      outcome: "ok",
+      inputTokens: usage.input_tokens,
+      outputTokens: usage.output_tokens,
+      latencyMs: result.latencyMs,
+      ttftMs: result.ttftMs,
+      backend: runtime.backend,
+      cache,
+    });
+    return {
+      blocks: result.blocks,
+      width: result.width,
+      height: result.height,
+      ...engine,
+      usage,
+      lease_id: lease.grant.lease_id,
+      request_id: lease.requestId,
+      cache,
+    };
+  } catch (thrown) {
+    const error = asLeaseholdError(thrown, signal);
+    if (error.code === "runtime-crashed") loader.discard(model, loaded);
+    await desk.abandon(lease, error);
+    throw error;
+  }
+}
+
+type Wish = Pick<ReadRequest, "model" | "signal" | "onProgress"> & { readonly seen: Size };
+
+/** A lease, and the model of the very revision that it pins. */
+async function obtain(loader: ModelLoader, desk: LeaseDesk, wish: Wish): Promise<Granted> {
+  let load = loader.open(wish.model);
+  for (let round = 1; round <= MAX_REVISIONS; round++) {
+    const { lease, loaded } = await leaseAndModel(load, desk, wish);
+    if (lease.grant.model.manifest_sha256 === loaded.digest) return { lease, loaded };
+    await desk.abandon(lease, new LeaseholdError("conflict", "A newer revision of the model is live."));
+    load = loader.replace(wish.model, loaded);
+  }
+  throw new LeaseholdError("unavailable", "The model is being changed just now. Try again in a moment.");
+}
+
+async function leaseAndModel(load: ModelLoad, desk: LeaseDesk, { model, seen, signal, onProgress }: Wish): Promise<Granted> {
+  const leaving = new AbortController();
+  const loading = load.join({ signal: signal ? AbortSignal.any([signal, leaving.signal]) : leaving.signal, onProgress });
+  loading.catch(() => undefined); // awaited below, but a refused lease may come first
+  const revision = await Promise.race([load.revision, loading]);
+  const ask = () => desk.ask({ model, tokens: tokensOf(revision.manifest, seen), requestId: newRequestId(), signal });
+
+  const remaining = desk.quota && viewQuota(desk.quota).remaining;
+  const isEarly = load.loaded !== null || revision.isAtHand || (remaining !== null && remaining < tokensOf(revision.manifest, seen));
+  if (!isEarly) {
+    const loaded = await loading;
+    return { lease: await ask(), loaded };
+  }
+  const lease = await ask().catch((error: unknown) => {
+    if (!revision.isAtHand) leaving.abort(); // no use downloading what may not run
+    throw error;
+  });
+  try {
+    return { lease, loaded: await loading };
+  } catch (error) {
+    await desk.abandon(lease, asLeaseholdError(error, signal));
+    throw error;
+  }
+}
+
+/** The same rule on both sides: the manifest's measure. */
+function tokensOf({ usage, model }: Manifest, seen: Size): number {
+  if (usage.measure === "image-tokens") return imageTokens(seen.width, seen.height);
+  if (usage.measure === "per-run" && usage.tokens !== undefined) return usage.tokens;
+  throw new LeaseholdError("model-invalid", `${model} is not measured by pictures.`);
+}

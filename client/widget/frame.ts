@@ -1,0 +1,137 @@
+/**
+ * One frame on the operator's origin, and the line to it.
+ *
+ * - `ready` fires once the embed has answered; nothing is sent before.
+ * - An embed that does not answer is a coded error: `origin-not-allowed` where the operator can be reached (the browser
+ *   refused to show the frame here), `network-failed` where it can't. Should it answer after all, `ready` still fires.
+ * - `close` ends the line; whatever waits for an answer is rejected with `aborted`.
+ */
+import { LeaseholdError } from "../errors.ts";
+import type { FromEmbed, Hello, Settings, ToEmbed, WidgetError, WidgetResult } from "./protocol.ts";
+import { embedUrl } from "./settings.ts";
+
+export interface FrameEvents {
+  readonly onReady: () => void;
+  readonly onMessage: (message: Exclude<FromEmbed, { kind: "ready" | "height" }>) => void;
+  readonly onUnanswered: (error: LeaseholdError) => void;
+}
+
+/** The embed's script has run when its frame has loaded, so an answer is due at once; the rest is for slow networks. */
+const ANSWER_AFTER_LOAD_MS = 4000;
+const ANSWER_AT_ALL_MS = 30_000;
+
+interface Waiting {
+  resolve(result: WidgetResult): void;
+  reject(error: LeaseholdError): void;
+}
+
+export class EmbedFrame {
+  readonly element = document.createElement("iframe");
+  readonly #operator: string;
+  readonly #settings: Settings;
+  readonly #events: FrameEvents;
+  readonly #waiting = new Map<number, Waiting>();
+  #port: MessagePort | null = null;
+  #isReady = false;
+  #backlog: ToEmbed[] = [];
+  #lastId = 0;
+  #timer: number;
+
+  constructor(operator: string, settings: Settings, events: FrameEvents) {
+    this.#operator = operator;
+    this.#settings = settings;
+    this.#events = events;
+    this.element.title = "Read the text in a picture";
+    this.element.allow = "cross-origin-isolated; webgpu; clipboard-write";
+    this.element.referrerPolicy = "origin";
+    this.element.addEventListener("load", () => this.#greet());
+    this.element.src = embedUrl(operator, settings);
+    this.#timer = window.setTimeout(() => void this.#giveUp(), ANSWER_AT_ALL_MS);
+  }
+
+  send(message: ToEmbed): void {
+    if (this.#isReady) this.#port?.postMessage(message);
+    else this.#backlog.push(message);
+  }
+
+  read(image: Blob, signal?: AbortSignal): Promise<WidgetResult> {
+    const id = ++this.#lastId;
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(new LeaseholdError("aborted", "Stopped."));
+      this.#waiting.set(id, { resolve, reject });
+      signal?.addEventListener("abort", () => this.send({ kind: "abort", id }), { once: true });
+      this.send({ kind: "read", id, image });
+    });
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#port?.close();
+    this.element.remove();
+    this.#rejectAll(new LeaseholdError("aborted", "The widget was removed."));
+  }
+
+  /** At each load of the frame: a reload inside it starts a new line. */
+  #greet(): void {
+    const { port1, port2 } = new MessageChannel();
+    this.#port?.close();
+    this.#port = port1;
+    this.#isReady = false;
+    port1.onmessage = ({ data }: MessageEvent<FromEmbed>) => this.#hear(data);
+    const hello: Hello = { kind: "leasehold:hello", settings: this.#settings };
+    // Only the operator's origin gets it: the browser drops it where the frame shows anything else.
+    this.element.contentWindow?.postMessage(hello, this.#operator, [port2]);
+    clearTimeout(this.#timer);
+    this.#timer = window.setTimeout(() => void this.#giveUp(), ANSWER_AFTER_LOAD_MS);
+  }
+
+  #hear(message: FromEmbed): void {
+    switch (message.kind) {
+      case "ready": {
+        clearTimeout(this.#timer);
+        this.#isReady = true;
+        for (const waiting of this.#backlog.splice(0)) this.send(waiting);
+        return this.#events.onReady();
+      }
+      case "height": {
+        this.element.style.height = `${message.pixels}px`;
+        return;
+      }
+      case "result": {
+        this.#take(message.id)?.resolve(message.result);
+        return this.#events.onMessage(message);
+      }
+      case "error": {
+        this.#take(message.id)?.reject(asError(message.error));
+        return this.#events.onMessage(message);
+      }
+      case "quota":
+        return this.#events.onMessage(message);
+    }
+  }
+
+  #take(id: number | null): Waiting | undefined {
+    if (id === null) return undefined;
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    return waiting;
+  }
+
+  async #giveUp(): Promise<void> {
+    const isReachable = await fetch(new URL("/healthz", this.#operator), { mode: "no-cors", cache: "no-store" }).then(() => true, () => false);
+    if (this.#isReady) return;
+    const error = isReachable
+      ? new LeaseholdError("origin-not-allowed", `This key does not allow pages on ${location.origin}. Add this origin to the key, or use another key.`)
+      : new LeaseholdError("network-failed", "The service could not be reached. Check the connection and load the page again.");
+    this.#rejectAll(error);
+    this.#backlog = [];
+    this.#events.onUnanswered(error);
+  }
+
+  #rejectAll(error: LeaseholdError): void {
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+  }
+}
+
+const asError = ({ code, message, ...details }: WidgetError) => new LeaseholdError(code, message, details);
