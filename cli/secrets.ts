@@ -6,10 +6,10 @@
  *   secrets of one state stay valid from run to run. Another operator key replaces the kept one, nothing else.
  */
 import { randomBytes, createHash, generateKeyPairSync } from "node:crypto";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { makeOperatorKey, parseKey } from "../schema/contract/keys.ts";
+import { readPrivate, writePrivate } from "./private-file.ts";
 
 const secrets = z.object({ operatorKey: z.string(), signingKeys: z.string(), masterKey: z.string() });
 export type Secrets = z.infer<typeof secrets>;
@@ -44,7 +44,7 @@ export async function secretsOf(stateDir: string, operatorKey?: string): Promise
     throw new Error("--operator-key is not spelled as an operator key (lh_op_…). Leave it out to have one made.");
   }
   const path = join(stateDir, "dev-secrets.json");
-  const kept = await readKept(path);
+  const kept = await readPrivate(path, secrets);
   const next = kept ? { ...kept, operatorKey: operatorKey ?? kept.operatorKey } : makeSecrets(operatorKey);
   await writePrivate(path, JSON.stringify(next, null, 2));
   return next;
@@ -55,24 +55,4 @@ export async function writeEnvFile(stateDir: string, { ...vars }: WorkerSecrets)
   const path = join(stateDir, "dev-secrets.env");
   await writePrivate(path, Object.entries(vars).map(([name, value]) => `${name}='${value}'\n`).join(""));
   return path;
-}
-
-async function readKept(path: string): Promise<Secrets | null> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
-  }
-  const parsed = secrets.safeParse(JSON.parse(text));
-  if (!parsed.success) throw new Error(`${path} does not hold development secrets. Remove it to have new ones made.`);
-  return parsed.data;
-}
-
-async function writePrivate(path: string, text: string): Promise<void> {
-  await mkdir(join(path, ".."), { recursive: true });
-  const draft = `${path}.${process.pid}`;
-  await writeFile(draft, text, { mode: 0o600 });
-  await rename(draft, path);
 }
