@@ -57,7 +57,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   usageRoutes(app);
   pages(app);
 
-  app.notFound((c) => problemResponse(c, problem("not-found", "There is nothing at this address. /openapi.json lists what there is.")));
+  app.notFound((c) => problemResponse(c, strayRequest(app, c.req.path)));
   app.onError((error, c) => {
     if (error instanceof ProblemError) return problemResponse(c, error);
     if (error instanceof HTTPException && error.status < 500) return problemResponse(c, problem("invalid-request", "The body is not valid JSON."));
@@ -65,4 +65,17 @@ export function createApp(): OpenAPIHono<AppEnv> {
     return problemResponse(c, problem("unavailable", "Something failed on our side. Try again; with the same Idempotency-Key nothing is done twice."));
   });
   return app;
+}
+
+/** A path that exists with other methods is `method-not-allowed`, and says which; any other is `not-found`. */
+function strayRequest(app: OpenAPIHono<AppEnv>, path: string): ProblemError {
+  const segments = path.split("/");
+  const matches = (pattern: string) => {
+    const parts = pattern.split("/");
+    return parts.length === segments.length && parts.every((part, at) => part.startsWith(":") || part === segments[at]);
+  };
+  const methods = new Set(app.routes.filter((route) => route.method !== "ALL" && matches(route.path)).map((route) => route.method));
+  if (methods.size === 0) return problem("not-found", "There is nothing at this address. /openapi.json lists what there is.");
+  const allow = [...methods, ...(methods.has("GET") ? ["HEAD"] : [])].sort().join(", ");
+  return problem("method-not-allowed", `This address takes ${allow}.`, { headers: { allow } });
 }

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { tenantId } from "../../schema/contract/ids.ts";
 import { problem } from "../../schema/contract/problems.ts";
 import { ACCESS, type WayIn } from "./access.ts";
+import { admit } from "./enter.ts";
 
 export const json = <T extends z.ZodType>(schema: T, description: string) => ({ description, content: { "application/json": { schema } } });
 
@@ -16,10 +17,11 @@ export const problems = {
   default: { description: "A problem document; `code` says which.", content: { "application/problem+json": { schema: problem } } },
 } as const;
 
-/** Security requirements and the ways in, for the document. */
+/** Guards a route with its row of the access table, before anything else of the request is read, and documents it. */
 export const guarded = (way: WayIn) => ({
   security: [{ bearer: [] as string[] }],
   "x-access": ACCESS[way],
+  middleware: admit,
 });
 
 export const tenantPath = z.object({ t: tenantId });

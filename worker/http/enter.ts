@@ -5,10 +5,11 @@
  *   tenant that does not exist. No body and no query ever names the tenant that is acted on.
  */
 import type { Context } from "hono";
+import { createMiddleware } from "hono/factory";
 import { type TenantId, tenantId } from "../../schema/contract/ids.ts";
 import { canonicalJson, sha256Hex } from "../ledger/audit-chain.ts";
 import type { IdempotentCall } from "../ledger/idempotency.ts";
-import type { Call } from "../ledger/tenant-object.ts";
+import type { Call } from "../ledger/room.ts";
 import { type TenantAuthority, authorityOf } from "../tenants/authority.ts";
 import type { Presented } from "../tenants/credential.ts";
 import { ACCESS, type WayIn } from "./access.ts";
@@ -23,23 +24,28 @@ export interface Entered {
   readonly presented: Presented;
 }
 
-/** Throws a ProblemError where the request may not go on. `body`: of a POST that creates, for its idempotency key. */
-export async function enter(c: Context<AppEnv>, way: WayIn, body?: unknown): Promise<Entered> {
+/** Reads the credential and fixes the tenant, first of all: a request without one learns nothing else of what is wrong. */
+export const admit = createMiddleware<AppEnv>(async (c, next) => {
   const presented = await presentedBy(c);
-  const tenant = tenantFor(c, presented);
-  return { presented, tenant, object: authorityOf(c.env, tenant), call: callOf(c, way, presented, body) };
+  c.set("presented", presented);
+  c.set("tenant", tenantFor(c.req.param("t"), presented));
+  await next();
+});
+
+/** To be called on a guarded route. `body`: of a POST that creates, for its idempotency key. */
+export function enter(c: Context<AppEnv>, way: WayIn, body?: unknown): Entered {
+  const presented = c.get("presented");
+  const tenant = c.get("tenant");
+  if (tenant === null) throw problem("forbidden", "This is not for the operator key. Use a key of the tenant.");
+  return { presented, tenant, object: authorityOf(c.env, tenant), call: callOf(c, way, body) };
 }
 
-export function callOf(c: Context<AppEnv>, way: WayIn, presented: Presented, body?: unknown): Call {
-  return { presented, access: ACCESS[way], requestId: c.get("requestId"), idempotent: body === undefined ? null : idempotentCall(c, body) };
+export function callOf(c: Context<AppEnv>, way: WayIn, body?: unknown): Call {
+  return { presented: c.get("presented"), access: ACCESS[way], requestId: c.get("requestId"), idempotent: body === undefined ? null : idempotentCall(c, body) };
 }
 
-function tenantFor(c: Context<AppEnv>, presented: Presented): TenantId {
-  const named = c.req.param("t");
-  if (named === undefined) {
-    if (presented.kind === "operator") throw problem("forbidden", "This is not for the operator key. Use a key of the tenant.");
-    return presented.tenant;
-  }
+function tenantFor(named: string | undefined, presented: Presented): TenantId | null {
+  if (named === undefined) return presented.kind === "operator" ? null : presented.tenant;
   const parsed = tenantId.safeParse(named);
   if (!parsed.success || (presented.kind !== "operator" && presented.tenant !== parsed.data)) {
     throw problem("not-found", "There is no such tenant, or this credential is not for it.");

@@ -46,7 +46,7 @@ export function pages(app: OpenAPIHono<AppEnv>): void {
     const text = c.req.query("key") ?? "";
     const key = parseKey(text);
     if (key?.kind !== "publishable") throw problem("unauthorized", "Open the widget with a publishable key.", { headers: { "content-security-policy": NO_FRAMES } });
-    const origins = await authorityOf(c.env, key.tenant).allowedOrigins(sha256Hex(text));
+    const origins = await authorityOf(c.env, key.tenant).keys.allowedOrigins(sha256Hex(text));
     if (!origins.ok) throw problem(origins.refusal.code, origins.refusal.detail, { headers: { "content-security-policy": NO_FRAMES } });
     return asset(c, "/embed.html", { ...ISOLATED, "cache-control": "no-cache", "content-security-policy": pagePolicy(`frame-ancestors ${unwrap(origins).join(" ")}`) });
   });

@@ -38,8 +38,8 @@ const report = createRoute({
 export function leaseRoutes(app: OpenAPIHono<AppEnv>): void {
   app.openapi(grant, async (c) => {
     const ask = c.req.valid("json");
-    const { object, call } = await enter(c, "POST /v1/leases", ask);
-    const granted = unwrap(await object.grantLease(call, ask));
+    const { object, call } = enter(c, "POST /v1/leases", ask);
+    const granted = unwrap(await object.leases.grant(call, ask));
     const settings = settingsOf(c.env);
     const answer: LeaseGranted = {
       lease_id: granted.leaseId,
@@ -54,12 +54,12 @@ export function leaseRoutes(app: OpenAPIHono<AppEnv>): void {
   });
 
   app.openapi(read, async (c) => {
-    const { object, call } = await enter(c, "GET /v1/leases/{id}");
-    return c.json(unwrap(await object.readLease(call, c.req.valid("param").id)), 200, { "cache-control": "no-store" });
+    const { object, call } = enter(c, "GET /v1/leases/{id}");
+    return c.json(unwrap(await object.leases.read(call, c.req.valid("param").id)), 200, { "cache-control": "no-store" });
   });
 
   app.openapi(report, async (c) => {
-    const { object, call } = await enter(c, "POST /v1/leases/{id}/usage");
-    return c.json(unwrap(await object.reportUsage(call, c.req.valid("param").id, c.req.valid("json"))), 200);
+    const { object, call } = enter(c, "POST /v1/leases/{id}/usage");
+    return c.json(unwrap(await object.leases.report(call, c.req.valid("param").id, c.req.valid("json"))), 200);
   });
 }

@@ -8,7 +8,7 @@
 import { type CryptoKey, SignJWT, decodeProtectedHeader, errors, importJWK, jwtVerify } from "jose";
 import { type LeaseClaims, leaseClaims } from "../../schema/contract/leases.ts";
 import type { Settings } from "../env.ts";
-import type { Granted } from "../ledger/tenant-object.ts";
+import type { Granted } from "../ledger/desks/lease-desk.ts";
 
 const ALG = "EdDSA";
 const TYP = "lease+jwt";

@@ -10,7 +10,7 @@ import type { Access, Identity, Presented } from "../tenants/credential.ts";
 import type { KeyRing, StoredKey } from "./key-ring.ts";
 import { type Result, done, refuse } from "./result.ts";
 
-const UNKNOWN_KEY = "The key is unknown, revoked or expired. Use a current key of this tenant.";
+export const UNKNOWN_KEY = "The key is unknown, revoked or expired. Use a current key of this tenant.";
 
 export interface Identified extends Identity {
   readonly key: StoredKey | null;
@@ -24,13 +24,13 @@ export function identify(presented: Presented, access: readonly Access[], tenant
       return access.includes("lease") ? done(identified(tenant, presented.leaseId, "lease", null, presented.leaseId)) : notForThis("a lease");
     case "key": {
       const key = keys.byHash(presented.hash);
-      if (!key || key.type !== presented.type || key.revokedAt !== null || (key.expiresAt !== null && key.expiresAt <= now)) {
-        return refuse("unauthorized", UNKNOWN_KEY);
-      }
+      if (!key || key.type !== presented.type || !isUsable(key, now)) return refuse("unauthorized", UNKNOWN_KEY);
       return key.type === "secret" ? secretKey(key, presented.origin, presented.fromEmbed, access, tenant) : publishableKey(key, presented.origin, presented.fromEmbed, access, tenant);
     }
   }
 }
+
+export const isUsable = (key: StoredKey, now: number): boolean => key.revokedAt === null && (key.expiresAt === null || key.expiresAt > now);
 
 function secretKey(key: StoredKey, origin: string | null, fromEmbed: boolean, access: readonly Access[], tenant: TenantId): Result<Identified> {
   if (origin !== null || fromEmbed) {

@@ -78,8 +78,9 @@ export class LeaseBook {
     this.#minute = minute;
   }
 
-  /** Fills the sliding minute from the leases of the last minute: their ids sort by time. */
+  /** Reads the sliding minute anew from the leases of the last minute: their ids sort by time. */
   fillMinute(now: number): void {
+    this.#minute.clear();
     const since = `ls_${this.#tenant}_${sortableId(now - (MINUTE_SECONDS + 1) * 1000, (bytes) => bytes.fill(0))}`;
     for (const lease of this.#store.all<LeaseRow>(`SELECT ${COLUMNS} FROM leases WHERE id >= ?`, since)) {
       const held = lease.state === "active" ? lease.hold - lease.reported : 0;

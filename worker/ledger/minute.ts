@@ -36,6 +36,10 @@ export class MinuteWindow {
     return bucket;
   }
 
+  clear(): void {
+    this.#buckets.clear();
+  }
+
   /** A request granted at `atMs` that holds `held` and has posted `posted` tokens. */
   admit(atMs: number, held: number, posted = 0): void {
     const bucket = this.#bucket(atMs);

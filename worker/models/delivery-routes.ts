@@ -41,15 +41,15 @@ const readBlob = createRoute({
 
 export function deliveryRoutes(app: OpenAPIHono<AppEnv>): void {
   app.openapi(list, async (c) => {
-    const { object, call } = await enter(c, "GET /v1/models");
+    const { object, call } = enter(c, "GET /v1/models");
     const { limit, cursor } = c.req.valid("query");
-    const models = unwrap(await object.listModels(call, cursor ?? "", limit + 1));
+    const models = unwrap(await object.models.list(call, cursor ?? "", limit + 1));
     return c.json(pageOf(models, limit, (item) => item.id, ({ prices: _, ...shown }) => shown), 200);
   });
 
   app.openapi(readManifest, async (c) => {
-    const { object, call } = await enter(c, "GET /v1/models/{model}/manifest");
-    const { identity, revision } = unwrap(await object.openRevision(call, c.req.valid("param").model));
+    const { object, call } = enter(c, "GET /v1/models/{model}/manifest");
+    const { identity, revision } = unwrap(await object.models.open(call, c.req.valid("param").model));
     const text = await TenantBlobs.for(asVerified(identity), c.env).getManifest(revision.model, revision.revision);
     if (text === null) throw problem("model-not-available", "This model has no manifest. Publish it again.");
     const etag = `"${revision.manifestSha256}"`;
@@ -60,7 +60,7 @@ export function deliveryRoutes(app: OpenAPIHono<AppEnv>): void {
 
   // Hono answers HEAD with the GET handler and drops the body.
   app.openapi(readBlob, async (c) => {
-    const entered = await enter(c, "GET /v1/blobs/{sha256}");
+    const entered = enter(c, "GET /v1/blobs/{sha256}");
     return asSent(await deliver(c, entered, c.req.valid("param").sha256));
   });
 }
@@ -87,10 +87,10 @@ async function deliver(c: Context<AppEnv>, entered: Entered, digest: Sha256): Pr
 
 async function blobFor(c: Context<AppEnv>, { object, call, presented }: Entered, digest: Sha256): Promise<{ blobs: TenantBlobs; size: number }> {
   if (presented.kind !== "lease") {
-    const { identity, size } = unwrap(await object.blobSize(call, digest));
+    const { identity, size } = unwrap(await object.models.blobSize(call, digest));
     return { blobs: TenantBlobs.for(asVerified(identity), c.env), size };
   }
-  const { identity, revision } = unwrap(await object.openRevision(call, null));
+  const { identity, revision } = unwrap(await object.models.open(call, null));
   const blobs = TenantBlobs.for(asVerified(identity), c.env);
   const size = await blobs.chunkSize(revision, digest);
   if (size === null) throw problem("not-found", NO_BLOB);

@@ -48,43 +48,43 @@ const list = createRoute({
 
 export function publishRoutes(app: OpenAPIHono<AppEnv>): void {
   app.openapi(begin, async (c) => {
-    const { object, call, tenant } = await enter(c, "POST /v1/tenants/{t}/models/{model}/revisions");
+    const { object, call, tenant } = enter(c, "POST /v1/tenants/{t}/models/{model}/revisions");
     const built = buildRevision(tenant, c.req.valid("param").model, c.req.valid("json"));
-    const identity = unwrap(await object.verify(call));
+    const identity = unwrap(await object.tenants.verify(call));
     await TenantBlobs.for(asVerified(identity), c.env).putManifest(built.revision.model, built.revision.revision, built.text);
-    const { missing } = unwrap(await object.beginRevision(call, built.revision, built.digests));
+    const { missing } = unwrap(await object.models.begin(call, built.revision, built.digests));
     return c.json({ model: built.revision.model, revision: built.revision.revision, missing }, 201);
   });
 
   app.openapi(put, async (c) => {
-    const { object, call } = await enter(c, "PUT /v1/tenants/{t}/blobs/{sha256}");
+    const { object, call } = enter(c, "PUT /v1/tenants/{t}/blobs/{sha256}");
     const digest = c.req.valid("param").sha256;
-    unwrap(await object.verify(call));
+    unwrap(await object.tenants.verify(call));
     const bytes = await readBytes(c.req.raw, MAX_CHUNK_BYTES);
     if (bytes.byteLength === 0) throw problem("invalid-request", "The body is empty. Send the blob's bytes.");
     const actual = sha256Hex(new Uint8Array(bytes));
     if (actual !== digest) throw problem("digest-mismatch", `The bytes have the SHA-256 ${actual}. Send the bytes that the path names.`);
-    const { identity, known } = unwrap(await object.admitBlob(call, digest, bytes.byteLength));
+    const { identity, known } = unwrap(await object.models.admitBlob(call, digest, bytes.byteLength));
     if (known) return c.json({ sha256: digest, size: bytes.byteLength }, 200);
     await TenantBlobs.for(asVerified(identity), c.env).putBlob(digest, bytes);
-    unwrap(await object.recordBlob(call, digest, bytes.byteLength));
+    unwrap(await object.models.recordBlob(call, digest, bytes.byteLength));
     return c.json({ sha256: digest, size: bytes.byteLength }, 201);
   });
 
   app.openapi(commit, async (c) => {
-    const { object, call } = await enter(c, "POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit");
+    const { object, call } = enter(c, "POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit");
     const { model: name, revision } = c.req.valid("param");
-    const identity = unwrap(await object.verify(call));
+    const identity = unwrap(await object.tenants.verify(call));
     const text = await TenantBlobs.for(asVerified(identity), c.env).getManifest(name, revision);
     if (text === null) throw problem("not-found", "This model has no such revision.");
     const sizes = chunkSizes(JSON.parse(text) as Manifest);
-    return c.json(unwrap(await object.commitRevision(call, name, revision, Object.fromEntries(sizes))), 200);
+    return c.json(unwrap(await object.models.commit(call, name, revision, Object.fromEntries(sizes))), 200);
   });
 
   app.openapi(list, async (c) => {
-    const { object, call } = await enter(c, "GET /v1/tenants/{t}/models");
+    const { object, call } = enter(c, "GET /v1/tenants/{t}/models");
     const { limit, cursor } = c.req.valid("query");
-    const models = unwrap(await object.listModels(call, cursor ?? "", limit + 1));
+    const models = unwrap(await object.models.list(call, cursor ?? "", limit + 1));
     return c.json(pageOf(models, limit, (item) => item.id, (item) => item), 200);
   });
 }

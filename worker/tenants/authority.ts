@@ -1,30 +1,38 @@
 /**
- * The tenant object as the Worker sees it. A call that the platform fails (overload, reset, network) is `unavailable`;
- * the caller may send it again with its idempotency key.
+ * The tenant object as the Worker sees it: its desks, asynchronous. A call that the platform fails (overload, reset,
+ * network) is `unavailable`; the caller may send it again with its idempotency key.
  */
-import type { DurableObject } from "cloudflare:workers";
 import type { TenantId } from "../../schema/contract/ids.ts";
+import type { Tenant, TenantCreate } from "../../schema/contract/tenants.ts";
 import type { Env } from "../env.ts";
-import type { TenantObject } from "../ledger/tenant-object.ts";
 import { problem } from "../http/problem.ts";
+import type { Result } from "../ledger/result.ts";
+import type { Call } from "../ledger/room.ts";
+import type { Desks } from "../ledger/tenant-object.ts";
 
-type Methods = Omit<TenantObject, keyof DurableObject>;
+type Remote<Desk> = {
+  readonly [Name in keyof Desk as Desk[Name] extends (...args: never[]) => unknown ? Name : never]: Desk[Name] extends (...args: infer Args) => infer Answer
+    ? (...args: Args) => Promise<Awaited<Answer>>
+    : never;
+};
 
-/** Every method of the tenant object, asynchronous. */
-export type TenantAuthority = {
-  readonly [Name in keyof Methods]: Methods[Name] extends (...args: infer Args) => infer Answer ? (...args: Args) => Promise<Awaited<Answer>> : never;
+export type TenantAuthority = { readonly [Name in keyof Desks]: Remote<Desks[Name]> } & {
+  provision(call: Call, body: TenantCreate): Promise<Result<Tenant>>;
 };
 
 export function authorityOf(env: Env, tenant: TenantId): TenantAuthority {
-  const stub = env.TENANTS.get(env.TENANTS.idFromName(tenant)) as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
-  return new Proxy({} as TenantAuthority, {
-    get: (_, name) => async (...args: unknown[]) => {
-      try {
-        return await (stub[name as string] as (...args: unknown[]) => Promise<unknown>)(...args);
-      } catch (cause) {
-        console.error(JSON.stringify({ level: "error", message: "the tenant object failed", method: String(name), error: String(cause) }));
-        throw problem("unavailable", "The tenant's ledger did not answer. Try again; with the same Idempotency-Key nothing is done twice.");
-      }
-    },
-  });
+  const stub = env.TENANTS.get(env.TENANTS.idFromName(tenant));
+  const desk = (name: keyof Desks) =>
+    new Proxy({}, { get: (_, method) => (...args: unknown[]) => guarded(`${name}.${String(method)}`, () => stub.ask(name, String(method), args)) });
+  const provision = (call: Call, body: TenantCreate) => guarded("provision", () => stub.provision(call, body) as Promise<Result<Tenant>>);
+  return { tenants: desk("tenants"), keys: desk("keys"), models: desk("models"), leases: desk("leases"), records: desk("records"), provision } as TenantAuthority;
+}
+
+async function guarded<T>(method: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    console.error(JSON.stringify({ level: "error", message: "the tenant object failed", method, error: String(cause) }));
+    throw problem("unavailable", "The tenant's ledger did not answer. Try again; with the same Idempotency-Key nothing is done twice.");
+  }
 }

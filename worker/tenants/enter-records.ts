@@ -12,8 +12,8 @@ import { asVerified } from "./credential.ts";
 import { TenantRecords } from "./records.ts";
 
 export async function enterRecords(c: Context<AppEnv>, way: WayIn): Promise<{ records: TenantRecords; tenant: TenantId; today: string }> {
-  const { object, call, tenant } = await enter(c, way);
-  const { identity, lag, today } = unwrap(await object.flush(call));
+  const { object, call, tenant } = enter(c, way);
+  const { identity, lag, today } = unwrap(await object.records.flush(call));
   if (lag.error !== null) throw problem("unavailable", `The records are behind by ${lag.events} events; none is lost. Try again.`);
   return { records: TenantRecords.for(asVerified(identity), c.env), tenant, today };
 }

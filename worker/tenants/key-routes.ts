@@ -31,19 +31,19 @@ const revoke = createRoute({
 export function keyRoutes(app: OpenAPIHono<AppEnv>): void {
   app.openapi(create, async (c) => {
     const wanted = c.req.valid("json");
-    const { object, call } = await enter(c, "POST /v1/tenants/{t}/keys", wanted);
-    return c.json(unwrap(await object.createKey(call, wanted)), 201, { "cache-control": "no-store" });
+    const { object, call } = enter(c, "POST /v1/tenants/{t}/keys", wanted);
+    return c.json(unwrap(await object.keys.create(call, wanted)), 201, { "cache-control": "no-store" });
   });
 
   app.openapi(list, async (c) => {
-    const { object, call } = await enter(c, "GET /v1/tenants/{t}/keys");
+    const { object, call } = enter(c, "GET /v1/tenants/{t}/keys");
     const { limit, cursor } = c.req.valid("query");
-    const keys = unwrap(await object.listKeys(call, cursor ?? "", limit + 1));
+    const keys = unwrap(await object.keys.list(call, cursor ?? "", limit + 1));
     return c.json(pageOf(keys, limit, (item) => item.id, (item) => item), 200);
   });
 
   app.openapi(revoke, async (c) => {
-    const { object, call } = await enter(c, "DELETE /v1/tenants/{t}/keys/{id}");
-    return c.json(unwrap(await object.revokeKey(call, c.req.valid("param").id)), 200);
+    const { object, call } = enter(c, "DELETE /v1/tenants/{t}/keys/{id}");
+    return c.json(unwrap(await object.keys.revoke(call, c.req.valid("param").id)), 200);
   });
 }

@@ -7,7 +7,6 @@ import { tenant, tenantCreate, tenantUpdate } from "../../schema/contract/tenant
 import type { AppEnv } from "../http/app-env.ts";
 import { body, guarded, idempotencyHeader, json, pageOf, pageQuery, problems, tenantPath } from "../http/describe.ts";
 import { callOf, enter } from "../http/enter.ts";
-import { presentedBy } from "../http/present.ts";
 import { problem, unwrap } from "../http/problem.ts";
 import { rateLimitHeaders } from "../http/ratelimit.ts";
 import { authorityOf } from "./authority.ts";
@@ -60,47 +59,46 @@ const readQuota = createRoute({
 
 export function tenantRoutes(app: OpenAPIHono<AppEnv>): void {
   app.openapi(create, async (c) => {
-    const presented = await presentedBy(c);
-    if (presented.kind !== "operator") throw problem("forbidden", "Only the operator provisions tenants.");
+    if (c.get("presented").kind !== "operator") throw problem("forbidden", "Only the operator provisions tenants.");
     const wanted = c.req.valid("json");
-    const call = callOf(c, "POST /v1/tenants", presented, wanted);
+    const call = callOf(c, "POST /v1/tenants", wanted);
     const object = authorityOf(c.env, wanted.id);
     const made = unwrap(await object.provision(call, wanted));
     // So that GET /v1/tenants shows it at once where D1 answers; where it does not, the outbox carries it later.
-    await object.flush(call);
+    await object.records.flush(call);
     return c.json(made, 201);
   });
 
   app.openapi(list, async (c) => {
-    if ((await presentedBy(c)).kind !== "operator") throw problem("forbidden", "Only the operator lists tenants.");
+    if (c.get("presented").kind !== "operator") throw problem("forbidden", "Only the operator lists tenants.");
     const { limit, cursor } = c.req.valid("query");
     const rows = await listTenants(c.env, cursor ?? "", limit + 1);
     return c.json(pageOf(rows, limit, (row) => row.id, (row) => row), 200);
   });
 
   app.openapi(read, async (c) => {
-    const { object, call } = await enter(c, "GET /v1/tenants/{t}");
-    return c.json(unwrap(await object.readTenant(call)), 200);
+    const { object, call } = enter(c, "GET /v1/tenants/{t}");
+    return c.json(unwrap(await object.tenants.read(call)), 200);
   });
 
   app.openapi(update, async (c) => {
-    const { object, call } = await enter(c, "PATCH /v1/tenants/{t}");
-    return c.json(unwrap(await object.updateTenant(call, c.req.valid("json"))), 200);
+    const { object, call } = enter(c, "PATCH /v1/tenants/{t}");
+    return c.json(unwrap(await object.tenants.update(call, c.req.valid("json"))), 200);
   });
 
   app.openapi(readPolicy, async (c) => {
-    const { object, call } = await enter(c, "GET /v1/tenants/{t}/policy");
-    return c.json(unwrap(await object.readTenant(call)).policy, 200);
+    const { object, call } = enter(c, "GET /v1/tenants/{t}/policy");
+    return c.json(unwrap(await object.tenants.read(call)).policy, 200);
   });
 
   app.openapi(writePolicy, async (c) => {
-    const { object, call } = await enter(c, "PUT /v1/tenants/{t}/policy");
-    return c.json(unwrap(await object.writePolicy(call, c.req.valid("json"))), 200);
+    const { object, call } = enter(c, "PUT /v1/tenants/{t}/policy");
+    return c.json(unwrap(await object.tenants.writePolicy(call, c.req.valid("json"))), 200);
   });
 
   app.openapi(readQuota, async (c) => {
-    const { object, call } = await enter(c, "GET /v1/tenants/{t}/quota");
-    const balances = unwrap(await object.quota(call, c.req.valid("query").user ?? null));
+    const { object, call } = enter(c, "GET /v1/tenants/{t}/quota");
+    const balances = unwrap(await object.tenants.quota(call, c.req.valid("query").user ?? null));
     return c.json(balances, 200, rateLimitHeaders(balances, Date.now()));
   });
 }

@@ -1,0 +1,143 @@
+/** Leases of the tenant: grant, state, usage; and the chores that book what is due. */
+import { ceilingNanos } from "../../../schema/contract/measure.ts";
+import type { ModelId, RevisionId, Sha256, TenantId } from "../../../schema/contract/ids.ts";
+import type { LeaseCreate, LeaseState, UsageReport } from "../../../schema/contract/leases.ts";
+import type { Quota } from "../../../schema/contract/policy.ts";
+import { dayAt } from "../calendar.ts";
+import { readConfig } from "../config.ts";
+import { decideHold } from "../decide-hold.ts";
+import { Denials } from "../denials.ts";
+import type { Identified } from "../identify.ts";
+import { type LeaseRow, toLeaseState } from "../lease-book.ts";
+import { type Refusal, type Result, done, refuse } from "../result.ts";
+import type { Call, Chore, Room } from "../room.ts";
+
+/** What the Worker signs into a lease, and the quota as it stands after the grant. */
+export interface Granted {
+  readonly leaseId: LeaseState["lease_id"];
+  readonly tenant: TenantId;
+  readonly model: ModelId;
+  readonly revision: RevisionId;
+  readonly manifestSha256: Sha256;
+  readonly purpose: LeaseCreate["purpose"];
+  readonly hold: number;
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  readonly quota: Quota;
+}
+
+interface DeniedBy {
+  readonly actor: string;
+  readonly user: string | null;
+  readonly model: string | null;
+  readonly requestId: string | null;
+}
+
+const NOBODY: DeniedBy = { actor: "system", user: null, model: null, requestId: null };
+
+export class LeaseDesk {
+  readonly #room: Room;
+  readonly #denials = new Denials();
+
+  constructor(room: Room) {
+    this.#room = room;
+  }
+
+  grant(call: Call, ask: LeaseCreate): Result<Granted> {
+    const { idempotency } = this.#room;
+    return this.#room.as(call, (who, now) =>
+      idempotency.once(call.idempotent ?? null, now, () => {
+        const granted = this.#decide(who, ask, call.requestId, now);
+        if (!granted.ok) this.#countDenial(granted.refusal, { actor: who.actor, user: ask.user ?? null, model: ask.model, requestId: call.requestId }, now);
+        return granted;
+      }),
+    );
+  }
+
+  read(call: Call, id: string): Result<LeaseState> {
+    return this.#room.as(call, (who) => {
+      const lease = this.#find(who, id);
+      return lease.ok ? done(toLeaseState(lease.value)) : lease;
+    });
+  }
+
+  report(call: Call, id: string, report: UsageReport): Result<LeaseState> {
+    return this.#room.as(call, (who, now) => {
+      const lease = this.#find(who, id);
+      if (!lease.ok) return lease;
+      this.#room.armFlush(now);
+      return this.#room.leases.report(lease.value, report, who.actor, now);
+    });
+  }
+
+  /** Books leases whose time has passed, and writes the counts of denials that are due. */
+  get chore(): Chore {
+    return {
+      name: "leases",
+      nextAt: () => earliest(this.#room.leases.nextExpiry(), this.#denials.nextDue()),
+      run: (now) =>
+        this.#room.transact(() => {
+          this.#room.leases.sweep(now);
+          for (const { code, count } of this.#denials.takeDue(now)) this.#logDenial(code, count, NOBODY, now);
+        }),
+    };
+  }
+
+  #decide(who: Identified, ask: LeaseCreate, requestId: string, now: number): Result<Granted> {
+    const room = this.#room;
+    const { policy, profile } = readConfig(room.store);
+    if (!profile.enabled) return refuse("tenant-disabled", `The tenant ${room.tenant} is disabled. Ask the operator to enable it.`);
+    const model = room.shelf.live(ask.model);
+    if (!model) return refuse("model-not-available", `This tenant has no model ${ask.model}. GET /v1/models lists what it has.`);
+    const tokens = ask.tokens ?? 0;
+    const nanos = ask.purpose === "download" ? 0 : ceilingNanos(tokens, model.facts.prices);
+    if (nanos === null) return refuse("invalid-request", `${tokens} tokens at this model's price are more than can be counted. Ask for fewer.`);
+    const user = ask.user ?? null;
+    const decision = decideHold({ tokens, nanos }, room.books.read(room.tenant, policy, now, user, who.key));
+    if (!decision.ok) return decision;
+    const lease = room.leases.open(
+      {
+        purpose: ask.purpose, keyId: who.actor, user, model: ask.model, revision: model.revision, manifestSha256: model.manifestSha256,
+        prices: model.facts.prices, requestId: ask.request_id ?? requestId, metadata: ask.metadata ?? {}, day: dayAt(now, policy.time_zone),
+        tokens, nanos, ttlSeconds: ask.ttl_s,
+      },
+      now,
+    );
+    const details = { lease_id: lease.id, revision: model.revision, purpose: ask.purpose, hold: tokens, expires_at: lease.expires_at, metadata: ask.metadata };
+    room.log(now, { action: "LEASE_GRANTED", actor: who.actor, user, model: ask.model, requestId: lease.request_id, details });
+    return done({
+      leaseId: lease.id as Granted["leaseId"],
+      tenant: room.tenant,
+      model: ask.model,
+      revision: model.revision,
+      manifestSha256: model.manifestSha256,
+      purpose: ask.purpose,
+      hold: tokens,
+      issuedAt: now,
+      expiresAt: lease.expires_at,
+      quota: room.books.quota(room.books.read(room.tenant, policy, now, user, who.key), policy),
+    });
+  }
+
+  /** A lease reads and reports itself alone; a key, any lease of its tenant. */
+  #find(who: Identified, id: string): Result<LeaseRow> {
+    const lease = who.leaseId === null || who.leaseId === id ? this.#room.leases.find(id) : null;
+    return lease ? done(lease) : refuse("not-found", "There is no such lease.");
+  }
+
+  #countDenial({ code }: Refusal, by: DeniedBy, now: number): void {
+    const count = this.#denials.count(code, now);
+    if (count > 0) this.#logDenial(code, count, by, now);
+    const due = this.#denials.nextDue();
+    if (due !== null) this.#room.arm(due);
+  }
+
+  #logDenial(reason: string, count: number, by: DeniedBy, now: number): void {
+    this.#room.log(now, { action: "LEASE_DENIED", ...by, details: { reason, count } });
+  }
+}
+
+function earliest(...instants: (number | null)[]): number | null {
+  const known = instants.filter((at) => at !== null);
+  return known.length === 0 ? null : Math.min(...known);
+}

@@ -1,0 +1,40 @@
+/** The way of the records to D1: sent by the alarm, and on request before somebody reads them. */
+import { type Identity, asVerified } from "../../tenants/credential.ts";
+import { TenantRecords } from "../../tenants/records.ts";
+import { type DayName, dayAt } from "../calendar.ts";
+import { readConfig } from "../config.ts";
+import { type Lag, Outbox } from "../outbox.ts";
+import { type Result, done } from "../result.ts";
+import { type Call, type Chore, type Room, identityOf } from "../room.ts";
+
+const RETRY_MS = [2_000, 5_000, 15_000, 60_000] as const;
+
+export class RecordDesk {
+  readonly #room: Room;
+  readonly #outbox: Outbox;
+  #failures = 0;
+
+  constructor(room: Room) {
+    this.#room = room;
+    const self = asVerified({ tenant: room.tenant, actor: "system", kind: "operator", keyId: null, leaseId: null });
+    this.#outbox = new Outbox(room.store, TenantRecords.for(self, room.env));
+  }
+
+  /** Sends what D1 does not have yet; answers how much is left and why, and which day it is for the tenant. */
+  async flush(call: Call): Promise<Result<{ identity: Identity; lag: Lag; today: DayName }>> {
+    const verified = this.#room.as(call, (who, now) => done({ identity: identityOf(who), today: dayAt(now, readConfig(this.#room.store).policy.time_zone) }));
+    return verified.ok ? done({ ...verified.value, lag: await this.#outbox.flush() }) : verified;
+  }
+
+  get chore(): Chore {
+    return {
+      name: "records",
+      nextAt: (now) => (this.#outbox.size > 0 ? now + (RETRY_MS[Math.min(this.#failures, RETRY_MS.length) - 1] ?? RETRY_MS[0]) : null),
+      run: async (now) => {
+        this.#room.idempotency.forgetOld(now);
+        const { error } = await this.#outbox.flush();
+        this.#failures = error === null ? 0 : this.#failures + 1;
+      },
+    };
+  }
+}

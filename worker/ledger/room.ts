@@ -1,0 +1,116 @@
+/**
+ * What every desk of the tenant object works with: the database, the books, the journal, the alarm, and the one way to
+ * act for a credential.
+ *
+ * - `as` accepts or refuses the credential, books every lease whose time has passed, and does the work, in one
+ *   synchronous transaction: no `await` between check and write.
+ * - A throw rolls everything back; what mirrors storage in memory is then read anew.
+ * - `arm` inside a transaction joins it: the alarm is set exactly when the state is.
+ */
+import type { TenantId } from "../../schema/contract/ids.ts";
+import type { Env } from "../env.ts";
+import type { Access, Identity, Presented } from "../tenants/credential.ts";
+import type { AuditFact } from "./audit-chain.ts";
+import { BookKeeper } from "./books.ts";
+import { readConfig, toTenant } from "./config.ts";
+import { IdempotencyKeys, type IdempotentCall } from "./idempotency.ts";
+import { type Identified, identify } from "./identify.ts";
+import { Journal } from "./journal.ts";
+import { KeyRing } from "./key-ring.ts";
+import { LeaseBook } from "./lease-book.ts";
+import { MinuteWindow } from "./minute.ts";
+import { ModelShelf } from "./model-shelf.ts";
+import type { Result } from "./result.ts";
+import type { Store } from "./store.ts";
+
+/** Who asks, through which ways the call is open, and the request's id for the audit. */
+export interface Call {
+  readonly presented: Presented;
+  readonly access: readonly Access[];
+  readonly requestId: string;
+  readonly idempotent?: IdempotentCall | null;
+}
+
+/** Something that an alarm does. A chore that throws is logged and comes again; it never stops the others. */
+export interface Chore {
+  readonly name: string;
+  /** When it should run next, in milliseconds since the epoch; null: not before something changes. */
+  nextAt(now: number): number | null;
+  run(now: number): void | Promise<void>;
+}
+
+/** How long D1 may wait for what the object knows. */
+const FLUSH_DELAY_MS = 1_000;
+
+export class Room {
+  readonly tenant: TenantId;
+  readonly env: Env;
+  readonly store: Store;
+  readonly keys: KeyRing;
+  readonly shelf: ModelShelf;
+  readonly journal: Journal;
+  readonly idempotency: IdempotencyKeys;
+  readonly books: BookKeeper;
+  readonly leases: LeaseBook;
+  readonly #minute = new MinuteWindow();
+  readonly #storage: DurableObjectStorage;
+  #alarmAt: number | null;
+
+  constructor(tenant: TenantId, storage: DurableObjectStorage, store: Store, env: Env, alarmAt: number | null) {
+    this.tenant = tenant;
+    this.env = env;
+    this.store = store;
+    this.#storage = storage;
+    this.#alarmAt = alarmAt;
+    this.keys = new KeyRing(store);
+    this.shelf = new ModelShelf(store);
+    this.journal = new Journal(store);
+    this.idempotency = new IdempotencyKeys(store);
+    this.books = new BookKeeper(store, this.#minute);
+    this.leases = new LeaseBook(tenant, store, this.books, this.journal, this.#minute);
+    this.leases.fillMinute(Date.now());
+  }
+
+  as<T>(call: Call, work: (who: Identified, now: number) => Result<T>): Result<T> {
+    const now = Date.now();
+    return this.transact(() => {
+      const who = identify(call.presented, call.access, this.tenant, this.keys, now);
+      if (!who.ok) return who;
+      this.leases.sweep(now);
+      return work(who.value, now);
+    });
+  }
+
+  transact<T>(work: () => T): T {
+    try {
+      return this.#storage.transactionSync(work);
+    } catch (cause) {
+      this.#alarmAt = null;
+      this.leases.fillMinute(Date.now());
+      throw cause;
+    }
+  }
+
+  /** Appends an event of this tenant and sees that D1 hears of it. `changed`: the tenant's profile or policy is new. */
+  log(now: number, fact: AuditFact, changed = false): void {
+    this.journal.append(this.tenant, now, fact, changed ? { profile: toTenant(readConfig(this.store)) } : {});
+    this.armFlush(now);
+  }
+
+  armFlush(now: number): void {
+    this.arm(now + FLUSH_DELAY_MS);
+  }
+
+  arm(at: number): void {
+    if (this.#alarmAt !== null && this.#alarmAt <= at) return;
+    this.#alarmAt = at;
+    void this.#storage.setAlarm(at);
+  }
+
+  alarmFired(): void {
+    this.#alarmAt = null;
+  }
+}
+
+/** What may leave the object of an identified caller. */
+export const identityOf = ({ key: _, ...identity }: Identified): Identity => identity;
