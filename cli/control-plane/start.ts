@@ -50,8 +50,11 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       ...run,
       args: [
         "dev",
-        ...["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"],
-        ...["--persist-to", stateDir, "--env-file", envFile],
+        "--ip=127.0.0.1",
+        `--port=${port}`,
+        "--inspector-port=0",
+        `--persist-to=${stateDir}`,
+        `--env-file=${envFile}`,
         "--show-interactive-dev-session=false",
       ],
     });

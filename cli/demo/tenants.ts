@@ -1,5 +1,5 @@
 /** The two tenants of the demo. */
-import { z } from "zod";
+import type { z } from "zod";
 import { type TenantId, tenantId } from "../../schema/contract/ids.ts";
 import type { Prices } from "../../schema/contract/models.ts";
 import { type TenantCreate, tenantCreate } from "../../schema/contract/tenants.ts";

@@ -1,0 +1,48 @@
+/**
+ * A picture with known text: a receipt, drawn by the browser with a typeface that comes with npm, so that it looks the
+ * same on a machine without fonts.
+ */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { Browser } from "playwright-core";
+
+export const RECEIPT_WIDTH = 720;
+export const RECEIPT_HEIGHT = 960;
+
+/** From top to bottom. */
+export const RECEIPT_LINES = [
+  "HARBOUR COFFEE",
+  "12 Quay Street, Malmö",
+  "2026-11-21 09:42",
+  "Receipt 004817",
+  "2 x Flat white 7.60",
+  "1 x Cardamom bun 3.20",
+  "1 x Orange juice 4.50",
+  "Total EUR 15.30",
+  "Card payment approved",
+  "Thank you, see you soon",
+] as const;
+
+export async function drawReceipt(browser: Browser): Promise<Buffer> {
+  const page = await browser.newPage({ viewport: { width: RECEIPT_WIDTH, height: RECEIPT_HEIGHT }, deviceScaleFactor: 1 });
+  try {
+    await page.setContent(receiptHtml());
+    await page.evaluate(() => document.fonts.load("30px Receipt"));
+    return await page.screenshot({ type: "png" });
+  } finally {
+    await page.close();
+  }
+}
+
+function receiptHtml(): string {
+  const font = readFileSync(createRequire(import.meta.url).resolve("@fontsource-variable/instrument-sans/files/instrument-sans-latin-wght-normal.woff2"));
+  const lines = RECEIPT_LINES.map((line, index) => `<p class="${index === 0 ? "title" : line.startsWith("Total") ? "total" : ""}">${line}</p>`);
+  return `<!doctype html><meta charset="utf-8"><style>
+    @font-face { font-family: Receipt; font-weight: 400 700; src: url(data:font/woff2;base64,${font.toString("base64")}); }
+    body { margin: 0; width: 100vw; height: 100vh; display: grid; place-items: center; background: #d8d4cc; }
+    main { width: 520px; padding: 48px 56px; background: #fff; box-shadow: 0 10px 40px #0003; font: 30px/1.9 Receipt; color: #1b1b1b; }
+    p { margin: 0; white-space: pre; }
+    .title { font-size: 44px; font-weight: 700; line-height: 1.6; }
+    .total { font-size: 36px; font-weight: 700; }
+  </style><main>${lines.join("")}</main>`;
+}

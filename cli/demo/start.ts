@@ -1,0 +1,74 @@
+/**
+ * The whole demo: the control plane, two tenants with their model, two tenant sites.
+ *
+ * - Reuses what the state folder holds. `stop` ends all of it.
+ * - Says what it is doing through `onStep`; a step that reports progress says how far it is.
+ */
+import { buildClient } from "../build/build-client.ts";
+import { freePort } from "../control-plane/ports.ts";
+import { type ControlPlane, startControlPlane } from "../control-plane/start.ts";
+import { apiAt } from "../api.ts";
+import { type TenantKeys, createTenant, publishOcr, tenantKeysFor } from "./provision.ts";
+import { type Site, serveSite, siteOrigin } from "./site-server.ts";
+import { type DemoTenant, TENANTS } from "./tenants.ts";
+
+export interface DemoOptions {
+  readonly stateDir: string;
+  readonly port?: number;
+  /** Whether any free ports do, instead of the usual ones where they are free. */
+  readonly anyPorts?: boolean;
+  readonly log: (text: string) => void;
+  readonly onStep: (step: string, progress?: string) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface RunningTenant {
+  readonly tenant: DemoTenant;
+  readonly keys: TenantKeys;
+  readonly site: Site;
+}
+
+export interface Demo {
+  readonly plane: ControlPlane;
+  readonly tenants: readonly RunningTenant[];
+  stop(): Promise<void>;
+}
+
+export async function startDemo({ stateDir, port, anyPorts = false, log, onStep, signal }: DemoOptions): Promise<Demo> {
+  const started: { stop(): Promise<void> }[] = [];
+  const stop = async () => {
+    for (const part of started.splice(0).toReversed()) await part.stop();
+  };
+  try {
+    onStep("Building the client");
+    await buildClient();
+
+    onStep("Starting the control plane");
+    const plane = await startControlPlane({ stateDir, port: port ?? (anyPorts ? await freePort() : undefined), log, signal });
+    started.push(plane);
+    const operator = apiAt(plane.url, plane.operatorKey);
+
+    const tenants: RunningTenant[] = [];
+    for (const tenant of TENANTS) {
+      signal.throwIfAborted();
+      const { name } = tenant.create;
+      onStep(`Provisioning ${name}`);
+      await createTenant(operator, tenant);
+      const sitePort = await freePort(anyPorts ? undefined : tenant.port);
+      const keys = await tenantKeysFor(operator, tenant, siteOrigin(sitePort), plane.stateDir);
+
+      onStep(`Publishing the OCR model for ${name}`);
+      await publishOcr(plane.url, tenant, keys, (sent, total) => onStep(`Publishing the OCR model for ${name}`, `${megabytes(sent)} of ${megabytes(total)} MB`), signal);
+
+      const site = await serveSite({ name: tenant.id, port: sitePort, operatorUrl: plane.url, publishableKey: keys.publishable.key, user: tenant.user });
+      started.push(site);
+      tenants.push({ tenant, keys, site });
+    }
+    return { plane, tenants, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
