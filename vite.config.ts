@@ -7,11 +7,14 @@
  *
  * `vite build` makes the pages, `vite build --mode widget` the loader; `npm run build` does both.
  */
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
 import { ortFiles } from "./cli/build/ort-files.ts";
 import { pagesAtRoot } from "./cli/build/pages-at-root.ts";
+import { ORT_FILES, ORT_PATH } from "./client/runtime/ort-files.ts";
 
-const outDir = process.env.LEASEHOLD_CLIENT_OUT ?? new URL("dist/client", import.meta.url).pathname;
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const outDir = process.env.LEASEHOLD_CLIENT_OUT ?? at("dist/client");
 const target = "es2023";
 
 const widget = defineConfig({
@@ -20,13 +23,13 @@ const widget = defineConfig({
     outDir,
     emptyOutDir: false,
     target,
-    lib: { entry: "client/widget/widget.ts", formats: ["iife"], name: "LeaseholdWidget", fileName: () => "widget.js" },
+    lib: { entry: at("client/widget/widget.ts"), formats: ["iife"], name: "LeaseholdWidget", fileName: () => "widget.js" },
   },
 });
 
 const pages = defineConfig({
-  root: "client",
-  plugins: [ortFiles(), pagesAtRoot(["embed", "console"])],
+  root: at("client"),
+  plugins: [ortFiles(ORT_PATH, ORT_FILES), pagesAtRoot(["embed", "console"])],
   worker: { format: "es" },
   build: {
     outDir,
@@ -35,7 +38,7 @@ const pages = defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 2000,
-    rolldownOptions: { input: { embed: "client/embed/index.html", console: "client/console/index.html" } },
+    rolldownOptions: { input: { embed: at("client/embed/index.html"), console: at("client/console/index.html") } },
   },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
 });

@@ -13,6 +13,7 @@ import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
 import { ortFiles } from "./cli/build/ort-files.ts";
 import { CHROMIUM_ARGS, chromiumPath } from "./cli/chromium.ts";
+import { ORT_FILES, ORT_PATH } from "./client/runtime/ort-files.ts";
 import { makeSecrets, workerSecrets } from "./cli/secrets.ts";
 
 const secrets = makeSecrets();
@@ -53,7 +54,7 @@ export default defineConfig({
         },
       },
       {
-        plugins: [ortFiles()],
+        plugins: [ortFiles(ORT_PATH, ORT_FILES)],
         server: { headers: isolated },
         oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
         test: {
