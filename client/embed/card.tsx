@@ -3,15 +3,15 @@
  */
 import { useRef } from "preact/hooks";
 import type { Engine } from "../sdk/progress.ts";
+import { Corners } from "./corners.tsx";
 import { DropZone } from "./drop-zone.tsx";
 import { EngineChip } from "./engine-chip.tsx";
 import { Failure } from "./failure.tsx";
-import { Mark } from "./icons.tsx";
+import { Lock, Mark, Slip } from "./icons.tsx";
 import { QuotaLine } from "./quota-line.tsx";
 import { Reading } from "./reading.tsx";
-import { Lock } from "./icons.tsx";
 import type { View } from "./view.ts";
-import { linesWords, stageWords, WORDS } from "./wording.ts";
+import { linesWords, stageWords } from "./wording.ts";
 import type { WidgetQuota } from "../widget/protocol.ts";
 import { Working } from "./working.tsx";
 
@@ -29,7 +29,7 @@ export function Card({ view, engine, quota, isDragging, onPicture, onCancel, onR
   const input = useRef<HTMLInputElement>(null);
   const choose = () => input.current?.click();
   return (
-    <main class="card" data-view={view.kind} data-dragging={isDragging}>
+    <main class="card" data-view={view.kind}>
       <header class="head">
         <Mark />
         <p class="status" role="status" data-testid="status" data-state={view.kind === "working" ? (view.progress?.stage ?? "opening") : view.kind}>
@@ -66,7 +66,11 @@ export function Card({ view, engine, quota, isDragging, onPicture, onCancel, onR
       />
       {isDragging && (
         <div class="veil" aria-hidden="true">
-          <p>Drop it to read it</p>
+          <Corners />
+          <div>
+            <Slip />
+            <p>Drop it to read it</p>
+          </div>
         </div>
       )}
     </main>
@@ -82,6 +86,6 @@ function statusOf(view: View): string {
     case "result":
       return `${linesWords(view.result.blocks.length)} read`;
     case "failed":
-      return WORDS[view.error.code].title;
+      return "Nothing was read";
   }
 }

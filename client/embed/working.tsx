@@ -25,9 +25,6 @@ function Bar({ progress }: { progress: Progress | null }) {
   if (progress?.stage !== "downloading") {
     return (
       <div class="bar" data-testid="progress">
-        <p>
-          <span>{stageWords(progress)}</span>
-        </p>
         <div class="track" role="progressbar" aria-label={stageWords(progress)}>
           <div class="moving" />
         </div>

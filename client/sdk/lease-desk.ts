@@ -2,7 +2,7 @@
  * Asks for leases in the name of one publishable key and user, and keeps count of the open ones.
  *
  * - Every grant's quota goes to `onQuota`; so does what comes back when less than the hold was used.
- * - When the page goes away, each open lease is reported as aborted in a request that outlives the page.
+ * - No lease is left open on purpose: whoever asked settles it, or `abandonAll` does when the page goes away.
  * - A report that failed for good goes to `onReportFailed`: the result stands, but the hold is charged in full.
  */
 import type { LeaseGranted, Metadata } from "../../schema/contract/leases.ts";
@@ -40,13 +40,9 @@ export class LeaseDesk {
   readonly #options: DeskOptions;
   readonly #open = new Set<OpenLease>();
   #quota: Quota | null = null;
-  readonly #onPageHide = () => {
-    for (const lease of this.#open) this.#watch(lease, lease.abandon("aborted"));
-  };
 
   constructor(options: DeskOptions) {
     this.#options = options;
-    addEventListener("pagehide", this.#onPageHide);
   }
 
   get quota(): Quota | null {
@@ -83,9 +79,9 @@ export class LeaseDesk {
     await this.#watch(lease, lease.abandon(isStop ? "aborted" : "error", isStop ? undefined : error.code));
   }
 
-  close(): void {
-    this.#onPageHide();
-    removeEventListener("pagehide", this.#onPageHide);
+  /** Reports every open lease as aborted, in requests that outlive the page. */
+  async abandonAll(): Promise<void> {
+    await Promise.all([...this.#open].map((lease) => this.#watch(lease, lease.abandon("aborted"))));
   }
 
   async #watch(lease: OpenLease, report: Promise<{ used: number }>): Promise<void> {

@@ -17,7 +17,7 @@ import { ModelLoader } from "./model-loader.ts";
 import { type QuotaView, viewQuota } from "./quota.ts";
 import { type ReadRequest, type ReadResult, readImage } from "./read-image.ts";
 import type { Caller } from "./shared-task.ts";
-import type { Engine, Progress } from "./progress.ts";
+import { type Engine, engineOf, type Progress } from "./progress.ts";
 
 export interface LeaseholdOptions {
   readonly publishableKey: string;
@@ -42,7 +42,7 @@ export class Leasehold {
     preload: (model: string, caller: Caller<Progress> = {}): Promise<Engine & { readonly cache: "hit" | "miss" }> =>
       this.#guarded(caller.signal, async (signal) => {
         const { runtime, cache } = await this.#loader.open(model).join({ ...caller, signal });
-        return { backend: runtime.backend, threads: runtime.threads, reason: runtime.reason, cache };
+        return { ...engineOf(runtime), cache };
       }),
   };
 
@@ -56,6 +56,7 @@ export class Leasehold {
   readonly #desk: LeaseDesk;
   readonly #store: ReturnType<typeof openModelStore>;
   readonly #closing = new AbortController();
+  readonly #onPageHide = () => void this.#desk.abandonAll();
   readonly #listeners: { [E in keyof LeaseholdEvents]: Set<(event: LeaseholdEvents[E]) => void> } = { quota: new Set(), "report-failed": new Set() };
 
   constructor({ publishableKey, user, baseUrl, metadata, backend = "auto" }: LeaseholdOptions) {
@@ -71,6 +72,7 @@ export class Leasehold {
       onQuota: (quota) => this.#emit("quota", viewQuota(quota)),
       onReportFailed: (error) => this.#emit("report-failed", error),
     });
+    addEventListener("pagehide", this.#onPageHide);
     this.#loader = new ModelLoader({ tenant, backend, api, desk: this.#desk, store: this.#store });
   }
 
@@ -88,7 +90,8 @@ export class Leasehold {
   async close(): Promise<void> {
     this.#closing.abort();
     this.#loader.close();
-    this.#desk.close();
+    removeEventListener("pagehide", this.#onPageHide);
+    await this.#desk.abandonAll();
     (await this.#store).close();
   }
 

@@ -79,10 +79,10 @@ export class ModelLoader {
     return next;
   }
 
-  /** After a crash: the next call starts over. */
-  discard(model: string, crashed: LoadedModel): void {
-    crashed.runtime.close();
-    if (this.#loads.get(model)?.loaded === crashed) this.#loads.delete(model);
+  /** The next call starts over. */
+  discard(model: string, broken: LoadedModel): void {
+    broken.runtime.close();
+    if (this.#loads.get(model)?.loaded === broken) this.#loads.delete(model);
   }
 
   close(): void {

@@ -15,3 +15,5 @@ export interface Engine {
 }
 
 export type OnProgress = (progress: Progress) => void;
+
+export const engineOf = ({ backend, threads, reason }: Engine): Engine => ({ backend, threads, reason });

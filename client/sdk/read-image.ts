@@ -6,7 +6,6 @@
  * - Where the weights are at hand the lease is asked for while they load; where they are not, after the download
  *   (it could outlast the lease), unless the quota is already known to be too small: then first, to be refused early.
  * - A failure or a stop after the grant gives the hold back.
- * - A model that crashed is loaded anew by the next call.
  */
 import { imageTokens } from "../../schema/contract/measure.ts";
 import type { UsageReport } from "../../schema/contract/leases.ts";
@@ -19,7 +18,7 @@ import { asLeaseholdError } from "./as-error.ts";
 import type { LeaseDesk } from "./lease-desk.ts";
 import type { LoadedModel, ModelLoad, ModelLoader } from "./model-loader.ts";
 import type { OpenLease } from "./open-lease.ts";
-import type { Engine, OnProgress } from "./progress.ts";
+import { type Engine, engineOf, type OnProgress } from "./progress.ts";
 import { viewQuota } from "./quota.ts";
 import { newRequestId } from "./request-id.ts";
 
@@ -59,34 +58,27 @@ export async function readImage(loader: ModelLoader, desk: LeaseDesk, { model, i
   const seen = planOcr(width, height);
   const { lease, loaded } = await obtain(loader, desk, { model, seen, signal, onProgress });
   const usage = { input_tokens: tokensOf(loaded.manifest, seen), output_tokens: 0 };
+  const { runtime, cache } = loaded;
   try {
     lease.runningTokens = usage.input_tokens;
-    const { runtime, cache } = loaded;
-    const engine: Engine = { backend: runtime.backend, threads: runtime.threads, reason: runtime.reason };
-    onProgress?.({ stage: "reading", engine });
+    onProgress?.({ stage: "reading", engine: engineOf(runtime) });
     const result = await runtime.readOcr(image, { signal });
+    const engine = engineOf(runtime); // after a crash it may be another one than before
     await desk.settle(lease, {
       outcome: "ok",
       inputTokens: usage.input_tokens,
       outputTokens: usage.output_tokens,
       latencyMs: result.latencyMs,
       ttftMs: result.ttftMs,
-      backend: runtime.backend,
+      backend: engine.backend,
       cache,
     });
-    return {
-      blocks: result.blocks,
-      width: result.width,
-      height: result.height,
-      ...engine,
-      usage,
-      lease_id: lease.grant.lease_id,
-      request_id: lease.requestId,
-      cache,
-    };
+    const { blocks } = result;
+    return { blocks, width: result.width, height: result.height, ...engine, usage, lease_id: lease.grant.lease_id, request_id: lease.requestId, cache };
   } catch (thrown) {
     const error = asLeaseholdError(thrown, signal);
-    if (error.code === "runtime-crashed") loader.discard(model, loaded);
+    // The runtime mends its own crashes from the files it has; files that can't be read any more are fetched anew.
+    if (error.code === "model-invalid") loader.discard(model, loaded);
     await desk.abandon(lease, error);
     throw error;
   }
