@@ -44,6 +44,8 @@ export function isHello(data: unknown, address: URLSearchParams): data is Hello 
   const settings: Partial<Settings> | undefined = (data as Hello).settings;
   return (
     settings !== undefined &&
+    typeof settings.key === "string" &&
+    typeof settings.model === "string" &&
     settings.key === address.get("key") &&
     settings.model === address.get("model") &&
     (settings.user === undefined || typeof settings.user === "string") &&

@@ -1,0 +1,33 @@
+/** Looks at what this browser has. Never throws: what can't be asked is not there. */
+import type { Probe } from "./choose.ts";
+
+/** A GPU process in trouble may never answer. */
+const ADAPTER_TIMEOUT_MS = 10_000;
+
+export async function probeBrowser(wantsWebgpu: boolean): Promise<Probe> {
+  return {
+    adapter: wantsWebgpu ? await adapterName() : undefined,
+    hasJspi: "Suspending" in WebAssembly,
+    isCrossOriginIsolated: globalThis.crossOriginIsolated,
+    cores: navigator.hardwareConcurrency || 1,
+  };
+}
+
+async function adapterName(): Promise<string | null | undefined> {
+  const { gpu } = navigator;
+  if (!gpu) return undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<null>((resolve) => {
+    timer = setTimeout(resolve, ADAPTER_TIMEOUT_MS, null);
+  });
+  try {
+    const adapter = await Promise.race([gpu.requestAdapter(), timeout]);
+    if (!adapter) return null;
+    const { vendor, architecture, description } = adapter.info;
+    return description || [vendor, architecture].filter(Boolean).join(" ");
+  } catch {
+    return null; // some browsers reject where they mean "none"
+  } finally {
+    clearTimeout(timer);
+  }
+}

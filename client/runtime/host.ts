@@ -1,0 +1,188 @@
+/**
+ * The runtime as the page sees it: a model, loaded in a worker of its own, that can be called.
+ *
+ * - Calls run one after another; one that waits can be aborted at once.
+ * - "auto" tries WebGPU, then WASM, each in a fresh worker: a failed start may poison what follows in the same one.
+ * - A crash, a hang or a lost GPU fails the call with `runtime-crashed`; the next call loads the model anew. After a
+ *   crash on WebGPU, "auto" goes on with WASM. `backend`, `threads` and `reason` say what runs now.
+ * - `close` ends the worker and gives all memory back; calls in flight and later ones fail with `aborted`.
+ */
+import type { Backend, Manifest } from "../../schema/contract/models.ts";
+import { LeaseholdError, type ClientCode } from "../errors.ts";
+import { orAborted } from "./abort.ts";
+import { chooseBackend, type Candidate } from "./backends/choose.ts";
+import { probeBrowser } from "./backends/probe.ts";
+import { ORT_PATH } from "./ort-files.ts";
+import type { RuntimeFile, Stage, TaskCalls, TaskName } from "./protocol.ts";
+import type { OcrBlock, OcrReading } from "./tasks/ocr/reading.ts";
+import { WorkerLink, type Patience } from "./worker-link.ts";
+
+export type { OcrBlock, RuntimeFile };
+export type { Point } from "./tasks/ocr/geometry.ts";
+
+export interface RuntimeProgress {
+  readonly stage: Stage;
+}
+
+export interface LoadOptions {
+  readonly task: Manifest["task"];
+  readonly files: readonly RuntimeFile[];
+  readonly backend: "auto" | Backend;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: RuntimeProgress) => void;
+  /** The folder with onnxruntime-web's files. Default: `ORT_PATH` on this origin. */
+  readonly ortBase?: string;
+  /** How long the worker may be silent. */
+  readonly patience?: { readonly load?: Patience; readonly run?: Patience };
+}
+
+export interface OcrResult extends OcrReading {
+  readonly latencyMs: number;
+}
+
+export interface Runtime {
+  readonly backend: Backend;
+  readonly threads: number;
+  /** Why this backend, in plain words. */
+  readonly reason: string;
+  readOcr(image: Blob, options?: { signal?: AbortSignal }): Promise<OcrResult>;
+  close(): void;
+}
+
+/** Loading is silent while the engine (up to 17 MB) is fetched, so it gets more. */
+const LOAD_PATIENCE: Patience = { silenceMs: 180_000, abortMs: 0 };
+const RUN_PATIENCE: Patience = { silenceMs: 60_000, abortMs: 5_000 };
+
+const RUNNABLE: Record<TaskName, true> = { ocr: true };
+const isRunnable = (task: string): task is TaskName => Object.hasOwn(RUNNABLE, task);
+
+export async function loadRuntime(options: LoadOptions): Promise<Runtime> {
+  const { task, signal } = options;
+  if (!isRunnable(task)) throw new LeaseholdError("model-invalid", `This client runs no models for the task "${task}".`);
+  const runtime = new HostedRuntime({ ...options, task });
+  await runtime.ready(signal);
+  return runtime;
+}
+
+interface Running extends Candidate {
+  readonly link: WorkerLink;
+}
+
+class HostedRuntime implements Runtime {
+  readonly #options: LoadOptions & { readonly task: TaskName };
+  /** "auto": why WebGPU is not tried again. */
+  readonly #failures = new Map<Backend, string>();
+  #running: Running | null = null;
+  #last: Candidate | null = null;
+  #turn: Promise<void> = Promise.resolve();
+  readonly #closing = new AbortController();
+
+  constructor(options: LoadOptions & { readonly task: TaskName }) {
+    this.#options = options;
+  }
+
+  get backend(): Backend {
+    return this.#candidate.backend;
+  }
+
+  get threads(): number {
+    return this.#candidate.threads;
+  }
+
+  get reason(): string {
+    return this.#candidate.reason;
+  }
+
+  get #candidate(): Candidate {
+    if (!this.#last) throw new Error("loadRuntime gives out loaded runtimes only");
+    return this.#last;
+  }
+
+  ready(signal?: AbortSignal): Promise<unknown> {
+    return this.#inTurn(signal, (stop) => this.#start(stop));
+  }
+
+  readOcr(image: Blob, { signal }: { signal?: AbortSignal } = {}): Promise<OcrResult> {
+    return this.#inTurn(signal, async (stop) => {
+      const { link } = await this.#start(stop);
+      const began = performance.now();
+      const output = await this.#run(link, image, stop);
+      return { ...output, latencyMs: performance.now() - began };
+    });
+  }
+
+  close(): void {
+    const closed = new LeaseholdError("aborted", "The model was closed.");
+    this.#closing.abort(closed);
+    this.#running?.link.close(closed);
+  }
+
+  /** What runs now, or a new start where nothing does. */
+  async #start(signal: AbortSignal): Promise<Running> {
+    const ended = this.#running?.link.end;
+    if (this.#running && !ended) return this.#running;
+    const { backend: wish } = this.#options;
+    if (this.#running && ended && wish === "auto" && this.#running.backend === "webgpu") this.#failures.set("webgpu", `WebGPU stopped working here (${sentence(ended)})`);
+    this.#running = null;
+
+    const failures = new Map(this.#failures);
+    const probe = await orAborted(probeBrowser(wish !== "wasm"), signal);
+    for (;;) {
+      const choice = chooseBackend(wish, probe, failures);
+      if (!choice.ok) throw new LeaseholdError("backend-unavailable", `The model can't run in this browser: ${choice.why}.`);
+      try {
+        return await this.#startOn(choice.candidate, signal);
+      } catch (error) {
+        if (wish !== "auto" || !(error instanceof LeaseholdError) || !BACKEND_FAULTS.has(error.code)) throw error;
+        failures.set(choice.candidate.backend, sentence(error));
+        if (choice.candidate.backend === "webgpu") this.#failures.set("webgpu", sentence(error));
+      }
+    }
+  }
+
+  async #startOn(candidate: Candidate, signal: AbortSignal): Promise<Running> {
+    const { task, files, onProgress, ortBase = new URL(ORT_PATH, location.origin).href, patience } = this.#options;
+    const link = new WorkerLink(new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: `leasehold ${task}` }));
+    try {
+      const { backend, threads } = candidate;
+      await link.ask(
+        { kind: "load", task, files, backend, threads, ortBase },
+        { signal, patience: patience?.load ?? LOAD_PATIENCE, onStage: (stage) => onProgress?.({ stage }) },
+      );
+    } catch (error) {
+      link.close(asEnd(error));
+      throw error;
+    }
+    this.#running = { ...candidate, link };
+    this.#last = candidate;
+    return this.#running;
+  }
+
+  async #run(link: WorkerLink, input: TaskCalls[TaskName]["input"], signal: AbortSignal): Promise<TaskCalls[TaskName]["output"]> {
+    const answer = await link.ask({ kind: "run", input }, { signal, patience: this.#options.patience?.run ?? RUN_PATIENCE });
+    if (answer.kind !== "done") throw new LeaseholdError("runtime-crashed", "The worker answered something else.");
+    return answer.output;
+  }
+
+  /** After all earlier calls, and after the worker has left what was aborted. */
+  async #inTurn<T>(signal: AbortSignal | undefined, work: (stop: AbortSignal) => Promise<T>): Promise<T> {
+    const stop = signal ? AbortSignal.any([this.#closing.signal, signal]) : this.#closing.signal;
+    const before = this.#turn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#turn = promise;
+    try {
+      await orAborted(before, stop);
+      return await work(stop);
+    } finally {
+      void before.then(() => this.#running?.link.whenIdle()).then(resolve);
+    }
+  }
+}
+
+/** Faults that another backend may not have. */
+const BACKEND_FAULTS: ReadonlySet<string> = new Set<ClientCode>(["backend-unavailable", "runtime-crashed"]);
+
+/** An error's message, to stand inside another sentence. */
+const sentence = ({ message }: LeaseholdError): string => message.replace(/\.$/, "");
+
+const asEnd = (error: unknown): LeaseholdError => (error instanceof LeaseholdError ? error : new LeaseholdError("runtime-crashed", "The model's worker could not be started.", { cause: error }));

@@ -1,0 +1,61 @@
+/**
+ * What the page and the runtime worker say to each other.
+ *
+ * - Every request carries an id; exactly one of `loaded`, `done`, `failed` answers it, an aborted one too.
+ * - `progress` and `alive` come in between. Silence beyond a limit means that the worker hangs.
+ * - `lost` comes unasked: the worker is of no further use.
+ * - Requests are worked on one after another, in the order sent; `abort` overtakes.
+ */
+import type { Backend } from "../../schema/contract/models.ts";
+import type { ClientCode } from "../errors.ts";
+import type { OcrReading } from "./tasks/ocr/reading.ts";
+
+export type RequestId = number;
+
+/** "compile": the engine starts; "session": it reads the model; "warmup": a trial run. */
+export type Stage = "compile" | "session" | "warmup";
+
+/** One row for each task that the runtime can run. */
+export interface TaskCalls {
+  readonly ocr: { readonly input: Blob; readonly output: OcrReading };
+}
+export type TaskName = keyof TaskCalls;
+
+/** Verified weights, by the path in the manifest. */
+export interface RuntimeFile {
+  readonly path: string;
+  readonly blob: Blob;
+}
+
+export interface LoadRequest {
+  readonly kind: "load";
+  readonly task: TaskName;
+  readonly files: readonly RuntimeFile[];
+  readonly backend: Backend;
+  readonly threads: number;
+  readonly ortBase: string;
+}
+
+export interface RunRequest {
+  readonly kind: "run";
+  readonly input: TaskCalls[TaskName]["input"];
+}
+
+export type Request = LoadRequest | RunRequest;
+export type ToRuntime = (Request & { readonly id: RequestId }) | { readonly kind: "abort"; readonly id: RequestId };
+
+export interface Fault {
+  readonly code: ClientCode;
+  readonly message: string;
+}
+
+export type Answer =
+  | { readonly kind: "loaded"; readonly id: RequestId }
+  | { readonly kind: "done"; readonly id: RequestId; readonly output: TaskCalls[TaskName]["output"] }
+  | { readonly kind: "failed"; readonly id: RequestId; readonly fault: Fault };
+
+export type FromRuntime =
+  | Answer
+  | { readonly kind: "progress"; readonly id: RequestId; readonly stage: Stage }
+  | { readonly kind: "alive"; readonly id: RequestId }
+  | { readonly kind: "lost"; readonly message: string };

@@ -1,0 +1,43 @@
+/** A model's files, by path. A missing or unreadable one is `model-invalid`, with its name. */
+import { LeaseholdError } from "../../errors.ts";
+import type { RuntimeFile } from "../protocol.ts";
+
+export class ModelFiles {
+  readonly #blobs: ReadonlyMap<string, Blob>;
+
+  constructor(files: readonly RuntimeFile[]) {
+    this.#blobs = new Map(files.map(({ path, blob }) => [path, blob]));
+  }
+
+  require(paths: readonly string[]): void {
+    for (const path of paths) this.#blob(path);
+  }
+
+  async bytes(path: string): Promise<Uint8Array> {
+    return new Uint8Array(await this.#read(path, (blob) => blob.arrayBuffer()));
+  }
+
+  text(path: string): Promise<string> {
+    return this.#read(path, (blob) => blob.text());
+  }
+
+  #blob(path: string): Blob {
+    const blob = this.#blobs.get(path);
+    if (!blob) throw invalidFile(path, `is missing; the model has ${[...this.#blobs.keys()].join(", ") || "no files"}`);
+    if (blob.size === 0) throw invalidFile(path, "is empty");
+    return blob;
+  }
+
+  async #read<T>(path: string, read: (blob: Blob) => Promise<T>): Promise<T> {
+    const blob = this.#blob(path);
+    try {
+      return await read(blob);
+    } catch (error) {
+      throw invalidFile(path, "can't be read from this browser's storage", error);
+    }
+  }
+}
+
+/** `model-invalid` about one file: "det.onnx is missing". */
+export const invalidFile = (path: string, fault: string, cause?: unknown): LeaseholdError =>
+  new LeaseholdError("model-invalid", `The model can't be used: ${path} ${fault}.`, { cause });

@@ -1,0 +1,151 @@
+/**
+ * The page's end of one runtime worker.
+ *
+ * - Every `ask` settles: by its answer, by `aborted` at once when its signal fires, or by `runtime-crashed` when the
+ *   worker dies, says nothing for too long, or the link is ended.
+ * - An ended link stays ended; its worker is gone, with all its memory.
+ * - The worker of an aborted ask gets a moment to come to its next step; a worker that doesn't is ended.
+ */
+import { LeaseholdError } from "../errors.ts";
+import { abortedError } from "./abort.ts";
+import type { Answer, FromRuntime, Request, RequestId, Stage, ToRuntime } from "./protocol.ts";
+
+export interface Patience {
+  /** How long a worker may be silent while it has something to do. */
+  readonly silenceMs: number;
+  /** How long after an abort. */
+  readonly abortMs: number;
+}
+
+export interface AskOptions {
+  readonly patience: Patience;
+  readonly signal?: AbortSignal;
+  readonly onStage?: (stage: Stage) => void;
+}
+
+interface Pending {
+  readonly options: AskOptions;
+  readonly settle: (outcome: Answer | LeaseholdError) => void;
+  isAborted: boolean;
+}
+
+type Success = Exclude<Answer, { kind: "failed" }>;
+
+export class WorkerLink {
+  readonly #worker: Worker;
+  readonly #pending = new Map<RequestId, Pending>();
+  readonly #onIdle: (() => void)[] = [];
+  #nextId = 1;
+  #watchdog: ReturnType<typeof setTimeout> | undefined;
+  #end: LeaseholdError | null = null;
+
+  constructor(worker: Worker) {
+    this.#worker = worker;
+    worker.addEventListener("message", ({ data }: MessageEvent<FromRuntime>) => this.#receive(data));
+    worker.addEventListener("messageerror", () => this.#crash("it sent what can't be read"));
+    worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      this.#crash(event.message || "its script could not be loaded");
+    });
+  }
+
+  /** Why it ended; `null` while it lives. */
+  get end(): LeaseholdError | null {
+    return this.#end;
+  }
+
+  ask(request: Request, options: AskOptions): Promise<Success> {
+    const { signal } = options;
+    if (signal?.aborted) return Promise.reject(abortedError(signal));
+    if (this.#end) return Promise.reject(this.#end);
+    const id = this.#nextId++;
+    return new Promise<Success>((resolve, reject) => {
+      const pending: Pending = {
+        options,
+        isAborted: false,
+        settle(outcome) {
+          signal?.removeEventListener("abort", onAbort);
+          if (outcome instanceof LeaseholdError) reject(outcome);
+          else if (outcome.kind === "failed") reject(new LeaseholdError(outcome.fault.code, outcome.fault.message));
+          else resolve(outcome);
+        },
+      };
+      const onAbort = () => {
+        pending.isAborted = true;
+        pending.settle(abortedError(signal ?? {}));
+        this.#send({ kind: "abort", id });
+        this.#watch();
+      };
+      signal?.addEventListener("abort", onAbort);
+      this.#pending.set(id, pending);
+      this.#send({ ...request, id });
+      this.#watch();
+    });
+  }
+
+  /** Resolves when the worker has nothing more to do, aborted work included, or is ended. */
+  whenIdle(): Promise<void> {
+    if (this.#pending.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onIdle.push(resolve);
+    });
+  }
+
+  close(reason: LeaseholdError): void {
+    if (this.#end) return;
+    this.#end = reason;
+    clearTimeout(this.#watchdog);
+    this.#worker.terminate();
+    const unanswered = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const pending of unanswered) pending.settle(reason);
+    this.#wakeIdle();
+  }
+
+  #send(message: ToRuntime): void {
+    this.#worker.postMessage(message);
+  }
+
+  #receive(message: FromRuntime): void {
+    if (message.kind === "lost") return this.#crash(message.message);
+    const pending = this.#pending.get(message.id);
+    if (!pending) return;
+    switch (message.kind) {
+      case "progress":
+        if (!pending.isAborted) pending.options.onStage?.(message.stage);
+        break;
+      case "alive":
+        break;
+      case "loaded":
+      case "done":
+      case "failed":
+        this.#pending.delete(message.id);
+        pending.settle(message);
+        if (message.kind === "failed" && message.fault.code === "runtime-crashed") this.close(new LeaseholdError("runtime-crashed", message.fault.message));
+        else if (this.#pending.size === 0) this.#wakeIdle();
+    }
+    this.#watch();
+  }
+
+  #crash(why: string): void {
+    this.close(new LeaseholdError("runtime-crashed", `The model's worker crashed: ${why}. The next call starts it anew.`));
+  }
+
+  #wakeIdle(): void {
+    for (const wake of this.#onIdle.splice(0)) wake();
+  }
+
+  /** From now on, silence for the shortest patience of what is pending ends the worker. */
+  #watch(): void {
+    clearTimeout(this.#watchdog);
+    if (this.#end || this.#pending.size === 0) return;
+    const limits = [...this.#pending.values()].map(({ options: { patience }, isAborted }) => (isAborted ? patience.abortMs : patience.silenceMs));
+    const limit = Math.min(...limits);
+    const due = performance.now() + limit;
+    this.#watchdog = setTimeout(() => {
+      // A page that slept (laptop lid, frozen tab) wakes late, and so does its worker: wait again.
+      if (performance.now() > due + limit / 2) this.#watch();
+      else this.#crash(`it did not answer for ${Math.round(limit / 1000)} seconds`);
+    }, limit);
+  }
+}

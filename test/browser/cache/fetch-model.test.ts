@@ -1,0 +1,335 @@
+/** The model cache on the real OPFS, IndexedDB and Web Locks of a Chromium. */
+import { afterEach, describe, expect, it } from "vitest";
+import { cdp } from "vitest/browser";
+import { fetchModel, type FetchedModel, isStored } from "../../../client/cache/fetch-model.ts";
+import { type ModelStore, openModelStore } from "../../../client/cache/model-store.ts";
+import { LeaseholdError } from "../../../client/errors.ts";
+import { cachedFile, flipBit, type MadeModel, makeModel, overwrite, sourceOf, wholeOf } from "./made-model.ts";
+
+const SHAPE = { "det.onnx": [40_000, 40_000, 12_345], "rec.onnx": [40_000, 40_000, 40_000, 7], "keys.txt": [900] };
+
+const stores: ModelStore[] = [];
+let tenants = 0;
+
+async function open(tenant: string): Promise<ModelStore> {
+  const store = await openModelStore(tenant);
+  stores.push(store);
+  return store;
+}
+
+/** A tenant that no other test uses, so that each starts with an empty cache. */
+const freshTenant = () => `t${Date.now().toString(36)}-${++tenants}`;
+
+afterEach(async () => {
+  for (const store of stores.splice(0)) store.close();
+  await (await navigator.storage.getDirectory()).removeEntry("leasehold", { recursive: true }).catch(() => undefined);
+});
+
+async function expectWhole(model: MadeModel, fetched: FetchedModel): Promise<void> {
+  expect(fetched.files.map((file) => file.path)).toEqual(model.variant.files.map((file) => file.path));
+  expect(await Promise.all(fetched.files.map((file) => wholeOf(file.blob)))).toEqual(model.variant.files.map((file) => file.sha256));
+}
+
+const codeOf = (work: Promise<unknown>) => work.then(() => "no error", (error: unknown) => (error instanceof LeaseholdError ? error.code : error));
+
+describe("a first visit", () => {
+  it("fetches every chunk once, four at a time at most, and hands over the files whole", async () => {
+    const model = await makeModel(SHAPE);
+    const source = sourceOf(model);
+    const store = await open(freshTenant());
+
+    const fetched = await fetchModel({ ...model, store, fetchChunk: source.fetchChunk });
+
+    await expectWhole(model, fetched);
+    expect(fetched).toMatchObject({ fetchedBytes: model.size, cachedBytes: 0, cache: "miss" });
+    expect([...source.asked.values()]).toEqual(model.chunks.map(() => 1));
+    expect(source.peak).toBe(4);
+    expect(store.place).toEqual({ kind: "disk" });
+  });
+
+  it("reports bytes that never pass the total and end at it", async () => {
+    const model = await makeModel(SHAPE);
+    const seen: number[] = [];
+    await fetchModel({
+      ...model,
+      store: await open(freshTenant()),
+      fetchChunk: sourceOf(model).fetchChunk,
+      onProgress: ({ loadedBytes, totalBytes }) => {
+        expect(totalBytes).toBe(model.size);
+        seen.push(loadedBytes);
+      },
+    });
+    expect(seen[0]).toBe(0);
+    expect(Math.max(...seen)).toBe(model.size);
+    expect(seen.at(-1)).toBe(model.size);
+  });
+
+  it("fetches a chunk that two files share once", async () => {
+    const model = await makeModel({ "a.onnx": [5000] });
+    const [file] = model.variant.files;
+    const variant = { ...model.variant, files: [file, { ...file, path: "b.onnx" }] as typeof model.variant.files };
+    const source = sourceOf(model);
+    const fetched = await fetchModel({ manifest: model.manifest, variant, store: await open(freshTenant()), fetchChunk: source.fetchChunk });
+    expect([...source.asked.values()]).toEqual([1]);
+    expect(await Promise.all(fetched.files.map((f) => wholeOf(f.blob)))).toEqual([file?.sha256, file?.sha256]);
+  });
+});
+
+describe("a second visit", () => {
+  it("fetches nothing", async () => {
+    const tenant = freshTenant();
+    const model = await makeModel(SHAPE);
+    await fetchModel({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
+
+    const source = sourceOf(model);
+    const store = await open(tenant);
+    expect(await isStored(model.variant, store)).toBe(true);
+    const fetched = await fetchModel({ ...model, store, fetchChunk: source.fetchChunk });
+
+    await expectWhole(model, fetched);
+    expect(source.asked.size).toBe(0);
+    expect(fetched).toMatchObject({ fetchedBytes: 0, cachedBytes: model.size, cache: "hit" });
+  });
+
+  it("finds nothing of another tenant's", async () => {
+    const model = await makeModel(SHAPE);
+    await fetchModel({ ...model, store: await open(freshTenant()), fetchChunk: sourceOf(model).fetchChunk });
+
+    const source = sourceOf(model);
+    const other = await open(freshTenant());
+    expect(await isStored(model.variant, other)).toBe(false);
+    await fetchModel({ ...model, store: other, fetchChunk: source.fetchChunk });
+    expect(source.asked.size).toBe(model.chunks.length);
+  });
+
+  it("remembers the manifest and which digest was last pinned", async () => {
+    const tenant = freshTenant();
+    const { manifest, chunks } = await makeModel(SHAPE);
+    const digest = chunks[0]?.sha256 as (typeof chunks)[number]["sha256"];
+    await (await open(tenant)).keepManifest(manifest.model, digest, JSON.stringify(manifest));
+
+    const store = await open(tenant);
+    expect(await store.pinnedDigest(manifest.model)).toBe(digest);
+    expect(await store.manifest(digest)).toBe(JSON.stringify(manifest));
+    expect(await (await open(freshTenant())).pinnedDigest(manifest.model)).toBeNull();
+  });
+});
+
+describe("bytes that are not what the manifest says", () => {
+  it("drops a flipped bit in the cache and fetches that chunk alone", async () => {
+    const tenant = freshTenant();
+    const model = await makeModel(SHAPE);
+    await fetchModel({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
+    const [spoilt] = model.chunks;
+    if (!spoilt) throw new Error("no chunk");
+    const handle = await cachedFile(tenant, spoilt.sha256);
+    await overwrite(handle, flipBit(new Uint8Array(await (await handle.getFile()).arrayBuffer())));
+
+    const source = sourceOf(model);
+    const fetched = await fetchModel({ ...model, store: await open(tenant), fetchChunk: source.fetchChunk });
+
+    await expectWhole(model, fetched);
+    expect([...source.asked]).toEqual([[spoilt.sha256, 1]]);
+    expect(fetched).toMatchObject({ fetchedBytes: spoilt.size, cache: "miss" });
+  });
+
+  it("does not take a cached file of another length for the chunk", async () => {
+    const tenant = freshTenant();
+    const model = await makeModel(SHAPE);
+    await fetchModel({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
+    const last = model.chunks.at(-1);
+    if (!last) throw new Error("no chunk");
+    await overwrite(await cachedFile(tenant, last.sha256), new Uint8Array(3));
+
+    const store = await open(tenant);
+    expect(await isStored(model.variant, store)).toBe(false);
+    const source = sourceOf(model);
+    await expectWhole(model, await fetchModel({ ...model, store, fetchChunk: source.fetchChunk }));
+    expect([...source.asked.keys()]).toEqual([last.sha256]);
+  });
+
+  it.each([
+    ["a flipped bit", flipBit],
+    ["a truncated body", (bytes: Uint8Array<ArrayBuffer>) => bytes.slice(0, -1)],
+    ["a body that is too long", (bytes: Uint8Array<ArrayBuffer>) => new Uint8Array([...bytes, 0])],
+    ["an empty body", () => new Uint8Array(0)],
+  ])("fetches once more after %s", async (_, damage) => {
+    const model = await makeModel({ "a.onnx": [9000, 9000] });
+    const source = sourceOf(model, (bytes, attempt) => (attempt === 1 ? damage(bytes) : bytes));
+    await expectWhole(model, await fetchModel({ ...model, store: await open(freshTenant()), fetchChunk: source.fetchChunk }));
+    expect([...source.asked.values()]).toEqual([2, 2]);
+  });
+
+  it("gives up with weights-corrupt after the second damaged copy, keeps none of it, and works at the next call", async () => {
+    const model = await makeModel({ "a.onnx": [9000] });
+    const store = await open(freshTenant());
+    const bad = sourceOf(model, flipBit);
+    expect(await codeOf(fetchModel({ ...model, store, fetchChunk: bad.fetchChunk }))).toBe("weights-corrupt");
+    expect([...bad.asked.values()]).toEqual([2]);
+    expect(await isStored(model.variant, store)).toBe(false);
+    await expectWhole(model, await fetchModel({ ...model, store, fetchChunk: sourceOf(model).fetchChunk }));
+  });
+
+  it("lets none of 200 random flips over the cached chunks through", async () => {
+    const tenant = freshTenant();
+    const model = await makeModel({ "a.onnx": [3000, 3000, 3000] });
+    await fetchModel({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
+    const store = await open(tenant);
+    for (let round = 0; round < 200; round++) {
+      const chunk = model.chunks[Math.floor(Math.random() * model.chunks.length)];
+      if (!chunk) throw new Error("no chunk");
+      const handle = await cachedFile(tenant, chunk.sha256);
+      await overwrite(handle, flipBit(new Uint8Array(await (await handle.getFile()).arrayBuffer()), Math.floor(Math.random() * chunk.size)));
+      const source = sourceOf(model);
+      const fetched = await fetchModel({ ...model, store, fetchChunk: source.fetchChunk });
+      expect([...source.asked.keys()]).toEqual([chunk.sha256]);
+      expect(await wholeOf(fetched.files[0]?.blob as Blob)).toBe(model.variant.files[0]?.sha256);
+    }
+  });
+});
+
+describe("a download that is stopped", () => {
+  it("ends with aborted, and the next call fetches only what is missing", async () => {
+    const model = await makeModel({ "a.onnx": Array.from({ length: 12 }, () => 4000) });
+    const store = await open(freshTenant());
+    const stopping = new AbortController();
+    const first = sourceOf(model);
+    const call = fetchModel({
+      ...model,
+      store,
+      fetchChunk: first.fetchChunk,
+      signal: stopping.signal,
+      onProgress: ({ loadedBytes }) => loadedBytes >= 24_000 && stopping.abort(),
+    });
+    expect(await codeOf(call)).toBe("aborted");
+    expect(first.asked.size).toBeLessThan(model.chunks.length);
+
+    const second = sourceOf(model);
+    const fetched = await fetchModel({ ...model, store, fetchChunk: second.fetchChunk });
+    await expectWhole(model, fetched);
+    expect(fetched.cachedBytes).toBeGreaterThan(0);
+    expect(second.asked.size).toBe(fetched.fetchedBytes / 4000);
+  });
+
+  it("asks for nothing where it was stopped before it began", async () => {
+    const model = await makeModel(SHAPE);
+    const source = sourceOf(model);
+    const call = fetchModel({ ...model, store: await open(freshTenant()), fetchChunk: source.fetchChunk, signal: AbortSignal.abort() });
+    expect(await codeOf(call)).toBe("aborted");
+    expect(source.asked.size).toBe(0);
+  });
+
+  it("passes the source's error on and stops the other chunks", async () => {
+    const model = await makeModel({ "a.onnx": Array.from({ length: 12 }, () => 4000) });
+    const source = sourceOf(model, (bytes, _, chunk) => {
+      if (chunk === model.chunks[1]) throw new LeaseholdError("network-failed", "gone");
+      return bytes;
+    });
+    expect(await codeOf(fetchModel({ ...model, store: await open(freshTenant()), fetchChunk: source.fetchChunk }))).toBe("network-failed");
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(source.asked.size).toBeLessThan(model.chunks.length);
+  });
+});
+
+describe("two tabs", () => {
+  it("download each chunk once between them", async () => {
+    const tenant = freshTenant();
+    const model = await makeModel(SHAPE);
+    const [here, there] = [sourceOf(model), sourceOf(model)];
+    const [one, two] = await Promise.all([
+      fetchModel({ ...model, store: await open(tenant), fetchChunk: here.fetchChunk }),
+      fetchModel({ ...model, store: await open(tenant), fetchChunk: there.fetchChunk }),
+    ]);
+    await expectWhole(model, one);
+    await expectWhole(model, two);
+    expect(one.fetchedBytes + two.fetchedBytes).toBe(model.size);
+    for (const { sha256 } of model.chunks) expect((here.asked.get(sha256) ?? 0) + (there.asked.get(sha256) ?? 0)).toBe(1);
+  });
+
+  it("don't wait for a tab that was stopped", async () => {
+    const tenant = freshTenant();
+    const model = await makeModel({ "a.onnx": [4000] });
+    const stopping = new AbortController();
+    const hanging = fetchModel({
+      ...model,
+      store: await open(tenant),
+      signal: stopping.signal,
+      fetchChunk: (_, { signal }) => new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error))),
+    });
+    const waiting = fetchModel({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    stopping.abort();
+    expect(await codeOf(hanging)).toBe("aborted");
+    await expectWhole(model, await waiting);
+  });
+});
+
+describe("storage that is refused", () => {
+  it("carries on in memory when the disk is full", async () => {
+    const model = await makeModel({ "a.onnx": Array.from({ length: 6 }, () => 1_000_000) });
+    const store = await open(freshTenant());
+    const { origin } = location;
+    await cdp().send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 2_500_000 });
+    try {
+      await expectWhole(model, await fetchModel({ ...model, store, fetchChunk: sourceOf(model).fetchChunk }));
+      expect(store.place).toMatchObject({ kind: "memory", reason: expect.stringContaining("QuotaExceeded") as string });
+
+      const again = sourceOf(model);
+      await expectWhole(model, await fetchModel({ ...model, store, fetchChunk: again.fetchChunk }));
+      expect(again.asked.size).toBe(0);
+    } finally {
+      await cdp().send("Storage.overrideQuotaForOrigin", { origin });
+    }
+  });
+
+  it("gives up what was used longest ago before it gives up the disk", async () => {
+    const tenant = freshTenant();
+    const old = await makeModel({ "old.onnx": [1_000_000, 1_000_000] });
+    await fetchModel({ ...old, store: await open(tenant), fetchChunk: sourceOf(old).fetchChunk });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+
+    const store = await open(tenant);
+    const model = await makeModel({ "new.onnx": [1_000_000, 1_000_000] });
+    const { origin } = location;
+    const { usage = 0 } = await navigator.storage.estimate();
+    await cdp().send("Storage.overrideQuotaForOrigin", { origin, quotaSize: usage + 1_200_000 });
+    try {
+      await expectWhole(model, await fetchModel({ ...model, store, fetchChunk: sourceOf(model).fetchChunk }));
+      expect(store.place).toEqual({ kind: "disk" });
+      expect(await isStored(model.variant, store)).toBe(true);
+      expect(await isStored(old.variant, store)).toBe(false);
+    } finally {
+      await cdp().send("Storage.overrideQuotaForOrigin", { origin });
+    }
+  });
+
+  it("works without any disk, as in a private window that refuses it", async () => {
+    const model = await makeModel(SHAPE);
+    const granted = navigator.storage.getDirectory;
+    navigator.storage.getDirectory = () => Promise.reject(new DOMException("Storage is refused here.", "SecurityError"));
+    try {
+      const store = await open(freshTenant());
+      expect(store.place).toMatchObject({ kind: "memory" });
+      await expectWhole(model, await fetchModel({ ...model, store, fetchChunk: sourceOf(model).fetchChunk }));
+      const again = sourceOf(model);
+      expect(await fetchModel({ ...model, store, fetchChunk: again.fetchChunk })).toMatchObject({ cache: "hit" });
+    } finally {
+      navigator.storage.getDirectory = granted;
+    }
+  });
+
+  it("takes a cache that was cleared under its feet for an empty one", async () => {
+    const model = await makeModel(SHAPE);
+    const store = await open(freshTenant());
+    await fetchModel({ ...model, store, fetchChunk: sourceOf(model).fetchChunk });
+    await (await navigator.storage.getDirectory()).removeEntry("leasehold", { recursive: true });
+
+    const source = sourceOf(model);
+    await expectWhole(model, await fetchModel({ ...model, store, fetchChunk: source.fetchChunk }));
+    expect(source.asked.size).toBe(model.chunks.length);
+  });
+});
+
+it("refuses a tenant that could name another's folder", async () => {
+  for (const name of ["", "..", "a/b", "A", "-a"]) await expect(openModelStore(name)).rejects.toThrow(RangeError);
+});
