@@ -41,6 +41,7 @@ export default defineConfig({
                 ...workerSecrets(secrets),
                 LEASE_ISSUER: "https://leasehold.test",
                 TEST_OPERATOR_KEY: secrets.operatorKey,
+                TEST_SOAK: process.env.LEASEHOLD_SOAK === "1",
                 TEST_MIGRATIONS: await readD1Migrations("schema/migrations"),
               },
             },

@@ -6,8 +6,8 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Browser } from "playwright-core";
 
-export const RECEIPT_WIDTH = 720;
-export const RECEIPT_HEIGHT = 960;
+export const RECEIPT_WIDTH = 512;
+export const RECEIPT_HEIGHT = 704;
 
 /** From top to bottom. Only characters of the model's dictionary: it has no ö, for one. */
 export const RECEIPT_LINES = [
@@ -27,7 +27,7 @@ export async function drawReceipt(browser: Browser): Promise<Buffer> {
   const page = await browser.newPage({ viewport: { width: RECEIPT_WIDTH, height: RECEIPT_HEIGHT }, deviceScaleFactor: 1 });
   try {
     await page.setContent(receiptHtml());
-    await page.evaluate(() => document.fonts.load("30px Receipt"));
+    await page.evaluate(() => document.fonts.load("23px Receipt"));
     return await page.screenshot({ type: "png" });
   } finally {
     await page.close();
@@ -40,9 +40,9 @@ function receiptHtml(): string {
   return `<!doctype html><meta charset="utf-8"><style>
     @font-face { font-family: Receipt; font-weight: 400 700; src: url(data:font/woff2;base64,${font.toString("base64")}); }
     body { margin: 0; width: 100vw; height: 100vh; display: grid; place-items: center; background: #d8d4cc; }
-    main { width: 520px; padding: 48px 56px; background: #fff; box-shadow: 0 10px 40px #0003; font: 30px/1.9 Receipt; color: #1b1b1b; }
+    main { width: 384px; padding: 32px 40px; background: #fff; box-shadow: 0 8px 30px #0003; font: 23px/1.9 Receipt; color: #1b1b1b; }
     p { margin: 0; white-space: pre; }
-    .title { font-size: 44px; font-weight: 700; line-height: 1.6; }
-    .total { font-size: 36px; font-weight: 700; }
+    .title { font-size: 32px; font-weight: 700; line-height: 1.6; }
+    .total { font-size: 27px; font-weight: 700; }
   </style><main>${lines.join("")}</main>`;
 }

@@ -15,6 +15,8 @@ declare module "cloudflare:workers" {
       readonly TEST_MIGRATIONS: D1Migration[];
       /** The operator's key, whose hash the Worker has. */
       readonly TEST_OPERATOR_KEY: string;
+      /** Whether this is the long run (LEASEHOLD_SOAK=1). */
+      readonly TEST_SOAK: boolean;
     }
   }
 }

@@ -95,7 +95,7 @@ export class LeaseBook {
       `INSERT INTO leases (id, state, purpose, key_id, user_id, model, revision, manifest_sha256, prices, request_id, metadata, day, hold, hold_nanos, created_at, expires_at)
        VALUES (?, 'active', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       id, ask.purpose, ask.keyId, ask.user, ask.model, ask.revision, ask.manifestSha256, JSON.stringify(ask.prices), ask.requestId,
-      JSON.stringify(ask.metadata), ask.day, ask.tokens, ask.nanos, now, now + ask.ttlSeconds * 1000,
+      JSON.stringify(ask.metadata), ask.day, ask.tokens, ask.nanos, now, expiryOf(now, ask.ttlSeconds),
     );
     const lease = this.find(id) as LeaseRow;
     if (ask.tokens > 0) this.#books.post(scopesOf(lease), lease.day, { held: ask.tokens, posted: 0, heldNanos: ask.nanos, postedNanos: 0 });
@@ -206,6 +206,9 @@ export class LeaseBook {
     );
   }
 }
+
+/** A whole second, as the token's `exp` is: the ledger and the token end the lease at the same instant. */
+const expiryOf = (now: number, ttlSeconds: number): number => (Math.floor(now / 1000) + ttlSeconds) * 1000;
 
 const pricesOf = (lease: LeaseRow): Prices => JSON.parse(lease.prices) as Prices;
 

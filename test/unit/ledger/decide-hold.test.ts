@@ -1,0 +1,97 @@
+import { describe, expect, test } from "vitest";
+import { type Books, type Window, decideHold, remainingOf } from "../../../worker/ledger/decide-hold.ts";
+
+const RESETS = Date.parse("2026-11-23T00:00:00Z");
+const open: Window = { limit: null, held: 0, posted: 0, resetsAt: RESETS };
+const full: Window = { limit: 10, held: 4, posted: 6, resetsAt: RESETS };
+
+const books = (more: Partial<Books> = {}): Books => ({
+  tenant: "acme", month: open, day: open, userDay: null, keyDay: null, spendMonth: open, minuteTokens: open, minuteRequests: open, concurrent: open, ...more,
+});
+
+const CODES = [
+  ["spendMonth", "spend-limit-exceeded"],
+  ["month", "monthly-quota-exceeded"],
+  ["day", "daily-quota-exceeded"],
+  ["userDay", "user-quota-exceeded"],
+  ["keyDay", "key-quota-exceeded"],
+  ["minuteTokens", "tokens-per-minute-exceeded"],
+  ["minuteRequests", "requests-per-minute-exceeded"],
+  ["concurrent", "concurrent-leases-exceeded"],
+] as const;
+
+const codeOf = (more: Partial<Books>, ask = { tokens: 1, nanos: 1 }) => {
+  const decision = decideHold(ask, books(more));
+  return decision.ok ? "ok" : decision.refusal.code;
+};
+
+test("without limits everything is granted", () => {
+  expect(codeOf({}, { tokens: Number.MAX_SAFE_INTEGER, nanos: Number.MAX_SAFE_INTEGER })).toBe("ok");
+});
+
+describe.each(CODES)("%s", (field, code) => {
+  test("refuses when it is full, with its limit, what is left and when it resets", () => {
+    const decision = decideHold({ tokens: 1, nanos: 1 }, books({ [field]: full }));
+    expect(decision).toMatchObject({ ok: false, refusal: { code, limit: 10, remaining: 0, resetsAt: RESETS } });
+  });
+
+  test("admits exactly what is left", () => {
+    const nearly = { ...full, posted: 5 };
+    expect(codeOf({ [field]: nearly })).toBe("ok");
+    expect(codeOf({ [field]: nearly }, { tokens: 2, nanos: 2 })).toBe(field === "minuteRequests" || field === "concurrent" ? "ok" : code);
+  });
+});
+
+test("of several refusals the first in order wins, longest window first", () => {
+  const all = Object.fromEntries(CODES.map(([field]) => [field, full]));
+  const order = CODES.map(([field]) => {
+    const code = codeOf(all);
+    delete all[field];
+    return code;
+  });
+  expect(order).toEqual(CODES.map(([, code]) => code));
+});
+
+test("a download asks for a request and nothing else", () => {
+  const all = Object.fromEntries(CODES.map(([field]) => [field, full]));
+  expect(codeOf({ ...all, minuteRequests: open }, { tokens: 0, nanos: 0 })).toBe("ok");
+  expect(codeOf({ minuteRequests: full }, { tokens: 0, nanos: 0 })).toBe("requests-per-minute-exceeded");
+});
+
+test("a sliding window says when enough will be free, for what is missing", () => {
+  const asked: number[] = [];
+  const sliding: Window = { limit: 10, held: 8, posted: 0, resetsAt: RESETS, freesAt: (needed) => (asked.push(needed), RESETS + needed) };
+  const decision = decideHold({ tokens: 5, nanos: 0 }, books({ minuteTokens: sliding }));
+  expect(decision).toMatchObject({ ok: false, refusal: { resetsAt: RESETS + 3 } });
+  expect(asked).toEqual([3]);
+});
+
+describe("the words of a refusal", () => {
+  const detail = (window: Window, tokens: number) => {
+    const decision = decideHold({ tokens, nanos: 0 }, books({ day: window }));
+    return decision.ok ? "" : decision.refusal.detail;
+  };
+
+  test("say what is used, when it resets and what to do", () => {
+    expect(detail({ limit: 1_000_000, held: 0, posted: 1_000_000, resetsAt: RESETS }, 5)).toBe(
+      "Daily quota exceeded for acme: 1,000,000 of 1,000,000 tokens used, resets 2026-11-23T00:00:00Z. Wait, or raise the limit.",
+    );
+  });
+
+  test("name what was asked for where something is left", () => {
+    expect(detail({ limit: 100, held: 10, posted: 50, resetsAt: RESETS }, 41)).toContain("60 of 100 tokens used, 41 asked for and 40 left");
+  });
+
+  test("do not advise to wait for what never fits", () => {
+    expect(detail({ limit: 100, held: 0, posted: 0, resetsAt: RESETS }, 101)).toContain("Ask for less, or raise the limit.");
+  });
+});
+
+test.each([
+  [null, 5, 5, null],
+  [10, 3, 4, 3],
+  [10, 5, 5, 0],
+  [10, 50, 5, 0],
+])("limit %s with %d held and %d posted leaves %s", (limit, held, posted, left) => {
+  expect(remainingOf({ limit, held, posted, resetsAt: 0 })).toBe(left);
+});
