@@ -22,6 +22,7 @@ export const ACCESS = {
   "GET /v1/tenants/{t}/quota": ["operator", "admin", "read"],
   "POST /v1/tenants/{t}/keys": ["operator", "admin"],
   "GET /v1/tenants/{t}/keys": ["operator", "admin"],
+  "POST /v1/tenants/{t}/keys/{id}/rotate": ["operator", "admin"],
   "DELETE /v1/tenants/{t}/keys/{id}": ["operator", "admin"],
   "GET /v1/tenants/{t}/models": ["operator", "admin", "read"],
   "POST /v1/tenants/{t}/models/{model}/revisions": ["operator", "admin"],

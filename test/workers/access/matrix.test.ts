@@ -42,6 +42,7 @@ const SAMPLES: Partial<Record<keyof typeof ACCESS, Sample>> = {
   "POST /v1/tenants/{t}/keys": { let: 201, ask: () => ({ body: { type: "secret", name: "made" } }) },
   "GET /v1/tenants/{t}/keys": { let: 200 },
   "DELETE /v1/tenants/{t}/keys/{id}": { let: 200, ask: async ({ tenant }) => ({ params: { id: (await makeKey(tenant.id, { type: "secret", name: "short-lived" })).id } }) },
+  "POST /v1/tenants/{t}/keys/{id}/rotate": { let: 201, ask: async ({ tenant }) => ({ params: { id: (await makeKey(tenant.id, { type: "secret", name: "rotated" })).id }, body: {} }) },
   "GET /v1/tenants/{t}/models": { let: 200 },
   "POST /v1/tenants/{t}/models/{model}/revisions": { let: 201, ask: ({ model }) => ({ body: revisionOf(model.digest, model.bytes.byteLength) }) },
   "PUT /v1/tenants/{t}/blobs/{sha256}": { let: 200, ask: ({ model }) => ({ body: model.bytes }) },
