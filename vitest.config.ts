@@ -34,6 +34,7 @@ export default defineConfig({
       {
         plugins: [
           cloudflareTest(async () => ({
+            main: "./test/support/main.ts",
             wrangler: { configPath: "./wrangler.toml" },
             miniflare: {
               bindings: {

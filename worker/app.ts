@@ -8,15 +8,12 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { HTTPException } from "hono/http-exception";
 import { requestId, sortableId } from "../schema/contract/ids.ts";
 import { auditRoutes } from "./audit/routes.ts";
-import { settingsOf } from "./env.ts";
 import type { AppEnv } from "./http/app-env.ts";
-import { bodies } from "./http/bodies.ts";
 import { crossOrigin } from "./http/cors.ts";
-import { openApiDocument } from "./http/openapi.ts";
 import { pages } from "./http/pages.ts";
 import { ProblemError, problem, problemResponse } from "./http/problem.ts";
+import { publicRoutes } from "./http/public-routes.ts";
 import { leaseRoutes } from "./leases/routes.ts";
-import { publicJwks } from "./leases/token.ts";
 import { deliveryRoutes } from "./models/delivery-routes.ts";
 import { publishRoutes } from "./models/publish-routes.ts";
 import { keyRoutes } from "./tenants/key-routes.ts";
@@ -41,13 +38,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
     c.res.headers.set("x-request-id", id);
   });
   app.use("/v1/*", crossOrigin);
-  app.use("/v1/*", bodies);
-
-  app.get("/healthz", (c) => c.json({ status: "ok" }));
-  app.get("/.well-known/jwks.json", (c) => c.json(publicJwks(settingsOf(c.env)), 200, { "cache-control": "public, max-age=300", "access-control-allow-origin": "*" }));
-  let document: ReturnType<typeof openApiDocument> | undefined;
-  app.get("/openapi.json", (c) => c.json((document ??= openApiDocument(app))));
-
+  publicRoutes(app);
   tenantRoutes(app);
   keyRoutes(app);
   publishRoutes(app);

@@ -79,7 +79,7 @@ export const WORDS: Record<ErrorCode, Words> = {
   aborted: words("Stopped", "Nothing was read.", "retry"),
 };
 
-const STEPS = { files: "Opening the model", compile: "Starting the engine", session: "Loading the model", warmup: "Warming up" } as const;
+const STEPS = { files: "Opening the model", compile: "Starting the engine", session: "Preparing the model", warmup: "Preparing the model" } as const;
 
 export function stageWords(progress: Progress | null): string {
   switch (progress?.stage) {

@@ -42,7 +42,7 @@ export class EmbedFrame {
     this.#settings = settings;
     this.#events = events;
     this.element.title = "Read the text in a picture";
-    this.element.allow = "cross-origin-isolated; webgpu; clipboard-write";
+    this.element.allow = "cross-origin-isolated; clipboard-write";
     this.element.referrerPolicy = "origin";
     this.element.addEventListener("load", () => this.#greet());
     this.element.src = embedUrl(operator, settings);

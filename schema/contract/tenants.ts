@@ -87,6 +87,16 @@ export const keyCreate = z
   .meta({ id: "KeyCreate" });
 export type KeyCreate = z.infer<typeof keyCreate>;
 
+/** The longest overlap of a rotation: 30 days. */
+const MAX_OVERLAP_SECONDS = 30 * 86_400;
+
+export const keyRotate = z
+  .strictObject({
+    overlap_s: z.int().min(0).max(MAX_OVERLAP_SECONDS).default(3600).meta({ description: "Seconds that the old key stays valid; 0: it ends now." }),
+  })
+  .meta({ id: "KeyRotate" });
+export type KeyRotate = z.infer<typeof keyRotate>;
+
 export const key = z
   .object({
     id: keyId,
@@ -99,6 +109,7 @@ export const key = z
     created_at: timestamp,
     expires_at: timestamp.nullable(),
     revoked_at: timestamp.nullable(),
+    rotated_to: keyId.nullable().meta({ description: "The key that takes this one's place." }),
   })
   .meta({ id: "Key" });
 export type Key = z.infer<typeof key>;

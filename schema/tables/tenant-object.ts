@@ -47,4 +47,10 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   CREATE TABLE audit_head (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL);
   CREATE TABLE outbox (seq INTEGER PRIMARY KEY, record TEXT NOT NULL);
   `,
+  // Rotation of keys: `lineage` is the first key of a line, whose limits all keys of the line share.
+  `
+  ALTER TABLE keys ADD COLUMN lineage TEXT;
+  ALTER TABLE keys ADD COLUMN rotated_to TEXT;
+  ALTER TABLE keys ADD COLUMN ended INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

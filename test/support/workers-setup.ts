@@ -1,6 +1,12 @@
-/** Before each test file in workerd: D1 has its tables. */
+/**
+ * Around each test file in workerd: before it, D1 gets its tables; after it, the witness judges every statement that
+ * the Worker sent to D1 meanwhile.
+ */
 import { applyD1Migrations, type D1Migration } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import { afterAll } from "vitest";
+import { heard } from "./d1-tap.ts";
+import { judge } from "./d1-witness.ts";
 import type { Env as WorkerEnv } from "../../worker/env.ts";
 
 declare module "cloudflare:workers" {
@@ -16,3 +22,8 @@ declare module "cloudflare:workers" {
 }
 
 await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);
+
+afterAll(async () => {
+  const faults = await judge(heard.values(), env.DB);
+  if (faults.length > 0) throw new Error(`statements that could reach another tenant's rows:\n${faults.join("\n")}`);
+});

@@ -1,13 +1,18 @@
 /**
- * Who may use which way in: the one table that handlers, tests and the API's document read.
+ * Who may use which way in: the one table that handlers, tests, the API's document and docs/access.md read.
  *
- * `operator`: the operator key. `admin`, `leases`, `read`: a secret key with that scope (`admin` includes the others).
+ * `anyone`: no credential is read. `operator`: the operator key. `admin`, `leases`, `read`: a secret key with that scope (`admin` includes the others).
  * `publishable`: a publishable key from a page of its origins. `lease`: a lease, for itself and its own model.
  * A path's `{t}` must be the credential's tenant; the operator's is any.
  */
 import type { Access } from "../tenants/credential.ts";
 
+export type WayOpenTo = Access | "anyone";
+
 export const ACCESS = {
+  "GET /healthz": ["anyone"],
+  "GET /.well-known/jwks.json": ["anyone"],
+  "GET /openapi.json": ["anyone"],
   "POST /v1/tenants": ["operator"],
   "GET /v1/tenants": ["operator"],
   "GET /v1/tenants/{t}": ["operator", "admin", "read"],
@@ -17,6 +22,7 @@ export const ACCESS = {
   "GET /v1/tenants/{t}/quota": ["operator", "admin", "read"],
   "POST /v1/tenants/{t}/keys": ["operator", "admin"],
   "GET /v1/tenants/{t}/keys": ["operator", "admin"],
+  "POST /v1/tenants/{t}/keys/{id}/rotate": ["operator", "admin"],
   "DELETE /v1/tenants/{t}/keys/{id}": ["operator", "admin"],
   "GET /v1/tenants/{t}/models": ["operator", "admin", "read"],
   "POST /v1/tenants/{t}/models/{model}/revisions": ["operator", "admin"],
@@ -31,6 +37,10 @@ export const ACCESS = {
   "GET /v1/models": ["lease", "publishable", "leases", "read"],
   "GET /v1/models/{model}/manifest": ["lease", "leases", "read"],
   "GET /v1/blobs/{sha256}": ["lease", "leases", "read"],
-} as const satisfies Record<string, readonly Access[]>;
+} as const satisfies Record<string, readonly WayOpenTo[]>;
 
-export type WayIn = keyof typeof ACCESS;
+type Rows = typeof ACCESS;
+/** A way in that needs a credential. */
+export type WayIn = { [Way in keyof Rows]: Rows[Way] extends readonly ["anyone"] ? never : Way }[keyof Rows];
+/** A way in that needs none. */
+export type OpenWay = Exclude<keyof Rows, WayIn>;

@@ -5,7 +5,8 @@
 import { z } from "zod";
 import { tenantId } from "../../schema/contract/ids.ts";
 import { problem } from "../../schema/contract/problems.ts";
-import { ACCESS, type WayIn } from "./access.ts";
+import { ACCESS, type OpenWay, type WayIn } from "./access.ts";
+import { bodies } from "./bodies.ts";
 import { admit } from "./enter.ts";
 
 export const json = <T extends z.ZodType>(schema: T, description: string) => ({ description, content: { "application/json": { schema } } });
@@ -21,8 +22,11 @@ export const problems = {
 export const guarded = (way: WayIn) => ({
   security: [{ bearer: [] as string[] }],
   "x-access": ACCESS[way],
-  middleware: admit,
+  middleware: [admit(way), bodies],
 });
+
+/** Documents a route that anyone may use. */
+export const open = (way: OpenWay) => ({ security: [], "x-access": ACCESS[way] });
 
 export const tenantPath = z.object({ t: tenantId });
 

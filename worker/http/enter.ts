@@ -11,7 +11,7 @@ import { canonicalJson, sha256Hex } from "../ledger/audit-chain.ts";
 import type { IdempotentCall } from "../ledger/idempotency.ts";
 import type { Call } from "../ledger/room.ts";
 import { type TenantAuthority, authorityOf } from "../tenants/authority.ts";
-import type { Presented } from "../tenants/credential.ts";
+import type { Access, Presented } from "../tenants/credential.ts";
 import { ACCESS, type WayIn } from "./access.ts";
 import type { AppEnv } from "./app-env.ts";
 import { presentedBy } from "./present.ts";
@@ -24,19 +24,30 @@ export interface Entered {
   readonly presented: Presented;
 }
 
-/** Reads the credential and fixes the tenant, first of all: a request without one learns nothing else of what is wrong. */
-export const admit = createMiddleware<AppEnv>(async (c, next) => {
-  const presented = await presentedBy(c);
-  c.set("presented", presented);
-  c.set("tenant", tenantFor(c.req.param("t"), presented));
-  await next();
-});
+/**
+ * Reads the credential and fixes the tenant, first of all: a request without one learns nothing else of what is wrong.
+ * Without a tenant in the path the operator's ways are closed here: there is no object to ask about another credential.
+ */
+export const admit = (way: WayIn) => {
+  const access: readonly Access[] = ACCESS[way];
+  return createMiddleware<AppEnv>(async (c, next) => {
+    const presented = await presentedBy(c);
+    c.set("presented", presented);
+    const tenant = tenantFor(c.req.param("t"), presented);
+    if (c.req.param("t") === undefined) {
+      if (presented.kind === "operator" && !access.includes("operator")) throw problem("forbidden", "This is not for the operator key. Use a key of the tenant.");
+      if (presented.kind !== "operator" && access.every((open) => open === "operator")) throw problem("forbidden", "This needs the operator key.");
+    }
+    c.set("tenant", tenant);
+    await next();
+  });
+};
 
 /** To be called on a guarded route. `body`: of a POST that creates, for its idempotency key. */
 export function enter(c: Context<AppEnv>, way: WayIn, body?: unknown): Entered {
   const presented = c.get("presented");
   const tenant = c.get("tenant");
-  if (tenant === null) throw problem("forbidden", "This is not for the operator key. Use a key of the tenant.");
+  if (tenant === null) throw new Error(`${way} names no tenant: the operator has none of its own`);
   return { presented, tenant, object: authorityOf(c.env, tenant), call: callOf(c, way, body) };
 }
 

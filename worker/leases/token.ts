@@ -10,7 +10,7 @@ import { type LeaseClaims, leaseClaims } from "../../schema/contract/leases.ts";
 import type { Settings } from "../env.ts";
 import type { Granted } from "../ledger/desks/lease-desk.ts";
 
-const ALG = "EdDSA";
+const ALG = "EdDSA" as const;
 const TYP = "lease+jwt";
 const AUDIENCE = "leasehold";
 const FOREIGN_HEADERS = ["jwk", "jku", "x5u", "x5c", "crit", "b64"] as const;
@@ -29,9 +29,12 @@ function importedKey(key: SigningKey) {
   return pair;
 }
 
+/** How long a verifier may keep the keys: a new key is published this long before it signs. */
+export const JWKS_CACHE = "public, max-age=300, stale-while-revalidate=60";
+
 /** The public half of every key, as served at /.well-known/jwks.json. */
 export function publicJwks(settings: Settings) {
-  return { keys: settings.signingKeys.map(({ kty, crv, kid, x }) => ({ kty, crv, kid, x, alg: ALG, use: "sig" })) };
+  return { keys: settings.signingKeys.map(({ kty, crv, kid, x }) => ({ kty, crv, kid, x, alg: ALG, use: "sig" as const })) };
 }
 
 export async function signLease(granted: Granted, settings: Settings): Promise<string> {

@@ -63,7 +63,7 @@ export class BookKeeper {
       day: tokensOfDay("t", policy.daily_token_limit),
       month: windowOf(policy.monthly_token_limit, month, monthEnd),
       userDay: user === null ? null : tokensOfDay(userScope(user), policy.per_user_daily_tokens),
-      keyDay: key === null ? null : tokensOfDay(keyScope(key.id), key.limits.daily_token_limit),
+      keyDay: key === null ? null : windowOf(key.limits.daily_token_limit, this.#dayOfKeys(key.line, day), dayEnd),
       spendMonth: { limit: policy.monthly_spend_limit, held: month.held_nanos, posted: month.posted_nanos, resetsAt: monthEnd },
       minuteTokens: { limit: policy.tokens_per_minute, held: minute.held, posted: minute.posted, ...sliding("tokens") },
       minuteRequests: { limit: policy.requests_per_minute, held: 0, posted: minute.requests, ...sliding("requests") },
@@ -92,6 +92,13 @@ export class BookKeeper {
 
   #day(scope: string, day: string): Sums {
     return this.#store.first<Sums>("SELECT held, posted, held_nanos, posted_nanos FROM windows WHERE scope = ? AND day = ?", scope, day) ?? NOTHING;
+  }
+
+  /** A line of rotated keys shares one allowance; each charges its own row. */
+  #dayOfKeys(ids: readonly string[], day: string): Sums {
+    const days = ids.map((id) => this.#day(keyScope(id), day));
+    const sum = (of: (sums: Sums) => number) => days.reduce((total, sums) => total + of(sums), 0);
+    return { held: sum((s) => s.held), posted: sum((s) => s.posted), held_nanos: sum((s) => s.held_nanos), posted_nanos: sum((s) => s.posted_nanos) };
   }
 
   #month(month: string): Sums {

@@ -1,5 +1,8 @@
 /**
  * The keys of one tenant: SHA-256 at rest, shown once. A revoked or expired key is refused by the next call.
+ *
+ * - A rotated key and the one that takes its place are one line: limits of a key are limits of its whole line, so that
+ *   a rotation never gives an allowance twice.
  */
 import type { KeyId } from "../../schema/contract/ids.ts";
 import { type Key, type KeyCreate, type KeyLimits, type KeyScope, keyLimits } from "../../schema/contract/tenants.ts";
@@ -18,6 +21,8 @@ interface KeyRow extends Row {
   created_at: number;
   expires_at: number | null;
   revoked_at: number | null;
+  lineage: string | null;
+  rotated_to: string | null;
 }
 
 export interface StoredKey {
@@ -31,9 +36,14 @@ export interface StoredKey {
   readonly createdAt: number;
   readonly expiresAt: number | null;
   readonly revokedAt: number | null;
+  /** The first key of this key's line, where it was ever rotated. */
+  readonly lineage: KeyId | null;
+  readonly rotatedTo: KeyId | null;
+  /** Every key of this key's line, itself among them. */
+  readonly line: readonly string[];
 }
 
-const fromRow = (row: KeyRow): StoredKey => ({
+const fromRow = (row: KeyRow, line: readonly string[]): StoredKey => ({
   id: row.id as KeyId,
   type: row.type as StoredKey["type"],
   name: row.name,
@@ -44,6 +54,9 @@ const fromRow = (row: KeyRow): StoredKey => ({
   createdAt: row.created_at,
   expiresAt: row.expires_at,
   revokedAt: row.revoked_at,
+  lineage: row.lineage as KeyId | null,
+  rotatedTo: row.rotated_to as KeyId | null,
+  line,
 });
 
 export class KeyRing {
@@ -65,21 +78,51 @@ export class KeyRing {
 
   byId(id: string): StoredKey | null {
     const row = this.#store.first<KeyRow>("SELECT * FROM keys WHERE id = ?", id);
-    return row && fromRow(row);
+    return row && this.#read(row);
   }
 
   byHash(hash: string): StoredKey | null {
     const row = this.#store.first<KeyRow>("SELECT * FROM keys WHERE hash = ?", hash);
-    return row && fromRow(row);
+    return row && this.#read(row);
   }
 
   /** In the order of their making, after the key `after`. */
   list(after: string, limit: number): StoredKey[] {
-    return this.#store.all<KeyRow>("SELECT * FROM keys WHERE id > ? ORDER BY id LIMIT ?", after, limit).map(fromRow);
+    return this.#store.all<KeyRow>("SELECT * FROM keys WHERE id > ? ORDER BY id LIMIT ?", after, limit).map((row) => this.#read(row));
+  }
+
+  /** The new key takes the old one's place, under the same name and rights; the old one ends at `oldEndsAt`. */
+  rotate(old: StoredKey, id: KeyId, hash: string, hint: string, oldEndsAt: number, now: number): StoredKey {
+    const lineage = old.lineage ?? old.id;
+    // A key that was made to live for a while is followed by one that lives as long.
+    const expiresAt = old.expiresAt === null ? null : now + (old.expiresAt - old.createdAt);
+    this.#store.run(
+      `INSERT INTO keys (id, hash, type, name, hint, scopes, origins, limits, created_at, expires_at, lineage)
+       SELECT ?, ?, type, name, ?, scopes, origins, limits, ?, ?, ? FROM keys WHERE id = ?`,
+      id, hash, hint, now, expiresAt, lineage, old.id,
+    );
+    this.#store.run("UPDATE keys SET lineage = ?, rotated_to = ?, expires_at = ? WHERE id = ?", lineage, id, oldEndsAt, old.id);
+    return this.byId(id) as StoredKey;
+  }
+
+  /** Keys whose time has passed and of which that was not told yet; each is told once. */
+  takeEnded(now: number): StoredKey[] {
+    const ended = this.#store.all<KeyRow>("SELECT * FROM keys WHERE expires_at <= ? AND revoked_at IS NULL AND ended = 0", now).map((row) => this.#read(row));
+    for (const key of ended) this.#store.run("UPDATE keys SET ended = 1 WHERE id = ?", key.id);
+    return ended;
+  }
+
+  nextExpiry(): number | null {
+    return this.#store.first<{ at: number | null }>("SELECT min(expires_at) AS at FROM keys WHERE revoked_at IS NULL AND ended = 0")?.at ?? null;
   }
 
   revoke(id: string, now: number): void {
     this.#store.run("UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", now, id);
+  }
+
+  #read(row: KeyRow): StoredKey {
+    const line = row.lineage === null ? [row.id] : this.#store.all<{ id: string }>("SELECT id FROM keys WHERE lineage = ?", row.lineage).map((member) => member.id);
+    return fromRow(row, line);
   }
 }
 
@@ -96,5 +139,6 @@ export function toKey(key: StoredKey): Key {
     created_at: toTimestamp(key.createdAt),
     expires_at: key.expiresAt === null ? null : toTimestamp(key.expiresAt),
     revoked_at: key.revokedAt === null ? null : toTimestamp(key.revokedAt),
+    rotated_to: key.rotatedTo,
   };
 }

@@ -121,6 +121,13 @@ export class LeaseBook {
     for (const lease of this.#store.all<LeaseRow>(`SELECT ${COLUMNS} FROM leases WHERE state = 'active'`)) this.#end(lease, "revoked", now, actor, requestId);
   }
 
+  /** Ends every active lease that this key was granted. */
+  revokeOf(keyId: string, now: number, actor: string, requestId: string): number {
+    const leases = this.#store.all<LeaseRow>(`SELECT ${COLUMNS} FROM leases WHERE state = 'active' AND key_id = ?`, keyId);
+    for (const lease of leases) this.#end(lease, "revoked", now, actor, requestId);
+    return leases.length;
+  }
+
   nextExpiry(): number | null {
     return this.#store.first<{ at: number | null }>("SELECT min(expires_at) AS at FROM leases WHERE state = 'active'")?.at ?? null;
   }

@@ -106,10 +106,11 @@ export class TenantObject extends DurableObject<Env> {
     const room = new Room(readConfig(this.#store).profile.id, this.ctx.storage, this.#store, this.env, alarmAt);
     const leases = new LeaseDesk(room);
     const records = new RecordDesk(room);
+    const keys = new KeyDesk(room);
     return {
       room,
-      desks: { tenants: new TenantDesk(room), keys: new KeyDesk(room), models: new ModelDesk(room), leases, records },
-      chores: [leases.chore, records.chore],
+      desks: { tenants: new TenantDesk(room), keys, models: new ModelDesk(room), leases, records },
+      chores: [leases.chore, keys.chore, records.chore],
     };
   }
 }

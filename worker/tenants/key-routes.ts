@@ -1,8 +1,8 @@
-/** /v1/tenants/{t}/keys: make, list and revoke keys. */
-import { type OpenAPIHono, createRoute } from "@hono/zod-openapi";
+/** /v1/tenants/{t}/keys: make, list, rotate and revoke keys. */
+import { type OpenAPIHono, createRoute, z } from "@hono/zod-openapi";
 import { keyId } from "../../schema/contract/ids.ts";
 import { page } from "../../schema/contract/records.ts";
-import { key, keyCreate, keyCreated } from "../../schema/contract/tenants.ts";
+import { key, keyCreate, keyCreated, keyRotate } from "../../schema/contract/tenants.ts";
 import type { AppEnv } from "../http/app-env.ts";
 import { body, guarded, idempotencyHeader, json, pageOf, pageQuery, problems, tenantPath } from "../http/describe.ts";
 import { enter } from "../http/enter.ts";
@@ -22,9 +22,17 @@ const list = createRoute({
   responses: { 200: json(page(key), "Keys by age, without their text."), ...problems },
 });
 
+const rotate = createRoute({
+  method: "post", path: "/v1/tenants/{t}/keys/{id}/rotate", tags, ...guarded("POST /v1/tenants/{t}/keys/{id}/rotate"), summary: "Put a new key in a key's place",
+  description: "The new key has the old one's name, rights and limits, and shares its allowance. The old one stays valid for `overlap_s`; its leases run on.",
+  request: { params: tenantPath.extend({ id: keyId }), headers: idempotencyHeader, body: body(keyRotate) },
+  responses: { 201: json(keyCreated, "The new key, shown this once."), ...problems },
+});
+
 const revoke = createRoute({
   method: "delete", path: "/v1/tenants/{t}/keys/{id}", tags, ...guarded("DELETE /v1/tenants/{t}/keys/{id}"), summary: "Revoke a key now",
-  request: { params: tenantPath.extend({ id: keyId }) },
+  description: "The key is refused from the next request on, and the leases that it was granted end with it (`lease-revoked`; what they did not report is charged). `leases=keep` lets them run out.",
+  request: { params: tenantPath.extend({ id: keyId }), query: z.object({ leases: z.enum(["revoke", "keep"]).default("revoke") }) },
   responses: { 200: json(key, "The revoked key."), ...problems },
 });
 
@@ -42,8 +50,14 @@ export function keyRoutes(app: OpenAPIHono<AppEnv>): void {
     return c.json(pageOf(keys, limit, (item) => item.id, (item) => item), 200);
   });
 
+  app.openapi(rotate, async (c) => {
+    const wanted = c.req.valid("json");
+    const { object, call } = enter(c, "POST /v1/tenants/{t}/keys/{id}/rotate", wanted);
+    return c.json(unwrap(await object.keys.rotate(call, c.req.valid("param").id, wanted)), 201, { "cache-control": "no-store" });
+  });
+
   app.openapi(revoke, async (c) => {
     const { object, call } = enter(c, "DELETE /v1/tenants/{t}/keys/{id}");
-    return c.json(unwrap(await object.keys.revoke(call, c.req.valid("param").id)), 200);
+    return c.json(unwrap(await object.keys.revoke(call, c.req.valid("param").id, c.req.valid("query").leases)), 200);
   });
 }

@@ -27,7 +27,7 @@ export interface Ledger {
 const nanosOf = (tokens: number) => (tokens === 0 ? 0 : (ceilingNanos(tokens, PRICES) as number));
 
 /** Users and keys of the reference are small names; a key is what `BookKeeper` needs to know of one. */
-const keyOf = (who: { key: string; keyLimit: number | null }): StoredKey => ({ id: who.key, lineage: null, limits: { daily_token_limit: who.keyLimit } }) as unknown as StoredKey;
+const keyOf = (who: { key: string; keyLimit: number | null }): StoredKey => ({ id: who.key, line: [who.key], limits: { daily_token_limit: who.keyLimit } }) as unknown as StoredKey;
 
 const TENANT = "acme" as TenantId;
 

@@ -1,17 +1,30 @@
-/** Keys of the tenant: made, listed, revoked; and which pages may embed a publishable one. */
+/**
+ * Keys of the tenant: made, listed, rotated, revoked; and which pages may embed a publishable one.
+ *
+ * - A revoked key is refused from the next call on, and its leases end with it unless the caller lets them run out.
+ * - A key whose time has passed is refused at once; the alarm only writes that down. Its leases run out by themselves.
+ */
 import { type KeyId, sortableId } from "../../../schema/contract/ids.ts";
 import { keyHint, makeKey } from "../../../schema/contract/keys.ts";
-import type { Key, KeyCreate, KeyCreated } from "../../../schema/contract/tenants.ts";
+import type { Key, KeyCreate, KeyCreated, KeyRotate } from "../../../schema/contract/tenants.ts";
+import { toTimestamp } from "../../../schema/contract/amounts.ts";
 import { settingsOf } from "../../env.ts";
 import { derivedBytes } from "../../tenants/derive.ts";
 import { sha256Hex } from "../audit-chain.ts";
-import { UNKNOWN_KEY, isUsable } from "../identify.ts";
-import { toKey } from "../key-ring.ts";
+import { UNKNOWN_KEY, type Identified, isUsable } from "../identify.ts";
+import { type StoredKey, toKey } from "../key-ring.ts";
 import { type Result, done, refuse } from "../result.ts";
-import type { Call, Room } from "../room.ts";
+import type { Call, Chore, Room } from "../room.ts";
 
 /** Bytes that a key's 32 characters are drawn from: far more than rejection sampling can use up. */
 const DERIVED_BYTES = 1024;
+const NO_KEY = "This tenant has no such key.";
+
+interface Minted {
+  readonly id: KeyId;
+  readonly hash: string;
+  readonly hint: string;
+}
 
 export class KeyDesk {
   readonly #room: Room;
@@ -20,42 +33,51 @@ export class KeyDesk {
     this.#room = room;
   }
 
-  /**
-   * Makes a key. With an idempotency key its text is derived from the master key and its id, so that a repeat shows it
-   * again although it is stored nowhere; without one it is random.
-   */
-  async create(call: Call, body: KeyCreate): Promise<Result<KeyCreated>> {
+  create(call: Call, body: KeyCreate): Promise<Result<KeyCreated>> {
     const room = this.#room;
-    const repeat = room.idempotency.recall<{ id: KeyId }>(call.idempotent ?? null, Date.now());
-    const id = repeat?.ok ? repeat.value.id : (`key_${sortableId(Date.now())}` as KeyId);
-    const text = await this.#textOf(id, body.type, call);
-    const stored = room.as(call, (who, now) =>
-      room.idempotency.once(call.idempotent ?? null, now, () => {
-        const key = room.keys.add(id, sha256Hex(text), keyHint(text), body, now);
-        const details = { key_id: id, type: key.type, name: key.name, scopes: key.scopes, origins: key.origins };
-        room.log(now, { action: "KEY_CREATED", actor: who.actor, requestId: call.requestId, details });
-        return done({ id });
-      }),
-    );
-    if (!stored.ok) return stored;
-    const key = room.keys.byId(stored.value.id);
-    if (!key) throw new Error("a key that was just stored is gone");
-    // Of two first calls with one idempotency key the second finds the first's id, and derives that one's text.
-    return done({ ...toKey(key), key: key.id === id ? text : await this.#textOf(key.id, key.type, call) });
+    return this.#mint(call, body.type, ({ id, hash, hint }, who, now) => {
+      if (body.expires_at && Date.parse(body.expires_at) <= now) return refuse("invalid-request", "expires_at: lies in the past.");
+      const key = room.keys.add(id, hash, hint, body, now);
+      const details = { key_id: id, type: key.type, name: key.name, scopes: key.scopes, origins: key.origins, expires_at: body.expires_at };
+      room.log(now, { action: "KEY_CREATED", actor: who.actor, requestId: call.requestId, details });
+      this.#armExpiry();
+      return done({ id });
+    });
   }
 
   list(call: Call, after: string, limit: number): Result<Key[]> {
     return this.#room.as(call, () => done(this.#room.keys.list(after, limit).map(toKey)));
   }
 
-  revoke(call: Call, id: string): Result<Key> {
+  async rotate(call: Call, oldId: string, { overlap_s }: KeyRotate): Promise<Result<KeyCreated>> {
+    const room = this.#room;
+    const seen = room.as(call, () => {
+      const found = room.keys.byId(oldId);
+      return found ? done(found.type) : refuse("not-found", NO_KEY);
+    });
+    if (!seen.ok) return seen;
+    return this.#mint(call, seen.value, ({ id, hash, hint }, who, now) => {
+      const old = room.keys.byId(oldId);
+      if (!old) return refuse("not-found", NO_KEY);
+      if (!isUsable(old, now)) return refuse("conflict", "This key is revoked or expired: there is nothing to rotate. Make a new key.");
+      if (old.rotatedTo) return refuse("conflict", `This key was rotated to ${old.rotatedTo}. Rotate that one.`);
+      const endsAt = Math.min(now + overlap_s * 1000, old.expiresAt ?? Number.POSITIVE_INFINITY);
+      room.keys.rotate(old, id, hash, hint, endsAt, now);
+      room.log(now, { action: "KEY_ROTATED", actor: who.actor, requestId: call.requestId, details: { key_id: oldId, rotated_to: id, old_expires_at: toTimestamp(endsAt) } });
+      this.#armExpiry();
+      return done({ id });
+    });
+  }
+
+  revoke(call: Call, id: string, leases: "revoke" | "keep"): Result<Key> {
     const room = this.#room;
     return room.as(call, (who, now) => {
       const key = room.keys.byId(id);
-      if (!key) return refuse("not-found", "This tenant has no such key.");
+      if (!key) return refuse("not-found", NO_KEY);
       if (key.revokedAt === null) {
         room.keys.revoke(id, now);
-        room.log(now, { action: "KEY_REVOKED", actor: who.actor, requestId: call.requestId, details: { key_id: id } });
+        const ended = leases === "revoke" ? room.leases.revokeOf(id, now, who.actor, call.requestId) : 0;
+        room.log(now, { action: "KEY_REVOKED", actor: who.actor, requestId: call.requestId, details: { key_id: id, leases_revoked: ended } });
       }
       return done(toKey({ ...key, revokedAt: key.revokedAt ?? now }));
     });
@@ -67,9 +89,43 @@ export class KeyDesk {
     return key?.type === "publishable" && isUsable(key, Date.now()) ? done(key.origins) : refuse("unauthorized", UNKNOWN_KEY);
   }
 
-  async #textOf(id: KeyId, type: KeyCreate["type"], call: Call): Promise<string> {
+  /** Writes down which keys have ended. */
+  get chore(): Chore {
+    return {
+      name: "keys",
+      nextAt: () => this.#room.keys.nextExpiry(),
+      run: (now) =>
+        this.#room.transact(() => {
+          for (const key of this.#room.keys.takeEnded(now)) {
+            this.#room.log(now, { action: "KEY_EXPIRED", actor: "system", details: { key_id: key.id, rotated_to: key.rotatedTo } });
+          }
+        }),
+    };
+  }
+
+  /**
+   * Stores a new key by its hash and answers with its text. With an idempotency key the text is derived from the master
+   * key and its id, so that a repeat shows it again although it is stored nowhere; without one it is random.
+   */
+  async #mint(call: Call, type: StoredKey["type"], store: (minted: Minted, who: Identified, now: number) => Result<{ id: KeyId }>): Promise<Result<KeyCreated>> {
+    const room = this.#room;
+    const id = `key_${sortableId(Date.now())}` as KeyId;
+    const text = await this.#textOf(id, type, call);
+    const stored = room.as(call, (who, now) => room.idempotency.once(call.idempotent ?? null, now, () => store({ id, hash: sha256Hex(text), hint: keyHint(text) }, who, now)));
+    if (!stored.ok) return stored;
+    const key = room.keys.byId(stored.value.id);
+    if (!key) throw new Error("a key that was just stored is gone");
+    return done({ ...toKey(key), key: key.id === id ? text : await this.#textOf(key.id, key.type, call) });
+  }
+
+  async #textOf(id: KeyId, type: StoredKey["type"], call: Call): Promise<string> {
     const { tenant, env } = this.#room;
     const random = call.idempotent ? await derivedBytes(settingsOf(env).masterKey, `key\n${tenant}\n${id}`, DERIVED_BYTES) : undefined;
     return makeKey(type, tenant, random);
+  }
+
+  #armExpiry(): void {
+    const at = this.#room.keys.nextExpiry();
+    if (at !== null) this.#room.arm(at);
   }
 }

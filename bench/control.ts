@@ -1,0 +1,83 @@
+/**
+ * `npm run bench:control`: what the control plane costs, on workerd without a proxy, against floors in the same workerd.
+ *
+ * Interleaved repeats; requests a second and p99 of each. Then the noisy neighbour: B's p99 while A is sent 100 times
+ * its limit, against B alone.
+ */
+import { apiAt } from "../cli/api.ts";
+import { leaseGranted } from "../schema/contract/leases.ts";
+import { type Deployment, deploy } from "./support/deployment.ts";
+import { type Load, type LoadResult, expectOnly, send } from "./support/load.ts";
+import { type Measure, publish, summarize } from "./support/results.ts";
+import { BENCH_MODEL, type BenchTenant, makeTenant } from "./support/tenants.ts";
+
+const REPEATS = 3;
+const REPORTS = 600;
+const SECONDS = Number(process.env["BENCH_SECONDS"] ?? 5);
+const HOST = "leasehold.test";
+
+const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
+const lease = (user?: string) => JSON.stringify({ model: BENCH_MODEL, tokens: 100, ...(user && { user }) });
+
+const { url, operatorKey, remove }: Deployment = await deploy({ floor: "bench/control/floor.toml" });
+try {
+  const tenant = await makeTenant(apiAt(url, operatorKey), "bench", { daily_token_limit: 9_000_000_000_000, monthly_token_limit: 9_000_000_000_000, monthly_spend_limit: 9_000_000_000_000_000 });
+  const floor = { url, host: "floor.test", method: "POST" as const, body: lease(), seconds: SECONDS };
+  const here = { url, host: HOST, headers: bearer(tenant.key), seconds: SECONDS };
+  const runs: Record<string, () => Promise<LoadResult>> = {
+    "bare Hono": () => on({ ...floor, path: "/bare" }, 200),
+    "Hono + EdDSA sign": () => on({ ...floor, path: "/sign" }, 200),
+    "one durable SQLite write": () => on({ ...floor, path: "/write" }, 200),
+    "lease issuance": () => on({ ...here, method: "POST", path: "/v1/leases", body: lease() }, 201),
+    "usage report": async () => on({ ...here, method: "POST", path: "/v1/leases", each: await reports(tenant) }, 200),
+    "blob range read (64 KiB)": () => on({ ...here, method: "GET", path: `/v1/blobs/${tenant.blob.sha256}`, headers: { ...bearer(tenant.key), range: "bytes=0-65535" } }, 206),
+  };
+  const samples = new Map<string, LoadResult[]>();
+  await runs["lease issuance"]?.(); // warm
+  for (let repeat = 0; repeat < REPEATS; repeat++) {
+    for (const [name, run] of Object.entries(runs)) {
+      samples.set(name, [...(samples.get(name) ?? []), await run()]);
+      console.error(`${name}: ${samples.get(name)?.at(-1)?.perSecond.toFixed(0)}/s`);
+    }
+  }
+  const rate = (name: string) => (samples.get(name) ?? []).map((result) => result.perSecond);
+  const write = { peer: "one durable SQLite write", samples: rate("one durable SQLite write") };
+  const measures: Measure[] = [...samples].flatMap(([name, results]) => [
+    summarize(name, "requests/s", rate(name), name === write.peer ? undefined : write),
+    summarize(`${name}, p99`, "ms", results.map((result) => result.p99Ms)),
+  ]);
+  await publish("control", [...measures, ...(await noisyNeighbour(url, operatorKey))]);
+} finally {
+  await remove();
+}
+
+async function on(load: Load, status: number): Promise<LoadResult> {
+  return expectOnly(await send(load), status);
+}
+
+/** One report for each of `REPORTS` fresh leases. */
+async function reports(tenant: BenchTenant) {
+  const body = JSON.stringify({ seq: 1, request_id: "bench", input_tokens: 40, output_tokens: 10, outcome: "ok", latency_ms: 20, backend: "wasm", cache: "hit", final: true });
+  const each: { path: string; body: string; headers: Record<string, string> }[] = [];
+  while (each.length < REPORTS) {
+    const grants = await Promise.all(Array.from({ length: 20 }, () => tenant.admin.post("/v1/leases", { model: BENCH_MODEL, tokens: 100 }, leaseGranted)));
+    for (const grant of grants) each.push({ path: `/v1/leases/${grant.lease_id}/usage`, body, headers: bearer(grant.lease) });
+  }
+  return each;
+}
+
+/** A may have 60 leases a minute and is sent 100 a second; B is asked 20 times a second, alone and beside it. */
+async function noisyNeighbour(at: string, operator: string): Promise<Measure[]> {
+  const a = await makeTenant(apiAt(at, operator), "noisy", { requests_per_minute: 60 });
+  const b = await makeTenant(apiAt(at, operator), "quiet", {});
+  const quietLoad: Load = { url: at, host: HOST, path: "/v1/leases", method: "POST", headers: bearer(b.key), body: lease("u"), connections: 4, rate: 20, seconds: 10 };
+  const noise: Load = { url: at, host: HOST, path: "/v1/leases", method: "POST", headers: bearer(a.key), body: lease(), connections: 16, rate: 100, seconds: 10 };
+  const alone: number[] = [];
+  const beside: number[] = [];
+  for (let repeat = 0; repeat < REPEATS; repeat++) {
+    alone.push((await on(quietLoad, 201)).p99Ms);
+    const [both] = await Promise.all([on(quietLoad, 201), send(noise)]);
+    beside.push(both.p99Ms);
+  }
+  return [summarize("B's p99 alone", "ms", alone), summarize("B's p99 with A at 100 × its limit", "ms", beside, { peer: "B alone", samples: alone })];
+}

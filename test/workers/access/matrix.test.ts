@@ -1,0 +1,156 @@
+/**
+ * Every way in × every credential: the status and the code of each cell, in workerd.
+ *
+ * A way in without a sample below is asked with an empty body: its refusals are held to the table all the same, and
+ * who is let in must not be refused at the door.
+ */
+import { beforeAll, describe, expect, test } from "vitest";
+import { ACCESS } from "../../../worker/http/access.ts";
+import { type Ask, BASE, OPERATOR_KEY, api, expectStatus } from "../../support/api.ts";
+import { clock } from "../../support/clock.ts";
+import { makeKey, newTenantId, publishTinyModel } from "../../support/tenant.ts";
+import { type Cast, type Who, doorAnswer, makeCast } from "../../support/who.ts";
+
+interface Sample {
+  /** What the request brings, made anew for each cell that is let in. */
+  readonly ask?: (cast: Cast, who: Who) => Promise<Sent> | Sent;
+  /** The status for who is let in. */
+  readonly let: number;
+  /** What another tenant's credential gets, where the path names no tenant. */
+  readonly elsewhere?: number;
+}
+
+interface Sent {
+  readonly params?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+const usage = (who: Who) => ({ seq: 0, request_id: `req_${who.kind}`, input_tokens: 0, output_tokens: 0, outcome: "ok", latency_ms: 1, backend: "wasm", cache: "hit", final: false });
+let seq = 0;
+
+const SAMPLES: Partial<Record<keyof typeof ACCESS, Sample>> = {
+  "GET /healthz": { let: 200 },
+  "GET /.well-known/jwks.json": { let: 200 },
+  "GET /openapi.json": { let: 200 },
+  "POST /v1/tenants": { let: 201, ask: () => ({ body: { id: newTenantId("made"), name: "Made" } }) },
+  "GET /v1/tenants": { let: 200 },
+  "GET /v1/tenants/{t}": { let: 200 },
+  "PATCH /v1/tenants/{t}": { let: 200, ask: () => ({ body: { name: "Renamed" } }) },
+  "GET /v1/tenants/{t}/policy": { let: 200 },
+  "PUT /v1/tenants/{t}/policy": { let: 200, ask: () => ({ body: {} }) },
+  "GET /v1/tenants/{t}/quota": { let: 200 },
+  "POST /v1/tenants/{t}/keys": { let: 201, ask: () => ({ body: { type: "secret", name: "made" } }) },
+  "GET /v1/tenants/{t}/keys": { let: 200 },
+  "DELETE /v1/tenants/{t}/keys/{id}": { let: 200, ask: async ({ tenant }) => ({ params: { id: (await makeKey(tenant.id, { type: "secret", name: "short-lived" })).id } }) },
+  "POST /v1/tenants/{t}/keys/{id}/rotate": { let: 201, ask: async ({ tenant }) => ({ params: { id: (await makeKey(tenant.id, { type: "secret", name: "rotated" })).id }, body: {} }) },
+  "GET /v1/tenants/{t}/models": { let: 200 },
+  "POST /v1/tenants/{t}/models/{model}/revisions": { let: 201, ask: ({ model }) => ({ body: revisionOf(model.digest, model.bytes.byteLength) }) },
+  "PUT /v1/tenants/{t}/blobs/{sha256}": { let: 200, ask: ({ model }) => ({ body: model.bytes }) },
+  "POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit": { let: 200, ask: () => ({ body: {} }) },
+  "GET /v1/tenants/{t}/audit": { let: 200 },
+  "GET /v1/tenants/{t}/usage": { let: 200 },
+  "GET /v1/tenants/{t}/billing": { let: 200 },
+  "POST /v1/leases": { let: 201, elsewhere: 404, ask: () => ({ body: { model: "tiny", tokens: 10 } }) },
+  "GET /v1/leases/{id}": { let: 200, elsewhere: 404, ask: ({ leaseId }) => ({ params: { id: leaseId } }) },
+  "POST /v1/leases/{id}/usage": { let: 200, elsewhere: 404, ask: ({ leaseId }, who) => ({ params: { id: leaseId }, body: { ...usage(who), seq: seq++ } }) },
+  "GET /v1/models": { let: 200, elsewhere: 200 },
+  "GET /v1/models/{model}/manifest": { let: 200, elsewhere: 404 },
+  "GET /v1/blobs/{sha256}": { let: 200, elsewhere: 404, ask: ({ model }) => ({ params: { sha256: model.digest } }) },
+};
+
+const revisionOf = (digest: string, size: number) => ({
+  task: "raw",
+  usage: { measure: "per-run", tokens: 1 },
+  variants: [{ id: "all", files: [{ path: "onnx/model.onnx", size, sha256: digest, chunks: [{ sha256: digest, size }] }] }],
+  prices: { input_nanos_per_token: 1, output_nanos_per_token: 2, call_nanos: 5 },
+});
+
+const time = clock();
+let cast: Cast;
+
+beforeAll(async () => {
+  cast = await makeCast(time);
+});
+
+const entries = Object.entries(ACCESS) as [keyof typeof ACCESS, (typeof ACCESS)[keyof typeof ACCESS]][];
+
+test("the API's document and the access table name the same ways in, with the same rows", async () => {
+  const { json } = await api.get("/openapi.json");
+  const documented = Object.entries(json.paths as Record<string, Record<string, { "x-access": unknown; security: unknown[] }>>).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => [`${method.toUpperCase()} ${path}`, operation] as const),
+  );
+  expect(documented.map(([way]) => way).sort()).toEqual(Object.keys(ACCESS).sort());
+  for (const [way, operation] of documented) {
+    const row = ACCESS[way as keyof typeof ACCESS];
+    expect(operation["x-access"], way).toEqual(row);
+    expect(operation.security.length > 0, way).toBe(!(row as readonly string[]).includes("anyone"));
+  }
+});
+
+describe.each(entries)("%s", (way, row) => {
+  test("answers each credential as the table says", async () => {
+    const [method, pattern] = way.split(" ") as [string, string];
+    const wrong: string[] = [];
+    let admitted = 0;
+    for (const who of cast.all) {
+      const door = doorAnswer(row, pattern, who);
+      const sample = SAMPLES[way];
+      const { params, body } = (await sample?.ask?.(cast, who)) ?? { body: method === "GET" ? undefined : {} };
+      const path = pattern.replaceAll(/\{(\w+)\}/g, (_, name: string) => params?.[name] ?? defaults(name));
+      const ask: Ask = { ...who.ask, body: method === "GET" || method === "DELETE" ? undefined : body };
+      const answer = await api.call(method, path, ask);
+      const got = `${answer.status} ${answer.code ?? "-"}`;
+      if (door) {
+        if (got !== `${door[0]} ${door[1]}`) wrong.push(`${who.name}: expected ${door.join(" ")}, got ${got}`);
+        if (answer.status === 401 && !answer.headers.has("www-authenticate")) wrong.push(`${who.name}: a 401 without WWW-Authenticate`);
+        continue;
+      }
+      admitted += 1;
+      const status = sample && (who.otherTenant ? sample.elsewhere : sample.let);
+      const refused = answer.status === 401 || answer.code === "forbidden" || answer.code === "origin-not-allowed";
+      if (status === undefined ? refused : answer.status !== status) wrong.push(`${who.name}: expected ${status ?? "to be let in"}, got ${got} ${answer.text.slice(0, 200)}`);
+    }
+    expect(wrong).toEqual([]);
+    expect(admitted).toBeGreaterThan(0);
+  });
+
+  const defaults = (name: string): string =>
+    ({ t: cast.tenant.id, model: "tiny", revision: cast.model.revision, sha256: cast.model.digest, id: cast.leaseId })[name] ?? "unknown";
+});
+
+test("one tenant's credentials see nothing of another's on paths that name no tenant", async () => {
+  const { tenant, other, model } = cast;
+  const mine = await publishTinyModel(other, { model: "mine", fill: 9 });
+  const listed = expectStatus(await api.get("/v1/models", { key: other.admin }), 200).json.data.map((item: { id: string }) => item.id);
+  expect(listed.sort()).toEqual(["mine", "other"]);
+  expect((await api.get(`/v1/blobs/${model.digest}`, { key: other.admin })).status).toBe(404);
+  expect((await api.get(`/v1/blobs/${mine.digest}`, { key: tenant.admin })).status).toBe(404);
+});
+
+test("a tenant that does not exist and one that the key is not for are told apart by nothing", async () => {
+  const { tenant, other } = cast;
+  const ask = { key: tenant.admin, headers: { "x-request-id": "req_same" } };
+  const foreign = await api.get(`/v1/tenants/${other.id}`, ask);
+  const absent = await api.get(`/v1/tenants/${newTenantId("absent")}`, ask);
+  expect([foreign.status, foreign.text]).toEqual([absent.status, absent.text]);
+});
+
+test("a body is not read before the credential holds", async () => {
+  const answer = await api.post("/v1/leases", { raw: "not json", headers: { "content-type": "text/plain" } });
+  expect([answer.status, answer.code]).toEqual([401, "unauthorized"]);
+});
+
+test("a path's tenant is never taken from a body or a query", async () => {
+  const { tenant, other } = cast;
+  const answer = await api.post(`/v1/tenants/${tenant.id}/keys?t=${other.id}&tenant=${other.id}`, { key: tenant.admin, body: { type: "secret", name: "x" } });
+  expect(answer.json.key).toContain(`lh_sk_${tenant.id}_`);
+  const smuggled = await api.post("/v1/leases", { key: tenant.secret, body: { model: "tiny", tokens: 1, tenant: other.id } });
+  expect([smuggled.status, smuggled.code]).toEqual([400, "invalid-request"]);
+});
+
+test("the operator's key opens nothing but what the table gives it, however the path is spelled", async () => {
+  for (const path of ["/v1/tenants/../leases", "/v1//leases", `/v1/tenants/%2e%2e/leases`, `/v1/tenants/${cast.tenant.id}%2Fkeys`]) {
+    const answer = await api.get(new URL(path, BASE).pathname, { key: OPERATOR_KEY });
+    expect(answer.status, path).toBeGreaterThanOrEqual(400);
+  }
+});
