@@ -34,7 +34,7 @@ export function Reading({ picture, result, onChoose }: ReadingProps) {
         <div class="buttons">
           <CopyButton text={textOf(result)} label="Copy all" class="button main" />
           <button type="button" class="button" onClick={onChoose}>
-            <PictureIcon /> Another picture
+            <PictureIcon /> New picture
           </button>
         </div>
         <Lines blocks={blocks} active={active} onActive={setActive} />
