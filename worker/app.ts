@@ -16,6 +16,7 @@ import { publicRoutes } from "./http/public-routes.ts";
 import { leaseRoutes } from "./leases/routes.ts";
 import { deliveryRoutes } from "./models/delivery-routes.ts";
 import { publishRoutes } from "./models/publish-routes.ts";
+import { secretRoutes } from "./secrets/routes.ts";
 import { keyRoutes } from "./tenants/key-routes.ts";
 import { tenantRoutes } from "./tenants/routes.ts";
 import { usageRoutes } from "./usage/routes.ts";
@@ -41,6 +42,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   publicRoutes(app);
   tenantRoutes(app);
   keyRoutes(app);
+  secretRoutes(app);
   publishRoutes(app);
   leaseRoutes(app);
   deliveryRoutes(app);

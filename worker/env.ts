@@ -2,9 +2,11 @@
  * The Worker's bindings and configuration, validated once per isolate. A fault names what to set.
  *
  * Secrets (never in wrangler.toml): `LEASEHOLD_OPERATOR_KEY_SHA256` (hex), `LEASE_SIGNING_KEYS` (a JWKS of private
- * Ed25519 keys as JSON; the first signs, all verify), `LEASEHOLD_MASTER_KEY` (32 bytes, base64url).
+ * Ed25519 keys as JSON; the first signs, all verify), `LEASEHOLD_MASTER_KEY` (32 bytes, base64url), and while a master
+ * key is being rotated `LEASEHOLD_PREVIOUS_MASTER_KEYS` (the same, comma-separated).
  */
 import { z } from "zod";
+import { type MasterKey, fromBase64Url, masterKeyOf } from "./secrets/envelope.ts";
 import type { TenantObject } from "./ledger/tenant-object.ts";
 
 export interface Env {
@@ -16,9 +18,15 @@ export interface Env {
   readonly LEASEHOLD_OPERATOR_KEY_SHA256: string;
   readonly LEASE_SIGNING_KEYS: string;
   readonly LEASEHOLD_MASTER_KEY: string;
+  readonly LEASEHOLD_PREVIOUS_MASTER_KEYS?: string;
 }
 
 const privateKey = z.object({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), kid: z.string().min(1), x: z.string(), d: z.string() });
+
+const masterKey = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{43}$/, "32 bytes in base64url, 43 characters")
+  .transform((text) => masterKeyOf(fromBase64Url(text) as Uint8Array<ArrayBuffer>));
 
 const settings = z.object({
   LEASE_ISSUER: z.string().min(1),
@@ -34,14 +42,20 @@ const settings = z.object({
       }
     })
     .pipe(z.object({ keys: z.array(privateKey).min(1) })),
-  LEASEHOLD_MASTER_KEY: z.string().regex(/^[A-Za-z0-9_-]{43}$/, "32 bytes in base64url, 43 characters"),
+  LEASEHOLD_MASTER_KEY: masterKey,
+  LEASEHOLD_PREVIOUS_MASTER_KEYS: z
+    .string()
+    .default("")
+    .transform((text) => text.split(",").filter((key) => key !== ""))
+    .pipe(z.array(masterKey)),
 });
 
 export interface Settings {
   readonly issuer: string;
   readonly operatorKeySha256: string;
   readonly signingKeys: readonly z.infer<typeof privateKey>[];
-  readonly masterKey: Uint8Array<ArrayBuffer>;
+  /** The current one first. */
+  readonly masterKeys: readonly [MasterKey, ...MasterKey[]];
 }
 
 let parsed: { env: Env; settings: Settings } | undefined;
@@ -58,7 +72,7 @@ export function settingsOf(env: Env): Settings {
     issuer: data.LEASE_ISSUER,
     operatorKeySha256: data.LEASEHOLD_OPERATOR_KEY_SHA256,
     signingKeys: data.LEASE_SIGNING_KEYS.keys,
-    masterKey: Uint8Array.from(atob(data.LEASEHOLD_MASTER_KEY.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0)),
+    masterKeys: [data.LEASEHOLD_MASTER_KEY, ...data.LEASEHOLD_PREVIOUS_MASTER_KEYS],
   };
   parsed = { env, settings: value };
   return value;

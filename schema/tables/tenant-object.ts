@@ -53,4 +53,12 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   ALTER TABLE keys ADD COLUMN rotated_to TEXT;
   ALTER TABLE keys ADD COLUMN ended INTEGER NOT NULL DEFAULT 0;
   `,
+  // `material`: what the tenant was given at its making, by name (`content-key`). `data_key`: wrapped by the master key.
+  `
+  CREATE TABLE material (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE data_key (id INTEGER PRIMARY KEY CHECK (id = 1), master_key TEXT NOT NULL, box TEXT NOT NULL, wrapped_at INTEGER NOT NULL);
+  CREATE TABLE secrets (
+    name TEXT PRIMARY KEY, version INTEGER NOT NULL, box TEXT, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, last_used_at INTEGER
+  ) WITHOUT ROWID;
+  `,
 ];

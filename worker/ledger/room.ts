@@ -9,6 +9,7 @@
  */
 import type { TenantId } from "../../schema/contract/ids.ts";
 import type { Env } from "../env.ts";
+import { toBase64Url } from "../secrets/envelope.ts";
 import type { Access, Identity, Presented } from "../tenants/credential.ts";
 import type { AuditFact } from "./audit-chain.ts";
 import { BookKeeper } from "./books.ts";
@@ -52,6 +53,8 @@ export class Room {
   readonly idempotency: IdempotencyKeys;
   readonly books: BookKeeper;
   readonly leases: LeaseBook;
+  /** The key under which the tenant's weights are cached in its visitors' browsers, base64url of 32 bytes. */
+  readonly contentKey: string;
   readonly #minute = new MinuteWindow();
   readonly #storage: DurableObjectStorage;
   #alarmAt: number | null;
@@ -69,6 +72,7 @@ export class Room {
     this.books = new BookKeeper(store, this.#minute);
     this.leases = new LeaseBook(tenant, store, this.books, this.journal, this.#minute);
     this.leases.fillMinute(Date.now());
+    this.contentKey = this.#contentKey();
   }
 
   as<T>(call: Call, work: (who: Identified, now: number) => Result<T>): Result<T> {
@@ -79,6 +83,18 @@ export class Room {
       this.leases.sweep(now);
       return work(who.value, now);
     });
+  }
+
+  /**
+   * Drawn once and kept as it is, so that neither a rotation of the master key nor a lost one costs the visitors their
+   * caches. Whoever holds a lease has it: it keeps weights from other tenants and from other pages, not from the database.
+   */
+  #contentKey(): string {
+    const kept = this.store.first<{ value: string }>("SELECT value FROM material WHERE name = 'content-key'");
+    if (kept) return kept.value;
+    const value = toBase64Url(crypto.getRandomValues(new Uint8Array(32)));
+    this.store.run("INSERT INTO material (name, value) VALUES ('content-key', ?)", value);
+    return value;
   }
 
   transact<T>(work: () => T): T {

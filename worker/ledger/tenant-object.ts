@@ -13,6 +13,7 @@ import { KeyDesk } from "./desks/key-desk.ts";
 import { LeaseDesk } from "./desks/lease-desk.ts";
 import { ModelDesk } from "./desks/model-desk.ts";
 import { RecordDesk } from "./desks/record-desk.ts";
+import { SecretDesk } from "./desks/secret-desk.ts";
 import { TenantDesk } from "./desks/tenant-desk.ts";
 import { UNKNOWN_KEY } from "./identify.ts";
 import { type Result, done, refuse } from "./result.ts";
@@ -25,6 +26,7 @@ export interface Desks {
   readonly models: ModelDesk;
   readonly leases: LeaseDesk;
   readonly records: RecordDesk;
+  readonly secrets: SecretDesk;
 }
 
 interface House {
@@ -109,7 +111,7 @@ export class TenantObject extends DurableObject<Env> {
     const keys = new KeyDesk(room);
     return {
       room,
-      desks: { tenants: new TenantDesk(room), keys, models: new ModelDesk(room), leases, records },
+      desks: { tenants: new TenantDesk(room), keys, models: new ModelDesk(room), leases, records, secrets: new SecretDesk(room) },
       chores: [leases.chore, keys.chore, records.chore],
     };
   }

@@ -26,6 +26,9 @@ export interface Granted {
   readonly quota: Quota;
 }
 
+/** `contentKey`: under which the tenant's weights are cached in the browser; never kept with the answers to repeat. */
+export type GrantedWithKey = Granted & { readonly contentKey: string };
+
 interface DeniedBy {
   readonly actor: string;
   readonly user: string | null;
@@ -43,15 +46,16 @@ export class LeaseDesk {
     this.#room = room;
   }
 
-  grant(call: Call, ask: LeaseCreate): Result<Granted> {
+  grant(call: Call, ask: LeaseCreate): Result<GrantedWithKey> {
     const { idempotency } = this.#room;
-    return this.#room.as(call, (who, now) =>
+    const granted = this.#room.as(call, (who, now) =>
       idempotency.once(call.idempotent ?? null, now, () => {
         const granted = this.#decide(who, ask, call.requestId, now);
         if (!granted.ok) this.#countDenial(granted.refusal, { actor: who.actor, user: ask.user ?? null, model: ask.model, requestId: call.requestId }, now);
         return granted;
       }),
     );
+    return granted.ok ? done({ ...granted.value, contentKey: this.#room.contentKey }) : granted;
   }
 
   read(call: Call, id: string): Result<LeaseState> {
