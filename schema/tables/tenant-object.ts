@@ -3,7 +3,8 @@
  * an object that was never provisioned has no tables at all.
  *
  * - Amounts are INTEGER (safe integers: the contract refuses larger ones); instants are milliseconds since the epoch.
- * - `windows` has one row a day and scope: `t` the tenant, `u:<user>`, `k:<key>`. Months are sums over their days.
+ * - `windows` has one row a day and scope: `t` the tenant, `u:<user>`, `k:<key>` (tokens and nano-dollars), `e` egress (bytes,
+ *   posted alone). Months are sums over their days.
  * - `leases.hold − reported` is what an active lease still holds; a resolved lease holds nothing.
  * - `outbox` rows leave once D1 has them.
  */
@@ -60,5 +61,12 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   CREATE TABLE secrets (
     name TEXT PRIMARY KEY, version INTEGER NOT NULL, box TEXT, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, last_used_at INTEGER
   ) WITHOUT ROWID;
+  `,
+  // What each revision may be read of, so that one call decides and counts a delivery; storage that uploads in progress hold.
+  `
+  CREATE TABLE chunks (
+    model TEXT NOT NULL, revision TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, PRIMARY KEY (model, revision, sha256)
+  ) WITHOUT ROWID;
+  CREATE TABLE uploads (sha256 TEXT PRIMARY KEY, size INTEGER NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
   `,
 ];

@@ -103,6 +103,7 @@ export class Room {
     } catch (cause) {
       this.#alarmAt = null;
       this.leases.fillMinute(Date.now());
+      this.shelf.forgetSums();
       throw cause;
     }
   }

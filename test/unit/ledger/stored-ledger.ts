@@ -42,7 +42,7 @@ export function storedLedger(): Ledger {
     books: (who, policy, now) => keeper.read(TENANT, policy, now, who.user, keyOf(who)),
     grant(ask, policy, now) {
       const nanos = nanosOf(ask.tokens);
-      const decision = decideHold({ tokens: ask.tokens, nanos }, self.books(ask, policy, now));
+      const decision = decideHold({ tokens: ask.tokens, nanos, egressBytes: 0 }, self.books(ask, policy, now));
       if (!decision.ok) return decision.refusal.code;
       const lease = book.open(
         {

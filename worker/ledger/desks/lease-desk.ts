@@ -97,7 +97,7 @@ export class LeaseDesk {
     const nanos = ask.purpose === "download" ? 0 : ceilingNanos(tokens, model.facts.prices);
     if (nanos === null) return refuse("invalid-request", `${tokens} tokens at this model's price are more than can be counted. Ask for fewer.`);
     const user = ask.user ?? null;
-    const decision = decideHold({ tokens, nanos }, room.books.read(room.tenant, policy, now, user, who.key));
+    const decision = decideHold({ tokens, nanos, egressBytes: ask.purpose === "download" ? 1 : 0 }, room.books.read(room.tenant, policy, now, user, who.key));
     if (!decision.ok) return decision;
     const lease = room.leases.open(
       {
@@ -119,7 +119,7 @@ export class LeaseDesk {
       hold: tokens,
       issuedAt: now,
       expiresAt: lease.expires_at,
-      quota: room.books.quota(room.books.read(room.tenant, policy, now, user, who.key), policy),
+      quota: room.books.quota(room.books.read(room.tenant, policy, now, user, who.key), policy, room.shelf, now),
     });
   }
 
