@@ -7,6 +7,7 @@ import type { Manifest } from "../../schema/contract/models.ts";
 import type { Env } from "../env.ts";
 import type { Revision } from "../ledger/model-shelf.ts";
 import { chunkSizes } from "../models/manifest.ts";
+import { storesOf } from "./stores.ts";
 import type { Verified } from "./credential.ts";
 
 type Pinned = Pick<Revision, "model" | "revision" | "manifestSha256">;
@@ -25,7 +26,7 @@ export class TenantBlobs {
   }
 
   static for(credential: Verified, env: Env): TenantBlobs {
-    return new TenantBlobs(credential.tenant, env.BLOBS);
+    return new TenantBlobs(credential.tenant, storesOf(credential.tenant, credential.isolation, env).r2);
   }
 
   /** Stores bytes whose SHA-256 the caller has checked; R2 checks it again. */
