@@ -7,6 +7,7 @@
  */
 import type { Balance, Policy, Quota } from "../../schema/contract/policy.ts";
 import { toTimestamp } from "../../schema/contract/amounts.ts";
+import type { Change } from "./charges.ts";
 import { dayAt, dayEndsAt, monthEndsAt, monthOf } from "./calendar.ts";
 import { type Books, type Window, remainingOf } from "./decide-hold.ts";
 import type { StoredKey } from "./key-ring.ts";
@@ -21,13 +22,6 @@ interface Sums extends Row {
 }
 
 const NOTHING: Sums = { held: 0, posted: 0, held_nanos: 0, posted_nanos: 0 };
-
-export interface Change {
-  readonly held: number;
-  readonly posted: number;
-  readonly heldNanos: number;
-  readonly postedNanos: number;
-}
 
 export const userScope = (user: string) => `u:${user}`;
 export const keyScope = (keyId: string) => `k:${keyId}`;

@@ -19,7 +19,7 @@ export interface Identified extends Identity {
   readonly key: StoredKey | null;
 }
 
-export function identify(presented: Presented, access: readonly Access[], at: Premises, keys: KeyRing, now: number): Result<Identified> {
+export function identify(presented: Presented, access: readonly Access[], at: Premises, keys: Pick<KeyRing, "byHash">, now: number): Result<Identified> {
   switch (presented.kind) {
     case "operator":
       return access.includes("operator") ? done(identified(at, "operator", "operator", null, null)) : notForThis("the operator key");

@@ -78,6 +78,23 @@ describe("the words of a refusal", () => {
     );
   });
 
+  test.each([
+    ["spendMonth", "Spend limit exceeded for acme: 10 of 10 nano-dollars used"],
+    ["month", "Monthly quota exceeded for acme: 10 of 10 tokens used"],
+    ["userDay", "Daily quota of this user exceeded for acme: 10 of 10 tokens used"],
+    ["keyDay", "Daily quota of this key exceeded for acme: 10 of 10 tokens used"],
+    ["minuteTokens", "Tokens per minute exceeded for acme: 10 of 10 tokens used"],
+    ["minuteRequests", "Requests per minute exceeded for acme: 10 of 10 requests used"],
+    ["concurrent", "Concurrent leases exceeded for acme: 10 of 10 leases used"],
+  ])("name the limit of %s and its unit", (field, words) => {
+    const decision = decideHold({ tokens: 1, nanos: 1 }, books({ [field]: full }));
+    expect(decision.ok ? "" : decision.refusal.detail).toContain(words);
+  });
+
+  test("advise to wait for what fits exactly", () => {
+    expect(detail({ limit: 100, held: 0, posted: 1, resetsAt: RESETS }, 100)).toContain("Wait, or raise the limit.");
+  });
+
   test("name what was asked for where something is left", () => {
     expect(detail({ limit: 100, held: 10, posted: 50, resetsAt: RESETS }, 41)).toContain("60 of 100 tokens used, 41 asked for and 40 left");
   });
