@@ -6,7 +6,7 @@
  */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { HTTPException } from "hono/http-exception";
-import { requestId, sortableId } from "../schema/contract/ids.ts";
+import { type RequestId, requestId, sortableId } from "../schema/contract/ids.ts";
 import { auditRoutes } from "./audit/routes.ts";
 import type { AppEnv } from "./http/app-env.ts";
 import { crossOrigin } from "./http/cors.ts";
@@ -33,7 +33,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
 
   app.use(async (c, next) => {
     const given = requestId.safeParse(c.req.header("x-request-id"));
-    const id = given.success ? given.data : `req_${sortableId(Date.now())}`;
+    const id = given.success ? given.data : (`req_${sortableId(Date.now())}` as RequestId);
     c.set("requestId", id);
     await next();
     c.res.headers.set("x-request-id", id);

@@ -37,7 +37,7 @@ const report = createRoute({
 export function leaseRoutes(app: OpenAPIHono<AppEnv>): void {
   app.openapi(grant, async (c) => {
     const ask = c.req.valid("json");
-    const { object, call } = enter(c, "POST /v1/leases", ask);
+    const { object, call } = enter(c, "POST /v1/leases", ask, ask);
     const granted = unwrap(await object.leases.grant(call, ask));
     const settings = settingsOf(c.env);
     const answer: LeaseGranted = {

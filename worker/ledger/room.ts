@@ -11,9 +11,11 @@ import type { TenantId } from "../../schema/contract/ids.ts";
 import type { Env } from "../env.ts";
 import { toBase64Url } from "../secrets/envelope.ts";
 import type { Access, Identity, Presented } from "../tenants/credential.ts";
+import type { TenantContext } from "../tenants/context.ts";
+import type { IsolationLevel } from "../tenants/stores.ts";
 import type { AuditFact } from "./audit-chain.ts";
 import { BookKeeper } from "./books.ts";
-import { readConfig, toTenant } from "./config.ts";
+import { type Profile, readConfig, toTenant } from "./config.ts";
 import { IdempotencyKeys, type IdempotentCall } from "./idempotency.ts";
 import { type Identified, identify } from "./identify.ts";
 import { Journal } from "./journal.ts";
@@ -24,11 +26,10 @@ import { ModelShelf } from "./model-shelf.ts";
 import type { Result } from "./result.ts";
 import type { Store } from "./store.ts";
 
-/** Who asks, through which ways the call is open, and the request's id for the audit. */
-export interface Call {
+/** Who asks, through which ways the call is open, and what the request is about. */
+export interface Call extends TenantContext {
   readonly presented: Presented;
   readonly access: readonly Access[];
-  readonly requestId: string;
   readonly idempotent?: IdempotentCall | null;
 }
 
@@ -45,6 +46,7 @@ const FLUSH_DELAY_MS = 1_000;
 
 export class Room {
   readonly tenant: TenantId;
+  readonly isolation: IsolationLevel;
   readonly env: Env;
   readonly store: Store;
   readonly keys: KeyRing;
@@ -59,8 +61,9 @@ export class Room {
   readonly #storage: DurableObjectStorage;
   #alarmAt: number | null;
 
-  constructor(tenant: TenantId, storage: DurableObjectStorage, store: Store, env: Env, alarmAt: number | null) {
+  constructor({ id: tenant, isolationLevel }: Pick<Profile, "id" | "isolationLevel">, storage: DurableObjectStorage, store: Store, env: Env, alarmAt: number | null) {
     this.tenant = tenant;
+    this.isolation = isolationLevel;
     this.env = env;
     this.store = store;
     this.#storage = storage;
@@ -78,7 +81,7 @@ export class Room {
   as<T>(call: Call, work: (who: Identified, now: number) => Result<T>): Result<T> {
     const now = Date.now();
     return this.transact(() => {
-      const who = identify(call.presented, call.access, this.tenant, this.keys, now);
+      const who = identify(call.presented, call.access, this, this.keys, now);
       if (!who.ok) return who;
       this.leases.sweep(now);
       return work(who.value, now);

@@ -4,6 +4,7 @@
  */
 import type { ModelId, RevisionId, Sha256, TenantId } from "../../schema/contract/ids.ts";
 import type { Env } from "../env.ts";
+import { storesOf } from "./stores.ts";
 import type { Verified } from "./credential.ts";
 
 export class TenantBlobs {
@@ -16,7 +17,7 @@ export class TenantBlobs {
   }
 
   static for(credential: Verified, env: Env): TenantBlobs {
-    return new TenantBlobs(credential.tenant, env.BLOBS);
+    return new TenantBlobs(credential.tenant, storesOf(credential.tenant, credential.isolation, env).r2);
   }
 
   /** Stores bytes whose SHA-256 the caller has checked; R2 checks it again. */

@@ -4,6 +4,7 @@
  * it is the only thing that a tenant-bound handle can be made from.
  */
 import type { LeaseId, TenantId } from "../../schema/contract/ids.ts";
+import type { IsolationLevel } from "./stores.ts";
 import type { KeyScope } from "../../schema/contract/tenants.ts";
 
 export type Presented =
@@ -26,6 +27,8 @@ export type Access = "operator" | "lease" | "publishable" | KeyScope;
 
 export interface Identity {
   readonly tenant: TenantId;
+  /** Where the tenant's rows and objects are: the shared stores, or its own. */
+  readonly isolation: IsolationLevel;
   /** For the audit: `operator`, or the id of the key or the lease. */
   readonly actor: string;
   readonly kind: "operator" | "secret" | "publishable" | "lease";

@@ -11,6 +11,7 @@ import type { TenantId } from "../../schema/contract/ids.ts";
 import { auditEvents, costRecords, usageDaily } from "../../schema/tables/d1.ts";
 import type { Env } from "../env.ts";
 import type { OutboxRecord } from "../ledger/journal.ts";
+import { storesOf } from "./stores.ts";
 import type { Verified } from "./credential.ts";
 
 export interface UsageDailyRow {
@@ -80,7 +81,7 @@ export class TenantRecords {
   }
 
   static for(credential: Verified, env: Env): TenantRecords {
-    return new TenantRecords(credential.tenant, env.DB);
+    return new TenantRecords(credential.tenant, storesOf(credential.tenant, credential.isolation, env).d1);
   }
 
   /** Writes a batch of outbox records and the days they touched, in one transaction of D1. */

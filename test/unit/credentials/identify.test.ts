@@ -6,6 +6,7 @@ import type { StoredKey } from "../../../worker/ledger/key-ring.ts";
 import type { Access, Presented } from "../../../worker/tenants/credential.ts";
 
 const TENANT = "acme" as TenantId;
+const AT = { tenant: TENANT, isolation: "pooled" } as const;
 const NOW = 1_800_000_000_000;
 const EVERYTHING: readonly Access[] = ["operator", "lease", "publishable", "leases", "admin", "read"];
 const SITE = "https://shop.example";
@@ -18,13 +19,13 @@ const stored = (more: Partial<StoredKey> = {}): StoredKey => ({
 const ring = (...keys: (StoredKey & { hash?: string })[]) => ({ byHash: (hash: string) => keys.find((key) => (key.hash ?? "h") === hash) ?? null });
 const presented = (more: Partial<Extract<Presented, { kind: "key" }>> = {}): Presented => ({ kind: "key", type: "secret", tenant: TENANT, hash: "h", origin: null, fromEmbed: false, ...more });
 const codeOf = (who: Presented, access: readonly Access[], ...keys: StoredKey[]) => {
-  const result = identify(who, access, TENANT, ring(...keys), NOW);
+  const result = identify(who, access, AT, ring(...keys), NOW);
   return result.ok ? "ok" : result.refusal.code;
 };
 
 describe("the operator", () => {
   test("is let in where the operator is, and nowhere else", () => {
-    expect(identify({ kind: "operator" }, ["operator"], TENANT, ring(), NOW)).toEqual({ ok: true, value: { tenant: TENANT, actor: "operator", kind: "operator", keyId: null, leaseId: null, key: null } });
+    expect(identify({ kind: "operator" }, ["operator"], AT, ring(), NOW)).toEqual({ ok: true, value: { ...AT, actor: "operator", kind: "operator", keyId: null, leaseId: null, key: null } });
     expect(codeOf({ kind: "operator" }, EVERYTHING.filter((way) => way !== "operator"))).toBe("forbidden");
   });
 });
@@ -33,7 +34,7 @@ describe("a lease", () => {
   const lease: Presented = { kind: "lease", tenant: TENANT, leaseId: "ls_acme_1" as LeaseId };
 
   test("is let in as itself where leases are, and nowhere else", () => {
-    expect(identify(lease, ["lease"], TENANT, ring(), NOW)).toEqual({ ok: true, value: { tenant: TENANT, actor: "ls_acme_1", kind: "lease", keyId: null, leaseId: "ls_acme_1", key: null } });
+    expect(identify(lease, ["lease"], AT, ring(), NOW)).toEqual({ ok: true, value: { ...AT, actor: "ls_acme_1", kind: "lease", keyId: null, leaseId: "ls_acme_1", key: null } });
     expect(codeOf(lease, EVERYTHING.filter((way) => way !== "lease"))).toBe("forbidden");
   });
 });
@@ -45,7 +46,7 @@ describe("a key", () => {
     ["revoked", [stored({ revokedAt: NOW - 1 })]],
     ["expired", [stored({ expiresAt: NOW })]],
   ])("that is %s is unauthorized, in the same words", (_, keys) => {
-    expect(identify(presented(), EVERYTHING, TENANT, ring(...keys), NOW)).toEqual({ ok: false, refusal: { code: "unauthorized", detail: UNKNOWN_KEY } });
+    expect(identify(presented(), EVERYTHING, AT, ring(...keys), NOW)).toEqual({ ok: false, refusal: { code: "unauthorized", detail: UNKNOWN_KEY } });
   });
 
   test("is usable until the instant it expires", () => {
@@ -71,12 +72,12 @@ describe("a secret key", () => {
   });
 
   test("says which scope it needs, and who is let in by it", () => {
-    const refused = identify(presented(), ["operator", "admin", "read"], TENANT, ring(stored()), NOW);
+    const refused = identify(presented(), ["operator", "admin", "read"], AT, ring(stored()), NOW);
     expect(refused.ok ? "" : refused.refusal.detail).toBe("This needs a secret key with the scope admin or read.");
-    const none = identify(presented(), ["operator"], TENANT, ring(stored()), NOW);
+    const none = identify(presented(), ["operator"], AT, ring(stored()), NOW);
     expect(none.ok ? "" : none.refusal.detail).toBe("This is not for a secret key.");
     const key = stored();
-    expect(identify(presented(), ["leases"], TENANT, ring(key), NOW)).toEqual({ ok: true, value: { tenant: TENANT, actor: "key_1", kind: "secret", keyId: "key_1", leaseId: null, key } });
+    expect(identify(presented(), ["leases"], AT, ring(key), NOW)).toEqual({ ok: true, value: { ...AT, actor: "key_1", kind: "secret", keyId: "key_1", leaseId: null, key } });
   });
 
   test("is refused in a browser, whatever its scope", () => {
@@ -103,6 +104,6 @@ describe("a publishable key", () => {
 
   test("is not for what publishable keys are not for, from wherever", () => {
     expect(codeOf(from({ origin: SITE }), EVERYTHING.filter((way) => way !== "publishable"), key)).toBe("forbidden");
-    expect(identify(from({ origin: SITE }), ["publishable"], TENANT, ring(key), NOW)).toMatchObject({ ok: true, value: { kind: "publishable", actor: "key_1" } });
+    expect(identify(from({ origin: SITE }), ["publishable"], AT, ring(key), NOW)).toMatchObject({ ok: true, value: { kind: "publishable", actor: "key_1" } });
   });
 });

@@ -1,6 +1,6 @@
 /** The envelope of secrets: what was sealed opens in its own place, under its own key, unchanged; nothing else opens. */
 import { createDecipheriv, hkdfSync } from "node:crypto";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { TenantId } from "../../../schema/contract/ids.ts";
 import { SealBroken, fromBase64Url, masterKeyOf, newDataKey, openSecret, sealSecret, toBase64Url, unwrapDataKey, wrapDataKey } from "../../../worker/secrets/envelope.ts";

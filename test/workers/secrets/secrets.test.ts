@@ -10,6 +10,7 @@ import { Store } from "../../../worker/ledger/store.ts";
 import { SealBroken, masterKeyOf } from "../../../worker/secrets/envelope.ts";
 import { authorityOf } from "../../../worker/tenants/authority.ts";
 import { OPERATOR_KEY, api, expectStatus } from "../../support/api.ts";
+import { tapEnv } from "../../support/d1-tap.ts";
 import { clock } from "../../support/clock.ts";
 import { type TestTenant, objectOf, provisionTenant } from "../../support/tenant.ts";
 
@@ -183,7 +184,7 @@ describe("the master key's rotation", () => {
     const tenant = await provisionTenant();
     const body = { type: "secret", name: "k" };
     const first = await api.post(`/v1/tenants/${tenant.id}/keys`, { key: tenant.admin, body, idempotencyKey: "k-1" });
-    const settings = settingsOf(env) as { masterKeys: unknown };
+    const settings = settingsOf(tapEnv(env)) as { masterKeys: unknown };
     const before = settings.masterKeys;
     try {
       settings.masterKeys = [next, old];
