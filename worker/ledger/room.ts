@@ -10,9 +10,8 @@
 import type { TenantId } from "../../schema/contract/ids.ts";
 import type { Env } from "../env.ts";
 import { toBase64Url } from "../secrets/envelope.ts";
-import type { Access, Identity, Presented } from "../tenants/credential.ts";
+import type { Access, Identity, IsolationLevel, Presented } from "../tenants/credential.ts";
 import type { TenantContext } from "../tenants/context.ts";
-import type { IsolationLevel } from "../tenants/stores.ts";
 import type { AuditFact } from "./audit-chain.ts";
 import { BookKeeper } from "./books.ts";
 import { type Profile, readConfig, toTenant } from "./config.ts";

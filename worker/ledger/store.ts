@@ -2,7 +2,7 @@
  * A thin typed door to the object's SQLite: named helpers over `SqlStorage`, and the migrations.
  * Statements are literals; values are always bound.
  */
-import type { Home } from "../tenants/homes.ts";
+import type { Home } from "../tenants/home.ts";
 import { TENANT_OBJECT_MIGRATIONS } from "../../schema/tables/tenant-object.ts";
 
 export type SqlValue = string | number | null;
@@ -33,7 +33,7 @@ export class Store {
     return this.first("SELECT 1 AS one FROM sqlite_master WHERE type = 'table' AND name = 'config'") !== null;
   }
 
-  /** Where the tenant of this object's name is, where that is not here; see tenants/homes.ts. */
+  /** Where the tenant of this object's name is, where that is not here; see tenants/home.ts. */
   signpost(): Home | null {
     if (this.first("SELECT 1 AS one FROM sqlite_master WHERE type = 'table' AND name = 'signpost'") === null) return null;
     return this.first<{ home: string }>("SELECT home FROM signpost WHERE id = 1")?.home as Home | null;

@@ -8,7 +8,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Tenant, TenantCreate } from "../../schema/contract/tenants.ts";
 import type { Env } from "../env.ts";
-import type { Home, Signpost } from "../tenants/homes.ts";
+import type { Home, Signpost } from "../tenants/home.ts";
 import { howToBind, ownStores } from "../tenants/stores.ts";
 import { newConfig, readConfig, toTenant, writeConfig } from "./config.ts";
 import { KeyDesk } from "./desks/key-desk.ts";

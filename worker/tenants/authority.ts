@@ -9,7 +9,8 @@ import { problem } from "../http/problem.ts";
 import type { Result } from "../ledger/result.ts";
 import type { Call } from "../ledger/room.ts";
 import type { Desks } from "../ledger/tenant-object.ts";
-import { homeOfRegion, isSignpost, knownHome, objectAt, rememberHome } from "./homes.ts";
+import { homeOfRegion, isSignpost } from "./home.ts";
+import { knownHome, objectAt, rememberHome } from "./reach.ts";
 
 type Remote<Desk> = {
   readonly [Name in keyof Desk as Desk[Name] extends (...args: never[]) => unknown ? Name : never]: Desk[Name] extends (...args: infer Args) => infer Answer

@@ -4,7 +4,6 @@
  * it is the only thing that a tenant-bound handle can be made from.
  */
 import type { LeaseId, TenantId } from "../../schema/contract/ids.ts";
-import type { IsolationLevel } from "./stores.ts";
 import type { KeyScope } from "../../schema/contract/tenants.ts";
 
 export type Presented =
@@ -25,9 +24,11 @@ export type Presented =
 /** One way in: the operator, a lease, a publishable key, or a secret key with this scope (`admin` includes the others). */
 export type Access = "operator" | "lease" | "publishable" | KeyScope;
 
+/** Where a tenant's rows and objects are: the shared stores, or its own. */
+export type IsolationLevel = "pooled" | "full";
+
 export interface Identity {
   readonly tenant: TenantId;
-  /** Where the tenant's rows and objects are: the shared stores, or its own. */
   readonly isolation: IsolationLevel;
   /** For the audit: `operator`, or the id of the key or the lease. */
   readonly actor: string;

@@ -6,9 +6,8 @@
  *   such a tenant is ever in the shared ones.
  */
 import type { TenantId } from "../../schema/contract/ids.ts";
+import type { IsolationLevel } from "./credential.ts";
 import { type Env, settingsOf } from "../env.ts";
-
-export type IsolationLevel = "pooled" | "full";
 
 export interface Stores {
   readonly d1: D1Database;

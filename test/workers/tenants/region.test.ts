@@ -8,7 +8,7 @@ import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import type { TenantId } from "../../../schema/contract/ids.ts";
 import type { Env } from "../../../worker/env.ts";
-import { objectAt } from "../../../worker/tenants/homes.ts";
+import { objectAt } from "../../../worker/tenants/reach.ts";
 import { OPERATOR_KEY, api } from "../../support/api.ts";
 import { getLease, newTenantId, provisionTenant, publishTinyModel, report } from "../../support/tenant.ts";
 

@@ -8,10 +8,6 @@
  *
  * A signpost tells that the id is taken and where; all else of the tenant is in its jurisdiction.
  */
-import type { TenantId } from "../../schema/contract/ids.ts";
-import { type Env, settingsOf } from "../env.ts";
-import type { TenantObject } from "../ledger/tenant-object.ts";
-
 export const JURISDICTIONS = ["eu"] as const;
 export type Home = "anywhere" | (typeof JURISDICTIONS)[number];
 
@@ -24,20 +20,3 @@ export const isSignpost = (answer: unknown): answer is Signpost => typeof answer
 
 /** The region that a tenant is provisioned with decides; any other text than a jurisdiction's name is a label alone. */
 export const homeOfRegion = (region: string): Home => JURISDICTIONS.find((name) => name === region) ?? "anywhere";
-
-export function objectAt(env: Env, tenant: TenantId, home: Home): DurableObjectStub<TenantObject> {
-  if (home === "anywhere") return env.TENANTS.get(env.TENANTS.idFromName(tenant));
-  if (settingsOf(env).jurisdictions === "local") return env.TENANTS.get(env.TENANTS.idFromName(`${home}:${tenant}`));
-  const namespace = env.TENANTS.jurisdiction(home);
-  return namespace.get(namespace.idFromName(tenant));
-}
-
-const MAX_KNOWN = 10_000;
-const known = new Map<TenantId, Home>();
-
-export const knownHome = (tenant: TenantId): Home => known.get(tenant) ?? "anywhere";
-
-export function rememberHome(tenant: TenantId, home: Home): void {
-  if (known.size >= MAX_KNOWN) known.delete(known.keys().next().value as TenantId);
-  known.set(tenant, home);
-}
