@@ -46,7 +46,7 @@ const settings = z.object({
   LEASE_SIGNING_KEYS: z
     .string()
     .transform((text, ctx) => parseJson(text, ctx))
-    .pipe(z.object({ keys: z.array(privateKey).min(1) })),
+    .pipe(z.object({ keys: z.tuple([privateKey], privateKey) })),
   LEASEHOLD_MASTER_KEY: masterKey,
   LEASEHOLD_PREVIOUS_MASTER_KEYS: z
     .string()
@@ -71,7 +71,8 @@ const eachOnce = (names: readonly string[]) => new Set(names).size === names.len
 export interface Settings {
   readonly issuer: string;
   readonly operatorKeySha256: string;
-  readonly signingKeys: readonly z.infer<typeof privateKey>[];
+  /** The first signs; all verify. */
+  readonly signingKeys: readonly [z.infer<typeof privateKey>, ...z.infer<typeof privateKey>[]];
   /** The current one first. */
   readonly masterKeys: readonly [MasterKey, ...MasterKey[]];
   readonly tenantStores: ReadonlyMap<TenantId, { readonly d1: string; readonly r2: string }>;

@@ -19,7 +19,8 @@ type SigningKey = Settings["signingKeys"][number];
 
 const imported = new WeakMap<SigningKey, { sign: Promise<CryptoKey>; verify: Promise<CryptoKey> }>();
 
-function importedKey(key: SigningKey) {
+/** Both halves of a configured key, imported once. */
+export function importedKey(key: SigningKey) {
   let pair = imported.get(key);
   if (!pair) {
     const { d: _, ...publicKey } = key;
@@ -38,7 +39,7 @@ export function publicJwks(settings: Settings) {
 }
 
 export async function signLease(granted: Granted, settings: Settings): Promise<string> {
-  const key = settings.signingKeys[0] as SigningKey;
+  const key = settings.signingKeys[0];
   return new SignJWT({ tenant: granted.tenant, model: granted.model, revision: granted.revision, mdg: granted.manifestSha256, purpose: granted.purpose, hold: granted.hold })
     .setProtectedHeader({ alg: ALG, typ: TYP, kid: key.kid })
     .setIssuer(settings.issuer)
