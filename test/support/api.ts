@@ -41,7 +41,7 @@ async function call(method: string, path: string, ask: Ask = {}): Promise<Answer
   if (body !== undefined && !headers.has("content-type")) headers.set("content-type", bytes ? "application/octet-stream" : "application/json");
   const worker = (exports as unknown as { default: Fetcher }).default;
   const response = await worker.fetch(new Request(new URL(path, BASE), { method, headers, body }));
-  const text = await response.text();
+  const text = new TextDecoder().decode(await response.arrayBuffer());
   const json: Json = /\bjson\b/.test(response.headers.get("content-type") ?? "") && text !== "" ? JSON.parse(text) : null;
   return { status: response.status, headers: response.headers, text, json, code: json?.code ?? null };
 }

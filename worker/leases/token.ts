@@ -19,7 +19,8 @@ type SigningKey = Settings["signingKeys"][number];
 
 const imported = new WeakMap<SigningKey, { sign: Promise<CryptoKey>; verify: Promise<CryptoKey> }>();
 
-function importedKey(key: SigningKey) {
+/** Both halves of a configured key, imported once. */
+export function importedKey(key: SigningKey) {
   let pair = imported.get(key);
   if (!pair) {
     const { d: _, ...publicKey } = key;

@@ -9,6 +9,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { Tenant, TenantCreate } from "../../schema/contract/tenants.ts";
 import type { Env } from "../env.ts";
 import { newConfig, readConfig, toTenant, writeConfig } from "./config.ts";
+import { AuditDesk } from "./desks/audit-desk.ts";
 import { KeyDesk } from "./desks/key-desk.ts";
 import { LeaseDesk } from "./desks/lease-desk.ts";
 import { ModelDesk } from "./desks/model-desk.ts";
@@ -25,6 +26,7 @@ export interface Desks {
   readonly models: ModelDesk;
   readonly leases: LeaseDesk;
   readonly records: RecordDesk;
+  readonly audit: AuditDesk;
 }
 
 interface House {
@@ -106,11 +108,12 @@ export class TenantObject extends DurableObject<Env> {
     const room = new Room(readConfig(this.#store).profile.id, this.ctx.storage, this.#store, this.env, alarmAt);
     const leases = new LeaseDesk(room);
     const records = new RecordDesk(room);
+    const audit = new AuditDesk(room, records);
     const keys = new KeyDesk(room);
     return {
       room,
-      desks: { tenants: new TenantDesk(room), keys, models: new ModelDesk(room), leases, records },
-      chores: [leases.chore, keys.chore, records.chore],
+      desks: { tenants: new TenantDesk(room), keys, models: new ModelDesk(room), leases, records, audit },
+      chores: [leases.chore, keys.chore, records.chore, audit.chore],
     };
   }
 }

@@ -25,7 +25,7 @@ export function authorityOf(env: Env, tenant: TenantId): TenantAuthority {
   const desk = (name: keyof Desks) =>
     new Proxy({}, { get: (_, method) => (...args: unknown[]) => guarded(`${name}.${String(method)}`, () => stub.ask(name, String(method), args)) });
   const provision = (call: Call, body: TenantCreate) => guarded("provision", () => stub.provision(call, body) as Promise<Result<Tenant>>);
-  return { tenants: desk("tenants"), keys: desk("keys"), models: desk("models"), leases: desk("leases"), records: desk("records"), provision } as TenantAuthority;
+  return { tenants: desk("tenants"), keys: desk("keys"), models: desk("models"), leases: desk("leases"), records: desk("records"), audit: desk("audit"), provision } as TenantAuthority;
 }
 
 async function guarded<T>(method: string, work: () => Promise<T>): Promise<T> {
