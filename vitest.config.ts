@@ -37,7 +37,11 @@ export default defineConfig({
             main: "./test/support/main.ts",
             wrangler: { configPath: "./wrangler.toml" },
             miniflare: {
+              // Two tenants with stores of their own, as a deployment would bind them.
+              d1Databases: { DB_FULL_A: "full-a", DB_FULL_B: "full-b" },
+              r2Buckets: { BLOBS_FULL_A: "full-a", BLOBS_FULL_B: "full-b" },
               bindings: {
+                TENANT_STORES: { "full-a": { d1: "DB_FULL_A", r2: "BLOBS_FULL_A" }, "full-b": { d1: "DB_FULL_B", r2: "BLOBS_FULL_B" } },
                 ...workerSecrets(secrets),
                 LEASE_ISSUER: "https://leasehold.test",
                 TEST_OPERATOR_KEY: secrets.operatorKey,
@@ -58,6 +62,8 @@ export default defineConfig({
       {
         plugins: [ortFiles(ORT_PATH, ORT_FILES)],
         server: { headers: isolated },
+        // Found only when a test imports them, they would reload the page under it.
+        optimizeDeps: { include: ["idb", "preact", "preact/hooks", "preact/jsx-dev-runtime"] },
         oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
         test: {
           name: "browser",

@@ -18,6 +18,7 @@ export interface WorkerSecrets {
   readonly LEASEHOLD_OPERATOR_KEY_SHA256: string;
   readonly LEASE_SIGNING_KEYS: string;
   readonly LEASEHOLD_MASTER_KEY: string;
+  readonly JURISDICTIONS: "local";
 }
 
 export function makeSecrets(operatorKey: string = makeOperatorKey()): Secrets {
@@ -36,6 +37,7 @@ export function workerSecrets({ operatorKey, signingKeys, masterKey }: Secrets):
     LEASEHOLD_OPERATOR_KEY_SHA256: createHash("sha256").update(operatorKey).digest("hex"),
     LEASE_SIGNING_KEYS: signingKeys,
     LEASEHOLD_MASTER_KEY: masterKey,
+    JURISDICTIONS: "local", // workerd on a developer's machine has none
   };
 }
 

@@ -6,7 +6,7 @@
  */
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { HTTPException } from "hono/http-exception";
-import { requestId, sortableId } from "../schema/contract/ids.ts";
+import { type RequestId, requestId, sortableId } from "../schema/contract/ids.ts";
 import { auditRoutes } from "./audit/routes.ts";
 import type { AppEnv } from "./http/app-env.ts";
 import { crossOrigin } from "./http/cors.ts";
@@ -16,6 +16,7 @@ import { publicRoutes } from "./http/public-routes.ts";
 import { leaseRoutes } from "./leases/routes.ts";
 import { deliveryRoutes } from "./models/delivery-routes.ts";
 import { publishRoutes } from "./models/publish-routes.ts";
+import { secretRoutes } from "./secrets/routes.ts";
 import { keyRoutes } from "./tenants/key-routes.ts";
 import { tenantRoutes } from "./tenants/routes.ts";
 import { usageRoutes } from "./usage/routes.ts";
@@ -32,7 +33,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
 
   app.use(async (c, next) => {
     const given = requestId.safeParse(c.req.header("x-request-id"));
-    const id = given.success ? given.data : `req_${sortableId(Date.now())}`;
+    const id = given.success ? given.data : (`req_${sortableId(Date.now())}` as RequestId);
     c.set("requestId", id);
     await next();
     c.res.headers.set("x-request-id", id);
@@ -41,6 +42,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   publicRoutes(app);
   tenantRoutes(app);
   keyRoutes(app);
+  secretRoutes(app);
   publishRoutes(app);
   leaseRoutes(app);
   deliveryRoutes(app);

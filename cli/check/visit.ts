@@ -29,7 +29,8 @@ export interface Visit {
   leave(): Promise<void>;
 }
 
-const READ_MS = 120_000;
+/** Emulated WebGPU on a busy machine needs a minute. */
+const READ_MS = 240_000;
 
 export async function visit(siteUrl: string, profileDir: string): Promise<Visit> {
   const context = await chromium.launchPersistentContext(profileDir, {

@@ -7,10 +7,10 @@ import type { WidgetError, WidgetQuota } from "../widget/protocol.ts";
 import type { LeaseholdError } from "../errors.ts";
 import { Card } from "./card.tsx";
 import type { Line } from "./greeting.ts";
+import { textOf } from "./text-lines.ts";
 import { showTheme } from "./theme.ts";
 import { usePictures } from "./use-pictures.ts";
 import { type Ending, type ReadPicture, useReader } from "./use-reader.ts";
-import { textOf } from "./view.ts";
 
 export interface AppProps {
   readonly line: Line;
@@ -74,7 +74,7 @@ export function App({ line, read, onQuota }: AppProps) {
 }
 
 function tell(line: Line, id: number | null, ending: Ending): void {
-  if (ending.kind === "result") line.send({ kind: "result", id, result: { ...ending.result, text: textOf(ending.result) } });
+  if (ending.kind === "result") line.send({ kind: "result", id, result: { ...ending.result, text: textOf(ending.result.blocks) } });
   else if (id !== null || ending.error.code !== "aborted") line.send({ kind: "error", id, error: asData(ending.error) });
 }
 

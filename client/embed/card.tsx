@@ -10,6 +10,7 @@ import { Failure } from "./failure.tsx";
 import { Lock, Mark, Slip } from "./icons.tsx";
 import { QuotaLine } from "./quota-line.tsx";
 import { Reading } from "./reading.tsx";
+import { linesOf } from "./text-lines.ts";
 import type { View } from "./view.ts";
 import { linesWords, stageWords } from "./wording.ts";
 import type { WidgetQuota } from "../widget/protocol.ts";
@@ -84,7 +85,7 @@ function statusOf(view: View): string {
     case "working":
       return stageWords(view.progress);
     case "result":
-      return `${linesWords(view.result.blocks.length)} read`;
+      return `${linesWords(linesOf(view.result.blocks).length)} read`;
     case "failed":
       return "Nothing was read";
   }

@@ -1,14 +1,14 @@
 /** The lines of text, as text: they can be selected across, and each can be focused and copied alone. */
 import { Fragment } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { OcrBlock } from "../runtime/host.ts";
 import { copyText } from "./clipboard.ts";
 import { CopyButton } from "./copy-button.tsx";
 import type { Active } from "./reading.tsx";
 import { stepTo } from "./step.ts";
+import type { TextLine } from "./text-lines.ts";
 
 interface LinesProps {
-  readonly blocks: readonly OcrBlock[];
+  readonly lines: readonly TextLine[];
   readonly active: Active | null;
   readonly onActive: (active: Active | null) => void;
 }
@@ -16,7 +16,7 @@ interface LinesProps {
 /** Below this, a line is marked as a guess. */
 const SURE = 0.75;
 
-export function Lines({ blocks, active, onActive }: LinesProps) {
+export function Lines({ lines, active, onActive }: LinesProps) {
   const list = useRef<HTMLPreElement>(null);
   const [top, setTop] = useState(0);
   const line = active?.line ?? null;
@@ -30,40 +30,40 @@ export function Lines({ blocks, active, onActive }: LinesProps) {
   }, [line, active?.from]);
 
   const onKeyDown = (event: KeyboardEvent, index: number) => {
-    const next = stepTo(event.key, index, blocks.length);
+    const next = stepTo(event.key, index, lines.length);
     if (next !== null) {
       event.preventDefault();
       itemAt(next)?.focus();
     } else if (event.key === "Enter") {
       event.preventDefault();
-      void copyText(blocks[index]?.text ?? "");
+      void copyText(lines[index]?.text ?? "");
     }
   };
 
   return (
     <div class="lines" onPointerLeave={() => onActive(null)}>
       <pre ref={list} data-testid="result-text" role="listbox" aria-label="Lines of text: arrow keys move, Enter copies">
-        {blocks.map((block, index) => (
+        {lines.map(({ text, confidence }, index) => (
           <Fragment key={index}>
             {index > 0 && "\n"}
             <span
               role="option"
               aria-selected={index === line}
-              class={block.confidence < SURE ? "line guess" : "line"}
-              title={block.confidence < SURE ? "Not sure about this line" : undefined}
+              class={confidence < SURE ? "line guess" : "line"}
+              title={confidence < SURE ? "Not sure about this line" : undefined}
               tabIndex={index === (line ?? 0) ? 0 : -1}
               onPointerEnter={() => onActive({ line: index, from: "text" })}
               onFocus={() => onActive({ line: index, from: "text" })}
               onKeyDown={(event) => onKeyDown(event, index)}
             >
-              {block.text}
+              {text}
             </span>
           </Fragment>
         ))}
       </pre>
       {line !== null && (
         <div class="line-copy" style={{ top: `${top}px` }}>
-          <CopyButton key={line} text={blocks[line]?.text ?? ""} label="Copy this line" class="button icon-only" hasWords={false} />
+          <CopyButton key={line} text={lines[line]?.text ?? ""} label="Copy this line" class="button icon-only" hasWords={false} />
         </div>
       )}
     </div>

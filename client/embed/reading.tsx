@@ -10,7 +10,8 @@ import { CopyButton } from "./copy-button.tsx";
 import { Picture as PictureIcon } from "./icons.tsx";
 import { Lines } from "./lines.tsx";
 import { PictureBoxes } from "./picture-boxes.tsx";
-import { type Picture, textOf } from "./view.ts";
+import { linesOf, textOf } from "./text-lines.ts";
+import type { Picture } from "./view.ts";
 
 interface ReadingProps {
   readonly picture: Picture;
@@ -27,17 +28,18 @@ export interface Active {
 export function Reading({ picture, result, onChoose }: ReadingProps) {
   const [active, setActive] = useState<Active | null>(null);
   const { blocks, width, height } = result;
+  const lines = linesOf(blocks);
   return (
     <section class="reading">
-      <PictureBoxes url={picture.url} width={width} height={height} blocks={blocks} active={active} onActive={setActive} />
+      <PictureBoxes url={picture.url} width={width} height={height} lines={lines} active={active} onActive={setActive} />
       <div class="text-side">
         <div class="buttons">
-          <CopyButton text={textOf(result)} label="Copy all" class="button main" />
+          <CopyButton text={textOf(blocks)} label="Copy all" class="button main" />
           <button type="button" class="button" onClick={onChoose}>
-            <PictureIcon /> Another picture
+            <PictureIcon /> New picture
           </button>
         </div>
-        <Lines blocks={blocks} active={active} onActive={setActive} />
+        <Lines lines={lines} active={active} onActive={setActive} />
       </div>
     </section>
   );

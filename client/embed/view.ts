@@ -43,6 +43,3 @@ export function nextView(view: View, event: ViewEvent): View {
       return event.error.code === "aborted" ? EMPTY : { kind: "failed", picture, error: event.error };
   }
 }
-
-/** The lines of a result as one text. */
-export const textOf = ({ blocks }: Pick<ReadResult, "blocks">) => blocks.map(({ text }) => text).join("\n");

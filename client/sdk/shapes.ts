@@ -86,6 +86,7 @@ const KNOWN: Record<ProblemCode, true> = {
   "revision-incomplete": true,
   "payload-too-large": true,
   "range-not-satisfiable": true,
+  "isolation-not-bound": true,
   unavailable: true,
 };
 

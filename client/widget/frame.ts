@@ -2,11 +2,11 @@
  * One frame on the operator's origin, and the line to it.
  *
  * - `ready` fires once the embed has answered; nothing is sent before.
- * - An embed that does not answer is a coded error: `origin-not-allowed` where the operator can be reached (the browser
- *   refused to show the frame here), `network-failed` where it can't. Should it answer after all, `ready` still fires.
+ * - An embed that does not answer is a coded error: most often `origin-not-allowed`, because the browser refuses to show
+ *   it on this page. Should it answer after all, `ready` still fires.
  * - `close` ends the line; whatever waits for an answer is rejected with `aborted`.
  */
-import { LeaseholdError } from "../errors.ts";
+import { type ErrorCode, LeaseholdError } from "../errors.ts";
 import type { FromEmbed, Hello, Settings, ToEmbed, WidgetError, WidgetResult } from "./protocol.ts";
 import { embedUrl } from "./settings.ts";
 
@@ -118,11 +118,8 @@ export class EmbedFrame {
   }
 
   async #giveUp(): Promise<void> {
-    const isReachable = await fetch(new URL("/healthz", this.#operator), { mode: "no-cors", cache: "no-store" }).then(() => true, () => false);
+    const error = await whyUnanswered(this.#operator, this.#settings.key);
     if (this.#isReady) return;
-    const error = isReachable
-      ? new LeaseholdError("origin-not-allowed", `This key does not allow pages on ${location.origin}. Add this origin to the key, or use another key.`)
-      : new LeaseholdError("network-failed", "The service could not be reached. Check the connection and load the page again.");
     this.#rejectAll(error);
     this.#backlog = [];
     this.#events.onUnanswered(error);
@@ -135,3 +132,19 @@ export class EmbedFrame {
 }
 
 const asError = ({ code, message, ...details }: WidgetError) => new LeaseholdError(code, message, details);
+
+/**
+ * A frame that the browser refused to show says nothing. Asking the API with the same key tells which it is: a key that
+ * is no good, a page that is not among its origins, or a service that is out of reach.
+ */
+async function whyUnanswered(operator: string, key: string): Promise<LeaseholdError> {
+  try {
+    const response = await fetch(new URL("/v1/models?limit=1", operator), { headers: { Authorization: `Bearer ${key}` }, cache: "no-store" });
+    if (response.ok) return new LeaseholdError("unavailable", "The widget did not start. Load the page again.");
+    const { code, detail } = (await response.json()) as { code: ErrorCode; detail: string };
+    if (code !== "origin-not-allowed") return new LeaseholdError(code, `The widget can't start: ${detail}`);
+    return new LeaseholdError(code, `This key does not allow pages on ${location.origin}. Add this origin to the key, or use another key.`);
+  } catch (cause) {
+    return new LeaseholdError("network-failed", "The service could not be reached. Check the connection and load the page again.", { cause });
+  }
+}

@@ -48,6 +48,7 @@ export const PROBLEMS = {
   "revision-incomplete": shape(409, "Revision incomplete"),
   "payload-too-large": shape(413, "Payload too large"),
   "range-not-satisfiable": shape(416, "Range not satisfiable"),
+  "isolation-not-bound": shape(409, "Isolation not bound"),
   unavailable: retryable(503, "Unavailable"),
 } as const satisfies Record<string, ProblemShape>;
 

@@ -3,7 +3,8 @@
  * an object that was never provisioned has no tables at all.
  *
  * - Amounts are INTEGER (safe integers: the contract refuses larger ones); instants are milliseconds since the epoch.
- * - `windows` has one row a day and scope: `t` the tenant, `u:<user>`, `k:<key>`. Months are sums over their days.
+ * - `windows` has one row a day and scope: `t` the tenant, `u:<user>`, `k:<key>` (tokens and nano-dollars), `e` egress (bytes,
+ *   posted alone). Months are sums over their days.
  * - `leases.hold − reported` is what an active lease still holds; a resolved lease holds nothing.
  * - `outbox` is a ring of 4,096 slots that are written over, never emptied: an event costs one written row, not an
  *   insert and a deletion. Slots above the ring hold what an outage of D1 piles up, and are emptied (worker/ledger/outbox-ring.ts).
@@ -55,6 +56,21 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   ALTER TABLE keys ADD COLUMN lineage TEXT;
   ALTER TABLE keys ADD COLUMN rotated_to TEXT;
   ALTER TABLE keys ADD COLUMN ended INTEGER NOT NULL DEFAULT 0;
+  `,
+  // `material`: what the tenant was given at its making, by name (`content-key`). `data_key`: wrapped by the master key.
+  `
+  CREATE TABLE material (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE data_key (id INTEGER PRIMARY KEY CHECK (id = 1), master_key TEXT NOT NULL, box TEXT NOT NULL, wrapped_at INTEGER NOT NULL);
+  CREATE TABLE secrets (
+    name TEXT PRIMARY KEY, version INTEGER NOT NULL, box TEXT, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, last_used_at INTEGER
+  ) WITHOUT ROWID;
+  `,
+  // What each revision may be read of, so that one call decides and counts a delivery; storage that uploads in progress hold.
+  `
+  CREATE TABLE chunks (
+    model TEXT NOT NULL, revision TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, PRIMARY KEY (model, revision, sha256)
+  ) WITHOUT ROWID;
+  CREATE TABLE uploads (sha256 TEXT PRIMARY KEY, size INTEGER NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
   `,
   // The outbox as a ring; the head of the chain is no row of its own any more; heads that were signed.
   `

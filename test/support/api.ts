@@ -19,7 +19,7 @@ export interface Ask {
   readonly idempotencyKey?: string | undefined;
 }
 
-// biome-ignore lint: answers of a test are read freely; what they hold is what the test asserts.
+/** Answers are read freely in tests: what they hold is what a test asserts. */
 type Json = ReturnType<typeof JSON.parse>;
 
 export interface Answer {

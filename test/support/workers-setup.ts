@@ -13,6 +13,10 @@ declare module "cloudflare:workers" {
   namespace Cloudflare {
     interface Env extends WorkerEnv {
       readonly TEST_MIGRATIONS: D1Migration[];
+      readonly DB_FULL_A: D1Database;
+      readonly DB_FULL_B: D1Database;
+      readonly BLOBS_FULL_A: R2Bucket;
+      readonly BLOBS_FULL_B: R2Bucket;
       /** The operator's key, whose hash the Worker has. */
       readonly TEST_OPERATOR_KEY: string;
       /** Whether this is the long run (LEASEHOLD_SOAK=1). */
@@ -21,7 +25,7 @@ declare module "cloudflare:workers" {
   }
 }
 
-await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);
+for (const database of [env.DB, env.DB_FULL_A, env.DB_FULL_B]) await applyD1Migrations(database, env.TEST_MIGRATIONS);
 
 afterAll(async () => {
   const faults = await judge(heard.values(), env.DB);

@@ -1,12 +1,12 @@
 /** What every handler's context holds. */
-import type { TenantId } from "../../schema/contract/ids.ts";
+import type { RequestId, TenantId } from "../../schema/contract/ids.ts";
 import type { Env } from "../env.ts";
 import type { Presented } from "../tenants/credential.ts";
 
 export interface AppEnv {
   Bindings: Env;
   Variables: {
-    requestId: string;
+    requestId: RequestId;
     /** On guarded routes: who asks, and for which tenant; null where the operator asks across tenants. */
     presented: Presented;
     tenant: TenantId | null;

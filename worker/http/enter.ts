@@ -11,6 +11,7 @@ import { canonicalJson, sha256Hex } from "../ledger/audit-chain.ts";
 import type { IdempotentCall } from "../ledger/idempotency.ts";
 import type { Call } from "../ledger/room.ts";
 import { type TenantAuthority, authorityOf } from "../tenants/authority.ts";
+import { type About, contextOf } from "../tenants/context.ts";
 import type { Access, Presented } from "../tenants/credential.ts";
 import { ACCESS, type WayIn } from "./access.ts";
 import type { AppEnv } from "./app-env.ts";
@@ -43,16 +44,16 @@ export const admit = (way: WayIn) => {
   });
 };
 
-/** To be called on a guarded route. `body`: of a POST that creates, for its idempotency key. */
-export function enter(c: Context<AppEnv>, way: WayIn, body?: unknown): Entered {
+/** To be called on a guarded route. `body`: of a POST that creates, for its idempotency key. `about`: for whom. */
+export function enter(c: Context<AppEnv>, way: WayIn, body?: unknown, about?: About): Entered {
   const presented = c.get("presented");
   const tenant = c.get("tenant");
   if (tenant === null) throw new Error(`${way} names no tenant: the operator has none of its own`);
-  return { presented, tenant, object: authorityOf(c.env, tenant), call: callOf(c, way, body) };
+  return { presented, tenant, object: authorityOf(c.env, tenant), call: callOf(c, way, tenant, body, about) };
 }
 
-export function callOf(c: Context<AppEnv>, way: WayIn, body?: unknown): Call {
-  return { presented: c.get("presented"), access: ACCESS[way], requestId: c.get("requestId"), idempotent: body === undefined ? null : idempotentCall(c, body) };
+export function callOf(c: Context<AppEnv>, way: WayIn, tenant: TenantId, body?: unknown, about?: About): Call {
+  return { ...contextOf(tenant, c.get("requestId"), about), presented: c.get("presented"), access: ACCESS[way], idempotent: body === undefined ? null : idempotentCall(c, body) };
 }
 
 function tenantFor(named: string | undefined, presented: Presented): TenantId | null {

@@ -5,6 +5,7 @@
 import type { Context } from "hono";
 import { PROBLEMS, type Problem, type ProblemCode } from "../../schema/contract/problems.ts";
 import { toTimestamp } from "../../schema/contract/amounts.ts";
+import { refusedHeaders } from "./ratelimit.ts";
 import type { Refusal, Result } from "../ledger/result.ts";
 
 export class ProblemError extends Error {
@@ -52,10 +53,8 @@ export function problemResponse(c: Context, { refusal, errors, headers }: Pick<P
   if ("retry" in shape) {
     const seconds = refusal.resetsAt === undefined ? DEFAULT_RETRY_SECONDS : Math.max(1, Math.ceil((refusal.resetsAt - Date.now()) / 1000));
     all.set("retry-after", String(seconds));
-    if (shape.status === 429 && refusal.limit !== undefined) {
-      const name = refusal.code.replace(/-exceeded$/, "");
-      all.set("ratelimit-policy", `"${name}";q=${refusal.limit}`);
-      all.set("ratelimit", `"${name}";r=${refusal.remaining ?? 0};t=${seconds}`);
+    if (refusal.limit !== undefined) {
+      for (const [name, value] of Object.entries(refusedHeaders(refusal.code, refusal.limit, refusal.remaining ?? 0, seconds))) all.set(name, value);
     }
   }
   return new Response(c.req.method === "HEAD" ? null : JSON.stringify(body), { status: shape.status, headers: all });

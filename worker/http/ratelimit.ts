@@ -1,25 +1,75 @@
 /**
  * The `RateLimit` and `RateLimit-Policy` fields of draft-ietf-httpapi-ratelimit-headers-10, from the same balances that
- * enforcement reads. One item for each limit that is set; `w` where the window has a fixed length.
+ * enforcement reads. One item for each limit that is set.
+ *
+ * - `w` stands where the window has a fixed length; a day is said to have 86,400 seconds, and `t` says when it ends.
+ * - `qu` is the draft's unit where it has one. It has none for LLM tokens and none for money: `tokens` and `nano-usd`.
+ * - Structured fields hold integers of 15 digits at most (RFC 9651): a larger limit is shown as the largest of these.
  */
+import type { ProblemCode } from "../../schema/contract/problems.ts";
 import type { Balance, Quota } from "../../schema/contract/policy.ts";
 
-const LIMITS: readonly { field: keyof Quota; name: string; window?: number }[] = [
-  { field: "daily_token_limit", name: "daily-quota", window: 86_400 },
-  { field: "monthly_token_limit", name: "monthly-quota" },
-  { field: "per_user_daily_tokens", name: "user-quota", window: 86_400 },
-  { field: "tokens_per_minute", name: "tokens-per-minute", window: 60 },
-  { field: "requests_per_minute", name: "requests-per-minute", window: 60 },
-  { field: "concurrent_leases", name: "concurrent-leases" },
+interface Shape {
+  readonly unit: "tokens" | "requests" | "concurrent-requests" | "content-bytes" | "nano-usd";
+  readonly window?: number;
+}
+
+const DAY = 86_400;
+const SHAPES = {
+  "daily-quota": { unit: "tokens", window: DAY },
+  "monthly-quota": { unit: "tokens" },
+  "spend-limit": { unit: "nano-usd" },
+  "user-quota": { unit: "tokens", window: DAY },
+  "key-quota": { unit: "tokens", window: DAY },
+  "tokens-per-minute": { unit: "tokens", window: 60 },
+  "requests-per-minute": { unit: "requests", window: 60 },
+  "concurrent-leases": { unit: "concurrent-requests" },
+  "egress-quota": { unit: "content-bytes", window: DAY },
+} as const satisfies Record<string, Shape>;
+
+type LimitName = keyof typeof SHAPES;
+
+/** In the order of the fields. */
+const SHOWN: readonly [keyof Quota, LimitName][] = [
+  ["daily_token_limit", "daily-quota"],
+  ["monthly_token_limit", "monthly-quota"],
+  ["per_user_daily_tokens", "user-quota"],
+  ["tokens_per_minute", "tokens-per-minute"],
+  ["requests_per_minute", "requests-per-minute"],
+  ["concurrent_leases", "concurrent-leases"],
+  ["monthly_spend_limit", "spend-limit"],
+  ["egress_bytes_daily", "egress-quota"],
 ];
 
-export function rateLimitHeaders(quota: Quota, now: number): Record<string, string> {
-  const set = LIMITS.flatMap(({ field, name, window }) => {
+const LARGEST = 999_999_999_999_999;
+const integer = (value: number) => Math.min(LARGEST, Math.max(0, value));
+
+export function rateLimitHeaders(quota: Partial<Quota>, now: number): Record<string, string> {
+  const set = SHOWN.flatMap(([field, name]) => {
     const balance: Balance | undefined = quota[field];
-    if (!balance || balance.limit === null) return [];
-    const seconds = balance.reset === null ? null : Math.max(0, Math.ceil((Date.parse(balance.reset) - now) / 1000));
-    return [{ policy: `"${name}";q=${balance.limit}${window ? `;w=${window}` : ""}`, now: `"${name}";r=${balance.remaining ?? 0}${seconds === null ? "" : `;t=${seconds}`}` }];
+    return balance && balance.limit !== null ? [{ name, limit: balance.limit, remaining: balance.remaining ?? 0, seconds: secondsUntil(balance.reset, now) }] : [];
   });
   if (set.length === 0) return {};
-  return { "ratelimit-policy": set.map((item) => item.policy).join(", "), ratelimit: set.map((item) => item.now).join(", ") };
+  return {
+    "ratelimit-policy": set.map(({ name, limit }) => policyItem(name, limit)).join(", "),
+    ratelimit: set.map(({ name, remaining, seconds }) => standItem(name, remaining, seconds)).join(", "),
+  };
 }
+
+/** The fields of a refusal: the one limit that refused. None where the code is not of a limit. */
+export function refusedHeaders(code: ProblemCode, limit: number, remaining: number, seconds: number): Record<string, string> {
+  const name = code.replace(/-exceeded$/, "");
+  if (!isLimit(name)) return {};
+  return { "ratelimit-policy": policyItem(name, limit), ratelimit: standItem(name, remaining, seconds) };
+}
+
+const isLimit = (name: string): name is LimitName => name in SHAPES;
+
+function policyItem(name: LimitName, limit: number): string {
+  const { unit, window }: Shape = SHAPES[name];
+  return `"${name}";q=${integer(limit)}${window === undefined ? "" : `;w=${window}`};qu="${unit}"`;
+}
+
+const standItem = (name: LimitName, remaining: number, seconds: number | null) => `"${name}";r=${integer(remaining)}${seconds === null ? "" : `;t=${seconds}`}`;
+
+const secondsUntil = (reset: string | null, now: number) => (reset === null ? null : Math.max(0, Math.ceil((Date.parse(reset) - now) / 1000)));

@@ -9,7 +9,6 @@ import { body, guarded, idempotencyHeader, json, problems } from "../http/descri
 import { enter } from "../http/enter.ts";
 import { unwrap } from "../http/problem.ts";
 import { rateLimitHeaders } from "../http/ratelimit.ts";
-import { contentKey } from "../tenants/derive.ts";
 import { signLease } from "./token.ts";
 
 const tags = ["Leases"];
@@ -38,7 +37,7 @@ const report = createRoute({
 export function leaseRoutes(app: OpenAPIHono<AppEnv>): void {
   app.openapi(grant, async (c) => {
     const ask = c.req.valid("json");
-    const { object, call } = enter(c, "POST /v1/leases", ask);
+    const { object, call } = enter(c, "POST /v1/leases", ask, ask);
     const granted = unwrap(await object.leases.grant(call, ask));
     const settings = settingsOf(c.env);
     const answer: LeaseGranted = {
@@ -47,7 +46,7 @@ export function leaseRoutes(app: OpenAPIHono<AppEnv>): void {
       expires_at: toTimestamp(granted.expiresAt),
       hold: granted.hold,
       model: { id: granted.model, revision: granted.revision, manifest_url: `/v1/models/${granted.model}/manifest`, manifest_sha256: granted.manifestSha256 },
-      content_key: await contentKey(settings.masterKey, granted.tenant),
+      content_key: granted.contentKey,
       quota: granted.quota,
     };
     return c.json(answer, 201, { ...rateLimitHeaders(granted.quota, Date.now()), "cache-control": "no-store" });

@@ -7,9 +7,11 @@
  */
 import type { Balance, Policy, Quota } from "../../schema/contract/policy.ts";
 import { toTimestamp } from "../../schema/contract/amounts.ts";
+import type { Change } from "./charges.ts";
 import { dayAt, dayEndsAt, monthEndsAt, monthOf } from "./calendar.ts";
 import { type Books, type Window, remainingOf } from "./decide-hold.ts";
 import type { StoredKey } from "./key-ring.ts";
+import type { ModelShelf } from "./model-shelf.ts";
 import type { MinuteWindow } from "./minute.ts";
 import type { Row, Store } from "./store.ts";
 
@@ -22,13 +24,8 @@ interface Sums extends Row {
 
 const NOTHING: Sums = { held: 0, posted: 0, held_nanos: 0, posted_nanos: 0 };
 
-export interface Change {
-  readonly held: number;
-  readonly posted: number;
-  readonly heldNanos: number;
-  readonly postedNanos: number;
-}
-
+/** Bytes of blobs sent: posted, never held. */
+const EGRESS_SCOPE = "e";
 export const userScope = (user: string) => `u:${user}`;
 export const keyScope = (keyId: string) => `k:${keyId}`;
 
@@ -53,6 +50,15 @@ export class BookKeeper {
     }
   }
 
+  /** Counts `bytes` that are about to be sent. */
+  postEgress(day: string, bytes: number): void {
+    this.post([EGRESS_SCOPE], day, { held: 0, posted: bytes, heldNanos: 0, postedNanos: 0 });
+  }
+
+  egress(policy: Policy, now: number): Window {
+    return windowOf(policy.egress_bytes_daily, this.#day(EGRESS_SCOPE, dayAt(now, policy.time_zone)), dayEndsAt(now, policy.time_zone));
+  }
+
   read(tenant: string, policy: Policy, now: number, user: string | null, key: StoredKey | null): Books {
     const day = dayAt(now, policy.time_zone);
     const dayEnd = dayEndsAt(now, policy.time_zone);
@@ -74,14 +80,13 @@ export class BookKeeper {
       minuteTokens: { limit: policy.tokens_per_minute, held: minute.held, posted: minute.posted, ...sliding("tokens") },
       minuteRequests: { limit: policy.requests_per_minute, held: 0, posted: minute.requests, ...sliding("requests") },
       concurrent: { limit: policy.concurrent_leases, ...this.#concurrent(now) },
+      egressDay: tokensOfDay(EGRESS_SCOPE, policy.egress_bytes_daily),
     };
   }
 
   /** The live balances, as the API shows them. */
-  quota(books: Books, policy: Policy): Quota {
-    const models = this.#store.first<{ n: number }>("SELECT count(*) AS n FROM models")?.n ?? 0;
-    const bytes = this.#store.first<{ n: number | null }>("SELECT sum(size) AS n FROM blobs")?.n ?? 0;
-    const standing = (limit: number | null, posted: number): Balance => ({ limit, held: 0, posted, remaining: limit === null ? null : Math.max(0, limit - posted), reset: null });
+  quota(books: Books, policy: Policy, shelf: Pick<ModelShelf, "count" | "storage">, now: number): Quota {
+    const standing = (limit: number | null, sums: { held: number; posted: number }): Balance => ({ ...balanceOf({ limit, ...sums, resetsAt: 0 }), reset: null });
     return {
       daily_token_limit: balanceOf(books.day),
       monthly_token_limit: balanceOf(books.month),
@@ -90,9 +95,9 @@ export class BookKeeper {
       concurrent_leases: balanceOf(books.concurrent),
       ...(books.userDay && { per_user_daily_tokens: balanceOf(books.userDay) }),
       monthly_spend_limit: balanceOf(books.spendMonth),
-      model_quota: standing(policy.model_quota, models),
-      storage_bytes: standing(policy.storage_bytes, bytes),
-      egress_bytes_daily: { ...standing(policy.egress_bytes_daily, 0), reset: toTimestamp(books.day.resetsAt) },
+      model_quota: standing(policy.model_quota, { held: 0, posted: shelf.count() }),
+      storage_bytes: standing(policy.storage_bytes, shelf.storage(now)),
+      egress_bytes_daily: balanceOf(books.egressDay),
     };
   }
 
@@ -128,7 +133,7 @@ export class BookKeeper {
 
 const windowOf = (limit: number | null, sums: Sums, resetsAt: number): Window => ({ limit, held: sums.held, posted: sums.posted, resetsAt });
 
-const balanceOf = (window: Window): Balance => ({
+export const balanceOf = (window: Window): Balance => ({
   limit: window.limit,
   held: window.held,
   posted: window.posted,

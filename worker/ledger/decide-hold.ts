@@ -31,6 +31,8 @@ export interface Books {
   readonly minuteTokens: Window;
   readonly minuteRequests: Window;
   readonly concurrent: Window;
+  /** Bytes of blobs sent today. */
+  readonly egressDay: Window;
 }
 
 export interface HoldRequest {
@@ -38,12 +40,18 @@ export interface HoldRequest {
   readonly tokens: number;
   /** The most that the hold can cost. */
   readonly nanos: number;
+  /** Bytes that must be left to send: 1 for a download, which is of no use without any; 0 for an inference. */
+  readonly egressBytes: number;
 }
 
-interface Check {
+/** How a limit is named in a refusal. */
+interface Label {
   readonly code: ProblemCode;
   readonly title: string;
   readonly unit: string;
+}
+
+interface Check extends Label {
   readonly window: (books: Books) => Window | null;
   readonly ask: (request: HoldRequest) => number;
 }
@@ -52,6 +60,9 @@ const tokensAsked = (request: HoldRequest) => request.tokens;
 const oneAsked = () => 1;
 /** A download computes nothing: it is no concurrent lease. */
 const oneLease = (request: HoldRequest) => (request.tokens > 0 ? 1 : 0);
+const bytesAsked = (request: HoldRequest) => request.egressBytes;
+
+const EGRESS: Label = { code: "egress-quota-exceeded", title: "Daily egress", unit: "bytes" };
 
 const CHECKS: readonly Check[] = [
   { code: "spend-limit-exceeded", title: "Spend limit", unit: "nano-dollars", window: (b) => b.spendMonth, ask: (r) => r.nanos },
@@ -62,14 +73,22 @@ const CHECKS: readonly Check[] = [
   { code: "tokens-per-minute-exceeded", title: "Tokens per minute", unit: "tokens", window: (b) => b.minuteTokens, ask: tokensAsked },
   { code: "requests-per-minute-exceeded", title: "Requests per minute", unit: "requests", window: (b) => b.minuteRequests, ask: oneAsked },
   { code: "concurrent-leases-exceeded", title: "Concurrent leases", unit: "leases", window: (b) => b.concurrent, ask: oneLease },
+  { ...EGRESS, window: (b) => b.egressDay, ask: bytesAsked },
 ];
 
 export function decideHold(request: HoldRequest, books: Books): Result<HoldRequest> {
   for (const check of CHECKS) {
-    const refusal = refusalOf(check, request, books);
+    const window = check.window(books);
+    const refusal = window && refusalOf(check, books.tenant, check.ask(request), window);
     if (refusal) return { ok: false, refusal };
   }
   return done(request);
+}
+
+/** Whether `bytes` more may be sent today. */
+export function decideEgress(tenant: string, bytes: number, egressDay: Window): Result<number> {
+  const refusal = refusalOf(EGRESS, tenant, bytes, egressDay);
+  return refusal ? { ok: false, refusal } : done(bytes);
 }
 
 /** What is left of a window; never below 0 (a limit may have been lowered under what is already charged). */
@@ -77,21 +96,15 @@ export function remainingOf(window: Window): number | null {
   return window.limit === null ? null : Math.max(0, window.limit - window.held - window.posted);
 }
 
-function refusalOf(check: Check, request: HoldRequest, books: Books): Refusal | null {
-  const window = check.window(books);
-  const ask = check.ask(request);
-  if (!window || window.limit === null || ask === 0) return null;
-  const remaining = remainingOf(window) as number;
-  if (ask <= remaining) return null;
+function refusalOf(label: Label, tenant: string, ask: number, window: Window): Refusal | null {
+  const { limit } = window;
+  const remaining = remainingOf(window);
+  if (limit === null || remaining === null || ask === 0 || ask <= remaining) return null;
   const resetsAt = window.freesAt?.(ask - remaining) ?? window.resetsAt;
-  return refuse(check.code, detailOf(check, books.tenant, ask, remaining, window, resetsAt), { limit: window.limit, remaining, resetsAt }).refusal;
-}
-
-function detailOf(check: Check, tenant: string, ask: number, remaining: number, window: Window, resetsAt: number): string {
   const count = (n: number) => n.toLocaleString("en-US");
-  const limit = window.limit as number;
-  const used = `${count(window.held + window.posted)} of ${count(limit)} ${check.unit} used`;
+  const used = `${count(window.held + window.posted)} of ${count(limit)} ${label.unit} used`;
   const asked = remaining > 0 ? `, ${count(ask)} asked for and ${count(remaining)} left` : "";
   const advice = ask > limit ? "Ask for less, or raise the limit." : "Wait, or raise the limit.";
-  return `${check.title} exceeded for ${tenant}: ${used}${asked}, resets ${toTimestamp(resetsAt)}. ${advice}`;
+  const detail = `${label.title} exceeded for ${tenant}: ${used}${asked}, resets ${toTimestamp(resetsAt)}. ${advice}`;
+  return refuse(label.code, detail, { limit, remaining, resetsAt }).refusal;
 }

@@ -5,12 +5,12 @@
  * - An active lease holds `hold − reported`; a lease that is never reported costs its whole hold.
  * - Expiry is decided at read: whoever comes first after `expires_at` books it, the alarm at the latest.
  */
-import { ceilingNanos, costNanos } from "../../schema/contract/measure.ts";
 import { toTimestamp, usd } from "../../schema/contract/amounts.ts";
 import { type LeaseId, type TenantId, sortableId } from "../../schema/contract/ids.ts";
 import type { LeaseState, UsageReport } from "../../schema/contract/leases.ts";
 import type { Prices } from "../../schema/contract/models.ts";
 import { type BookKeeper, keyScope, userScope } from "./books.ts";
+import { type Account, type Change, endCharge, grantChange, reportCharge } from "./charges.ts";
 import type { CostEntry, Journal } from "./journal.ts";
 import { MINUTE_SECONDS, type MinuteWindow } from "./minute.ts";
 import { canonicalJson } from "./audit-chain.ts";
@@ -98,7 +98,7 @@ export class LeaseBook {
       JSON.stringify(ask.metadata), ask.day, ask.tokens, ask.nanos, now, expiryOf(now, ask.ttlSeconds),
     );
     const lease = this.find(id) as LeaseRow;
-    if (ask.tokens > 0) this.#books.post(scopesOf(lease), lease.day, { held: ask.tokens, posted: 0, heldNanos: ask.nanos, postedNanos: 0 });
+    this.#post(lease, grantChange(ask.tokens, ask.nanos));
     this.#minute.admit(now, ask.tokens);
     return lease;
   }
@@ -145,28 +145,30 @@ export class LeaseBook {
     const used = report.input_tokens + report.output_tokens;
     const left = lease.hold - lease.reported;
     if (used > left) return refuse("usage-exceeds-hold", `The report names ${used} tokens; ${left} of the hold are left. Nothing was charged for it.`, { limit: lease.hold, remaining: left });
-    this.#charge(lease, report, used, actor, now);
+    this.#charge(lease, report, actor, now);
     const answer = toLeaseState(this.find(lease.id) as LeaseRow);
     this.#store.run("INSERT INTO reports (lease_id, seq, body, answer) VALUES (?, ?, ?, ?)", lease.id, report.seq, body, JSON.stringify(answer));
     return done(answer);
   }
 
-  #charge(lease: LeaseRow, report: UsageReport, used: number, actor: string, now: number): void {
-    const ran = report.outcome === "ok" || used > 0;
-    const calls = lease.purpose === "inference" && lease.calls === 0 && ran ? 1 : 0;
-    const cost = costNanos({ inputTokens: report.input_tokens, outputTokens: report.output_tokens, calls }, pricesOf(lease)) ?? 0;
-    const refund = report.final ? lease.hold - lease.reported - used : 0;
-    const refundNanos = report.final ? lease.hold_nanos - lease.cost_nanos - cost : 0;
-    this.#books.post(scopesOf(lease), lease.day, { held: -(used + refund), posted: used, heldNanos: -(cost + refundNanos), postedNanos: cost });
-    this.#minute.resolve(lease.created_at, used + refund, used);
+  /** A download holds nothing and posts nothing: no window has a row for it. */
+  #post(lease: LeaseRow, change: Change): void {
+    if (lease.hold > 0) this.#books.post(scopesOf(lease), lease.day, change);
+  }
+
+  #charge(lease: LeaseRow, report: UsageReport, actor: string, now: number): void {
+    const usage = { inputTokens: report.input_tokens, outputTokens: report.output_tokens, ran: report.outcome === "ok", final: report.final };
+    const { change, tokens, costNanos, calls, refund } = reportCharge(accountOf(lease), usage);
+    this.#post(lease, change);
+    this.#minute.resolve(lease.created_at, -change.held, change.posted);
     this.#store.run(
       `UPDATE leases SET reported = reported + ?, charged = charged + ?, cost_nanos = cost_nanos + ?, calls = calls + ?, reports = reports + 1, state = ?, resolved_at = ? WHERE id = ?`,
-      used, used, cost, calls, report.final ? "settled" : "active", report.final ? now : null, lease.id,
+      tokens, tokens, costNanos, calls, report.final ? "settled" : "active", report.final ? now : null, lease.id,
     );
     if (lease.purpose === "download") return;
     const details = {
       lease_id: lease.id, revision: lease.revision, seq: report.seq, input_tokens: report.input_tokens, output_tokens: report.output_tokens,
-      cost_nanos: cost, outcome: report.outcome, error_code: report.error_code, latency_ms: report.latency_ms, ttft_ms: report.ttft_ms,
+      cost_nanos: costNanos, outcome: report.outcome, error_code: report.error_code, latency_ms: report.latency_ms, ttft_ms: report.ttft_ms,
       backend: report.backend, cache: report.cache, final: report.final, refunded_tokens: refund, metadata: JSON.parse(lease.metadata) as unknown,
     };
     this.#journal.append(
@@ -175,7 +177,7 @@ export class LeaseBook {
       { action: "INFERENCE_EXECUTED", actor, user: lease.user_id, model: lease.model, requestId: report.request_id, details },
       {
         cost: {
-          ...costOf(lease), inputTokens: report.input_tokens, outputTokens: report.output_tokens, unreportedTokens: 0, calls, costNanos: cost,
+          ...costOf(lease), inputTokens: report.input_tokens, outputTokens: report.output_tokens, unreportedTokens: 0, calls, costNanos,
           outcome: report.outcome, errorCode: report.error_code ?? null, latencyMs: report.latency_ms, ttftMs: report.ttft_ms ?? null,
           backend: report.backend, cache: report.cache,
         },
@@ -183,18 +185,13 @@ export class LeaseBook {
     );
   }
 
-  /** What no report named is charged at the dearer price: the hold was reserved so. */
   #end(lease: LeaseRow, ending: Ending, now: number, actor: string, requestId: string | null): void {
-    const rest = lease.hold - lease.reported;
-    const calls = lease.purpose === "inference" && lease.calls === 0 ? 1 : 0;
-    const prices = pricesOf(lease);
-    const cost = lease.purpose === "download" ? 0 : ((calls ? ceilingNanos(rest, prices) : ceilingNanos(rest, { ...prices, call_nanos: 0 })) ?? 0);
-    const release = lease.hold_nanos - lease.cost_nanos;
-    if (lease.hold > 0) this.#books.post(scopesOf(lease), lease.day, { held: -rest, posted: rest, heldNanos: -release, postedNanos: cost });
-    this.#minute.resolve(lease.created_at, rest, rest);
+    const { change, tokens, costNanos, calls } = endCharge(accountOf(lease));
+    this.#post(lease, change);
+    this.#minute.resolve(lease.created_at, -change.held, change.posted);
     this.#store.run(
       "UPDATE leases SET state = ?, charged = charged + ?, cost_nanos = cost_nanos + ?, calls = calls + ?, resolved_at = ? WHERE id = ?",
-      ending, rest, cost, calls, ending === "expired" ? lease.expires_at : now, lease.id,
+      ending, tokens, costNanos, calls, ending === "expired" ? lease.expires_at : now, lease.id,
     );
     if (lease.purpose === "download") return;
     this.#journal.append(
@@ -202,11 +199,11 @@ export class LeaseBook {
       now,
       {
         action: ending === "expired" ? "LEASE_EXPIRED" : "LEASE_REVOKED", actor, user: lease.user_id, model: lease.model, requestId: requestId ?? lease.request_id,
-        details: { lease_id: lease.id, revision: lease.revision, unreported_tokens: rest, cost_nanos: cost },
+        details: { lease_id: lease.id, revision: lease.revision, unreported_tokens: tokens, cost_nanos: costNanos },
       },
       {
         cost: {
-          ...costOf(lease), inputTokens: 0, outputTokens: 0, unreportedTokens: rest, calls, costNanos: cost, outcome: ending,
+          ...costOf(lease), inputTokens: 0, outputTokens: 0, unreportedTokens: tokens, calls, costNanos, outcome: ending,
           errorCode: null, latencyMs: null, ttftMs: null, backend: null, cache: null,
         },
       },
@@ -217,7 +214,15 @@ export class LeaseBook {
 /** A whole second, as the token's `exp` is: the ledger and the token end the lease at the same instant. */
 const expiryOf = (now: number, ttlSeconds: number): number => (Math.floor(now / 1000) + ttlSeconds) * 1000;
 
-const pricesOf = (lease: LeaseRow): Prices => JSON.parse(lease.prices) as Prices;
+const accountOf = (lease: LeaseRow): Account => ({
+  purpose: lease.purpose as Account["purpose"],
+  prices: JSON.parse(lease.prices) as Prices,
+  hold: lease.hold,
+  holdNanos: lease.hold_nanos,
+  reported: lease.reported,
+  costNanos: lease.cost_nanos,
+  calls: lease.calls,
+});
 
 const costOf = (lease: LeaseRow): Pick<CostEntry, "day" | "leaseId" | "model" | "revision"> => ({ day: lease.day, leaseId: lease.id, model: lease.model, revision: lease.revision });
 

@@ -1,5 +1,9 @@
 /**
- * The tenant's models: drafts, the live revision of each, and which blobs are stored. Bytes and manifests are in R2.
+ * The tenant's models: drafts, the live revision of each with its chunks, and which blobs are stored. Bytes and
+ * manifests are in R2.
+ *
+ * - An upload holds its bytes of `storage_bytes` from its admission to its record; one that is never recorded gives them
+ *   back after `UPLOAD_MS`.
  */
 import type { Model, Prices, UsageMeasure } from "../../schema/contract/models.ts";
 import type { ModelId, RevisionId, Sha256 } from "../../schema/contract/ids.ts";
@@ -31,6 +35,9 @@ interface RevisionRow extends Row {
   published_at: number | null;
 }
 
+/** An upload takes seconds: the bytes have arrived whole when it begins, and go to R2 from there. */
+const UPLOAD_MS = 600_000;
+
 const fromRow = (row: RevisionRow): Revision => ({
   model: row.model as ModelId,
   revision: row.revision as RevisionId,
@@ -44,9 +51,16 @@ const LIVE = `SELECT r.model, r.revision, r.manifest_sha256, r.facts, m.publishe
 
 export class ModelShelf {
   readonly #store: Store;
+  /** Sum of the blobs' sizes, once it was read. A tenant has thousands of blobs, and every grant shows the sum. */
+  #storedBytes: number | null = null;
 
   constructor(store: Store) {
     this.#store = store;
+  }
+
+  /** To be called where the table of blobs may have changed otherwise: a transaction was undone, blobs were deleted. */
+  forgetSums(): void {
+    this.#storedBytes = null;
   }
 
   /** Of these blobs, those that are not stored. */
@@ -58,11 +72,28 @@ export class ModelShelf {
     return rows.map((row) => row.sha256 as Sha256);
   }
 
-  /** A revision is named by its content: the same one again is the same draft. */
-  begin(revision: Omit<Revision, "publishedAt">, now: number): void {
+  /** A revision is named by its content: the same one again is the same draft. `sizes`: its chunks. */
+  begin(revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>, now: number): void {
     this.#store.run(
       "INSERT INTO revisions (model, revision, manifest_sha256, facts, created_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (model, revision) DO NOTHING",
       revision.model, revision.revision, revision.manifestSha256, JSON.stringify(revision.facts), now,
+    );
+    this.#store.run(
+      "INSERT INTO chunks (model, revision, sha256, size) SELECT ?, ?, key, value FROM json_each(?) WHERE true ON CONFLICT (model, revision, sha256) DO NOTHING",
+      revision.model, revision.revision, JSON.stringify(sizes),
+    );
+  }
+
+  /** Size of a chunk of this revision; null where the revision has no such chunk. */
+  chunkSize(model: string, revision: string, digest: string): number | null {
+    return this.#store.first<{ size: number }>("SELECT size FROM chunks WHERE model = ? AND revision = ? AND sha256 = ?", model, revision, digest)?.size ?? null;
+  }
+
+  /** Chunks of this revision that are not stored (`stored` null) or not as large as the manifest says. */
+  unfit(model: string, revision: string): { sha256: string; size: number; stored: number | null }[] {
+    return this.#store.all<{ sha256: string; size: number; stored: number | null }>(
+      "SELECT c.sha256, c.size, b.size AS stored FROM chunks c LEFT JOIN blobs b ON b.sha256 = c.sha256 WHERE c.model = ? AND c.revision = ? AND b.size IS NOT c.size",
+      model, revision,
     );
   }
 
@@ -92,8 +123,21 @@ export class ModelShelf {
     return this.#store.first<{ n: number }>("SELECT count(*) AS n FROM models")?.n ?? 0;
   }
 
-  storedBytes(): number {
-    return this.#store.first<{ n: number | null }>("SELECT sum(size) AS n FROM blobs")?.n ?? 0;
+  /** Bytes of `storage_bytes`: `posted` are stored, `held` are on their way. */
+  storage(now: number): { held: number; posted: number } {
+    const posted = (this.#storedBytes ??= this.#store.first<{ n: number | null }>("SELECT sum(size) AS n FROM blobs")?.n ?? 0);
+    const held = this.#store.first<{ n: number | null }>("SELECT sum(size) AS n FROM uploads WHERE expires_at > ?", now)?.n ?? 0;
+    return { held, posted };
+  }
+
+  /** Whether an upload of this blob holds its bytes. */
+  isUploading(digest: string, now: number): boolean {
+    return this.#store.first("SELECT 1 AS one FROM uploads WHERE sha256 = ? AND expires_at > ?", digest, now) !== null;
+  }
+
+  holdUpload(digest: string, size: number, now: number): void {
+    this.#store.run("DELETE FROM uploads WHERE expires_at <= ?", now);
+    this.#store.run("INSERT INTO uploads (sha256, size, expires_at) VALUES (?, ?, ?) ON CONFLICT (sha256) DO UPDATE SET expires_at = excluded.expires_at", digest, size, now + UPLOAD_MS);
   }
 
   sizeOf(digest: string): number | null {
@@ -101,6 +145,8 @@ export class ModelShelf {
   }
 
   record(digest: string, size: number, now: number): void {
+    this.#storedBytes = null;
+    this.#store.run("DELETE FROM uploads WHERE sha256 = ?", digest);
     this.#store.run("INSERT INTO blobs (sha256, size, stored_at) VALUES (?, ?, ?) ON CONFLICT (sha256) DO NOTHING", digest, size, now);
   }
 }

@@ -82,7 +82,7 @@ export class Outbox {
 }
 
 async function withTimeout<T>(work: Promise<T>, ms: number): Promise<T> {
-  let timer: number | null = null;
+  let timer: ReturnType<typeof setTimeout> | null = null;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`D1 did not answer within ${ms} ms`)), ms);
   });

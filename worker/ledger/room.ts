@@ -9,10 +9,12 @@
  */
 import type { TenantId } from "../../schema/contract/ids.ts";
 import type { Env } from "../env.ts";
-import type { Access, Identity, Presented } from "../tenants/credential.ts";
+import { toBase64Url } from "../secrets/envelope.ts";
+import type { Access, Identity, IsolationLevel, Presented } from "../tenants/credential.ts";
+import type { TenantContext } from "../tenants/context.ts";
 import type { AuditFact } from "./audit-chain.ts";
 import { BookKeeper } from "./books.ts";
-import { readConfig, toTenant } from "./config.ts";
+import { type Profile, readConfig, toTenant } from "./config.ts";
 import { IdempotencyKeys, type IdempotentCall } from "./idempotency.ts";
 import { type Identified, identify } from "./identify.ts";
 import { Journal } from "./journal.ts";
@@ -25,11 +27,10 @@ import type { Result } from "./result.ts";
 import { Rollups } from "./rollups.ts";
 import type { Store } from "./store.ts";
 
-/** Who asks, through which ways the call is open, and the request's id for the audit. */
-export interface Call {
+/** Who asks, through which ways the call is open, and what the request is about. */
+export interface Call extends TenantContext {
   readonly presented: Presented;
   readonly access: readonly Access[];
-  readonly requestId: string;
   readonly idempotent?: IdempotentCall | null;
 }
 
@@ -46,6 +47,7 @@ const FLUSH_DELAY_MS = 1_000;
 
 export class Room {
   readonly tenant: TenantId;
+  readonly isolation: IsolationLevel;
   readonly env: Env;
   readonly store: Store;
   readonly keys: KeyRing;
@@ -56,12 +58,15 @@ export class Room {
   readonly idempotency: IdempotencyKeys;
   readonly books: BookKeeper;
   readonly leases: LeaseBook;
+  /** The key under which the tenant's weights are cached in its visitors' browsers, base64url of 32 bytes. */
+  readonly contentKey: string;
   readonly #minute = new MinuteWindow();
   readonly #storage: DurableObjectStorage;
   #alarmAt: number | null;
 
-  constructor(tenant: TenantId, storage: DurableObjectStorage, store: Store, env: Env, alarmAt: number | null) {
+  constructor({ id: tenant, isolationLevel }: Pick<Profile, "id" | "isolationLevel">, storage: DurableObjectStorage, store: Store, env: Env, alarmAt: number | null) {
     this.tenant = tenant;
+    this.isolation = isolationLevel;
     this.env = env;
     this.store = store;
     this.#storage = storage;
@@ -75,16 +80,29 @@ export class Room {
     this.books = new BookKeeper(store, this.#minute);
     this.leases = new LeaseBook(tenant, store, this.books, this.journal, this.#minute);
     this.leases.fillMinute(Date.now());
+    this.contentKey = this.#contentKey();
   }
 
   as<T>(call: Call, work: (who: Identified, now: number) => Result<T>): Result<T> {
     const now = Date.now();
     return this.transact(() => {
-      const who = identify(call.presented, call.access, this.tenant, this.keys, now);
+      const who = identify(call.presented, call.access, this, this.keys, now);
       if (!who.ok) return who;
       this.leases.sweep(now);
       return work(who.value, now);
     });
+  }
+
+  /**
+   * Drawn once and kept as it is, so that neither a rotation of the master key nor a lost one costs the visitors their
+   * caches. Whoever holds a lease has it: it keeps weights from other tenants and from other pages, not from the database.
+   */
+  #contentKey(): string {
+    const kept = this.store.first<{ value: string }>("SELECT value FROM material WHERE name = 'content-key'");
+    if (kept) return kept.value;
+    const value = toBase64Url(crypto.getRandomValues(new Uint8Array(32)));
+    this.store.run("INSERT INTO material (name, value) VALUES ('content-key', ?)", value);
+    return value;
   }
 
   transact<T>(work: () => T): T {
@@ -94,6 +112,7 @@ export class Room {
       this.#alarmAt = null;
       this.ring.reload();
       this.leases.fillMinute(Date.now());
+      this.shelf.forgetSums();
       throw cause;
     }
   }

@@ -2,6 +2,7 @@
  * A thin typed door to the object's SQLite: named helpers over `SqlStorage`, and the migrations.
  * Statements are literals; values are always bound.
  */
+import type { Home } from "../tenants/home.ts";
 import { TENANT_OBJECT_MIGRATIONS } from "../../schema/tables/tenant-object.ts";
 
 export type SqlValue = string | number | null;
@@ -30,6 +31,17 @@ export class Store {
   /** Whether this object was ever provisioned. Reads nothing into being. */
   isProvisioned(): boolean {
     return this.first("SELECT 1 AS one FROM sqlite_master WHERE type = 'table' AND name = 'config'") !== null;
+  }
+
+  /** Where the tenant of this object's name is, where that is not here; see tenants/home.ts. */
+  signpost(): Home | null {
+    if (this.first("SELECT 1 AS one FROM sqlite_master WHERE type = 'table' AND name = 'signpost'") === null) return null;
+    return this.first<{ home: string }>("SELECT home FROM signpost WHERE id = 1")?.home as Home | null;
+  }
+
+  putSignpost(home: Home): void {
+    this.run("CREATE TABLE IF NOT EXISTS signpost (id INTEGER PRIMARY KEY CHECK (id = 1), home TEXT NOT NULL)");
+    this.run("INSERT INTO signpost (id, home) VALUES (1, ?) ON CONFLICT (id) DO NOTHING", home);
   }
 
   /** Applies the migrations that this database lacks. Call inside a transaction. */

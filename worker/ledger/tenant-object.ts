@@ -8,12 +8,15 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Tenant, TenantCreate } from "../../schema/contract/tenants.ts";
 import type { Env } from "../env.ts";
+import type { Home, Signpost } from "../tenants/home.ts";
+import { howToBind, ownStores } from "../tenants/stores.ts";
 import { newConfig, readConfig, toTenant, writeConfig } from "./config.ts";
 import { AuditDesk } from "./desks/audit-desk.ts";
 import { KeyDesk } from "./desks/key-desk.ts";
 import { LeaseDesk } from "./desks/lease-desk.ts";
 import { ModelDesk } from "./desks/model-desk.ts";
 import { RecordDesk } from "./desks/record-desk.ts";
+import { SecretDesk } from "./desks/secret-desk.ts";
 import { TenantDesk } from "./desks/tenant-desk.ts";
 import { UNKNOWN_KEY } from "./identify.ts";
 import { type Result, done, refuse } from "./result.ts";
@@ -27,6 +30,7 @@ export interface Desks {
   readonly leases: LeaseDesk;
   readonly records: RecordDesk;
   readonly audit: AuditDesk;
+  readonly secrets: SecretDesk;
 }
 
 interface House {
@@ -35,6 +39,7 @@ interface House {
   readonly chores: readonly Chore[];
 }
 
+const taken = (tenant: string) => `The tenant ${tenant} exists. Choose another id, or PATCH it.`;
 const NO_TENANT = "There is no such tenant, or this credential is not for it.";
 
 export class TenantObject extends DurableObject<Env> {
@@ -59,8 +64,10 @@ export class TenantObject extends DurableObject<Env> {
     const house = this.#house;
     if (house) {
       const repeat = house.room.idempotency.recall<Tenant>(call.idempotent ?? null, now);
-      return repeat ?? refuse("conflict", `The tenant ${body.id} exists. Choose another id, or PATCH it.`);
+      return repeat ?? refuse("conflict", taken(body.id));
     }
+    if (this.#store.signpost() !== null) return refuse("conflict", taken(body.id));
+    if (body.isolation_level === "full" && !ownStores(body.id, this.env)) return refuse("isolation-not-bound", `A tenant with isolation_level "full" has stores of its own: ${howToBind(body.id)}. Then deploy, and provision again.`);
     return this.ctx.storage.transactionSync(() => {
       this.#store.migrate();
       writeConfig(this.#store, newConfig(body, now));
@@ -73,10 +80,21 @@ export class TenantObject extends DurableObject<Env> {
     });
   }
 
+  /** Marks this id as a tenant of another home than this object's: it answers every question with the way there. */
+  pointTo(call: Call, home: Home): Result<null> {
+    if (call.presented.kind !== "operator") return refuse("not-found", NO_TENANT);
+    const before = this.#store.signpost();
+    if (this.#house || (before !== null && before !== home)) return refuse("conflict", taken(call.tenant));
+    this.#store.putSignpost(home);
+    return done(null);
+  }
+
   /** Calls `desks[desk][method](...args)`; the first argument of every guarded method is the `Call`. */
   async ask(desk: keyof Desks, method: string, args: readonly unknown[]): Promise<unknown> {
     const house = this.#house;
     if (!house) {
+      const home = this.#store.signpost();
+      if (home !== null) return { movedTo: home } satisfies Signpost;
       const operator = (args[0] as Partial<Call> | undefined)?.presented?.kind === "operator";
       return operator ? refuse("not-found", NO_TENANT) : refuse("unauthorized", UNKNOWN_KEY);
     }
@@ -105,14 +123,14 @@ export class TenantObject extends DurableObject<Env> {
   }
 
   #open(alarmAt: number | null): House {
-    const room = new Room(readConfig(this.#store).profile.id, this.ctx.storage, this.#store, this.env, alarmAt);
+    const room = new Room(readConfig(this.#store).profile, this.ctx.storage, this.#store, this.env, alarmAt);
     const leases = new LeaseDesk(room);
     const records = new RecordDesk(room);
     const audit = new AuditDesk(room, records);
     const keys = new KeyDesk(room);
     return {
       room,
-      desks: { tenants: new TenantDesk(room), keys, models: new ModelDesk(room), leases, records, audit },
+      desks: { tenants: new TenantDesk(room), keys, models: new ModelDesk(room), leases, records, audit, secrets: new SecretDesk(room) },
       chores: [leases.chore, keys.chore, records.chore, audit.chore],
     };
   }

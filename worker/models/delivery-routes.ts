@@ -11,12 +11,12 @@ import type { AppEnv } from "../http/app-env.ts";
 import { asSent, guarded, json, pageOf, pageQuery, problems } from "../http/describe.ts";
 import { type Entered, enter } from "../http/enter.ts";
 import { problem, unwrap } from "../http/problem.ts";
+import { rateLimitHeaders } from "../http/ratelimit.ts";
 import { TenantBlobs } from "../tenants/blobs.ts";
 import { asVerified } from "../tenants/credential.ts";
-import { decideDelivery } from "./range.ts";
+import { bytesOf, decideDelivery } from "./range.ts";
 
 const tags = ["Delivery"];
-const NO_BLOB = "There is no such blob.";
 const IMMUTABLE = "private, max-age=31536000, immutable";
 
 const list = createRoute({
@@ -49,11 +49,11 @@ export function deliveryRoutes(app: OpenAPIHono<AppEnv>): void {
 
   app.openapi(readManifest, async (c) => {
     const { object, call } = enter(c, "GET /v1/models/{model}/manifest");
-    const { identity, revision } = unwrap(await object.models.open(call, c.req.valid("param").model));
+    const { identity, revision, quota } = unwrap(await object.models.open(call, c.req.valid("param").model));
     const text = await TenantBlobs.for(asVerified(identity), c.env).getManifest(revision.model, revision.revision);
     if (text === null) throw problem("model-not-available", "This model has no manifest. Publish it again.");
     const etag = `"${revision.manifestSha256}"`;
-    const headers = { etag, "cache-control": "private, no-cache", "content-type": "application/json" };
+    const headers = { etag, "cache-control": "private, no-cache", "content-type": "application/json", ...rateLimitHeaders(quota, Date.now()) };
     if (decideDelivery(conditionsOf(c), etag, text.length).kind === "not-modified") return asSent(new Response(null, { status: 304, headers }));
     return asSent(new Response(text, { headers }));
   });
@@ -65,36 +65,30 @@ export function deliveryRoutes(app: OpenAPIHono<AppEnv>): void {
   });
 }
 
-async function deliver(c: Context<AppEnv>, entered: Entered, digest: Sha256): Promise<Response> {
-  const { blobs, size } = await blobFor(c, entered, digest);
-  const etag = `"${digest}"`;
-  const headers = new Headers({ etag, "accept-ranges": "bytes", "cache-control": IMMUTABLE, "content-type": "application/octet-stream", "x-content-type-options": "nosniff" });
-  const delivery = decideDelivery(conditionsOf(c), etag, size);
-  if (delivery.kind === "not-modified") return new Response(null, { status: 304, headers });
-  if (delivery.kind === "precondition-failed") throw problem("conflict", "If-Match names another blob. A blob's ETag is its SHA-256.");
-  if (delivery.kind === "not-satisfiable") {
-    throw problem("range-not-satisfiable", `The blob has ${size} bytes.`, { headers: { "content-range": `bytes */${size}`, "accept-ranges": "bytes" } });
+async function deliver(c: Context<AppEnv>, { object, call }: Entered, digest: Sha256): Promise<Response> {
+  const headOnly = c.req.method === "HEAD";
+  const { identity, size, delivery, egress } = unwrap(await object.models.deliver(call, digest, conditionsOf(c), headOnly));
+  const limits = rateLimitHeaders({ egress_bytes_daily: egress }, Date.now());
+  const headers = new Headers({ ...limits, etag: `"${digest}"`, "accept-ranges": "bytes", "cache-control": IMMUTABLE, "content-type": "application/octet-stream", "x-content-type-options": "nosniff" });
+  switch (delivery.kind) {
+    case "not-modified":
+      return new Response(null, { status: 304, headers });
+    case "precondition-failed":
+      throw problem("conflict", "If-Match names another blob. A blob's ETag is its SHA-256.");
+    case "not-satisfiable":
+      throw problem("range-not-satisfiable", `The blob has ${size} bytes.`, { headers: { "content-range": `bytes */${size}`, "accept-ranges": "bytes" } });
+    case "whole":
+    case "part": {
+      const part = delivery.kind === "part" ? delivery : undefined;
+      headers.set("content-length", String(bytesOf(delivery, size)));
+      if (part) headers.set("content-range", `bytes ${part.first}-${part.last}/${size}`);
+      const status = part ? 206 : 200;
+      if (headOnly) return new Response(null, { status, headers });
+      const body = await TenantBlobs.for(asVerified(identity), c.env).getBlob(digest, part);
+      if (!body) throw problem("not-found", "There is no such blob.");
+      return new Response(body, { status, headers });
+    }
   }
-  const part = delivery.kind === "part" ? delivery : undefined;
-  headers.set("content-length", String(part ? part.last - part.first + 1 : size));
-  if (part) headers.set("content-range", `bytes ${part.first}-${part.last}/${size}`);
-  const status = part ? 206 : 200;
-  if (c.req.method === "HEAD") return new Response(null, { status, headers });
-  const body = await blobs.getBlob(digest, part);
-  if (!body) throw problem("not-found", NO_BLOB);
-  return new Response(body, { status, headers });
-}
-
-async function blobFor(c: Context<AppEnv>, { object, call, presented }: Entered, digest: Sha256): Promise<{ blobs: TenantBlobs; size: number }> {
-  if (presented.kind !== "lease") {
-    const { identity, size } = unwrap(await object.models.blobSize(call, digest));
-    return { blobs: TenantBlobs.for(asVerified(identity), c.env), size };
-  }
-  const { identity, revision } = unwrap(await object.models.open(call, null));
-  const blobs = TenantBlobs.for(asVerified(identity), c.env);
-  const size = await blobs.chunkSize(revision, digest);
-  if (size === null) throw problem("not-found", NO_BLOB);
-  return { blobs, size };
 }
 
 function conditionsOf(c: Context<AppEnv>) {

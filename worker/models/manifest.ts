@@ -13,8 +13,8 @@ export interface Built {
   readonly revision: Omit<Revision, "publishedAt">;
   /** The manifest's bytes as text. */
   readonly text: string;
-  /** Every chunk once. */
-  readonly digests: readonly Sha256[];
+  /** Every chunk once, with its size. */
+  readonly sizes: ReadonlyMap<Sha256, number>;
 }
 
 export function buildRevision(tenant: TenantId, model: ModelId, body: RevisionCreate): Built {
@@ -37,7 +37,7 @@ export function buildRevision(tenant: TenantId, model: ModelId, body: RevisionCr
       },
     },
     text,
-    digests: [...sizes.keys()],
+    sizes,
   };
 }
 

@@ -2,7 +2,7 @@
 import { type OpenAPIHono, createRoute, z } from "@hono/zod-openapi";
 import { amount } from "../../schema/contract/amounts.ts";
 import { modelId, revisionId, sha256 } from "../../schema/contract/ids.ts";
-import { MAX_CHUNK_BYTES, type Manifest, model, revisionBegun, revisionCreate } from "../../schema/contract/models.ts";
+import { MAX_CHUNK_BYTES, model, revisionBegun, revisionCreate } from "../../schema/contract/models.ts";
 import { page } from "../../schema/contract/records.ts";
 import type { AppEnv } from "../http/app-env.ts";
 import { body, guarded, json, pageOf, pageQuery, problems, tenantPath } from "../http/describe.ts";
@@ -12,7 +12,7 @@ import { readBytes } from "../http/read-bytes.ts";
 import { sha256Hex } from "../ledger/audit-chain.ts";
 import { TenantBlobs } from "../tenants/blobs.ts";
 import { asVerified } from "../tenants/credential.ts";
-import { buildRevision, chunkSizes } from "./manifest.ts";
+import { buildRevision } from "./manifest.ts";
 
 const tags = ["Models"];
 const stored = z.object({ sha256, size: amount }).meta({ id: "BlobStored" });
@@ -52,7 +52,7 @@ export function publishRoutes(app: OpenAPIHono<AppEnv>): void {
     const built = buildRevision(tenant, c.req.valid("param").model, c.req.valid("json"));
     const identity = unwrap(await object.tenants.verify(call));
     await TenantBlobs.for(asVerified(identity), c.env).putManifest(built.revision.model, built.revision.revision, built.text);
-    const { missing } = unwrap(await object.models.begin(call, built.revision, built.digests));
+    const { missing } = unwrap(await object.models.begin(call, built.revision, Object.fromEntries(built.sizes)));
     return c.json({ model: built.revision.model, revision: built.revision.revision, missing }, 201);
   });
 
@@ -74,11 +74,7 @@ export function publishRoutes(app: OpenAPIHono<AppEnv>): void {
   app.openapi(commit, async (c) => {
     const { object, call } = enter(c, "POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit");
     const { model: name, revision } = c.req.valid("param");
-    const identity = unwrap(await object.tenants.verify(call));
-    const text = await TenantBlobs.for(asVerified(identity), c.env).getManifest(name, revision);
-    if (text === null) throw problem("not-found", "This model has no such revision.");
-    const sizes = chunkSizes(JSON.parse(text) as Manifest);
-    return c.json(unwrap(await object.models.commit(call, name, revision, Object.fromEntries(sizes))), 200);
+    return c.json(unwrap(await object.models.commit(call, name, revision)), 200);
   });
 
   app.openapi(list, async (c) => {

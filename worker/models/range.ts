@@ -19,6 +19,12 @@ export type Delivery =
   | { readonly kind: "precondition-failed" }
   | { readonly kind: "not-satisfiable" };
 
+/** Bytes of body that an answer sends. */
+export function bytesOf(delivery: Delivery, size: number): number {
+  if (delivery.kind === "part") return delivery.last - delivery.first + 1;
+  return delivery.kind === "whole" ? size : 0;
+}
+
 const tagsOf = (field: string) => field.split(",").map((tag) => tag.trim().replace(/^W\//, ""));
 
 export function decideDelivery(conditions: Conditions, etag: string, size: number): Delivery {

@@ -9,6 +9,8 @@ import { problem } from "../http/problem.ts";
 import type { Result } from "../ledger/result.ts";
 import type { Call } from "../ledger/room.ts";
 import type { Desks } from "../ledger/tenant-object.ts";
+import { homeOfRegion, isSignpost } from "./home.ts";
+import { knownHome, objectAt, rememberHome } from "./reach.ts";
 
 type Remote<Desk> = {
   readonly [Name in keyof Desk as Desk[Name] extends (...args: never[]) => unknown ? Name : never]: Desk[Name] extends (...args: infer Args) => infer Answer
@@ -21,11 +23,26 @@ export type TenantAuthority = { readonly [Name in keyof Desks]: Remote<Desks[Nam
 };
 
 export function authorityOf(env: Env, tenant: TenantId): TenantAuthority {
-  const stub = env.TENANTS.get(env.TENANTS.idFromName(tenant));
   const desk = (name: keyof Desks) =>
-    new Proxy({}, { get: (_, method) => (...args: unknown[]) => guarded(`${name}.${String(method)}`, () => stub.ask(name, String(method), args)) });
-  const provision = (call: Call, body: TenantCreate) => guarded("provision", () => stub.provision(call, body) as Promise<Result<Tenant>>);
-  return { tenants: desk("tenants"), keys: desk("keys"), models: desk("models"), leases: desk("leases"), records: desk("records"), audit: desk("audit"), provision } as TenantAuthority;
+    new Proxy({}, { get: (_, method) => (...args: unknown[]) => guarded(`${name}.${String(method)}`, () => ask(env, tenant, name, String(method), args)) });
+  const provision = (call: Call, body: TenantCreate) => guarded("provision", () => provisionAt(env, tenant, call, body));
+  return { tenants: desk("tenants"), keys: desk("keys"), models: desk("models"), leases: desk("leases"), records: desk("records"), audit: desk("audit"), secrets: desk("secrets"), provision } as TenantAuthority;
+}
+
+async function ask(env: Env, tenant: TenantId, desk: keyof Desks, method: string, args: readonly unknown[]): Promise<unknown> {
+  const answer: unknown = await objectAt(env, tenant, knownHome(tenant)).ask(desk, method, args);
+  if (!isSignpost(answer)) return answer;
+  rememberHome(tenant, answer.movedTo);
+  return objectAt(env, tenant, answer.movedTo).ask(desk, method, args);
+}
+
+async function provisionAt(env: Env, tenant: TenantId, call: Call, body: TenantCreate): Promise<Result<Tenant>> {
+  const home = homeOfRegion(body.region);
+  if (home !== "anywhere") {
+    const pointed = (await objectAt(env, tenant, "anywhere").pointTo(call, home)) as Result<null>;
+    if (!pointed.ok) return pointed;
+  }
+  return objectAt(env, tenant, home).provision(call, body) as Promise<Result<Tenant>>;
 }
 
 async function guarded<T>(method: string, work: () => Promise<T>): Promise<T> {

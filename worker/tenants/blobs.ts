@@ -3,17 +3,9 @@
  * credential's tenant and validated names, never from a path.
  */
 import type { ModelId, RevisionId, Sha256, TenantId } from "../../schema/contract/ids.ts";
-import type { Manifest } from "../../schema/contract/models.ts";
 import type { Env } from "../env.ts";
-import type { Revision } from "../ledger/model-shelf.ts";
-import { chunkSizes } from "../models/manifest.ts";
+import { storesOf } from "./stores.ts";
 import type { Verified } from "./credential.ts";
-
-type Pinned = Pick<Revision, "model" | "revision" | "manifestSha256">;
-
-/** Chunk sizes by tenant and manifest digest: immutable, so a look-up is good for ever. Oldest out first. */
-const knownChunks = new Map<string, ReadonlyMap<Sha256, number>>();
-const KNOWN_MANIFESTS = 64;
 
 export class TenantBlobs {
   readonly #prefix: string;
@@ -25,7 +17,7 @@ export class TenantBlobs {
   }
 
   static for(credential: Verified, env: Env): TenantBlobs {
-    return new TenantBlobs(credential.tenant, env.BLOBS);
+    return new TenantBlobs(credential.tenant, storesOf(credential.tenant, credential.isolation, env).r2);
   }
 
   /** Stores bytes whose SHA-256 the caller has checked; R2 checks it again. */
@@ -42,20 +34,6 @@ export class TenantBlobs {
 
   async putManifest(model: ModelId, revision: RevisionId, text: string): Promise<void> {
     await this.#bucket.put(this.#manifest(model, revision), text, { httpMetadata: { contentType: "application/json" } });
-  }
-
-  /** Size of a chunk of this revision; null where the revision has no such chunk. */
-  async chunkSize(pinned: Pinned, digest: Sha256): Promise<number | null> {
-    const name = `${this.#prefix}\n${pinned.manifestSha256}`;
-    let sizes = knownChunks.get(name);
-    if (!sizes) {
-      const text = await this.getManifest(pinned.model, pinned.revision);
-      if (text === null) return null;
-      sizes = chunkSizes(JSON.parse(text) as Manifest);
-      if (knownChunks.size >= KNOWN_MANIFESTS) knownChunks.delete(knownChunks.keys().next().value as string);
-      knownChunks.set(name, sizes);
-    }
-    return sizes.get(digest) ?? null;
   }
 
   async getManifest(model: string, revision: string): Promise<string | null> {

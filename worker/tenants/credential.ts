@@ -24,8 +24,12 @@ export type Presented =
 /** One way in: the operator, a lease, a publishable key, or a secret key with this scope (`admin` includes the others). */
 export type Access = "operator" | "lease" | "publishable" | KeyScope;
 
+/** Where a tenant's rows and objects are: the shared stores, or its own. */
+export type IsolationLevel = "pooled" | "full";
+
 export interface Identity {
   readonly tenant: TenantId;
+  readonly isolation: IsolationLevel;
   /** For the audit: `operator`, or the id of the key or the lease. */
   readonly actor: string;
   readonly kind: "operator" | "secret" | "publishable" | "lease";

@@ -1,7 +1,6 @@
 /**
  * Keys derived from the master key with HKDF-SHA-256 (RFC 5869): one label, one key; nothing of them is stored.
  */
-import type { TenantId } from "../../schema/contract/ids.ts";
 import type { RandomSource } from "../../schema/contract/keys.ts";
 
 async function derive(masterKey: Uint8Array<ArrayBuffer>, label: string, length: number): Promise<Uint8Array<ArrayBuffer>> {
@@ -19,10 +18,4 @@ export async function derivedBytes(masterKey: Uint8Array<ArrayBuffer>, label: st
     bytes.set(all.subarray(at, at + bytes.length));
     at += bytes.length;
   };
-}
-
-/** The key under which a tenant's weights are cached in the browser, base64url of 32 bytes. */
-export async function contentKey(masterKey: Uint8Array<ArrayBuffer>, tenant: TenantId): Promise<string> {
-  const bytes = await derive(masterKey, `content\n${tenant}`, 32);
-  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
 }

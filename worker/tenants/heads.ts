@@ -5,6 +5,7 @@
 import type { HeadName } from "../audit/signed-head.ts";
 import type { Env } from "../env.ts";
 import type { Verified } from "./credential.ts";
+import { storesOf } from "./stores.ts";
 
 const DIGITS = 16;
 const LIST_LIMIT = 1000;
@@ -19,7 +20,7 @@ export class TenantHeads {
   }
 
   static for(credential: Verified, env: Env): TenantHeads {
-    return new TenantHeads(`tenants/${credential.tenant}/audit/heads/`, env.BLOBS);
+    return new TenantHeads(`tenants/${credential.tenant}/audit/heads/`, storesOf(credential.tenant, credential.isolation, env).r2);
   }
 
   async put(name: HeadName, jws: string): Promise<void> {

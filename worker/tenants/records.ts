@@ -12,6 +12,7 @@ import { costRecords, usageDaily } from "../../schema/tables/d1.ts";
 import type { Env } from "../env.ts";
 import type { Waiting } from "../ledger/outbox-ring.ts";
 import { AuditRecords } from "./audit-records.ts";
+import { storesOf } from "./stores.ts";
 import type { Verified } from "./credential.ts";
 
 export interface UsageDailyRow {
@@ -71,7 +72,7 @@ export class TenantRecords {
   }
 
   static for(credential: Verified, env: Env): TenantRecords {
-    return new TenantRecords(credential.tenant, env.DB);
+    return new TenantRecords(credential.tenant, storesOf(credential.tenant, credential.isolation, env).d1);
   }
 
   /** Writes a batch of outbox records and the days they touched, in one transaction of D1. */

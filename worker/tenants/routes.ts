@@ -60,7 +60,7 @@ const readQuota = createRoute({
 export function tenantRoutes(app: OpenAPIHono<AppEnv>): void {
   app.openapi(create, async (c) => {
     const wanted = c.req.valid("json");
-    const call = callOf(c, "POST /v1/tenants", wanted);
+    const call = callOf(c, "POST /v1/tenants", wanted.id, wanted);
     const object = authorityOf(c.env, wanted.id);
     const made = unwrap(await object.provision(call, wanted));
     // So that GET /v1/tenants shows it at once where D1 answers; where it does not, the outbox carries it later.

@@ -1,19 +1,22 @@
 /** Looks at what this browser has. Never throws: what can't be asked is not there. */
-import type { Probe } from "./choose.ts";
+import type { Adapter, Probe } from "./choose.ts";
 
 /** A GPU process in trouble may never answer. */
 const ADAPTER_TIMEOUT_MS = 10_000;
 
 export async function probeBrowser(wantsWebgpu: boolean): Promise<Probe> {
   return {
-    adapter: wantsWebgpu ? await adapterName() : undefined,
+    adapter: wantsWebgpu ? await findAdapter() : undefined,
     hasJspi: "Suspending" in WebAssembly,
     isCrossOriginIsolated: globalThis.crossOriginIsolated,
     cores: navigator.hardwareConcurrency || 1,
   };
 }
 
-async function adapterName(): Promise<string | null | undefined> {
+/** How software renderers name themselves; older browsers don't say `isFallbackAdapter`. */
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|basic render|\bwarp\b/i;
+
+async function findAdapter(): Promise<Adapter | null | undefined> {
   const { gpu } = navigator;
   if (!gpu) return undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -23,8 +26,9 @@ async function adapterName(): Promise<string | null | undefined> {
   try {
     const adapter = await Promise.race([gpu.requestAdapter(), timeout]);
     if (!adapter) return null;
-    const { vendor, architecture, description } = adapter.info;
-    return description || [vendor, architecture].filter(Boolean).join(" ");
+    const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
+    const name = description || [vendor, architecture].filter(Boolean).join(" ");
+    return { name, isSoftware: isFallbackAdapter || SOFTWARE.test(`${description} ${architecture}`) };
   } catch {
     return null; // some browsers reject where they mean "none"
   } finally {

@@ -3,13 +3,12 @@ import { signHead, verifyHead, type HeadKey, type HeadName } from "../../../work
 import type { StoredEvent } from "../../../worker/audit/verify-chain.ts";
 import { type ChainSources, verifyFrom } from "../../../worker/audit/verify.ts";
 import { type AuditEntry, type ChainHead, EMPTY_CHAIN, canonicalJson, chain, sha256Hex } from "../../../worker/ledger/audit-chain.ts";
-import { makeSecrets } from "../../../cli/secrets.ts";
-import type { Settings } from "../../../worker/env.ts";
+import { makeSecrets, workerSecrets } from "../../../cli/secrets.ts";
+import { type Env, settingsOf } from "../../../worker/env.ts";
 
 const TENANT = "acme";
-const secrets = makeSecrets();
-const settingsOf = (signingKeys: string): Settings => ({ issuer: "https://leasehold.test", operatorKeySha256: "", signingKeys: JSON.parse(signingKeys).keys, masterKey: new Uint8Array(32) });
-const settings = settingsOf(secrets.signingKeys);
+const freshSettings = () => settingsOf({ ...workerSecrets(makeSecrets()), LEASE_ISSUER: "https://leasehold.test" } as Env);
+const settings = freshSettings();
 const keys: HeadKey[] = settings.signingKeys.map(({ kid, x }) => ({ kid, x }));
 
 const stored = ({ user: userId, details, ...entry }: AuditEntry): StoredEvent => ({ ...entry, userId, details: canonicalJson(details) });
@@ -125,7 +124,7 @@ describe("what somebody does while it is read", () => {
     };
     put(await signHead("globex", headOf(it.events[9] as StoredEvent), null, 5_000, settings));
     expect(await fault()).toEqual({ brokenAt: 10, reason: "signed-head-invalid" });
-    put(await signHead(TENANT, headOf(it.events[9] as StoredEvent), null, 5_000, settingsOf(makeSecrets().signingKeys)));
+    put(await signHead(TENANT, headOf(it.events[9] as StoredEvent), null, 5_000, freshSettings()));
     expect(await fault()).toEqual({ brokenAt: 10, reason: "signed-head-invalid" });
   });
 
@@ -163,7 +162,7 @@ describe("a signed head", () => {
     expect(await verifyHead(jws, TENANT, keys)).toMatchObject({ seq: 7, hash: head.hash, at: "1970-01-01T00:00:01Z", prev: null });
     expect(await verifyHead(jws, "globex", keys)).toBeNull();
     expect(await verifyHead(jws, TENANT, [])).toBeNull();
-    expect(await verifyHead(jws, TENANT, [{ kid: keys[0]?.kid as string, x: settingsOf(makeSecrets().signingKeys).signingKeys[0]?.x as string }])).toBeNull();
+    expect(await verifyHead(jws, TENANT, [{ kid: keys[0]?.kid as string, x: freshSettings().signingKeys[0]?.x as string }])).toBeNull();
   });
 
   test.each([

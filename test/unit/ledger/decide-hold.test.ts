@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
-import { type Books, type Window, decideHold, remainingOf } from "../../../worker/ledger/decide-hold.ts";
+import { type Books, type Window, decideEgress, decideHold, remainingOf } from "../../../worker/ledger/decide-hold.ts";
 
 const RESETS = Date.parse("2026-11-23T00:00:00Z");
 const open: Window = { limit: null, held: 0, posted: 0, resetsAt: RESETS };
 const full: Window = { limit: 10, held: 4, posted: 6, resetsAt: RESETS };
 
 const books = (more: Partial<Books> = {}): Books => ({
-  tenant: "acme", month: open, day: open, userDay: null, keyDay: null, spendMonth: open, minuteTokens: open, minuteRequests: open, concurrent: open, ...more,
+  tenant: "acme", month: open, day: open, userDay: null, keyDay: null, spendMonth: open, minuteTokens: open, minuteRequests: open, concurrent: open, egressDay: open, ...more,
 });
 
 const CODES = [
@@ -18,27 +18,29 @@ const CODES = [
   ["minuteTokens", "tokens-per-minute-exceeded"],
   ["minuteRequests", "requests-per-minute-exceeded"],
   ["concurrent", "concurrent-leases-exceeded"],
+  ["egressDay", "egress-quota-exceeded"],
 ] as const;
 
-const codeOf = (more: Partial<Books>, ask = { tokens: 1, nanos: 1 }) => {
+const one = { tokens: 1, nanos: 1, egressBytes: 1 };
+const codeOf = (more: Partial<Books>, ask = one) => {
   const decision = decideHold(ask, books(more));
   return decision.ok ? "ok" : decision.refusal.code;
 };
 
 test("without limits everything is granted", () => {
-  expect(codeOf({}, { tokens: Number.MAX_SAFE_INTEGER, nanos: Number.MAX_SAFE_INTEGER })).toBe("ok");
+  expect(codeOf({}, { tokens: Number.MAX_SAFE_INTEGER, nanos: Number.MAX_SAFE_INTEGER, egressBytes: 1 })).toBe("ok");
 });
 
 describe.each(CODES)("%s", (field, code) => {
   test("refuses when it is full, with its limit, what is left and when it resets", () => {
-    const decision = decideHold({ tokens: 1, nanos: 1 }, books({ [field]: full }));
+    const decision = decideHold(one, books({ [field]: full }));
     expect(decision).toMatchObject({ ok: false, refusal: { code, limit: 10, remaining: 0, resetsAt: RESETS } });
   });
 
   test("admits exactly what is left", () => {
     const nearly = { ...full, posted: 5 };
     expect(codeOf({ [field]: nearly })).toBe("ok");
-    expect(codeOf({ [field]: nearly }, { tokens: 2, nanos: 2 })).toBe(field === "minuteRequests" || field === "concurrent" ? "ok" : code);
+    expect(codeOf({ [field]: nearly }, { tokens: 2, nanos: 2, egressBytes: 2 })).toBe(field === "minuteRequests" || field === "concurrent" ? "ok" : code);
   });
 });
 
@@ -52,23 +54,38 @@ test("of several refusals the first in order wins, longest window first", () => 
   expect(order).toEqual(CODES.map(([, code]) => code));
 });
 
-test("a download asks for a request and nothing else", () => {
+test("a download asks for a request, and that a byte may still be sent", () => {
   const all = Object.fromEntries(CODES.map(([field]) => [field, full]));
-  expect(codeOf({ ...all, minuteRequests: open }, { tokens: 0, nanos: 0 })).toBe("ok");
-  expect(codeOf({ minuteRequests: full }, { tokens: 0, nanos: 0 })).toBe("requests-per-minute-exceeded");
+  const download = { tokens: 0, nanos: 0, egressBytes: 1 };
+  expect(codeOf({ ...all, minuteRequests: open, egressDay: open }, download)).toBe("ok");
+  expect(codeOf({ minuteRequests: full }, download)).toBe("requests-per-minute-exceeded");
+  expect(codeOf({ egressDay: full }, download)).toBe("egress-quota-exceeded");
+});
+
+test("an inference needs no byte to be left: its model may be cached", () => {
+  expect(codeOf({ egressDay: full }, { tokens: 1, nanos: 1, egressBytes: 0 })).toBe("ok");
+});
+
+test.each([
+  [0, "ok"],
+  [4, "ok"],
+  [5, "egress-quota-exceeded"],
+])("%d bytes of 4 that are left: %s", (bytes, wanted) => {
+  const decision = decideEgress("acme", bytes, { limit: 10, held: 0, posted: 6, resetsAt: RESETS });
+  expect(decision.ok ? "ok" : decision.refusal.code).toBe(wanted);
 });
 
 test("a sliding window says when enough will be free, for what is missing", () => {
   const asked: number[] = [];
   const sliding: Window = { limit: 10, held: 8, posted: 0, resetsAt: RESETS, freesAt: (needed) => (asked.push(needed), RESETS + needed) };
-  const decision = decideHold({ tokens: 5, nanos: 0 }, books({ minuteTokens: sliding }));
+  const decision = decideHold({ tokens: 5, nanos: 0, egressBytes: 0 }, books({ minuteTokens: sliding }));
   expect(decision).toMatchObject({ ok: false, refusal: { resetsAt: RESETS + 3 } });
   expect(asked).toEqual([3]);
 });
 
 describe("the words of a refusal", () => {
   const detail = (window: Window, tokens: number) => {
-    const decision = decideHold({ tokens, nanos: 0 }, books({ day: window }));
+    const decision = decideHold({ tokens, nanos: 0, egressBytes: 0 }, books({ day: window }));
     return decision.ok ? "" : decision.refusal.detail;
   };
 
@@ -76,6 +93,23 @@ describe("the words of a refusal", () => {
     expect(detail({ limit: 1_000_000, held: 0, posted: 1_000_000, resetsAt: RESETS }, 5)).toBe(
       "Daily quota exceeded for acme: 1,000,000 of 1,000,000 tokens used, resets 2026-11-23T00:00:00Z. Wait, or raise the limit.",
     );
+  });
+
+  test.each([
+    ["spendMonth", "Spend limit exceeded for acme: 10 of 10 nano-dollars used"],
+    ["month", "Monthly quota exceeded for acme: 10 of 10 tokens used"],
+    ["userDay", "Daily quota of this user exceeded for acme: 10 of 10 tokens used"],
+    ["keyDay", "Daily quota of this key exceeded for acme: 10 of 10 tokens used"],
+    ["minuteTokens", "Tokens per minute exceeded for acme: 10 of 10 tokens used"],
+    ["minuteRequests", "Requests per minute exceeded for acme: 10 of 10 requests used"],
+    ["concurrent", "Concurrent leases exceeded for acme: 10 of 10 leases used"],
+  ])("name the limit of %s and its unit", (field, words) => {
+    const decision = decideHold(one, books({ [field]: full }));
+    expect(decision.ok ? "" : decision.refusal.detail).toContain(words);
+  });
+
+  test("advise to wait for what fits exactly", () => {
+    expect(detail({ limit: 100, held: 0, posted: 1, resetsAt: RESETS }, 100)).toContain("Wait, or raise the limit.");
   });
 
   test("name what was asked for where something is left", () => {

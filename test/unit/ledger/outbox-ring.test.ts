@@ -1,23 +1,10 @@
 /** The ring on a real SQLite (Node's): the same statements that the tenant object runs. */
-import { DatabaseSync } from "node:sqlite";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { TENANT_OBJECT_MIGRATIONS } from "../../../schema/tables/tenant-object.ts";
 import { EMPTY_CHAIN, chain } from "../../../worker/ledger/audit-chain.ts";
 import { OutboxRing, RING, slotFor } from "../../../worker/ledger/outbox-ring.ts";
-import type { Row, SqlValue, Store } from "../../../worker/ledger/store.ts";
-
-function storeOf(database: DatabaseSync): Store {
-  const all = <T extends Row>(statement: string, ...values: SqlValue[]) => database.prepare(statement).all(...values) as T[];
-  const store = { all, first: <T extends Row>(statement: string, ...values: SqlValue[]) => all<T>(statement, ...values)[0] ?? null, run: (statement: string, ...values: SqlValue[]) => void database.prepare(statement).run(...values) };
-  return store as unknown as Store;
-}
-
-function freshStore(): Store {
-  const database = new DatabaseSync(":memory:");
-  for (const statements of TENANT_OBJECT_MIGRATIONS) database.exec(statements);
-  return storeOf(database);
-}
+import type { Store } from "../../../worker/ledger/store.ts";
+import { memoryStore } from "../../support/sqlite-storage.ts";
 
 const put = (ring: OutboxRing, count: number) => {
   for (let i = 0; i < count; i++) ring.put({ event: chain("acme", ring.newest, { action: "LEASE_GRANTED", actor: "key", details: { i } }, 1) });
@@ -29,7 +16,7 @@ const sendAll = (ring: OutboxRing) => {
 
 describe("the outbox", () => {
   test("gives what waits in the order of the chain, and forgets what was sent", () => {
-    const ring = new OutboxRing(freshStore());
+    const ring = new OutboxRing(memoryStore().store);
     expect([ring.size, ring.waiting(10), ring.newest]).toEqual([0, [], EMPTY_CHAIN]);
     put(ring, 25);
     expect(ring.waiting(10).map(({ record }) => record.event.seq)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
@@ -39,7 +26,7 @@ describe("the outbox", () => {
   });
 
   test("never holds more rows than the ring while D1 keeps up, however much goes through", () => {
-    const store = freshStore();
+    const store = memoryStore().store;
     const ring = new OutboxRing(store);
     for (let round = 0; round < 30; round++) {
       put(ring, 400);
@@ -50,7 +37,7 @@ describe("the outbox", () => {
   });
 
   test("loses nothing in an outage longer than the ring, and shrinks after it", () => {
-    const store = freshStore();
+    const store = memoryStore().store;
     const ring = new OutboxRing(store);
     put(ring, 2 * RING + 100);
     expect(ring.size).toBe(2 * RING + 100);
@@ -66,7 +53,7 @@ describe("the outbox", () => {
   test("is found again as it was by an object that wakes up, at any moment", () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(fc.record({ put: fc.integer({ min: 1, max: 90 }) }), fc.record({ send: fc.integer({ min: 1, max: 90 }) }), fc.record({ fold: fc.constant(true) })), { maxLength: 40 }), (steps) => {
-        const store = freshStore();
+        const store = memoryStore().store;
         const ring = new OutboxRing(store);
         for (const step of steps) {
           if ("put" in step) put(ring, step.put);
@@ -94,10 +81,10 @@ describe("the outbox", () => {
   });
 
   test("a batch never weighs more than one statement to D1 takes, and is never empty while something waits", () => {
-    const ring = new OutboxRing(freshStore());
+    const ring = new OutboxRing(memoryStore().store);
     for (let i = 0; i < 8; i++) ring.put({ event: chain("acme", ring.newest, { action: "POLICY_CHANGED", actor: "key", details: { text: "x".repeat(400_000) } }, 1) });
     expect(ring.waiting(200).length).toBe(2);
-    const other = new OutboxRing(freshStore());
+    const other = new OutboxRing(memoryStore().store);
     other.put({ event: chain("acme", other.newest, { action: "POLICY_CHANGED", actor: "key", details: { text: "x".repeat(1_500_000) } }, 1) });
     expect(other.waiting(200).length).toBe(1);
   });

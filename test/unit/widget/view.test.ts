@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { LeaseholdError } from "../../../client/errors.ts";
-import { EMPTY, nextView, type Picture, textOf } from "../../../client/embed/view.ts";
+import { EMPTY, nextView, type Picture } from "../../../client/embed/view.ts";
 import type { ReadResult } from "../../../client/sdk/read-image.ts";
 
 const picture = (id: number): Picture => ({ id, blob: new Blob(), url: `blob:${id}` });
@@ -35,8 +35,4 @@ describe("the view", () => {
     expect(nextView(working, { kind: "failed", picture: picture(1), error: error("aborted") })).toEqual(EMPTY);
     expect(nextView(working, { kind: "failed", picture: picture(1), error: error("daily-quota-exceeded") })).toMatchObject({ kind: "failed", error: { code: "daily-quota-exceeded" } });
   });
-});
-
-it("joins the lines by line feeds", () => {
-  expect(textOf(result)).toBe("a\nb");
 });

@@ -43,6 +43,10 @@ const SAMPLES: Partial<Record<keyof typeof ACCESS, Sample>> = {
   "GET /v1/tenants/{t}/keys": { let: 200 },
   "DELETE /v1/tenants/{t}/keys/{id}": { let: 200, ask: async ({ tenant }) => ({ params: { id: (await makeKey(tenant.id, { type: "secret", name: "short-lived" })).id } }) },
   "POST /v1/tenants/{t}/keys/{id}/rotate": { let: 201, ask: async ({ tenant }) => ({ params: { id: (await makeKey(tenant.id, { type: "secret", name: "rotated" })).id }, body: {} }) },
+  "GET /v1/tenants/{t}/secrets": { let: 200 },
+  "PUT /v1/tenants/{t}/secrets/{name}": { let: 200, ask: async ({ tenant }) => put(tenant.id) },
+  "DELETE /v1/tenants/{t}/secrets/{name}": { let: 200, ask: async ({ tenant }) => put(tenant.id) },
+  "POST /v1/tenants/{t}/secrets/rewrap": { let: 200 },
   "GET /v1/tenants/{t}/models": { let: 200 },
   "POST /v1/tenants/{t}/models/{model}/revisions": { let: 201, ask: ({ model }) => ({ body: revisionOf(model.digest, model.bytes.byteLength) }) },
   "PUT /v1/tenants/{t}/blobs/{sha256}": { let: 200, ask: ({ model }) => ({ body: model.bytes }) },
@@ -57,6 +61,12 @@ const SAMPLES: Partial<Record<keyof typeof ACCESS, Sample>> = {
   "GET /v1/models/{model}/manifest": { let: 200, elsewhere: 404 },
   "GET /v1/blobs/{sha256}": { let: 200, elsewhere: 404, ask: ({ model }) => ({ params: { sha256: model.digest } }) },
 };
+
+/** A secret is there before it is put again or deleted. */
+async function put(tenant: string): Promise<Sent> {
+  expectStatus(await api.put(`/v1/tenants/${tenant}/secrets/openai-key`, { key: OPERATOR_KEY, body: { value: "x" } }), 200, 201);
+  return { params: { name: "openai-key" }, body: { value: "y" } };
+}
 
 const revisionOf = (digest: string, size: number) => ({
   task: "raw",

@@ -51,7 +51,7 @@ export class AuditDesk {
   constructor(room: Room, records: RecordDesk) {
     this.#room = room;
     this.#records = records;
-    this.#heads = TenantHeads.for(asVerified({ tenant: room.tenant, actor: "system", kind: "operator", keyId: null, leaseId: null }), room.env);
+    this.#heads = TenantHeads.for(asVerified({ tenant: room.tenant, isolation: room.isolation, actor: "system", kind: "operator", keyId: null, leaseId: null }), room.env);
   }
 
   /** Sends what D1 lacks, then says where the chain stands. */

@@ -9,6 +9,7 @@ import { keyHint, makeKey } from "../../../schema/contract/keys.ts";
 import type { Key, KeyCreate, KeyCreated, KeyRotate } from "../../../schema/contract/tenants.ts";
 import { toTimestamp } from "../../../schema/contract/amounts.ts";
 import { settingsOf } from "../../env.ts";
+import type { MasterKey } from "../../secrets/envelope.ts";
 import { derivedBytes } from "../../tenants/derive.ts";
 import { sha256Hex } from "../audit-chain.ts";
 import { UNKNOWN_KEY, type Identified, isUsable } from "../identify.ts";
@@ -106,22 +107,31 @@ export class KeyDesk {
   /**
    * Stores a new key by its hash and answers with its text. With an idempotency key the text is derived from the master
    * key and its id, so that a repeat shows it again although it is stored nowhere; without one it is random.
+   * A repeat after a rotation of the master key finds the one that it was derived from by the stored hash.
    */
   async #mint(call: Call, type: StoredKey["type"], store: (minted: Minted, who: Identified, now: number) => Result<{ id: KeyId }>): Promise<Result<KeyCreated>> {
     const room = this.#room;
     const id = `key_${sortableId(Date.now())}` as KeyId;
-    const text = await this.#textOf(id, type, call);
+    const text = call.idempotent ? await this.#derived(id, type, 0) : makeKey(type, room.tenant);
     const stored = room.as(call, (who, now) => room.idempotency.once(call.idempotent ?? null, now, () => store({ id, hash: sha256Hex(text), hint: keyHint(text) }, who, now)));
     if (!stored.ok) return stored;
     const key = room.keys.byId(stored.value.id);
     if (!key) throw new Error("a key that was just stored is gone");
-    return done({ ...toKey(key), key: key.id === id ? text : await this.#textOf(key.id, key.type, call) });
+    return done({ ...toKey(key), key: key.id === id ? text : await this.#textOf(key) });
   }
 
-  async #textOf(id: KeyId, type: StoredKey["type"], call: Call): Promise<string> {
+  async #textOf(key: StoredKey): Promise<string> {
+    for (let at = 0; at < settingsOf(this.#room.env).masterKeys.length; at++) {
+      const text = await this.#derived(key.id, key.type, at);
+      if (this.#room.keys.byHash(sha256Hex(text))?.id === key.id) return text;
+    }
+    throw new Error(`the text of ${key.id} can't be derived again: its master key is no longer configured`);
+  }
+
+  async #derived(id: KeyId, type: StoredKey["type"], masterKeyAt: number): Promise<string> {
     const { tenant, env } = this.#room;
-    const random = call.idempotent ? await derivedBytes(settingsOf(env).masterKey, `key\n${tenant}\n${id}`, DERIVED_BYTES) : undefined;
-    return makeKey(type, tenant, random);
+    const master = settingsOf(env).masterKeys[masterKeyAt] as MasterKey;
+    return makeKey(type, tenant, await derivedBytes(master.bytes, `key\n${tenant}\n${id}`, DERIVED_BYTES));
   }
 
   #armExpiry(): void {

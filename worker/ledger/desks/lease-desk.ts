@@ -3,6 +3,7 @@ import { ceilingNanos } from "../../../schema/contract/measure.ts";
 import type { ModelId, RevisionId, Sha256, TenantId } from "../../../schema/contract/ids.ts";
 import type { LeaseCreate, LeaseState, UsageReport } from "../../../schema/contract/leases.ts";
 import type { Quota } from "../../../schema/contract/policy.ts";
+import { labelled } from "../../tenants/context.ts";
 import { dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
 import { decideHold } from "../decide-hold.ts";
@@ -26,6 +27,9 @@ export interface Granted {
   readonly quota: Quota;
 }
 
+/** `contentKey`: under which the tenant's weights are cached in the browser; never kept with the answers to repeat. */
+export type GrantedWithKey = Granted & { readonly contentKey: string };
+
 interface DeniedBy {
   readonly actor: string;
   readonly user: string | null;
@@ -43,15 +47,16 @@ export class LeaseDesk {
     this.#room = room;
   }
 
-  grant(call: Call, ask: LeaseCreate): Result<Granted> {
+  grant(call: Call, ask: LeaseCreate): Result<GrantedWithKey> {
     const { idempotency } = this.#room;
-    return this.#room.as(call, (who, now) =>
+    const granted = this.#room.as(call, (who, now) =>
       idempotency.once(call.idempotent ?? null, now, () => {
-        const granted = this.#decide(who, ask, call.requestId, now);
-        if (!granted.ok) this.#countDenial(granted.refusal, { actor: who.actor, user: ask.user ?? null, model: ask.model, requestId: call.requestId }, now);
+        const granted = this.#decide(who, ask, call, now);
+        if (!granted.ok) this.#countDenial(granted.refusal, { actor: who.actor, user: call.user, model: ask.model, requestId: call.requestId }, now);
         return granted;
       }),
     );
+    return granted.ok ? done({ ...granted.value, contentKey: this.#room.contentKey }) : granted;
   }
 
   read(call: Call, id: string): Result<LeaseState> {
@@ -83,7 +88,7 @@ export class LeaseDesk {
     };
   }
 
-  #decide(who: Identified, ask: LeaseCreate, requestId: string, now: number): Result<Granted> {
+  #decide(who: Identified, ask: LeaseCreate, call: Call, now: number): Result<Granted> {
     const room = this.#room;
     const { policy, profile } = readConfig(room.store);
     if (!profile.enabled) return refuse("tenant-disabled", `The tenant ${room.tenant} is disabled. Ask the operator to enable it.`);
@@ -92,18 +97,19 @@ export class LeaseDesk {
     const tokens = ask.tokens ?? 0;
     const nanos = ask.purpose === "download" ? 0 : ceilingNanos(tokens, model.facts.prices);
     if (nanos === null) return refuse("invalid-request", `${tokens} tokens at this model's price are more than can be counted. Ask for fewer.`);
-    const user = ask.user ?? null;
-    const decision = decideHold({ tokens, nanos }, room.books.read(room.tenant, policy, now, user, who.key));
+    const { user } = call;
+    const metadata = labelled(call.metadata, profile);
+    const decision = decideHold({ tokens, nanos, egressBytes: ask.purpose === "download" ? 1 : 0 }, room.books.read(room.tenant, policy, now, user, who.key));
     if (!decision.ok) return decision;
     const lease = room.leases.open(
       {
         purpose: ask.purpose, keyId: who.actor, user, model: ask.model, revision: model.revision, manifestSha256: model.manifestSha256,
-        prices: model.facts.prices, requestId: ask.request_id ?? requestId, metadata: ask.metadata ?? {}, day: dayAt(now, policy.time_zone),
+        prices: model.facts.prices, requestId: ask.request_id ?? call.requestId, metadata, day: dayAt(now, policy.time_zone),
         tokens, nanos, ttlSeconds: ask.ttl_s,
       },
       now,
     );
-    const details = { lease_id: lease.id, revision: model.revision, purpose: ask.purpose, hold: tokens, expires_at: lease.expires_at, metadata: ask.metadata };
+    const details = { lease_id: lease.id, revision: model.revision, purpose: ask.purpose, hold: tokens, expires_at: lease.expires_at, metadata };
     room.log(now, { action: "LEASE_GRANTED", actor: who.actor, user, model: ask.model, requestId: lease.request_id, details });
     return done({
       leaseId: lease.id as Granted["leaseId"],
@@ -115,7 +121,7 @@ export class LeaseDesk {
       hold: tokens,
       issuedAt: now,
       expiresAt: lease.expires_at,
-      quota: room.books.quota(room.books.read(room.tenant, policy, now, user, who.key), policy),
+      quota: room.books.quota(room.books.read(room.tenant, policy, now, user, who.key), policy, room.shelf, now),
     });
   }
 

@@ -1,13 +1,36 @@
-/** Models of the tenant: publishing and what may be read of them. Bytes and manifests are in R2, which the Worker moves. */
+/**
+ * Models of the tenant: publishing and what may be read of them. Bytes and manifests are in R2, which the Worker moves.
+ *
+ * - `deliver` decides a read of a blob and counts its bytes in the same transaction: no more than `egress_bytes_daily`
+ *   are ever set out to be sent. What is counted stays counted, even where the client goes away in the middle.
+ * - `admitBlob` holds an upload's bytes of `storage_bytes` until `recordBlob`: two uploads at once never exceed it.
+ */
 import type { Sha256 } from "../../../schema/contract/ids.ts";
 import type { Model } from "../../../schema/contract/models.ts";
+import type { Balance, Quota } from "../../../schema/contract/policy.ts";
+import { type Conditions, type Delivery, bytesOf, decideDelivery } from "../../models/range.ts";
 import type { Identity } from "../../tenants/credential.ts";
+import { balanceOf } from "../books.ts";
+import { dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
+import { decideEgress } from "../decide-hold.ts";
+import type { LeaseRow } from "../lease-book.ts";
 import { type Revision, toModel } from "../model-shelf.ts";
 import { type Result, done, refuse } from "../result.ts";
 import { type Call, type Room, identityOf } from "../room.ts";
 
 const LEASE_OVER = { settled: "lease-settled", expired: "lease-expired", revoked: "lease-revoked" } as const;
+
+const NO_BLOB = "There is no such blob.";
+
+/** How a blob is sent, and the day's egress after it. */
+export interface Delivered {
+  readonly identity: Identity;
+  /** Of the whole blob. */
+  readonly size: number;
+  readonly delivery: Delivery;
+  readonly egress: Balance;
+}
 
 export class ModelDesk {
   readonly #room: Room;
@@ -16,49 +39,49 @@ export class ModelDesk {
     this.#room = room;
   }
 
-  begin(call: Call, revision: Omit<Revision, "publishedAt">, digests: readonly string[]): Result<{ missing: Sha256[] }> {
+  /** `sizes`: every chunk of the manifest with the size it states. */
+  begin(call: Call, revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>): Result<{ missing: Sha256[] }> {
     const { shelf } = this.#room;
     return this.#room.as(call, (_who, now) => {
       const full = this.#quotaRefusal(revision.model);
       if (full) return full;
-      shelf.begin(revision, now);
-      return done({ missing: shelf.missing(digests) });
+      shelf.begin(revision, sizes, now);
+      return done({ missing: shelf.missing(Object.keys(sizes)) });
     });
   }
 
-  /** Whether a blob of this size may be stored; `known`: it is already. */
+  /** Whether a blob of this size may be stored, and where it may, its place is held; `known`: it is stored already. */
   admitBlob(call: Call, digest: string, size: number): Result<{ identity: Identity; known: boolean }> {
-    const { shelf, store } = this.#room;
-    return this.#room.as<{ identity: Identity; known: boolean }>(call, (who) => {
+    const { shelf } = this.#room;
+    return this.#room.as<{ identity: Identity; known: boolean }>(call, (who, now) => {
       if (shelf.sizeOf(digest) !== null) return done({ identity: identityOf(who), known: true });
-      const limit = readConfig(store).policy.storage_bytes;
-      const stored = shelf.storedBytes();
-      if (limit !== null && stored + size > limit) {
-        const detail = `${stored} of ${limit} bytes are stored and this blob has ${size}. Delete models, or raise the limit.`;
-        return refuse("storage-quota-exceeded", detail, { limit, remaining: Math.max(0, limit - stored) });
-      }
+      const full = this.#storageRefusal(digest, size, now);
+      if (full) return full;
+      shelf.holdUpload(digest, size, now);
       return done({ identity: identityOf(who), known: false });
     });
   }
 
   recordBlob(call: Call, digest: string, size: number): Result<null> {
     return this.#room.as(call, (_who, now) => {
+      const full = this.#storageRefusal(digest, size, now);
+      if (full) return full;
       this.#room.shelf.record(digest, size, now);
       return done(null);
     });
   }
 
-  /** `sizes`: every chunk of the revision's manifest with the size it states. */
-  commit(call: Call, model: string, revision: string, sizes: Readonly<Record<string, number>>): Result<Model> {
+  commit(call: Call, model: string, revision: string): Result<Model> {
     const { shelf } = this.#room;
     return this.#room.as(call, (who, now) => {
       const draft = shelf.find(model, revision);
       if (!draft) return refuse("not-found", "This model has no such revision.");
-      const missing = shelf.missing(Object.keys(sizes));
-      if (missing.length > 0) return refuse("revision-incomplete", `${missing.length} blobs are missing, the first is ${missing[0]}. PUT them, then commit again.`);
-      const wrong = Object.entries(sizes).find(([digest, size]) => shelf.sizeOf(digest) !== size);
-      if (wrong) {
-        return refuse("revision-incomplete", `The manifest states ${wrong[1]} bytes for the blob ${wrong[0]}, and it has ${shelf.sizeOf(wrong[0])}. Begin a revision with the right sizes.`);
+      const unfit = shelf.unfit(model, revision);
+      const missing = unfit.filter(({ stored }) => stored === null);
+      if (missing[0]) return refuse("revision-incomplete", `${missing.length} blobs are missing, the first is ${missing[0].sha256}. PUT them, then commit again.`);
+      if (unfit[0]) {
+        const { sha256, size, stored } = unfit[0];
+        return refuse("revision-incomplete", `The manifest states ${size} bytes for the blob ${sha256}, and it has ${stored}. Begin a revision with the right sizes.`);
       }
       const full = this.#quotaRefusal(model);
       if (full) return full;
@@ -75,25 +98,56 @@ export class ModelDesk {
     return this.#room.as(call, () => done(this.#room.shelf.list(after, limit).map(toModel)));
   }
 
-  /** A stored blob of the tenant, for a secret key. */
-  blobSize(call: Call, digest: string): Result<{ identity: Identity; size: number }> {
-    return this.#room.as(call, (who) => {
-      const size = this.#room.shelf.sizeOf(digest);
-      return size === null ? refuse("not-found", "There is no such blob.") : done({ identity: identityOf(who), size });
+  /**
+   * Decides what a request for a blob is answered with, and counts the bytes that it sends. A lease reads the chunks of
+   * the revision that it pins, a secret key any blob of the tenant.
+   */
+  deliver(call: Call, digest: string, conditions: Conditions, headOnly: boolean): Result<Delivered> {
+    const { shelf, store, books, tenant } = this.#room;
+    return this.#room.as<Delivered>(call, (who, now) => {
+      const pinned = who.leaseId === null ? null : this.#pinned(who.leaseId);
+      if (pinned && !pinned.ok) return pinned;
+      const size = pinned ? shelf.chunkSize(pinned.value.model, pinned.value.revision, digest) : shelf.sizeOf(digest);
+      if (size === null) return refuse("not-found", NO_BLOB);
+      const { policy } = readConfig(store);
+      const delivery = decideDelivery(conditions, `"${digest}"`, size);
+      const bytes = headOnly ? 0 : bytesOf(delivery, size);
+      const allowed = decideEgress(tenant, bytes, books.egress(policy, now));
+      if (!allowed.ok) return allowed;
+      if (bytes > 0) books.postEgress(dayAt(now, policy.time_zone), bytes);
+      return done({ identity: identityOf(who), size, delivery, egress: balanceOf(books.egress(policy, now)) });
     });
   }
 
   /** The revision that the credential may read: the one its lease pins while it is active, else the live one of `model`. */
-  open(call: Call, model: string | null): Result<{ identity: Identity; revision: Revision }> {
-    const { shelf, leases } = this.#room;
-    return this.#room.as<{ identity: Identity; revision: Revision }>(call, (who) => {
-      const lease = who.leaseId === null ? null : leases.find(who.leaseId);
-      if (who.leaseId !== null && !lease) return refuse("not-found", "There is no such lease.");
-      if (lease && lease.state !== "active") return refuse(LEASE_OVER[lease.state as keyof typeof LEASE_OVER], "This lease is over. Ask for a new one.");
-      if (lease && model !== null && lease.model !== model) return refuse("not-found", "There is no such model.");
-      const revision = lease ? shelf.find(lease.model, lease.revision) : model === null ? null : shelf.live(model);
-      return revision ? done({ identity: identityOf(who), revision }) : refuse("model-not-available", `This tenant has no model ${model ?? lease?.model}.`);
+  open(call: Call, model: string): Result<{ identity: Identity; revision: Revision; quota: Quota }> {
+    const { shelf, store, books, tenant } = this.#room;
+    return this.#room.as<{ identity: Identity; revision: Revision; quota: Quota }>(call, (who, now) => {
+      const pinned = who.leaseId === null ? null : this.#pinned(who.leaseId);
+      if (pinned && !pinned.ok) return pinned;
+      if (pinned && pinned.value.model !== model) return refuse("not-found", "There is no such model.");
+      const revision = pinned ? shelf.find(model, pinned.value.revision) : shelf.live(model);
+      if (!revision) return refuse("model-not-available", `This tenant has no model ${model}.`);
+      const { policy } = readConfig(store);
+      return done({ identity: identityOf(who), revision, quota: books.quota(books.read(tenant, policy, now, null, null), policy, shelf, now) });
     });
+  }
+
+  #pinned(leaseId: string): Result<LeaseRow> {
+    const lease = this.#room.leases.find(leaseId);
+    if (!lease) return refuse("not-found", "There is no such lease.");
+    return lease.state === "active" ? done(lease) : refuse(LEASE_OVER[lease.state as keyof typeof LEASE_OVER], "This lease is over. Ask for a new one.");
+  }
+
+  /** Asked of an upload that holds its place already, there is none. */
+  #storageRefusal(digest: string, size: number, now: number): ReturnType<typeof refuse> | null {
+    const { shelf, store } = this.#room;
+    const limit = readConfig(store).policy.storage_bytes;
+    if (limit === null || shelf.sizeOf(digest) !== null || shelf.isUploading(digest, now)) return null;
+    const { held, posted } = shelf.storage(now);
+    if (held + posted + size <= limit) return null;
+    const detail = `${posted} of ${limit} bytes are stored, ${held} are on their way, and this blob has ${size}. Delete models, or raise the limit.`;
+    return refuse("storage-quota-exceeded", detail, { limit, remaining: Math.max(0, limit - held - posted) });
   }
 
   /** A model that is not live yet counts against `model_quota`. */

@@ -16,7 +16,7 @@ export class RecordDesk {
 
   constructor(room: Room) {
     this.#room = room;
-    const self = asVerified({ tenant: room.tenant, actor: "system", kind: "operator", keyId: null, leaseId: null });
+    const self = asVerified({ tenant: room.tenant, isolation: room.isolation, actor: "system", kind: "operator", keyId: null, leaseId: null });
     this.#outbox = new Outbox({ ring: room.ring, rollups: room.rollups, transact: (work) => room.transact(work) }, TenantRecords.for(self, room.env));
   }
 

@@ -59,7 +59,7 @@ export class TenantDesk {
     const room = this.#room;
     return room.as(call, (_who, now) => {
       const { policy } = readConfig(room.store);
-      return done(room.books.quota(room.books.read(room.tenant, policy, now, user, null), policy));
+      return done(room.books.quota(room.books.read(room.tenant, policy, now, user, null), policy, room.shelf, now));
     });
   }
 }

@@ -27,7 +27,7 @@ const TALL = 1.5;
 /** CPU time grows with the columns, padded ones too; a GPU gains from company, and from few shapes. */
 const BATCHING: Record<Engine["backend"], Batching> = {
   wasm: { bucket: 16, columns: 1024 },
-  webgpu: { bucket: 128, columns: 4096 },
+  webgpu: { bucket: 64, columns: 2048 },
 };
 
 export const ocr: TaskAdapter<Blob, OcrReading> = {

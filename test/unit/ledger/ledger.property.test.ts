@@ -1,0 +1,142 @@
+/**
+ * Model-based: random lives of many leases on the ledger's own parts, each step compared with the reference.
+ * A failure prints fast-check's seed and the shortest life that it found; `LEDGER_SEED=<n>` repeats it.
+ *
+ * - Every decision is the reference's, and every window's sums are, after every step.
+ * - No step takes a window above its limit. After a drain nothing is held, and what is available is limit − posted.
+ * - No 60 seconds of the whole life, at any offset, hold more than the per-minute limits.
+ */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { type Policy, policy } from "../../../schema/contract/policy.ts";
+import { type Books, type Window, remainingOf } from "../../../worker/ledger/decide-hold.ts";
+import { Reference } from "./reference.ts";
+import { type Ledger, storedLedger } from "./stored-ledger.ts";
+
+const SOAK = process.env.LEASEHOLD_SOAK === "1";
+const START = Date.parse("2026-10-24T20:00:00Z"); // hours before Berlin's clocks go back, a week before the month ends
+
+const user = fc.constantFrom(null, "u1", "u2", "u3");
+const key = fc.constantFrom("k1", "k2");
+const step = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant("grant" as const), tokens: fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 1, max: 60 }) }, { weight: 1, arbitrary: fc.constant(0) }), user, key, ttlSeconds: fc.integer({ min: 5, max: 300 }) }) },
+  { weight: 7, arbitrary: fc.record({ kind: fc.constant("report" as const), lease: fc.nat(), input: fc.integer({ min: 0, max: 30 }), output: fc.integer({ min: 0, max: 30 }), ran: fc.boolean(), final: fc.boolean() }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.oneof(fc.integer({ min: 0, max: 2_000 }), fc.integer({ min: 0, max: 90_000 }), fc.constant(86_400_000)), toWholeSecond: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("evict" as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("revoke" as const, "sweep" as const) }) },
+);
+type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+const limit = (max: number) => fc.option(fc.integer({ min: 0, max }), { nil: null, freq: 3 });
+const policies = fc.record({
+  daily_token_limit: limit(600), monthly_token_limit: limit(2_000), tokens_per_minute: limit(300), requests_per_minute: limit(15),
+  concurrent_leases: limit(12), per_user_daily_tokens: limit(300), monthly_spend_limit: limit(15_000), time_zone: fc.constantFrom("UTC", "Europe/Berlin", "Asia/Kathmandu"),
+});
+const keyLimits = fc.record({ k1: limit(300), k2: limit(300) });
+
+/** Steps of the longest life; half of it on average. */
+const LIFE = 300;
+let steps = 0;
+
+function live(ledger: Ledger, wanted: Policy, limits: Record<string, number | null>, life: readonly Step[]): void {
+  const reference = new Reference();
+  const keyLimit = (name: string) => limits[name] ?? null;
+  let now = START;
+  for (const [index, one] of life.entries()) {
+    steps += 1;
+    // As the room does before every call: what is due is booked first. Every third step reads without a sweep before it.
+    ledger.sweep(now);
+    reference.expire(now);
+    switch (one.kind) {
+      case "grant": {
+        const ask = { ...one, keyLimit: keyLimit(one.key) };
+        expect(ledger.grant(ask, wanted, now), `step ${index}`).toBe(reference.grant(ask, wanted, now));
+        break;
+      }
+      case "report": {
+        if (reference.leases.length === 0) break;
+        const number = one.lease % reference.leases.length;
+        expect(ledger.report(number, one, now), `step ${index}`).toBe(reference.report(number, one));
+        break;
+      }
+      case "wait":
+        now += one.ms;
+        // Leases end on whole seconds: half of the waits stop at one.
+        if (one.toWholeSecond) now = Math.ceil(now / 1000) * 1000;
+        ledger.sweep(now);
+        reference.expire(now);
+        break;
+      case "evict":
+        ledger.evict(now);
+        break;
+      case "revoke":
+        ledger.revokeAll(now);
+        reference.revokeAll();
+        break;
+      case "sweep":
+        break;
+    }
+    const who = one.kind === "grant" ? one : { user: "u1", key: "k1" };
+    compare(ledger.books({ ...who, keyLimit: keyLimit(who.key) }, wanted, now), reference.sums(who, wanted, now), index);
+  }
+  drain(ledger, reference, wanted, limits, now);
+  expectNoFullMinute(reference, wanted);
+}
+
+function compare(books: Books, sums: ReturnType<Reference["sums"]>, index: number): void {
+  const facts: [string, Window | null, { held: number; posted: number }][] = [
+    ["day", books.day, sums.day],
+    ["month", books.month, sums.month],
+    ["user", books.userDay, sums.user],
+    ["key", books.keyDay, sums.key],
+    ["spend", books.spendMonth, sums.spend],
+    ["minute", books.minuteTokens, sums.minute],
+    ["requests", books.minuteRequests, { held: 0, posted: sums.requests }],
+    ["concurrent", books.concurrent, { held: sums.concurrent, posted: 0 }],
+  ];
+  for (const [name, window, wanted] of facts) {
+    if (window === null) continue;
+    // Plain comparisons: an `expect` for each of eight windows in each of a million steps would be most of the time.
+    if (window.held !== wanted.held || window.posted !== wanted.posted) throw new Error(`step ${index}: ${name} is ${window.held} + ${window.posted}, should be ${wanted.held} + ${wanted.posted}`);
+    if (window.held < 0 || window.posted < 0) throw new Error(`step ${index}: ${name} is below 0`);
+    if (window.limit !== null && window.held + window.posted > window.limit) throw new Error(`step ${index}: ${name} holds ${window.held} + ${window.posted} of ${window.limit}`);
+  }
+}
+
+/** Everything is revoked: nothing stays held anywhere, and what is available is the limit less what was posted. */
+function drain(ledger: Ledger, reference: Reference, wanted: Policy, limits: Record<string, number | null>, now: number): void {
+  ledger.revokeAll(now);
+  reference.revokeAll();
+  for (const who of [{ user: "u1", key: "k1" }, { user: "u2", key: "k2" }, { user: "u3", key: "k1" }]) {
+    const books = ledger.books({ ...who, keyLimit: limits[who.key] ?? null }, wanted, now);
+    compare(books, reference.sums(who, wanted, now), -1);
+    const { tenant: _, ...windows } = books;
+    for (const [name, window] of Object.entries(windows)) {
+      expect(window?.held ?? 0, name).toBe(0);
+      if (window && window.limit !== null) expect(remainingOf(window), name).toBe(window.limit - window.posted);
+    }
+  }
+}
+
+/** At no moment had 60 seconds admitted more requests than the limit: by the grants alone, whatever the ledger says. */
+function expectNoFullMinute(reference: Reference, { requests_per_minute }: Policy): void {
+  if (requests_per_minute === null) return;
+  for (const { at } of reference.leases) {
+    const second = Math.floor(at / 1000);
+    const within = reference.leases.filter((lease) => Math.floor(lease.at / 1000) <= second && Math.floor(lease.at / 1000) > second - 60);
+    expect(within.length).toBeLessThanOrEqual(requests_per_minute);
+  }
+}
+
+const wanted = SOAK ? 1_000_000 : 100_000;
+const seed = process.env.LEDGER_SEED === undefined ? (Date.now() ^ (Math.random() * 0x1_0000_0000)) >>> 0 : Number(process.env.LEDGER_SEED);
+
+test(`${wanted} steps and more agree with the reference (seed ${seed})`, { timeout: 900_000 }, () => {
+  fc.assert(
+    fc.property(policies, keyLimits, fc.array(step, { minLength: 1, maxLength: LIFE, size: "max" }), (limits, ofKeys, life) => {
+      live(storedLedger(), policy.parse(limits), ofKeys, life);
+    }),
+    { seed, numRuns: Math.ceil((wanted / LIFE) * 2.4) },
+  );
+  expect(steps).toBeGreaterThanOrEqual(wanted);
+});
