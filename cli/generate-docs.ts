@@ -22,6 +22,7 @@ const COLUMNS: readonly { readonly title: string; readonly isOpen: (row: readonl
   { title: "sk `read`", isOpen: (row) => row.includes("read") },
   { title: "pk", isOpen: (row) => row.includes("publishable") },
   { title: "lease", isOpen: (row) => row.includes("lease") },
+  { title: "late lease", isOpen: (row) => row.includes("late-lease") },
 ];
 
 function accessPage(): string {
@@ -56,7 +57,8 @@ What a request is answered that the table does not let in, in this order:
 
 \`sk\`: a secret key with that scope (\`admin\` includes the others). \`pk\`: a publishable key, from a page of its origins
 or from the operator's own embed. A lease reads its own model, and reads and reports itself alone; a publishable key may
-read the state of any lease of its tenant whose id it knows.
+read the state of any lease of its tenant whose id it knows. \`late lease\`: an offline lease past its end, until the end of
+its grace time; elsewhere it is answered as any lease past its time.
 `;
 }
 

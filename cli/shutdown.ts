@@ -1,15 +1,23 @@
 /**
  * When a command has to end: Ctrl-C, SIGTERM, a closed terminal, or npm (which started it) being gone.
- * A second Ctrl-C does not wait for the clean-up.
+ * A second Ctrl-C or SIGTERM does not wait for the clean-up.
  */
+/** A Ctrl-C in a terminal comes twice: npm passes on what the terminal sends to both. */
+const DOUBLE_MS = 1_000;
+
 export function onShutdown(): AbortSignal {
   const controller = new AbortController();
+  let endedAt = Infinity;
   const end = (reason: string) => {
-    if (controller.signal.aborted) process.exit(130);
+    endedAt = Math.min(endedAt, performance.now());
     controller.abort(new Error(reason));
   };
-  process.on("SIGINT", () => end("interrupted"));
-  process.on("SIGTERM", () => end("terminated"));
+  const endOrExit = (reason: string) => {
+    if (performance.now() > endedAt + DOUBLE_MS) process.exit(130);
+    end(reason);
+  };
+  process.on("SIGINT", () => endOrExit("interrupted"));
+  process.on("SIGTERM", () => endOrExit("terminated"));
   process.on("SIGHUP", () => end("the terminal was closed"));
 
   if (process.env.npm_lifecycle_event) {

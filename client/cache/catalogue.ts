@@ -8,7 +8,7 @@
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import type { ModelId, Sha256 } from "../../schema/contract/ids.ts";
 
-export interface ChunkRecord {
+interface ChunkRecord {
   readonly sha256: Sha256;
   readonly size: number;
   readonly usedAt: number;
@@ -25,7 +25,7 @@ export type Catalogue = IDBPDatabase<CatalogueSchema>;
 const VERSION = 1;
 const OPEN_TIMEOUT_MS = 3000;
 
-export const catalogueName = (tenant: string) => `leasehold/${tenant}`;
+const catalogueName = (tenant: string) => `leasehold/${tenant}`;
 
 /** Rejects where IndexedDB is refused, or where another tab with older code holds the database for too long. */
 export async function openCatalogue(tenant: string): Promise<Catalogue> {

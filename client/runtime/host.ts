@@ -52,6 +52,8 @@ export interface Runtime {
 /** Loading is silent while the engine (up to 17 MB) is fetched, so it gets more. */
 const LOAD_PATIENCE: Patience = { silenceMs: 180_000, abortMs: 0 };
 const RUN_PATIENCE: Patience = { silenceMs: 60_000, abortMs: 5_000 };
+/** SwiftShader works on one step for minutes, and still works. */
+const EMULATED_PATIENCE: Patience = { silenceMs: 600_000, abortMs: 5_000 };
 
 const RUNNABLE: Record<TaskName, true> = { ocr: true };
 const isRunnable = (task: string): task is TaskName => Object.hasOwn(RUNNABLE, task);
@@ -104,9 +106,9 @@ class HostedRuntime implements Runtime {
 
   readOcr(image: Blob, { signal }: { signal?: AbortSignal } = {}): Promise<OcrResult> {
     return this.#inTurn(signal, async (stop) => {
-      const { link } = await this.#start(stop);
+      const running = await this.#start(stop);
       const began = performance.now();
-      const output = await this.#run(link, image, stop);
+      const output = await this.#run(running, image, stop);
       return { ...output, latencyMs: performance.now() - began };
     });
   }
@@ -158,8 +160,9 @@ class HostedRuntime implements Runtime {
     return this.#running;
   }
 
-  async #run(link: WorkerLink, input: TaskCalls[TaskName]["input"], signal: AbortSignal): Promise<TaskCalls[TaskName]["output"]> {
-    const answer = await link.ask({ kind: "run", input }, { signal, patience: this.#options.patience?.run ?? RUN_PATIENCE });
+  async #run({ link, isEmulated }: Running, input: TaskCalls[TaskName]["input"], signal: AbortSignal): Promise<TaskCalls[TaskName]["output"]> {
+    const patience = this.#options.patience?.run ?? (isEmulated ? EMULATED_PATIENCE : RUN_PATIENCE);
+    const answer = await link.ask({ kind: "run", input }, { signal, patience });
     if (answer.kind !== "done") throw new LeaseholdError("runtime-crashed", "The worker answered something else.");
     return answer.output;
   }

@@ -58,4 +58,5 @@ export type FromRuntime =
   | Answer
   | { readonly kind: "progress"; readonly id: RequestId; readonly stage: Stage }
   | { readonly kind: "alive"; readonly id: RequestId }
+  /** `message` without a full stop. */
   | { readonly kind: "lost"; readonly message: string };

@@ -42,10 +42,10 @@ export class WorkerLink {
   constructor(worker: Worker) {
     this.#worker = worker;
     worker.addEventListener("message", ({ data }: MessageEvent<FromRuntime>) => this.#receive(data));
-    worker.addEventListener("messageerror", () => this.#crash("it sent what can't be read"));
+    worker.addEventListener("messageerror", () => this.#crash("The model's worker sent what can't be read"));
     worker.addEventListener("error", (event) => {
       event.preventDefault();
-      this.#crash(event.message || "its script could not be loaded");
+      this.#crash(`The model's worker crashed (${event.message || "its script could not be loaded"})`);
     });
   }
 
@@ -128,7 +128,7 @@ export class WorkerLink {
   }
 
   #crash(why: string): void {
-    this.close(new LeaseholdError("runtime-crashed", `The model's worker crashed: ${why}. The next call starts it anew.`));
+    this.close(new LeaseholdError("runtime-crashed", `${why}. The next call starts it anew.`));
   }
 
   #wakeIdle(): void {
@@ -145,7 +145,7 @@ export class WorkerLink {
     this.#watchdog = setTimeout(() => {
       // A page that slept (laptop lid, frozen tab) wakes late, and so does its worker: wait again.
       if (performance.now() > due + limit / 2) this.#watch();
-      else this.#crash(`it did not answer for ${Math.round(limit / 1000)} seconds`);
+      else this.#crash(`The model's worker did not answer for ${limit / 1000} seconds`);
     }, limit);
   }
 }

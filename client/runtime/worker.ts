@@ -48,7 +48,7 @@ async function load(id: RequestId, request: LoadRequest, step: Step): Promise<An
   files.require(adapter.files);
   await step("compile");
   const engine = await startEngine(request);
-  void engine.deviceLost.then((message) => post({ kind: "lost", message: `The graphics device was lost${message ? `: ${message}` : ""}` }));
+  void engine.deviceLost.then(() => post({ kind: "lost", message: "The graphics device was lost" }));
   task = await adapter.prepare(files, engine, step);
   return { kind: "loaded", id };
 }

@@ -7,6 +7,9 @@ import { quota } from "./policy.ts";
 
 export const MAX_TTL_SECONDS = 300;
 export const MIN_TTL_SECONDS = 5;
+/** An offline lease may live for a day, and be reported for a day after that. */
+export const MAX_OFFLINE_TTL_SECONDS = 86_400;
+export const OFFLINE_GRACE_SECONDS = 86_400;
 
 /** The caller's own labels: at most 16, short, plain text. */
 export const metadata = z
@@ -23,10 +26,18 @@ export const leaseCreate = z
     user: userId.optional(),
     request_id: requestId.optional(),
     metadata: metadata.optional(),
-    ttl_s: z.int().min(MIN_TTL_SECONDS).max(MAX_TTL_SECONDS).default(MAX_TTL_SECONDS),
+    offline: z.boolean().default(false).meta({ description: "A lease to run on without a network, where the policy allows it: it lives longer, and its usage may be reported later." }),
+    ttl_s: z
+      .int()
+      .min(MIN_TTL_SECONDS)
+      .max(MAX_OFFLINE_TTL_SECONDS)
+      .optional()
+      .meta({ description: `Seconds that the lease lives: at most ${MAX_TTL_SECONDS}, offline at most ${MAX_OFFLINE_TTL_SECONDS}; that is also the default.` }),
   })
   .superRefine((ask, ctx) => {
     if (ask.purpose === "inference" && ask.tokens === undefined) ctx.addIssue({ code: "custom", path: ["tokens"], message: "state the LLM tokens to hold" });
+    if (!ask.offline && ask.ttl_s !== undefined && ask.ttl_s > MAX_TTL_SECONDS) ctx.addIssue({ code: "custom", path: ["ttl_s"], message: `at most ${MAX_TTL_SECONDS} for a lease that is not offline` });
+    if (ask.offline && ask.purpose === "download") ctx.addIssue({ code: "custom", path: ["offline"], message: "only an inference can be offline" });
     if (ask.purpose === "download" && ask.tokens !== undefined) ctx.addIssue({ code: "custom", path: ["tokens"], message: "a download holds no tokens" });
   })
   .meta({ id: "LeaseCreate" });
@@ -39,6 +50,7 @@ export const leaseGranted = z
     lease_id: leaseId,
     lease: z.string().meta({ description: "The signed token (JWT, EdDSA, typ lease+jwt)." }),
     expires_at: timestamp,
+    reports_until: timestamp.meta({ description: "Until when usage may be reported: `expires_at`, and a day more for an offline lease." }),
     hold: amount.meta({ description: "LLM tokens held." }),
     model: z.object({ id: modelId, revision: revisionId, manifest_url: z.string(), manifest_sha256: sha256 }),
     content_key: z.string().meta({ description: "Base64url of the 32-byte key under which this tenant's weights are cached in the browser." }),
@@ -59,8 +71,10 @@ export const leaseState = z
     remaining: amount.meta({ description: "What further reports may still use; 0 once resolved." }),
     cost: money,
     reports: amount.meta({ description: "Usage reports taken." }),
+    offline: z.boolean(),
     created_at: timestamp,
     expires_at: timestamp,
+    reports_until: timestamp.meta({ description: "The lease stays active until then: what was not reported is charged after it." }),
     resolved_at: timestamp.nullable(),
   })
   .meta({ id: "LeaseState" });
@@ -83,7 +97,10 @@ export const usageReport = z
   .meta({ id: "UsageReport" });
 export type UsageReport = z.infer<typeof usageReport>;
 
-/** The claims of a lease. `aud` is the deployment, `sub` the lease id; `mdg` pins the manifest's digest. */
+/**
+ * The claims of a lease. `aud` is the deployment, `sub` the lease id; `mdg` pins the manifest's digest. `rpt`, of an
+ * offline lease: until when it may still report, later than `exp`.
+ */
 export const leaseClaims = z.object({
   iss: z.string(),
   aud: z.string(),
@@ -97,5 +114,6 @@ export const leaseClaims = z.object({
   mdg: sha256,
   purpose: z.enum(["inference", "download"]),
   hold: amount,
+  rpt: z.int().optional(),
 });
 export type LeaseClaims = z.infer<typeof leaseClaims>;

@@ -72,6 +72,13 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE TABLE uploads (sha256 TEXT PRIMARY KEY, size INTEGER NOT NULL, expires_at INTEGER NOT NULL) WITHOUT ROWID;
   `,
+  // Offline leases are reported after their end: a lease is due when its reports are.
+  `
+  ALTER TABLE leases ADD COLUMN reports_until INTEGER NOT NULL DEFAULT 0;
+  UPDATE leases SET reports_until = expires_at;
+  DROP INDEX leases_active;
+  CREATE INDEX leases_active ON leases (reports_until) WHERE state = 'active';
+  `,
   // The outbox as a ring; the head of the chain is no row of its own any more; heads that were signed.
   `
   ALTER TABLE outbox RENAME TO outbox_before;

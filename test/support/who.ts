@@ -14,7 +14,7 @@ import { ORIGIN, type TestTenant, type TinyModel, getLease, makeKey, provisionTe
 export interface Who {
   readonly name: string;
   readonly ask: Pick<Ask, "key" | "origin" | "headers">;
-  readonly kind: "nobody" | "operator" | "publishable" | "lease" | KeyScope;
+  readonly kind: "nobody" | "operator" | "publishable" | "lease" | "late-lease" | KeyScope;
   /** Refused before anything else, with this code. */
   readonly fault?: "unauthorized" | "lease-expired";
   /** The key is revoked or expired. */
@@ -49,13 +49,13 @@ export async function makeCast(clock: { set(at: number): void }): Promise<Cast> 
   await publishTinyModel(other, { model: "other", fill: 8 });
   const lease = await getLease(tenant);
   const otherLease = await getLease(other, { model: "other" });
-  const expiredLease = await signLease(
-    {
-      leaseId: lease.lease_id, tenant: tenant.id, model: "tiny", revision: model.revision, manifestSha256: lease.model.manifest_sha256,
-      purpose: "inference", hold: 100, issuedAt: now - 2 * HOUR, expiresAt: now - HOUR,
-    } as Parameters<typeof signLease>[0],
-    settingsOf(env),
-  );
+  // The tenant's lease, signed with other times than its own.
+  const madeUp = (times: { issuedAt: number; expiresAt: number; reportsUntil: number }) => {
+    const granted = { leaseId: lease.lease_id, tenant: tenant.id, model: "tiny", revision: model.revision, manifestSha256: lease.model.manifest_sha256, purpose: "inference", hold: 100 };
+    return signLease({ ...granted, ...times } as Parameters<typeof signLease>[0], settingsOf(env));
+  };
+  const expiredLease = await madeUp({ issuedAt: now - 2 * HOUR, expiresAt: now - HOUR, reportsUntil: now - HOUR });
+  const lateLease = await madeUp({ issuedAt: now - 2 * HOUR, expiresAt: now - HOUR, reportsUntil: now + HOUR });
   const body = `lh_sk_${tenant.id}_${"a".repeat(32)}`;
   const all: Who[] = [
     { name: "none", ask: {}, kind: "nobody", fault: "unauthorized" },
@@ -76,6 +76,7 @@ export async function makeCast(clock: { set(at: number): void }): Promise<Cast> 
     { name: "pk, no origin", ask: { key: tenant.publishable }, kind: "publishable", wrongPage: true },
     { name: "lease", ask: { key: lease.lease }, kind: "lease" },
     { name: "expired lease", ask: { key: expiredLease }, kind: "lease", fault: "lease-expired" },
+    { name: "offline lease in its grace time", ask: { key: lateLease }, kind: "late-lease" },
     { name: "revoked key", ask: { key: revoked.key }, kind: "admin", dead: true },
     { name: "revoked pk", ask: { key: revokedPublishable.key, origin: ORIGIN }, kind: "publishable", dead: true },
     { name: "expired key", ask: { key: expired.key }, kind: "admin", dead: true },
@@ -95,6 +96,7 @@ export function doorAnswer(row: readonly WayOpenTo[], path: string, who: Who): [
   if (who.kind === "operator" && who.wrongPage) return [403, "origin-not-allowed"];
   if (named && who.otherTenant) return [404, "not-found"];
   if (!named && who.kind !== "operator" && row.every((open) => open === "operator")) return forbidden;
+  if (who.kind === "late-lease" && !row.includes("late-lease")) return [401, "lease-expired"];
   if (who.dead) return [401, "unauthorized"];
   if (who.kind === "admin" && who.wrongPage) return [403, "origin-not-allowed"];
   if (who.kind === "publishable") return !row.includes("publishable") ? forbidden : who.wrongPage ? [403, "origin-not-allowed"] : null;

@@ -2,7 +2,8 @@
  * Who may use which way in: the one table that handlers, tests, the API's document and docs/access.md read.
  *
  * `anyone`: no credential is read. `operator`: the operator key. `admin`, `leases`, `read`: a secret key with that scope (`admin` includes the others).
- * `publishable`: a publishable key from a page of its origins. `lease`: a lease, for itself and its own model.
+ * `publishable`: a publishable key from a page of its origins. `lease`: a lease, for itself and its own model;
+ * `late-lease`: an offline one past its end, within its grace time.
  * A path's `{t}` must be the credential's tenant; the operator's is any.
  */
 import type { Access } from "../tenants/credential.ts";
@@ -38,8 +39,8 @@ export const ACCESS = {
   "GET /v1/tenants/{t}/usage": ["operator", "admin", "read"],
   "GET /v1/tenants/{t}/billing": ["operator", "admin", "read"],
   "POST /v1/leases": ["publishable", "leases"],
-  "GET /v1/leases/{id}": ["lease", "publishable", "leases", "read"],
-  "POST /v1/leases/{id}/usage": ["lease", "leases"],
+  "GET /v1/leases/{id}": ["lease", "late-lease", "publishable", "leases", "read"],
+  "POST /v1/leases/{id}/usage": ["lease", "late-lease", "leases"],
   "GET /v1/models": ["lease", "publishable", "leases", "read"],
   "GET /v1/models/{model}/manifest": ["lease", "leases", "read"],
   "GET /v1/blobs/{sha256}": ["lease", "leases", "read"],

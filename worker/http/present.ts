@@ -36,7 +36,8 @@ async function leaseOf(c: Context<AppEnv>, text: string): Promise<Presented> {
   const claims = await verifyLease(text, settingsOf(c.env));
   if (claims === "expired") throw problem("lease-expired", "This lease has expired. Ask for a new one.");
   if (claims === "invalid") throw problem("unauthorized", INVALID);
-  return { kind: "lease", tenant: claims.tenant, leaseId: claims.sub };
+  const held = "late" in claims ? claims.late : claims;
+  return { kind: "lease", tenant: held.tenant, leaseId: held.sub, late: "late" in claims };
 }
 
 /** Where a browser says the request comes from. Browsers alone set these, and pages can't forge them. */

@@ -44,6 +44,7 @@ export function leaseRoutes(app: OpenAPIHono<AppEnv>): void {
       lease_id: granted.leaseId,
       lease: await signLease(granted, settings),
       expires_at: toTimestamp(granted.expiresAt),
+      reports_until: toTimestamp(granted.reportsUntil),
       hold: granted.hold,
       model: { id: granted.model, revision: granted.revision, manifest_url: `/v1/models/${granted.model}/manifest`, manifest_sha256: granted.manifestSha256 },
       content_key: granted.contentKey,

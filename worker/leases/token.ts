@@ -5,7 +5,7 @@
  * - Verified: alg, typ, kid, iss, aud, exp and every claim's shape. Headers that bring keys or extensions
  *   (`jwk`, `jku`, `x5u`, `x5c`, `crit`, `b64`) are refused.
  */
-import { type CryptoKey, SignJWT, decodeProtectedHeader, errors, importJWK, jwtVerify } from "jose";
+import { type CryptoKey, type JWTPayload, SignJWT, decodeProtectedHeader, errors, importJWK, jwtVerify } from "jose";
 import { type LeaseClaims, leaseClaims } from "../../schema/contract/leases.ts";
 import type { Settings } from "../env.ts";
 import type { Granted } from "../ledger/desks/lease-desk.ts";
@@ -40,7 +40,8 @@ export function publicJwks(settings: Settings) {
 
 export async function signLease(granted: Granted, settings: Settings): Promise<string> {
   const key = settings.signingKeys[0] as SigningKey;
-  return new SignJWT({ tenant: granted.tenant, model: granted.model, revision: granted.revision, mdg: granted.manifestSha256, purpose: granted.purpose, hold: granted.hold })
+  const late = granted.reportsUntil > granted.expiresAt ? { rpt: Math.floor(granted.reportsUntil / 1000) } : {};
+  return new SignJWT({ ...late, tenant: granted.tenant, model: granted.model, revision: granted.revision, mdg: granted.manifestSha256, purpose: granted.purpose, hold: granted.hold })
     .setProtectedHeader({ alg: ALG, typ: TYP, kid: key.kid })
     .setIssuer(settings.issuer)
     .setAudience(AUDIENCE)
@@ -51,18 +52,29 @@ export async function signLease(granted: Granted, settings: Settings): Promise<s
     .sign(await importedKey(key).sign);
 }
 
-/** The claims of a lease that holds now; `expired` where it held before; `invalid` for all else. */
-export async function verifyLease(token: string, settings: Settings): Promise<LeaseClaims | "expired" | "invalid"> {
+/**
+ * The claims of a lease that holds now; `late` where it no longer holds but may still be reported; `expired` where it
+ * held before; `invalid` for all else.
+ */
+export async function verifyLease(token: string, settings: Settings): Promise<LeaseClaims | { readonly late: LeaseClaims } | "expired" | "invalid"> {
   try {
     const header = decodeProtectedHeader(token);
     const key = settings.signingKeys.find(({ kid }) => kid === header.kid);
     if (!key || FOREIGN_HEADERS.some((name) => name in header)) return "invalid";
     const { payload } = await jwtVerify(token, await importedKey(key).verify, { algorithms: [ALG], typ: TYP, issuer: settings.issuer, audience: AUDIENCE, requiredClaims: ["exp", "sub", "jti", "iat"] });
-    const claims = leaseClaims.safeParse(payload);
-    return claims.success && claims.data.sub.split("_")[1] === claims.data.tenant ? claims.data : "invalid";
+    return claimsOf(payload) ?? "invalid";
   } catch (cause) {
-    if (cause instanceof errors.JWTExpired) return "expired";
+    if (cause instanceof errors.JWTExpired) {
+      // jose has verified the signature and every other claim by then; the end of reports is judged as it judges `exp`.
+      const late = claimsOf(cause.payload);
+      return late?.rpt !== undefined && Math.floor(Date.now() / 1000) < late.rpt ? { late } : "expired";
+    }
     if (cause instanceof errors.JOSEError || cause instanceof TypeError) return "invalid";
     throw cause;
   }
+}
+
+function claimsOf(payload: JWTPayload): LeaseClaims | null {
+  const claims = leaseClaims.safeParse(payload);
+  return claims.success && claims.data.sub.split("_")[1] === claims.data.tenant ? claims.data : null;
 }

@@ -24,6 +24,7 @@ export function identify(presented: Presented, access: readonly Access[], at: Pr
     case "operator":
       return access.includes("operator") ? done(identified(at, "operator", "operator", null, null)) : notForThis("the operator key");
     case "lease":
+      if (presented.late && !access.includes("late-lease")) return refuse("lease-expired", "This lease has ended: its usage may still be reported, and nothing else. Ask for a new one.");
       return access.includes("lease") ? done(identified(at, presented.leaseId, "lease", null, presented.leaseId)) : notForThis("a lease");
     case "key": {
       const key = keys.byHash(presented.hash);

@@ -3,7 +3,8 @@
  *
  * - A lease resolves once: `settled`, `expired` or `revoked`. Usage never exceeds the hold.
  * - An active lease holds `hold − reported`; a lease that is never reported costs its whole hold.
- * - Expiry is decided at read: whoever comes first after `expires_at` books it, the alarm at the latest.
+ * - Expiry is decided at read: whoever comes first after `reports_until` books it, the alarm at the latest. That is the
+ *   lease's end, and for an offline lease the end of its grace time; between the two it may be reported, and nothing else.
  */
 import { toTimestamp, usd } from "../../schema/contract/amounts.ts";
 import { type LeaseId, type TenantId, sortableId } from "../../schema/contract/ids.ts";
@@ -39,6 +40,7 @@ export interface LeaseRow extends Row {
   reports: number;
   created_at: number;
   expires_at: number;
+  reports_until: number;
   resolved_at: number | null;
 }
 
@@ -56,12 +58,14 @@ export interface NewLease {
   readonly tokens: number;
   readonly nanos: number;
   readonly ttlSeconds: number;
+  /** How long after its end the lease may still be reported; 0 but for an offline one. */
+  readonly graceSeconds: number;
 }
 
 type Ending = "expired" | "revoked";
 const SWEEP_LIMIT = 500;
 const COLUMNS =
-  "id, state, purpose, key_id, user_id, model, revision, manifest_sha256, prices, request_id, metadata, day, hold, hold_nanos, reported, charged, cost_nanos, calls, reports, created_at, expires_at, resolved_at";
+  "id, state, purpose, key_id, user_id, model, revision, manifest_sha256, prices, request_id, metadata, day, hold, hold_nanos, reported, charged, cost_nanos, calls, reports, created_at, expires_at, reports_until, resolved_at";
 
 export class LeaseBook {
   readonly #store: Store;
@@ -91,11 +95,12 @@ export class LeaseBook {
   /** Writes the lease and its hold. The caller has decided that it may be. */
   open(ask: NewLease, now: number): LeaseRow {
     const id = `ls_${this.#tenant}_${sortableId(now)}` as LeaseId;
+    const expiresAt = expiryOf(now, ask.ttlSeconds);
     this.#store.run(
-      `INSERT INTO leases (id, state, purpose, key_id, user_id, model, revision, manifest_sha256, prices, request_id, metadata, day, hold, hold_nanos, created_at, expires_at)
-       VALUES (?, 'active', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO leases (id, state, purpose, key_id, user_id, model, revision, manifest_sha256, prices, request_id, metadata, day, hold, hold_nanos, created_at, expires_at, reports_until)
+       VALUES (?, 'active', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       id, ask.purpose, ask.keyId, ask.user, ask.model, ask.revision, ask.manifestSha256, JSON.stringify(ask.prices), ask.requestId,
-      JSON.stringify(ask.metadata), ask.day, ask.tokens, ask.nanos, now, expiryOf(now, ask.ttlSeconds),
+      JSON.stringify(ask.metadata), ask.day, ask.tokens, ask.nanos, now, expiresAt, expiresAt + ask.graceSeconds * 1000,
     );
     const lease = this.find(id) as LeaseRow;
     this.#post(lease, grantChange(ask.tokens, ask.nanos));
@@ -110,7 +115,7 @@ export class LeaseBook {
   /** Books every lease whose time has passed. */
   sweep(now: number): void {
     for (;;) {
-      const due = this.#store.all<LeaseRow>(`SELECT ${COLUMNS} FROM leases WHERE state = 'active' AND expires_at <= ? LIMIT ?`, now, SWEEP_LIMIT);
+      const due = this.#store.all<LeaseRow>(`SELECT ${COLUMNS} FROM leases WHERE state = 'active' AND reports_until <= ? LIMIT ?`, now, SWEEP_LIMIT);
       for (const lease of due) this.#end(lease, "expired", now, "system", null);
       if (due.length < SWEEP_LIMIT) return;
     }
@@ -129,7 +134,7 @@ export class LeaseBook {
   }
 
   nextExpiry(): number | null {
-    return this.#store.first<{ at: number | null }>("SELECT min(expires_at) AS at FROM leases WHERE state = 'active'")?.at ?? null;
+    return this.#store.first<{ at: number | null }>("SELECT min(reports_until) AS at FROM leases WHERE state = 'active'")?.at ?? null;
   }
 
   /** Takes one usage report. The same `seq` with the same body answers as before; nothing is charged twice. */
@@ -140,7 +145,7 @@ export class LeaseBook {
       return before.body === body ? done(JSON.parse(before.answer) as LeaseState) : refuse("conflict", `Report ${report.seq} of this lease was another one. Number each report anew.`);
     }
     if (lease.state === "settled") return refuse("lease-settled", "This lease is settled: it takes no further reports.");
-    if (lease.state === "expired") return refuse("lease-expired", `This lease expired at ${toTimestamp(lease.expires_at)} and its whole hold was charged. Ask for a new one, and report in time.`);
+    if (lease.state === "expired") return refuse("lease-expired", `This lease was to be reported until ${toTimestamp(lease.reports_until)}, and its whole hold was charged. Ask for a new one, and report in time.`);
     if (lease.state === "revoked") return refuse("lease-revoked", "This lease was revoked and its whole hold was charged.");
     const used = report.input_tokens + report.output_tokens;
     const left = lease.hold - lease.reported;
@@ -191,7 +196,7 @@ export class LeaseBook {
     this.#minute.resolve(lease.created_at, -change.held, change.posted);
     this.#store.run(
       "UPDATE leases SET state = ?, charged = charged + ?, cost_nanos = cost_nanos + ?, calls = calls + ?, resolved_at = ? WHERE id = ?",
-      ending, tokens, costNanos, calls, ending === "expired" ? lease.expires_at : now, lease.id,
+      ending, tokens, costNanos, calls, ending === "expired" ? lease.reports_until : now, lease.id,
     );
     if (lease.purpose === "download") return;
     this.#journal.append(
@@ -243,8 +248,10 @@ export function toLeaseState(lease: LeaseRow): LeaseState {
     remaining: lease.state === "active" ? lease.hold - lease.reported : 0,
     cost: usd(lease.cost_nanos),
     reports: lease.reports,
+    offline: lease.reports_until > lease.expires_at,
     created_at: toTimestamp(lease.created_at),
     expires_at: toTimestamp(lease.expires_at),
+    reports_until: toTimestamp(lease.reports_until),
     resolved_at: lease.resolved_at === null ? null : toTimestamp(lease.resolved_at),
   };
 }

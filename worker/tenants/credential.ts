@@ -19,10 +19,16 @@ export type Presented =
       /** The request comes from a page of the operator's own origin: the embed, which `frame-ancestors` guards. */
       readonly fromEmbed: boolean;
     }
-  | { readonly kind: "lease"; readonly tenant: TenantId; readonly leaseId: LeaseId };
+  | {
+      readonly kind: "lease";
+      readonly tenant: TenantId;
+      readonly leaseId: LeaseId;
+      /** An offline lease past its end: it may be reported, and nothing else. */
+      readonly late?: boolean;
+    };
 
-/** One way in: the operator, a lease, a publishable key, or a secret key with this scope (`admin` includes the others). */
-export type Access = "operator" | "lease" | "publishable" | KeyScope;
+/** One way in: the operator, a lease, an offline lease past its end, a publishable key, or a secret key with this scope (`admin` includes the others). */
+export type Access = "operator" | "lease" | "late-lease" | "publishable" | KeyScope;
 
 /** Where a tenant's rows and objects are: the shared stores, or its own. */
 export type IsolationLevel = "pooled" | "full";

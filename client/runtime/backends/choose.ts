@@ -26,6 +26,8 @@ export interface Candidate {
   readonly backend: Backend;
   readonly threads: number;
   readonly reason: string;
+  /** A GPU in name only: everything takes very long. */
+  readonly isEmulated: boolean;
 }
 
 export type Choice = { readonly ok: true; readonly candidate: Candidate } | { readonly ok: false; readonly why: string };
@@ -38,7 +40,8 @@ const MAX_THREADS = 4;
 export function chooseBackend(wish: "auto" | Backend, probe: Probe, failures: Failures): Choice {
   const noWebgpu = failures.get("webgpu") ?? whyNoWebgpu(wish, probe);
   if (wish !== "wasm" && noWebgpu === null) {
-    return { ok: true, candidate: { backend: "webgpu", threads: 1, reason: `WebGPU on ${probe.adapter?.name || "the graphics adapter"}.` } };
+    const reason = `WebGPU on ${probe.adapter?.name || "the graphics adapter"}.`;
+    return { ok: true, candidate: { backend: "webgpu", threads: 1, reason, isEmulated: probe.adapter?.isSoftware ?? false } };
   }
   if (wish === "webgpu") return { ok: false, why: noWebgpu ?? "WebGPU can't be used" };
   const why = wish === "wasm" ? "as asked for" : (noWebgpu ?? "");
@@ -46,7 +49,8 @@ export function chooseBackend(wish: "auto" | Backend, probe: Probe, failures: Fa
   if (noWasm !== undefined) return { ok: false, why: wish === "wasm" ? noWasm : `${noWasm}; ${why}` };
   const threads = chooseThreads(probe);
   const limits = probe.isCrossOriginIsolated ? "" : " (the page is not cross-origin isolated)";
-  return { ok: true, candidate: { backend: "wasm", threads, reason: `WASM with ${threads === 1 ? "one thread" : `${threads} threads`}${limits}: ${why}.` } };
+  const reason = `WASM with ${threads === 1 ? "one thread" : `${threads} threads`}${limits}: ${why}.`;
+  return { ok: true, candidate: { backend: "wasm", threads, reason, isEmulated: false } };
 }
 
 function whyNoWebgpu(wish: "auto" | Backend, { adapter, hasJspi }: Probe): string | null {

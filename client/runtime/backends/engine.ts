@@ -36,7 +36,7 @@ export interface Engine {
   /** The same model on the CPU kernels of this build. */
   openReference(model: Uint8Array): Promise<Session>;
   /** Resolves when the graphics device is gone; never on WASM. */
-  readonly deviceLost: Promise<string>;
+  readonly deviceLost: Promise<void>;
 }
 
 type OrtApi = typeof Ort;
@@ -79,10 +79,9 @@ async function openSession(ort: OrtApi, model: Uint8Array, executionProviders: P
   };
 }
 
-async function deviceLost(ort: OrtApi): Promise<string> {
+async function deviceLost(ort: OrtApi): Promise<void> {
   const device = await ort.env.webgpu.device;
-  const { message } = await device.lost;
-  return message;
+  await device.lost;
 }
 
 /** The first line of what onnxruntime or the browser says, without its trailing full stop. */

@@ -1,17 +1,33 @@
-/** OCR on WebGPU. Where the only adapter is SwiftShader this is slow, so the picture is small. */
-import { expect, test } from "vitest";
-import { loadRuntime } from "../../../client/runtime/host.ts";
+/** OCR on WebGPU. Where the only adapter is SwiftShader this is slow, so the picture is small and loaded models are shared. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { cdp } from "vitest/browser";
+import { LeaseholdError } from "../../../client/errors.ts";
+import { loadRuntime, type Runtime } from "../../../client/runtime/host.ts";
 import { readingText } from "../../../client/runtime/tasks/ocr/order.ts";
 import { draw, ocrFiles } from "./ocr-fixture.ts";
 
-test("WebGPU, asked for by name, passes its self-test and reads what WASM reads", { timeout: 300_000 }, async () => {
-  const files = await ocrFiles();
-  const image = await draw([{ text: "TOTAL $24.36", x: 20, y: 42 }], { width: 240, height: 64, font: "30px Receipt" });
-  for (const backend of ["wasm", "webgpu"] as const) {
-    const runtime = await loadRuntime({ task: "ocr", files, backend });
-    expect(runtime.backend).toBe(backend);
-    const { blocks } = await runtime.readOcr(image);
-    runtime.close();
-    expect(readingText(blocks)).toBe("TOTAL $24.36");
-  }
+const SLOW = 300_000;
+let runtime: Runtime;
+let image: Blob;
+
+beforeAll(async () => {
+  image = await draw([{ text: "TOTAL $24.36", x: 20, y: 42 }], { width: 240, height: 64, font: "30px Receipt" });
+  runtime = await loadRuntime({ task: "ocr", files: await ocrFiles(), backend: "webgpu" });
+}, SLOW);
+afterAll(() => runtime.close());
+
+test("WebGPU, asked for by name, passes its self-test and reads what is printed", { timeout: SLOW }, async () => {
+  expect(runtime.backend).toBe("webgpu");
+  expect(runtime.reason).toMatch(/^WebGPU on /);
+  expect(readingText((await runtime.readOcr(image)).blocks)).toBe("TOTAL $24.36");
+});
+
+test("a GPU process that dies fails the call at hand, and the next one works", { timeout: SLOW }, async () => {
+  const reading = runtime.readOcr(image).then(
+    () => "it worked",
+    (error: unknown) => (error instanceof LeaseholdError ? error.code : error),
+  );
+  await cdp().send("Browser.crashGpuProcess");
+  expect(await reading).toBe("runtime-crashed");
+  expect(readingText((await runtime.readOcr(image)).blocks)).toBe("TOTAL $24.36");
 });

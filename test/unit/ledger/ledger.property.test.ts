@@ -19,7 +19,7 @@ const START = Date.parse("2026-10-24T20:00:00Z"); // hours before Berlin's clock
 const user = fc.constantFrom(null, "u1", "u2", "u3");
 const key = fc.constantFrom("k1", "k2");
 const step = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ kind: fc.constant("grant" as const), tokens: fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 1, max: 60 }) }, { weight: 1, arbitrary: fc.constant(0) }), user, key, ttlSeconds: fc.integer({ min: 5, max: 300 }) }) },
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant("grant" as const), tokens: fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 1, max: 60 }) }, { weight: 1, arbitrary: fc.constant(0) }), user, key, ttlSeconds: fc.integer({ min: 5, max: 300 }), graceSeconds: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 100_000 }) }) }) },
   { weight: 7, arbitrary: fc.record({ kind: fc.constant("report" as const), lease: fc.nat(), input: fc.integer({ min: 0, max: 30 }), output: fc.integer({ min: 0, max: 30 }), ran: fc.boolean(), final: fc.boolean() }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.oneof(fc.integer({ min: 0, max: 2_000 }), fc.integer({ min: 0, max: 90_000 }), fc.constant(86_400_000)), toWholeSecond: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("evict" as const) }) },

@@ -13,6 +13,7 @@ export interface Ask {
   readonly key: string;
   readonly keyLimit: number | null;
   readonly ttlSeconds: number;
+  readonly graceSeconds: number;
 }
 
 export interface Report {
@@ -26,6 +27,7 @@ interface Lease extends Ask {
   readonly at: number;
   readonly day: string;
   readonly expiresAt: number;
+  readonly reportsUntil: number;
   readonly reports: Report[];
   end: "settled" | "expired" | "revoked" | null;
 }
@@ -70,7 +72,7 @@ export class Reference {
     if (!fits(policy.requests_per_minute, { held: 0, posted: sums.requests }, 1)) return "requests-per-minute-exceeded";
     if (ask.tokens > 0 && !fits(policy.concurrent_leases, { held: sums.concurrent, posted: 0 }, 1)) return "concurrent-leases-exceeded";
     const expiresAt = (Math.floor(now / 1000) + ask.ttlSeconds) * 1000;
-    return this.leases.push({ ...ask, at: now, day: dayAt(now, policy.time_zone), expiresAt, reports: [], end: null }) - 1;
+    return this.leases.push({ ...ask, at: now, day: dayAt(now, policy.time_zone), expiresAt, reportsUntil: expiresAt + ask.graceSeconds * 1000, reports: [], end: null }) - 1;
   }
 
   report(number: number, report: Report): string {
@@ -83,7 +85,7 @@ export class Reference {
   }
 
   expire(now: number): void {
-    for (const lease of this.leases) if (lease.end === null && lease.expiresAt <= now) lease.end = "expired";
+    for (const lease of this.leases) if (lease.end === null && lease.reportsUntil <= now) lease.end = "expired";
   }
 
   revokeAll(): void {
@@ -104,7 +106,7 @@ export class Reference {
       spend: total(month, nanosOf),
       minute: total(recent, tokensOf),
       requests: recent.length,
-      concurrent: this.leases.filter((lease) => lease.end === null && lease.tokens > 0).length,
+      concurrent: this.leases.filter((lease) => lease.end === null && lease.tokens > 0 && lease.expiresAt > now).length,
     };
   }
 }

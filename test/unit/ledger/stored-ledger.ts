@@ -48,7 +48,7 @@ export function storedLedger(): Ledger {
       const lease = book.open(
         {
           purpose: ask.tokens === 0 ? "download" : "inference", keyId: ask.key, user: ask.user, model: "tiny", revision: "rev", manifestSha256: "", prices: PRICES,
-          requestId: null, metadata: {}, day: dayAt(now, policy.time_zone), tokens: ask.tokens, nanos, ttlSeconds: ask.ttlSeconds,
+          requestId: null, metadata: {}, day: dayAt(now, policy.time_zone), tokens: ask.tokens, nanos, ttlSeconds: ask.ttlSeconds, graceSeconds: ask.graceSeconds,
         },
         now,
       );

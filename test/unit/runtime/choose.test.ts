@@ -24,6 +24,11 @@ describe("the backend", () => {
     expect(brief(chooseBackend(wish, { ...PROBE, ...probe }, none))).toBe(expected);
   });
 
+  test("is known to be slow where it is emulated", () => {
+    expect(chooseBackend("webgpu", { ...PROBE, adapter: SWIFTSHADER }, none)).toMatchObject({ candidate: { isEmulated: true } });
+    expect(chooseBackend("webgpu", PROBE, none)).toMatchObject({ candidate: { isEmulated: false } });
+  });
+
   test("that failed is not chosen again, and its failure is told", () => {
     const first: Failures = new Map([["webgpu", "WebGPU failed its self-test"]]);
     expect(brief(chooseBackend("auto", PROBE, first))).toBe("wasm, 2: WASM with 2 threads: WebGPU failed its self-test.");

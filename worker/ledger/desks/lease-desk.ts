@@ -1,7 +1,7 @@
 /** Leases of the tenant: grant, state, usage; and the chores that book what is due. */
 import { ceilingNanos } from "../../../schema/contract/measure.ts";
 import type { ModelId, RevisionId, Sha256, TenantId } from "../../../schema/contract/ids.ts";
-import type { LeaseCreate, LeaseState, UsageReport } from "../../../schema/contract/leases.ts";
+import { type LeaseCreate, type LeaseState, MAX_OFFLINE_TTL_SECONDS, MAX_TTL_SECONDS, OFFLINE_GRACE_SECONDS, type UsageReport } from "../../../schema/contract/leases.ts";
 import type { Quota } from "../../../schema/contract/policy.ts";
 import { labelled } from "../../tenants/context.ts";
 import { dayAt } from "../calendar.ts";
@@ -24,6 +24,7 @@ export interface Granted {
   readonly hold: number;
   readonly issuedAt: number;
   readonly expiresAt: number;
+  readonly reportsUntil: number;
   readonly quota: Quota;
 }
 
@@ -92,6 +93,7 @@ export class LeaseDesk {
     const room = this.#room;
     const { policy, profile } = readConfig(room.store);
     if (!profile.enabled) return refuse("tenant-disabled", `The tenant ${room.tenant} is disabled. Ask the operator to enable it.`);
+    if (ask.offline && !policy.offline_leases) return refuse("forbidden", "Offline leases are not allowed for this tenant. Leave `offline` out, or have policy.offline_leases set.");
     const model = room.shelf.live(ask.model);
     if (!model) return refuse("model-not-available", `This tenant has no model ${ask.model}. GET /v1/models lists what it has.`);
     const tokens = ask.tokens ?? 0;
@@ -105,11 +107,11 @@ export class LeaseDesk {
       {
         purpose: ask.purpose, keyId: who.actor, user, model: ask.model, revision: model.revision, manifestSha256: model.manifestSha256,
         prices: model.facts.prices, requestId: ask.request_id ?? call.requestId, metadata, day: dayAt(now, policy.time_zone),
-        tokens, nanos, ttlSeconds: ask.ttl_s,
+        tokens, nanos, ttlSeconds: ask.ttl_s ?? (ask.offline ? MAX_OFFLINE_TTL_SECONDS : MAX_TTL_SECONDS), graceSeconds: ask.offline ? OFFLINE_GRACE_SECONDS : 0,
       },
       now,
     );
-    const details = { lease_id: lease.id, revision: model.revision, purpose: ask.purpose, hold: tokens, expires_at: lease.expires_at, metadata };
+    const details = { lease_id: lease.id, revision: model.revision, purpose: ask.purpose, hold: tokens, expires_at: lease.expires_at, offline: ask.offline, metadata };
     room.log(now, { action: "LEASE_GRANTED", actor: who.actor, user, model: ask.model, requestId: lease.request_id, details });
     return done({
       leaseId: lease.id as Granted["leaseId"],
@@ -121,6 +123,7 @@ export class LeaseDesk {
       hold: tokens,
       issuedAt: now,
       expiresAt: lease.expires_at,
+      reportsUntil: lease.reports_until,
       quota: room.books.quota(room.books.read(room.tenant, policy, now, user, who.key), policy, room.shelf, now),
     });
   }
