@@ -2,6 +2,7 @@
  * When a command has to end: Ctrl-C, SIGTERM, a closed terminal, or npm (which started it) being gone.
  * A second Ctrl-C or SIGTERM does not wait for the clean-up.
  */
+
 /** A Ctrl-C in a terminal comes twice: npm passes on what the terminal sends to both. */
 const DOUBLE_MS = 1_000;
 

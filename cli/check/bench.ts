@@ -6,7 +6,7 @@ export interface Bench {
   readonly plane: ControlPlane;
   readonly acme: RunningTenant;
   readonly globex: RunningTenant;
-  /** A PNG that holds `RECEIPT_LINES`. */
+  /** A PNG that holds the lines of `SMALL_RECEIPT`. */
   readonly picture: Buffer;
   /** The browser profile of the person who visits. */
   readonly profileDir: string;

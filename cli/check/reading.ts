@@ -7,12 +7,12 @@ import { apiAt } from "../api.ts";
 import { OCR_MODEL } from "../demo/ocr-model.ts";
 import type { Bench } from "./bench.ts";
 import { costsInD1, inferencesInD1 } from "./d1.ts";
-import { RECEIPT_HEIGHT, RECEIPT_LINES, RECEIPT_WIDTH } from "./receipt.ts";
+import { SMALL_RECEIPT } from "./receipt.ts";
 import { type Report, eventually, expectSame, expectTrue } from "./report.ts";
 import { type Reading, type Visit, visit } from "./visit.ts";
 
-const TEXT = RECEIPT_LINES.join("\n");
-const TOKENS = imageTokens(RECEIPT_WIDTH, RECEIPT_HEIGHT);
+const TEXT = SMALL_RECEIPT.lines.join("\n");
+const TOKENS = imageTokens(SMALL_RECEIPT.width, SMALL_RECEIPT.height);
 
 export async function checkReading(bench: Bench, report: Report): Promise<void> {
   await checkFirstVisit(bench, report);

@@ -8,4 +8,11 @@ addEventListener("leasehold:result", ({ detail }) => {
   elements.total.value = amounts.length > 0 ? Math.max(...amounts).toFixed(2) : "";
 });
 
-document.querySelector("#expense").addEventListener("submit", (event) => event.preventDefault());
+document.querySelector("#expense").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const { elements } = event.target;
+  const row = document.querySelector("tbody").insertRow(0);
+  for (const text of [elements.date.value, elements.merchant.value, elements.category.value, `€ ${elements.total.value}`]) row.insertCell().textContent = text;
+  row.lastElementChild.className = "number";
+  event.target.reset();
+});

@@ -3,7 +3,7 @@
  * nothing that is sent again is done twice, and D1 ends with exactly what the ledger holds.
  */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { z } from "zod";
+import type { z } from "zod";
 import { apiAt } from "../../cli/api.ts";
 import { type Deployment, deploy } from "../../bench/support/deployment.ts";
 import { BENCH_MODEL, BENCH_PRICES, type BenchTenant, makeTenant } from "../../bench/support/tenants.ts";

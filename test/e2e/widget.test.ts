@@ -5,14 +5,12 @@
 import { globSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { chromium } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { quota } from "../../schema/contract/policy.ts";
 import { keyCreated, tenant as tenantShape } from "../../schema/contract/tenants.ts";
 import { apiAt } from "../../cli/api.ts";
-import { RECEIPT_LINES, drawReceipt } from "../../cli/check/receipt.ts";
+import { SMALL_RECEIPT, drawReceipt } from "../../cli/check/receipt.ts";
 import { type Visit, visit } from "../../cli/check/visit.ts";
-import { CHROMIUM_ARGS, chromiumPath } from "../../cli/chromium.ts";
 import { type Demo, type RunningTenant, startDemo } from "../../cli/demo/start.ts";
 import { ocrPublication } from "../../cli/demo/ocr-model.ts";
 import { publishModel } from "../../cli/publish.ts";
@@ -20,7 +18,7 @@ import { type HostPage, hostPage } from "../support/host-page.ts";
 import { plainPng } from "../support/plain-png.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-const TEXT = RECEIPT_LINES.join("\n");
+const TEXT = SMALL_RECEIPT.lines.join("\n");
 const folder = temporaryFolder();
 let demo: Demo;
 let acme: RunningTenant;
@@ -37,9 +35,7 @@ beforeAll(async () => {
   });
   [acme, globex] = demo.tenants as [RunningTenant, RunningTenant];
   host = await hostPage(demo.plane.url);
-  const browser = await chromium.launch({ executablePath: await chromiumPath(), args: CHROMIUM_ARGS });
-  receipt = await drawReceipt(browser);
-  await browser.close();
+  receipt = await drawReceipt(SMALL_RECEIPT);
 });
 
 afterEach(async () => {
