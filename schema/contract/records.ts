@@ -18,6 +18,7 @@ export const AUDIT_ACTIONS = [
   "SECRETS_REWRAPPED",
   "MODEL_PUBLISHED",
   "MODEL_DELETED",
+  "PRICES_SET",
   "LEASE_GRANTED",
   "LEASE_DENIED",
   "LEASE_EXPIRED",
@@ -42,6 +43,39 @@ export const auditEvent = z
   })
   .meta({ id: "AuditEvent" });
 export type AuditEvent = z.infer<typeof auditEvent>;
+
+/** Why a chain does not hold. The first that is found along the chain is told. */
+export const BREAK_REASONS = {
+  "event-altered": "A column of the event is not what was hashed.",
+  "event-missing": "An event is gone from between others.",
+  "events-truncated": "The events from here on are gone.",
+  "event-surplus": "There is an event that the tenant's ledger never wrote.",
+  "link-broken": "The event does not follow the one before it: one of the two was written anew, or they changed places.",
+  "head-mismatch": "The chain holds together but is not the one that the tenant's ledger wrote.",
+  "signed-head-mismatch": "The chain holds together but is not the one whose head was signed.",
+  "signed-head-invalid": "A signed head was altered.",
+  "signed-head-missing": "A head that was signed is gone.",
+  "signed-head-ahead": "A head was signed of an event that the tenant's ledger no longer knows: the ledger was set back.",
+} as const satisfies Record<string, string>;
+export type BreakReason = keyof typeof BREAK_REASONS;
+
+export const auditVerification = z
+  .object({
+    valid: z.boolean().meta({ description: "Whether all events up to `events` are as they were written." }),
+    events: amount.meta({ description: "Events held right, from the first one on." }),
+    head: z.object({
+      seq: amount,
+      hash: z.string(),
+      at: timestamp,
+      signed: z.string().nullable().meta({ description: "The last signed head (JWS, EdDSA, typ audit-head+jws), for your own safe-keeping." }),
+    }),
+    broken_at: z.int().optional().meta({ description: "`seq` of the first event that is wrong or missing." }),
+    reason: z.enum(Object.keys(BREAK_REASONS) as [BreakReason, ...BreakReason[]]).optional(),
+    detail: z.string().optional(),
+    next_cursor: z.string().nullable().meta({ description: "Where to go on: a long chain is held right in pages." }),
+  })
+  .meta({ id: "AuditVerification" });
+export type AuditVerification = z.infer<typeof auditVerification>;
 
 export const billingLine = z.object({
   model: z.string(),

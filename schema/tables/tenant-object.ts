@@ -6,7 +6,10 @@
  * - `windows` has one row a day and scope: `t` the tenant, `u:<user>`, `k:<key>` (tokens and nano-dollars), `e` egress (bytes,
  *   posted alone). Months are sums over their days.
  * - `leases.hold − reported` is what an active lease still holds; a resolved lease holds nothing.
- * - `outbox` rows leave once D1 has them.
+ * - `outbox` is a ring of 4,096 slots that are written over, never emptied: an event costs one written row, not an
+ *   insert and a deletion. Slots above the ring hold what an outage of D1 piles up, and are emptied (worker/ledger/outbox-ring.ts).
+ * - `audit_head` is the last event that D1 has; the chain's own head is the newest slot after it.
+ * - `folded` is the last event that `usage_daily` and `sketches` count.
  */
 export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   `
@@ -75,5 +78,20 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   UPDATE leases SET reports_until = expires_at;
   DROP INDEX leases_active;
   CREATE INDEX leases_active ON leases (reports_until) WHERE state = 'active';
+  `,
+  // The outbox as a ring; the head of the chain is no row of its own any more; heads that were signed.
+  `
+  ALTER TABLE outbox RENAME TO outbox_before;
+  ALTER TABLE audit_head RENAME TO audit_head_before;
+  CREATE TABLE outbox (slot INTEGER PRIMARY KEY, seq INTEGER NOT NULL, record TEXT NOT NULL);
+  CREATE TABLE audit_head (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL, at INTEGER NOT NULL, folded INTEGER NOT NULL);
+  CREATE TABLE signed_head (id INTEGER PRIMARY KEY CHECK (id = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL, at INTEGER NOT NULL, kid TEXT NOT NULL, sha256 TEXT NOT NULL);
+  CREATE TABLE head_keys (kid TEXT PRIMARY KEY, x TEXT NOT NULL) WITHOUT ROWID;
+  INSERT INTO outbox (slot, seq, record) SELECT 4096 + seq, seq, record FROM outbox_before;
+  INSERT INTO audit_head (id, seq, hash, at, folded)
+    SELECT 1, coalesce((SELECT min(seq) - 1 FROM outbox_before), seq), coalesce((SELECT record ->> '$.event.prevHash' FROM outbox_before ORDER BY seq LIMIT 1), hash), 0, seq
+    FROM audit_head_before;
+  DROP TABLE outbox_before;
+  DROP TABLE audit_head_before;
   `,
 ];

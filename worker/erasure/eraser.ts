@@ -112,6 +112,8 @@ export class Eraser {
 
   async #sweepLate(): Promise<void> {
     if (this.#progress.sweptAt !== null) return;
+    const due = (this.#progress.finishedAt ?? 0) + LATE_SWEEP_MS;
+    if (Date.now() < due) return this.#storage.setAlarm(due);
     const late = await this.#blobs.inventory();
     if (late.count > 0) {
       console.warn(JSON.stringify({ level: "warn", message: "objects of an erased tenant came late and were deleted", tenant: this.#progress.tenant, count: late.count }));
@@ -121,9 +123,10 @@ export class Eraser {
   }
 
   async #inventory(): Promise<ErasedInventory> {
+    const { auditHead } = this.#progress;
     const tables = this.#tables();
     return {
-      object: { tables, audit_head: { ...this.#progress.auditHead } },
+      object: { tables, audit_head: { seq: auditHead.seq, hash: auditHead.hash } },
       records: await this.#rows.count(),
       objects: await this.#blobs.inventory(),
       secrets: tables.secrets ?? 0,
@@ -161,9 +164,8 @@ export function beginErasure(room: Room, storage: DurableObjectStorage, call: Ca
   const now = Date.now();
   const progress = room.transact(() => {
     room.log(now, { action: "ERASURE_STARTED", actor: "operator", requestId: call.requestId, details: {} });
-    const { seq, hash } = room.journal.head();
     return writeProgress(room.store, {
-      tenant: room.tenant, isolation: room.isolation, requestId: call.requestId, startedAt: now, auditHead: { seq, hash },
+      tenant: room.tenant, isolation: room.isolation, requestId: call.requestId, startedAt: now, auditHead: room.ring.newest,
       step: "inventory", failures: 0, inventory: null, certificate: null, finishedAt: null, sweptAt: null,
     });
   });

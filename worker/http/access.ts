@@ -36,6 +36,8 @@ export const ACCESS = {
   "PUT /v1/tenants/{t}/blobs/{sha256}": ["operator", "admin"],
   "POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit": ["operator", "admin"],
   "GET /v1/tenants/{t}/audit": ["operator", "admin", "read"],
+  "GET /v1/tenants/{t}/audit/verify": ["operator", "admin", "read"],
+  "GET /v1/tenants/{t}/audit/export": ["operator", "admin", "read"],
   "GET /v1/tenants/{t}/usage": ["operator", "admin", "read"],
   "GET /v1/tenants/{t}/billing": ["operator", "admin", "read"],
   "POST /v1/leases": ["publishable", "leases"],

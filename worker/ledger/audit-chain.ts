@@ -2,6 +2,7 @@
  * The hash chain of a tenant's audit events. Pure.
  *
  * `hash(n) = SHA-256(hash(n−1) ‖ "\n" ‖ canonical JSON of event n)`; the first event follows `GENESIS`.
+ * `seq` counts from 1 without a gap; `at` never goes back, whatever a clock does, so that an instant is a place in the chain.
  * Canonical JSON (after RFC 8785, for the plain values events hold): keys sorted by UTF-16 code units, no white space.
  */
 import { createHash } from "node:crypto";
@@ -35,7 +36,11 @@ export interface AuditEntry {
 export interface ChainHead {
   readonly seq: number;
   readonly hash: string;
+  readonly at: number;
 }
+
+/** The head of a chain without events. */
+export const EMPTY_CHAIN: ChainHead = { seq: 0, hash: GENESIS, at: 0 };
 
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
@@ -53,11 +58,11 @@ export function hashOf(tenant: string, entry: Omit<AuditEntry, "hash">): string 
   return sha256Hex(`${entry.prevHash}\n${canonicalJson({ tenant, ...entry })}`);
 }
 
-/** The entry that follows `head`. */
+/** The entry that follows `head`. Its details are plain JSON: what JSON can't say is gone before it is hashed. */
 export function chain(tenant: string, head: ChainHead, fact: AuditFact, at: number): AuditEntry {
   const open = {
     seq: head.seq + 1,
-    at,
+    at: Math.max(at, head.at),
     action: fact.action,
     actor: fact.actor,
     user: fact.user ?? null,

@@ -5,9 +5,9 @@
  * - D1 that throws, hangs or answers late changes nothing here: the rows stay, the next flush sends them again, and D1
  *   keeps each once (primary key, versions).
  */
-import type { UsageDailyRow, TenantRecords } from "../tenants/records.ts";
-import type { OutboxRecord } from "./journal.ts";
-import type { Row, Store } from "./store.ts";
+import type { TenantRecords } from "../tenants/records.ts";
+import type { OutboxRing } from "./outbox-ring.ts";
+import type { Rollups } from "./rollups.ts";
 
 const BATCH = 200;
 const D1_TIMEOUT_MS = 10_000;
@@ -19,35 +19,46 @@ export interface Lag {
   readonly error: string | null;
 }
 
+/** What the sender needs of the object: its rows, its sums and its transaction. */
+export interface Sources {
+  readonly ring: OutboxRing;
+  readonly rollups: Rollups;
+  transact<T>(work: () => T): T;
+}
+
 export class Outbox {
-  readonly #store: Store;
+  readonly #sources: Sources;
   readonly #records: TenantRecords;
   #running: Promise<Lag> | null = null;
 
-  constructor(store: Store, records: TenantRecords) {
-    this.#store = store;
+  constructor(sources: Sources, records: TenantRecords) {
+    this.#sources = sources;
     this.#records = records;
   }
 
   get size(): number {
-    return this.#store.first<{ n: number }>("SELECT count(*) AS n FROM outbox")?.n ?? 0;
+    return this.#sources.ring.size;
   }
 
-  /** Sends all there is, as far as D1 takes it. Never throws: the lag says what is left and why. */
+  /**
+   * Sends all that there is now, as far as D1 takes it; not what comes meanwhile, so that a busy tenant's reader is
+   * answered too. Never throws: the lag says what is left and why.
+   */
   async flush(): Promise<Lag> {
+    const goal = this.#sources.ring.newest.seq;
     while (this.#running) {
       const lag = await this.#running;
-      if (lag.error !== null || this.size === 0) return { ...lag, events: this.size };
+      if (lag.error !== null || this.#sources.ring.sent.seq >= goal) return { ...lag, events: this.size };
     }
-    this.#running = this.#sendAll().finally(() => {
+    this.#running = this.#sendUpTo(goal).finally(() => {
       this.#running = null;
     });
     return this.#running;
   }
 
-  async #sendAll(): Promise<Lag> {
+  async #sendUpTo(goal: number): Promise<Lag> {
     try {
-      while (await this.#sendBatch());
+      while (this.#sources.ring.sent.seq < goal) await this.#sendBatch();
       return { events: this.size, error: null };
     } catch (cause) {
       const error = cause instanceof Error ? cause.message : String(cause);
@@ -56,25 +67,17 @@ export class Outbox {
     }
   }
 
-  async #sendBatch(): Promise<boolean> {
-    const rows = this.#store.all<{ seq: number; record: string }>("SELECT seq, record FROM outbox ORDER BY seq LIMIT ?", BATCH);
-    const last = rows.at(-1);
-    if (!last) return false;
-    const records = rows.map((row) => JSON.parse(row.record) as OutboxRecord);
-    await withTimeout(this.#records.project(records, this.#daysOf(records)), D1_TIMEOUT_MS);
-    this.#store.run("DELETE FROM outbox WHERE seq <= ?", last.seq);
-    return true;
-  }
-
-  /** The days that these records touched, as they stand now: absolute values, so that sending twice adds nothing. */
-  #daysOf(records: readonly OutboxRecord[]): UsageDailyRow[] {
-    const touched = records.flatMap(({ cost, event }) => (cost ? [{ day: cost.day, model: cost.model, user_id: event.user ?? "" }] : []));
-    if (touched.length === 0) return [];
-    return this.#store.all<UsageDailyRow & Row>(
-      `SELECT day, model, user_id, input_tokens, output_tokens, unreported_tokens, calls, cost_nanos, version FROM usage_daily
-       WHERE (day, model, user_id) IN (SELECT value ->> '$.day', value ->> '$.model', value ->> '$.user_id' FROM json_each(?))`,
-      JSON.stringify(touched),
-    );
+  async #sendBatch(): Promise<void> {
+    const { ring, rollups, transact } = this.#sources;
+    const { batch, days } = transact(() => {
+      rollups.fold();
+      const batch = ring.waiting(BATCH);
+      return { batch, days: rollups.daysOf(batch.map(({ record }) => record)) };
+    });
+    const last = batch.at(-1);
+    if (!last) throw new Error("the outbox has lost what it should send");
+    await withTimeout(this.#records.project(batch, days), D1_TIMEOUT_MS);
+    transact(() => ring.ack(last.record));
   }
 }
 

@@ -22,7 +22,9 @@ import { KeyRing } from "./key-ring.ts";
 import { LeaseBook } from "./lease-book.ts";
 import { MinuteWindow } from "./minute.ts";
 import { ModelShelf } from "./model-shelf.ts";
+import { OutboxRing } from "./outbox-ring.ts";
 import type { Result } from "./result.ts";
+import { Rollups } from "./rollups.ts";
 import type { Store } from "./store.ts";
 
 /** Who asks, through which ways the call is open, and what the request is about. */
@@ -50,6 +52,8 @@ export class Room {
   readonly store: Store;
   readonly keys: KeyRing;
   readonly shelf: ModelShelf;
+  readonly ring: OutboxRing;
+  readonly rollups: Rollups;
   readonly journal: Journal;
   readonly idempotency: IdempotencyKeys;
   readonly books: BookKeeper;
@@ -69,7 +73,9 @@ export class Room {
     this.#alarmAt = alarmAt;
     this.keys = new KeyRing(store);
     this.shelf = new ModelShelf(store);
-    this.journal = new Journal(store);
+    this.ring = new OutboxRing(store);
+    this.rollups = new Rollups(store, this.ring);
+    this.journal = new Journal(this.ring);
     this.idempotency = new IdempotencyKeys(store);
     this.books = new BookKeeper(store, this.#minute);
     this.leases = new LeaseBook(tenant, store, this.books, this.journal, this.#minute);
@@ -104,6 +110,7 @@ export class Room {
       return this.#storage.transactionSync(work);
     } catch (cause) {
       this.#alarmAt = null;
+      this.ring.reload();
       this.leases.fillMinute(Date.now());
       this.shelf.forgetSums();
       throw cause;

@@ -14,6 +14,7 @@ import { erasedId, toErasure } from "../erasure/progress.ts";
 import type { Home, Signpost } from "../tenants/home.ts";
 import { howToBind, ownStores } from "../tenants/stores.ts";
 import { newConfig, readConfig, toTenant, writeConfig } from "./config.ts";
+import { AuditDesk } from "./desks/audit-desk.ts";
 import { KeyDesk } from "./desks/key-desk.ts";
 import { LeaseDesk } from "./desks/lease-desk.ts";
 import { ModelDesk } from "./desks/model-desk.ts";
@@ -31,6 +32,7 @@ export interface Desks {
   readonly models: ModelDesk;
   readonly leases: LeaseDesk;
   readonly records: RecordDesk;
+  readonly audit: AuditDesk;
   readonly secrets: SecretDesk;
 }
 
@@ -130,6 +132,7 @@ export class TenantObject extends DurableObject<Env> {
     if (!house) return;
     house.room.alarmFired();
     for (const chore of house.chores) {
+      if (this.#house !== house) return; // an erasure began meanwhile
       try {
         await chore.run(Date.now());
       } catch (cause) {
@@ -148,11 +151,12 @@ export class TenantObject extends DurableObject<Env> {
     const room = new Room(readConfig(this.#store).profile, this.ctx.storage, this.#store, this.env, alarmAt);
     const leases = new LeaseDesk(room);
     const records = new RecordDesk(room);
+    const audit = new AuditDesk(room, records);
     const keys = new KeyDesk(room);
     return {
       room,
-      desks: { tenants: new TenantDesk(room), keys, models: new ModelDesk(room), leases, records, secrets: new SecretDesk(room) },
-      chores: [leases.chore, keys.chore, records.chore],
+      desks: { tenants: new TenantDesk(room), keys, models: new ModelDesk(room), leases, records, audit, secrets: new SecretDesk(room) },
+      chores: [leases.chore, keys.chore, records.chore, audit.chore],
     };
   }
 }

@@ -5,12 +5,13 @@
  * - Writes take rows as one JSON parameter (`json_each`): D1 binds at most 100 parameters.
  * - Inserts keep rows exactly once: the same rows again change nothing.
  */
-import { type SQL, and, asc, desc, eq, gt, gte, lt, sql, sum } from "drizzle-orm";
+import { and, asc, desc, eq, gt, gte, lt, sql, sum } from "drizzle-orm";
 import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
 import type { TenantId } from "../../schema/contract/ids.ts";
-import { auditEvents, costRecords, usageDaily } from "../../schema/tables/d1.ts";
+import { costRecords, usageDaily } from "../../schema/tables/d1.ts";
 import type { Env } from "../env.ts";
-import type { OutboxRecord } from "../ledger/journal.ts";
+import type { Waiting } from "../ledger/outbox-ring.ts";
+import { AuditRecords } from "./audit-records.ts";
 import { storesOf } from "./stores.ts";
 import type { Verified } from "./credential.ts";
 
@@ -24,18 +25,6 @@ export interface UsageDailyRow {
   readonly calls: number;
   readonly cost_nanos: number;
   readonly version: number;
-}
-
-export interface AuditFilter {
-  readonly action?: string | undefined;
-  readonly user?: string | undefined;
-  readonly model?: string | undefined;
-  readonly requestId?: string | undefined;
-  readonly since?: number | undefined;
-  readonly until?: number | undefined;
-  /** Events after this `seq`. */
-  readonly after: number;
-  readonly limit: number;
 }
 
 export type UsageGroup = "day" | "model" | "user";
@@ -76,11 +65,13 @@ export class TenantRecords {
   readonly #tenant: TenantId;
   readonly #d1: D1Database;
   readonly #db: DrizzleD1Database;
+  readonly audit: AuditRecords;
 
   private constructor(tenant: TenantId, d1: D1Database) {
     this.#tenant = tenant;
     this.#d1 = d1;
     this.#db = drizzle(d1);
+    this.audit = new AuditRecords(tenant, d1, this.#db);
   }
 
   static for(credential: Verified, env: Env): TenantRecords {
@@ -88,29 +79,15 @@ export class TenantRecords {
   }
 
   /** Writes a batch of outbox records and the days they touched, in one transaction of D1. */
-  async project(records: readonly OutboxRecord[], days: readonly UsageDailyRow[]): Promise<void> {
-    const rows = JSON.stringify(records);
+  async project(batch: readonly Waiting[], days: readonly UsageDailyRow[]): Promise<void> {
+    const records = batch.map(({ record }) => record);
+    const rows = `[${batch.map(({ text }) => text).join(",")}]`;
     const statements = [this.#d1.prepare(INSERT_EVENTS).bind(this.#tenant, rows)];
     if (records.some((record) => record.cost)) statements.push(this.#d1.prepare(INSERT_COSTS).bind(this.#tenant, rows));
     if (days.length > 0) statements.push(this.#d1.prepare(UPSERT_DAYS).bind(this.#tenant, JSON.stringify(days)));
     const latest = records.findLast((record) => record.profile !== undefined);
     if (latest) statements.push(this.#d1.prepare(UPSERT_TENANT).bind(this.#tenant, JSON.stringify(latest.profile), latest.event.seq));
     await this.#d1.batch(statements);
-  }
-
-  /** Events in the order of the chain. */
-  auditEvents(filter: AuditFilter) {
-    const wanted: (SQL | undefined)[] = [
-      eq(auditEvents.tenantId, this.#tenant),
-      gt(auditEvents.seq, filter.after),
-      filter.action === undefined ? undefined : eq(auditEvents.action, filter.action),
-      filter.user === undefined ? undefined : eq(auditEvents.userId, filter.user),
-      filter.model === undefined ? undefined : eq(auditEvents.model, filter.model),
-      filter.requestId === undefined ? undefined : eq(auditEvents.requestId, filter.requestId),
-      filter.since === undefined ? undefined : gte(auditEvents.at, filter.since),
-      filter.until === undefined ? undefined : lt(auditEvents.at, filter.until),
-    ];
-    return this.#db.select().from(auditEvents).where(and(...wanted)).orderBy(asc(auditEvents.seq)).limit(filter.limit).all();
   }
 
   costRecords(after: number, limit: number) {

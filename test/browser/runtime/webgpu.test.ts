@@ -3,8 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { cdp } from "vitest/browser";
 import { LeaseholdError } from "../../../client/errors.ts";
 import { loadRuntime, type Runtime } from "../../../client/runtime/host.ts";
-import { readingText } from "../../../client/runtime/tasks/ocr/order.ts";
-import { draw, ocrFiles } from "./ocr-fixture.ts";
+import { draw, ocrFiles, readingText } from "./ocr-fixture.ts";
 
 const SLOW = 300_000;
 let runtime: Runtime;

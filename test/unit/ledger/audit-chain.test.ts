@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type AuditFact, GENESIS, canonicalJson, chain, hashOf, sha256Hex } from "../../../worker/ledger/audit-chain.ts";
+import { type AuditFact, EMPTY_CHAIN, GENESIS, canonicalJson, chain, hashOf, sha256Hex } from "../../../worker/ledger/audit-chain.ts";
 
 const fact: AuditFact = { action: "LEASE_GRANTED", actor: "key_1", user: "u", model: "m", requestId: "r", details: { hold: 5, nested: { b: 1, a: [true, null] } } };
 
@@ -22,7 +22,7 @@ describe("canonical JSON", () => {
   test("does not depend on the order of keys, and says the same as the value", () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (value) => {
-        const reversed = Object.fromEntries(Object.entries(value).reverse());
+        const reversed = Object.fromEntries(Object.entries(value).toReversed());
         expect(canonicalJson(reversed)).toBe(canonicalJson(value));
         expect(JSON.parse(canonicalJson(value))).toEqual(JSON.parse(JSON.stringify(value)));
       }),
@@ -38,7 +38,7 @@ test("SHA-256 of text and of bytes, in hex", () => {
 describe("the chain", () => {
   test("starts at the genesis and counts from 1", () => {
     expect(GENESIS).toBe("0".repeat(64));
-    const first = chain("acme", { seq: 0, hash: GENESIS }, fact, 7);
+    const first = chain("acme", EMPTY_CHAIN, fact, 7);
     expect(first).toMatchObject({ seq: 1, at: 7, prevHash: GENESIS, action: "LEASE_GRANTED", actor: "key_1", user: "u", model: "m", requestId: "r" });
     const second = chain("acme", first, fact, 8);
     expect(second).toMatchObject({ seq: 2, prevHash: first.hash });
@@ -46,15 +46,21 @@ describe("the chain", () => {
   });
 
   test("is the documented hash, so that others can check it", () => {
-    const { hash, ...open } = chain("acme", { seq: 4, hash: "ab" }, fact, 7);
+    const { hash, ...open } = chain("acme", { seq: 4, hash: "ab", at: 7 }, fact, 7);
     const canonical =
       '{"action":"LEASE_GRANTED","actor":"key_1","at":7,"details":{"hold":5,"nested":{"a":[true,null],"b":1}},"model":"m","prevHash":"ab","requestId":"r","seq":5,"tenant":"acme","user":"u"}';
     expect(hash).toBe(createHash("sha256").update(`ab\n${canonical}`).digest("hex"));
     expect(hashOf("acme", open)).toBe(hash);
   });
 
+  test("never goes back in time, whatever the clock does", () => {
+    const later = chain("acme", EMPTY_CHAIN, fact, 100);
+    expect(chain("acme", later, fact, 40).at).toBe(100);
+    expect(chain("acme", later, fact, 101).at).toBe(101);
+  });
+
   test("what is left out stands as null; what is undefined in the details is not there", () => {
-    const entry = chain("acme", { seq: 0, hash: GENESIS }, { action: "KEY_CREATED", actor: "operator", details: { gone: undefined, kept: 1 } }, 1);
+    const entry = chain("acme", EMPTY_CHAIN, { action: "KEY_CREATED", actor: "operator", details: { gone: undefined, kept: 1 } }, 1);
     expect(entry).toMatchObject({ user: null, model: null, requestId: null, details: { kept: 1 } });
     expect(entry.details).not.toHaveProperty("gone");
   });
@@ -74,5 +80,5 @@ describe("the chain", () => {
   });
 });
 
-const entry = chain("acme", { seq: 0, hash: GENESIS }, fact, 7);
+const entry = chain("acme", EMPTY_CHAIN, fact, 7);
 const { hash: _, ...open } = entry;

@@ -10,6 +10,7 @@ import { Journal } from "../../../worker/ledger/journal.ts";
 import type { StoredKey } from "../../../worker/ledger/key-ring.ts";
 import { LeaseBook, type LeaseRow } from "../../../worker/ledger/lease-book.ts";
 import { MinuteWindow } from "../../../worker/ledger/minute.ts";
+import { OutboxRing } from "../../../worker/ledger/outbox-ring.ts";
 import { memoryStore } from "../../support/sqlite-storage.ts";
 import { type Ask, PRICES, type Report } from "./reference.ts";
 
@@ -35,7 +36,7 @@ export function storedLedger(): Ledger {
   const { store } = memoryStore();
   const minute = new MinuteWindow();
   const keeper = new BookKeeper(store, minute);
-  const book = new LeaseBook(TENANT, store, keeper, new Journal(store), minute);
+  const book = new LeaseBook(TENANT, store, keeper, new Journal(new OutboxRing(store)), minute);
   const ids: string[] = [];
   const seqs = new Map<number, number>();
   const self: Ledger = {

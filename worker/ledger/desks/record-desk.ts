@@ -17,7 +17,7 @@ export class RecordDesk {
   constructor(room: Room) {
     this.#room = room;
     const self = asVerified({ tenant: room.tenant, isolation: room.isolation, actor: "system", kind: "operator", keyId: null, leaseId: null });
-    this.#outbox = new Outbox(room.store, TenantRecords.for(self, room.env));
+    this.#outbox = new Outbox({ ring: room.ring, rollups: room.rollups, transact: (work) => room.transact(work) }, TenantRecords.for(self, room.env));
   }
 
   /** Sends what D1 does not have yet; answers how much is left and why, and which day it is for the tenant. */

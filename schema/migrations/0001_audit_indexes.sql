@@ -1,0 +1,3 @@
+CREATE INDEX `audit_events_user` ON `audit_events` (`tenant_id`,`user_id`,`seq`) WHERE user_id IS NOT NULL;--> statement-breakpoint
+CREATE INDEX `audit_events_request` ON `audit_events` (`tenant_id`,`request_id`,`seq`) WHERE request_id IS NOT NULL;--> statement-breakpoint
+CREATE INDEX `audit_events_rare` ON `audit_events` (`tenant_id`,`action`,`seq`) WHERE action NOT IN ('LEASE_GRANTED', 'INFERENCE_EXECUTED');

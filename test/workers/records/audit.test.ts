@@ -1,0 +1,129 @@
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, test } from "vitest";
+import { api, expectStatus } from "../../support/api.ts";
+import { clock } from "../../support/clock.ts";
+import { heard } from "../../support/d1-tap.ts";
+import { type TestTenant, askLease, getLease, publishTinyModel, readyTenant, report } from "../../support/tenant.ts";
+
+const time = clock();
+
+const audit = async (tenant: TestTenant, query = "") => expectStatus(await api.get(`/v1/tenants/${tenant.id}/audit${query}`, { key: tenant.reader }), 200).json;
+const exported = async (tenant: TestTenant, query = "") => {
+  const answer = expectStatus(await api.get(`/v1/tenants/${tenant.id}/audit/export${query}`, { key: tenant.reader }), 200);
+  return { headers: answer.headers, events: answer.text.split("\n").filter(Boolean).map((line) => JSON.parse(line)) };
+};
+const actions = (page: { data: { action: string }[] }) => page.data.map(({ action }) => action);
+
+describe("the list", () => {
+  let tenant: TestTenant;
+  let all: { seq: number; action: string; user: string | null; model: string | null; request_id: string | null; at: string }[];
+
+  beforeAll(async () => {
+    tenant = await readyTenant({ daily_token_limit: 5_000 });
+    await publishTinyModel(tenant, { model: "other", fill: 9 });
+    for (let i = 0; i < 12; i++) {
+      const lease = await getLease(tenant, { user: `user-${i % 3}`, model: i % 4 === 0 ? "other" : "tiny" }, { headers: { "x-request-id": `ask-${i}` } });
+      if (i % 2 === 0) await report(lease, { request_id: `run-${i}`, input_tokens: 3, output_tokens: 2 });
+    }
+    await askLease(tenant, { tokens: 1_000_000 });
+    await api.put(`/v1/tenants/${tenant.id}/policy`, { key: tenant.admin, body: { daily_token_limit: 4_000 } });
+    all = (await audit(tenant, "?limit=200")).data;
+  });
+
+  test("holds every event from provisioning on, without a gap, oldest first", () => {
+    expect(all.map(({ seq }) => seq)).toEqual(all.map((_, index) => index + 1));
+    expect(all[0]?.action).toBe("TENANT_PROVISIONED");
+    expect(new Set(actions({ data: all }))).toEqual(new Set(["TENANT_PROVISIONED", "KEY_CREATED", "MODEL_PUBLISHED", "LEASE_GRANTED", "INFERENCE_EXECUTED", "LEASE_DENIED", "POLICY_CHANGED"]));
+  });
+
+  test.each([
+    ["?action=LEASE_GRANTED", (event: { action: string }) => event.action === "LEASE_GRANTED"],
+    ["?action=KEY_CREATED", (event: { action: string }) => event.action === "KEY_CREATED"],
+    ["?action=INFERENCE_EXECUTED&user=user-2", (event: { action: string; user: string }) => event.action === "INFERENCE_EXECUTED" && event.user === "user-2"],
+    ["?user=user-1", (event: { user: string }) => event.user === "user-1"],
+    ["?user=nobody", () => false],
+    ["?model=other", (event: { model: string }) => event.model === "other"],
+    ["?request_id=ask-3", (event: { request_id: string }) => event.request_id === "ask-3"],
+    ["?request_id=run-4&model=other", (event: { request_id: string }) => event.request_id === "run-4"],
+  ])("%s finds exactly what it names, in both orders, in pages of any size, and in the export", async (query, wanted) => {
+    const expected = all.filter((event) => (wanted as (event: unknown) => boolean)(event));
+    expect((await audit(tenant, `${query}&limit=200`)).data).toEqual(expected);
+    expect((await audit(tenant, `${query}&limit=200&order=desc`)).data).toEqual(expected.toReversed());
+    expect((await exported(tenant, query)).events).toEqual(expected);
+    const paged: unknown[] = [];
+    for (let cursor: string | null = ""; cursor !== null; ) {
+      const page: { data: unknown[]; next_cursor: string | null } = await audit(tenant, `${query}&limit=3&order=desc${cursor && `&cursor=${cursor}`}`);
+      paged.push(...page.data);
+      cursor = page.next_cursor;
+    }
+    expect(paged).toEqual(expected.toReversed());
+  });
+
+  test("the export is NDJSON of all there is, to be kept in a file", async () => {
+    const { events, headers } = await exported(tenant);
+    expect(events).toEqual(all);
+    expect(headers.get("content-type")).toBe("application/x-ndjson");
+    expect(headers.get("content-disposition")).toBe(`attachment; filename="audit-${tenant.id}.ndjson"`);
+  });
+
+  test.each([
+    ["?user=user-1", "audit_events_user"],
+    ["?request_id=ask-3", "audit_events_request"],
+    ["?action=POLICY_CHANGED", "audit_events_rare"],
+    ["?since=2026-01-01T00:00:00Z", "PRIMARY KEY"],
+    ["?action=LEASE_GRANTED&order=desc", "PRIMARY KEY"],
+  ])("%s is answered from %s, without sorting", async (query, index) => {
+    heard.clear();
+    await audit(tenant, query);
+    const { sql, values } = [...heard.values()].findLast((statement) => statement.sql.includes("audit_events")) as { sql: string; values: unknown[] };
+    const { results } = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`).bind(...values).all<{ detail: string }>();
+    const plan = results.map(({ detail }) => detail).join("; ");
+    expect(plan).toContain(index);
+    expect(plan).not.toContain("TEMP B-TREE");
+  });
+
+  test.each(["?action=NOTHING", "?since=yesterday", "?cursor=x", "?order=up", "?limit=0", "?limit=201"])("%s is refused", async (query) => {
+    const answer = await api.get(`/v1/tenants/${tenant.id}/audit${query}`, { key: tenant.reader });
+    expect([answer.status, answer.code]).toEqual([400, "invalid-request"]);
+  });
+});
+
+describe("time", () => {
+  test("since is included, until is not, whatever stands at the instants around them", async () => {
+    time.set("2026-11-22T10:00:00Z");
+    const tenant = await readyTenant();
+    const hours: string[] = [];
+    for (let hour = 11; hour < 16; hour++) {
+      time.set(`2026-11-22T${hour}:00:00Z`);
+      for (let i = 0; i < 3; i++) hours.push((await getLease(tenant, {}, { headers: { "x-request-id": `at-${hour}-${i}` } })).lease_id);
+    }
+    const all = (await audit(tenant, "?limit=200")).data as { at: string }[];
+    for (const since of [null, "2026-11-22T09:00:00Z", "2026-11-22T12:00:00Z", "2026-11-22T12:00:00.001Z", "2026-11-22T15:00:00Z", "2026-11-23T00:00:00Z"]) {
+      for (const until of [null, "2026-11-22T09:00:00Z", "2026-11-22T13:00:00Z", "2026-11-22T13:30:00Z", "2026-11-23T00:00:00Z"]) {
+        const wanted = all.filter(({ at }) => (since === null || Date.parse(at) >= Date.parse(since)) && (until === null || Date.parse(at) < Date.parse(until)));
+        const query = `?limit=200${since ? `&since=${since}` : ""}${until ? `&until=${until}` : ""}`;
+        expect((await audit(tenant, query)).data, query).toEqual(wanted);
+        expect((await exported(tenant, query.replace("limit=200&", "").replace("?limit=200", ""))).events, query).toEqual(wanted);
+      }
+    }
+  });
+
+  test("a clock that goes back does not take the chain with it", async () => {
+    time.set("2026-11-22T10:00:00Z");
+    const tenant = await readyTenant();
+    time.set("2026-11-22T09:00:00Z");
+    await getLease(tenant);
+    const page = await audit(tenant, "?action=LEASE_GRANTED");
+    expect(page.data[0].at).toBe("2026-11-22T10:00:00Z");
+  });
+});
+
+test("a long export is streamed in pages, and ends with what there was when it was asked for", async () => {
+  const tenant = await readyTenant();
+  await Promise.all(Array.from({ length: 520 }, () => getLease(tenant)));
+  const { events } = await exported(tenant);
+  const stored = await env.DB.prepare("SELECT count(*) AS n FROM audit_events WHERE tenant_id = ?").bind(tenant.id).first<{ n: number }>();
+  expect(events.length).toBe(stored?.n);
+  expect(events.length).toBeGreaterThan(520);
+  expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
+});

@@ -1,0 +1,115 @@
+/**
+ * `GET …/audit/verify`: holds what D1 has of a tenant's chain against the tenant object's own head and the signed heads
+ * in R2, and says where it first differs.
+ *
+ * - The statement is about events 1 up to `head`: what the object knew D1 to have when it was asked. What came after is
+ *   not judged, but nothing may stand in D1 or R2 that the object never wrote.
+ * - Long chains go in pages: a cursor carries the last event that was held right. It is the asker's own: who makes one
+ *   up deceives nobody else.
+ */
+import type { HeadClaims, HeadKey, HeadName } from "./signed-head.ts";
+import { verifyHead } from "./signed-head.ts";
+import { type ChainHead, sha256Hex } from "../ledger/audit-chain.ts";
+import type { LiveChain } from "../ledger/desks/audit-desk.ts";
+import type { TenantHeads } from "../tenants/heads.ts";
+import { type ChainFault, type StoredEvent, faultOfEvent } from "./verify-chain.ts";
+
+const ROWS_A_READ = 1_000;
+/** What one call holds right: some seconds of work, and fewer reads than the platform allows. */
+const EVENTS_A_CALL = 50_000;
+const HEADS_A_CALL = 300;
+const READS_AT_ONCE = 6;
+
+/** Where the facts come from: D1, R2, and the tenant object asked a second time. */
+export interface ChainSources {
+  readonly tenant: string;
+  events(after: number, limit: number): Promise<StoredEvent[]>;
+  /** The `seq` of the last row there is, whatever somebody put there; null where there is none. */
+  lastSeq(): Promise<unknown>;
+  readonly heads: Pick<TenantHeads, "list" | "get" | "has">;
+  readonly live: LiveChain;
+  liveNow(): Promise<LiveChain>;
+}
+
+export interface Verdict {
+  /** The last event that was held right. */
+  readonly upTo: ChainHead;
+  readonly complete: boolean;
+  readonly fault: ChainFault | null;
+}
+
+interface SignedHead {
+  readonly name: HeadName;
+  /** Null: no text stands there that this tenant's object signed. */
+  readonly claims: HeadClaims | null;
+}
+
+export async function verifyFrom(start: ChainHead, sources: ChainSources): Promise<Verdict> {
+  const { heads, live } = sources;
+  const names = await heads.list(start.seq, HEADS_A_CALL + 1);
+  const end = Math.min(live.sent.seq, start.seq + EVENTS_A_CALL, names[HEADS_A_CALL]?.seq ?? Number.MAX_SAFE_INTEGER);
+  const complete = end === live.sent.seq;
+  const signed = await readHeads(names.filter(({ seq }) => seq <= end), sources);
+  const walked = await walk(start, end, signed, sources);
+  if (walked.fault) return { ...walked, complete: false };
+  const fault = (await missingHead(signed, sources)) ?? (complete ? await faultAtEnd(walked.upTo, sources) : null);
+  return { upTo: walked.upTo, complete: complete && fault === null, fault };
+}
+
+async function walk(start: ChainHead, end: number, signed: readonly SignedHead[], { tenant, events, live }: ChainSources): Promise<Omit<Verdict, "complete">> {
+  let upTo = start;
+  while (upTo.seq < end) {
+    // Nothing can stand before the first event: rows with such numbers are looked for too.
+    const rows = await events(upTo.seq === 0 ? Number.MIN_SAFE_INTEGER : upTo.seq, Math.min(ROWS_A_READ, end - upTo.seq));
+    if (rows.length === 0) return { upTo, fault: { brokenAt: upTo.seq + 1, reason: "events-truncated" } };
+    for (const row of rows) {
+      const fault = faultOfEvent(tenant, upTo, row) ?? faultOfHeads(row, signed, live);
+      if (fault) return { upTo, fault };
+      upTo = { seq: row.seq, hash: row.hash, at: row.at };
+    }
+  }
+  return { upTo, fault: null };
+}
+
+function faultOfHeads(row: StoredEvent, signed: readonly SignedHead[], { sent }: LiveChain): ChainFault | null {
+  if (row.seq === sent.seq && row.hash !== sent.hash) return { brokenAt: row.seq, reason: "head-mismatch" };
+  for (const { name, claims } of signed) {
+    if (name.seq !== row.seq) continue;
+    if (claims === null || claims.seq !== row.seq) return { brokenAt: row.seq, reason: "signed-head-invalid" };
+    if (claims.hash !== row.hash) return { brokenAt: row.seq, reason: "signed-head-mismatch" };
+  }
+  return null;
+}
+
+/** Each head names the one before it, and the object the last: none may be gone. */
+async function missingHead(signed: readonly SignedHead[], { heads, live }: ChainSources): Promise<ChainFault | null> {
+  const known = new Set(signed.map(({ name }) => name.sha256));
+  const named = [...signed.flatMap(({ claims }) => claims?.prev ?? []), ...(live.signed ? [live.signed] : [])];
+  for (const name of named) {
+    if (!known.has(name.sha256) && !(await heads.has(name))) return { brokenAt: name.seq, reason: "signed-head-missing" };
+  }
+  return null;
+}
+
+/** After the last event that was asked for: nothing that the object never wrote. */
+async function faultAtEnd(upTo: ChainHead, { lastSeq, heads, liveNow }: ChainSources): Promise<ChainFault | null> {
+  const last = await lastSeq();
+  const later = (await heads.list(upTo.seq, HEADS_A_CALL)).at(-1);
+  const { newest } = await liveNow();
+  if (!Number.isSafeInteger(last) || (last as number) > newest.seq) return { brokenAt: newest.seq + 1, reason: "event-surplus" };
+  if (later && later.seq > newest.seq) return { brokenAt: newest.seq + 1, reason: "signed-head-ahead" };
+  return null;
+}
+
+async function readHeads(names: readonly HeadName[], { tenant, heads, live }: ChainSources): Promise<SignedHead[]> {
+  const read: SignedHead[] = [];
+  for (let at = 0; at < names.length; at += READS_AT_ONCE) {
+    read.push(...(await Promise.all(names.slice(at, at + READS_AT_ONCE).map((name) => readHead(name, tenant, heads, live.keys)))));
+  }
+  return read;
+}
+
+async function readHead(name: HeadName, tenant: string, heads: ChainSources["heads"], keys: readonly HeadKey[]): Promise<SignedHead> {
+  const jws = await heads.get(name);
+  return { name, claims: jws === null || sha256Hex(jws) !== name.sha256 ? null : await verifyHead(jws, tenant, keys) };
+}

@@ -1,0 +1,107 @@
+/**
+ * The questions about one tenant's audit events in D1. Part of `TenantRecords`; every statement carries the tenant's id.
+ *
+ * - `since` and `until` become places in the chain, found by halving: `at` never goes back along it.
+ * - A filter on a user, a request or a rare action reads its index; other filters read the chain from the cursor on,
+ *   and stop when the page is full.
+ */
+import { and, asc, desc, eq, gt } from "drizzle-orm";
+import type { DrizzleD1Database } from "drizzle-orm/d1";
+import type { TenantId } from "../../schema/contract/ids.ts";
+import { RARE_ACTION, auditEvents } from "../../schema/tables/d1.ts";
+import type { StoredEvent } from "../audit/verify-chain.ts";
+
+export interface AuditFilter {
+  readonly action?: string | undefined;
+  readonly user?: string | undefined;
+  readonly model?: string | undefined;
+  readonly requestId?: string | undefined;
+  /** Events at or after this instant, and before the other. */
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+}
+
+export interface AuditPage {
+  readonly order: "asc" | "desc";
+  /** Events beyond this `seq`, in the order of reading. */
+  readonly beyond?: number | undefined;
+  readonly limit: number;
+}
+
+const FREQUENT: ReadonlySet<string> = new Set(["LEASE_GRANTED", "INFERENCE_EXECUTED"]);
+const COLUMNS = "seq, at, action, actor, user_id AS userId, model, request_id AS requestId, details, prev_hash AS prevHash, hash";
+
+/**
+ * The index is named: without statistics, which D1 does not keep up to date by itself, SQLite takes the primary key for
+ * as good as any and reads the whole chain. (drizzle has no INDEXED BY: the one read that is written out.)
+ */
+function indexFor({ requestId, user, action }: PlacedFilter): { index: string; conditions: string[] } {
+  if (requestId !== undefined) return { index: "INDEXED BY audit_events_request", conditions: [] };
+  if (user !== undefined) return { index: "INDEXED BY audit_events_user", conditions: [] };
+  if (action !== undefined && !FREQUENT.has(action)) return { index: "INDEXED BY audit_events_rare", conditions: [RARE_ACTION] };
+  return { index: "", conditions: [] };
+}
+
+/** The first event at or after an instant: the place where a range of time begins. One past the last where there is none. */
+const AT_MIDDLE = "(SELECT at FROM audit_events WHERE tenant_id = ?1 AND seq >= (low + high) / 2 ORDER BY seq LIMIT 1)";
+const SEQ_AT = `
+  WITH RECURSIVE search (low, high) AS (
+    SELECT 1, 1 + coalesce((SELECT max(seq) FROM audit_events WHERE tenant_id = ?1), 0)
+    UNION ALL
+    SELECT iif(${AT_MIDDLE} < ?2, (low + high) / 2 + 1, low), iif(${AT_MIDDLE} < ?2, high, (low + high) / 2) FROM search WHERE low < high
+  )
+  SELECT low FROM search WHERE low >= high`;
+
+export class AuditRecords {
+  readonly #tenant: TenantId;
+  readonly #d1: D1Database;
+  readonly #db: DrizzleD1Database;
+
+  constructor(tenant: TenantId, d1: D1Database, db: DrizzleD1Database) {
+    this.#tenant = tenant;
+    this.#d1 = d1;
+    this.#db = db;
+  }
+
+  /** A filter whose instants have become places: to be used for every page of one answer. */
+  async placed({ since, until, ...rest }: AuditFilter): Promise<PlacedFilter> {
+    const [from, to] = await Promise.all([since, until].map((at) => (at === undefined ? undefined : this.#seqAt(at))));
+    return { ...rest, from, to };
+  }
+
+  async find(filter: PlacedFilter, { order, beyond, limit }: AuditPage): Promise<StoredEvent[]> {
+    const wanted: [condition: string, value: unknown][] = [
+      ["tenant_id = ?", this.#tenant],
+      ["seq > ?", Math.max(order === "asc" ? (beyond ?? 0) : 0, (filter.from ?? 1) - 1)],
+      ["seq < ?", Math.min(order === "desc" ? (beyond ?? Number.MAX_SAFE_INTEGER) : Number.MAX_SAFE_INTEGER, filter.to ?? Number.MAX_SAFE_INTEGER)],
+    ];
+    for (const [condition, value] of [["action = ?", filter.action], ["user_id = ?", filter.user], ["model = ?", filter.model], ["request_id = ?", filter.requestId]] as const) {
+      if (value !== undefined) wanted.push([condition, value]);
+    }
+    const { index, conditions } = indexFor(filter);
+    const text = `SELECT ${COLUMNS} FROM audit_events ${index} WHERE ${[...wanted.map(([condition]) => condition), ...conditions].join(" AND ")} ORDER BY seq ${order === "asc" ? "ASC" : "DESC"} LIMIT ?`;
+    return (await this.#d1.prepare(text).bind(...wanted.map(([, value]) => value), limit).all<StoredEvent>()).results;
+  }
+
+  /** Rows of the chain as they stand, with nothing between them and what is stored. */
+  chain(after: number, limit: number) {
+    const wanted = and(eq(auditEvents.tenantId, this.#tenant), gt(auditEvents.seq, after));
+    return this.#db.select().from(auditEvents).where(wanted).orderBy(asc(auditEvents.seq)).limit(limit).all();
+  }
+
+  async lastSeq(): Promise<unknown> {
+    const [row] = await this.#db.select({ seq: auditEvents.seq }).from(auditEvents).where(eq(auditEvents.tenantId, this.#tenant)).orderBy(desc(auditEvents.seq)).limit(1).all();
+    return row?.seq ?? null;
+  }
+
+  async #seqAt(at: number): Promise<number> {
+    const row = await this.#d1.prepare(SEQ_AT).bind(this.#tenant, at).first<{ low: number }>();
+    return row?.low ?? 1;
+  }
+}
+
+export interface PlacedFilter extends Omit<AuditFilter, "since" | "until"> {
+  /** The first place that counts, and the first that no longer does. */
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+}
