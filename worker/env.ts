@@ -1,8 +1,8 @@
 /**
  * The Worker's bindings and configuration, validated once per isolate. A fault names what to set.
  *
- * Secrets (never in wrangler.toml): `LEASEHOLD_OPERATOR_KEY_SHA256` (hex), `LEASE_SIGNING_KEYS` (a JWKS of private
- * Ed25519 keys as JSON; the first signs, all verify), `LEASEHOLD_MASTER_KEY` (32 bytes, base64url), and while a master
+ * Secrets (never in wrangler.toml): `LEASEHOLD_OPERATOR_KEY_SHA256` (hex), `LEASE_SIGNING_KEYS` (a JWKS of Ed25519
+ * keys as JSON; the first, a private one, signs; all verify), `LEASEHOLD_MASTER_KEY` (32 bytes, base64url), and while a master
  * key is being rotated `LEASEHOLD_PREVIOUS_MASTER_KEYS` (the same, comma-separated).
  *
  * Variables: `TENANT_STORES` (for tenants with `isolation_level: "full"`: their D1 and R2 bindings by name) and
@@ -27,7 +27,12 @@ export interface Env {
   readonly JURISDICTIONS?: string;
 }
 
-const privateKey = z.object({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), kid: z.string().min(1), x: z.string(), d: z.string() });
+const keyHalf = z.string().regex(/^[A-Za-z0-9_-]{43}$/, "32 bytes in base64url, 43 characters");
+const publicKey = z.object({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), kid: z.string().regex(/^[\w.-]{1,64}$/), x: keyHalf });
+const privateKey = publicKey.extend({ d: keyHalf });
+/** A key that only verifies needs no private half any more. */
+const retiredKey = publicKey.extend({ d: keyHalf.optional() });
+const signingKeys = z.object({ keys: z.tuple([privateKey], retiredKey).refine((keys) => eachOnce(keys.map(({ kid }) => kid)), "each kid once") });
 
 const masterKey = z
   .string()
@@ -46,7 +51,7 @@ const settings = z.object({
   LEASE_SIGNING_KEYS: z
     .string()
     .transform((text, ctx) => parseJson(text, ctx))
-    .pipe(z.object({ keys: z.tuple([privateKey], privateKey) })),
+    .pipe(signingKeys),
   LEASEHOLD_MASTER_KEY: masterKey,
   LEASEHOLD_PREVIOUS_MASTER_KEYS: z
     .string()
@@ -72,7 +77,7 @@ export interface Settings {
   readonly issuer: string;
   readonly operatorKeySha256: string;
   /** The first signs; all verify. */
-  readonly signingKeys: readonly [z.infer<typeof privateKey>, ...z.infer<typeof privateKey>[]];
+  readonly signingKeys: readonly [z.infer<typeof privateKey>, ...z.infer<typeof retiredKey>[]];
   /** The current one first. */
   readonly masterKeys: readonly [MasterKey, ...MasterKey[]];
   readonly tenantStores: ReadonlyMap<TenantId, { readonly d1: string; readonly r2: string }>;
