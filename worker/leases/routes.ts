@@ -42,7 +42,7 @@ export function leaseRoutes(app: OpenAPIHono<AppEnv>): void {
     const settings = settingsOf(c.env);
     const answer: LeaseGranted = {
       lease_id: granted.leaseId,
-      lease: await signLease(granted, settings),
+      lease: await signLease(granted, settings, ask.dpop_jkt),
       expires_at: toTimestamp(granted.expiresAt),
       reports_until: toTimestamp(granted.reportsUntil),
       hold: granted.hold,
@@ -50,7 +50,7 @@ export function leaseRoutes(app: OpenAPIHono<AppEnv>): void {
       content_key: granted.contentKey,
       quota: granted.quota,
     };
-    return c.json(answer, 201, { ...rateLimitHeaders(granted.quota, Date.now()), "cache-control": "no-store" });
+    return c.json(answer, 201, { ...rateLimitHeaders(granted.quota, Date.now()), "cache-control": "no-store", ...(ask.dpop_jkt !== undefined && { "dpop-nonce": granted.dpopNonce }) });
   });
 
   app.openapi(read, async (c) => {

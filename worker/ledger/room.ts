@@ -23,7 +23,8 @@ import { LeaseBook } from "./lease-book.ts";
 import { MinuteWindow } from "./minute.ts";
 import { ModelShelf } from "./model-shelf.ts";
 import { OutboxRing } from "./outbox-ring.ts";
-import type { Result } from "./result.ts";
+import { ProofLog } from "./proof-log.ts";
+import { type Result, refuse } from "./result.ts";
 import { Rollups } from "./rollups.ts";
 import type { Store } from "./store.ts";
 
@@ -58,6 +59,7 @@ export class Room {
   readonly idempotency: IdempotencyKeys;
   readonly books: BookKeeper;
   readonly leases: LeaseBook;
+  readonly proofs = new ProofLog();
   /** The key under which the tenant's weights are cached in its visitors' browsers, base64url of 32 bytes. */
   readonly contentKey: string;
   readonly #minute = new MinuteWindow();
@@ -88,9 +90,20 @@ export class Room {
     return this.transact(() => {
       const who = identify(call.presented, call.access, this, this.keys, now);
       if (!who.ok) return who;
+      const unproved = this.#unproved(call.presented, now);
+      if (unproved) return unproved;
       this.leases.sweep(now);
       return work(who.value, now);
     });
+  }
+
+  /** Why the proof of a bound lease is not taken; null: it is, or there is none to take. */
+  #unproved(presented: Presented, now: number): ReturnType<typeof refuse> | null {
+    if (presented.kind !== "lease" || !presented.proof) return null;
+    const verdict = this.proofs.take(presented.proof, now);
+    if (verdict === "taken") return null;
+    if (verdict === "replayed") return refuse("invalid-dpop-proof", "This proof came with another request before. Make a new one for each request.");
+    return refuse("dpop-nonce-required", "Make a proof with the nonce of the header DPoP-Nonce, and send the request again.", { dpopNonce: this.proofs.nonce(now) });
   }
 
   /**

@@ -28,8 +28,8 @@ export interface Granted {
   readonly quota: Quota;
 }
 
-/** `contentKey`: under which the tenant's weights are cached in the browser; never kept with the answers to repeat. */
-export type GrantedWithKey = Granted & { readonly contentKey: string };
+/** `contentKey`: under which the tenant's weights are cached in the browser. Neither is kept with the answers to repeat. */
+export type GrantedWithKey = Granted & { readonly contentKey: string; readonly dpopNonce: string };
 
 interface DeniedBy {
   readonly actor: string;
@@ -57,7 +57,7 @@ export class LeaseDesk {
         return granted;
       }),
     );
-    return granted.ok ? done({ ...granted.value, contentKey: this.#room.contentKey }) : granted;
+    return granted.ok ? done({ ...granted.value, contentKey: this.#room.contentKey, dpopNonce: this.#room.proofs.nonce(Date.now()) }) : granted;
   }
 
   read(call: Call, id: string): Result<LeaseState> {
@@ -111,7 +111,7 @@ export class LeaseDesk {
       },
       now,
     );
-    const details = { lease_id: lease.id, revision: model.revision, purpose: ask.purpose, hold: tokens, expires_at: lease.expires_at, offline: ask.offline, metadata };
+    const details = { lease_id: lease.id, revision: model.revision, purpose: ask.purpose, hold: tokens, expires_at: lease.expires_at, offline: ask.offline, dpop_jkt: ask.dpop_jkt, metadata };
     room.log(now, { action: "LEASE_GRANTED", actor: who.actor, user, model: ask.model, requestId: lease.request_id, details });
     return done({
       leaseId: lease.id as Granted["leaseId"],
