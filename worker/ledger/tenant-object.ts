@@ -18,6 +18,7 @@ import { ModelDesk } from "./desks/model-desk.ts";
 import { RecordDesk } from "./desks/record-desk.ts";
 import { SecretDesk } from "./desks/secret-desk.ts";
 import { TenantDesk } from "./desks/tenant-desk.ts";
+import { WebhookDesk } from "./desks/webhook-desk.ts";
 import { UNKNOWN_KEY } from "./identify.ts";
 import { type Result, done, refuse } from "./result.ts";
 import { type Call, type Chore, Room } from "./room.ts";
@@ -31,6 +32,7 @@ export interface Desks {
   readonly records: RecordDesk;
   readonly audit: AuditDesk;
   readonly secrets: SecretDesk;
+  readonly webhooks: WebhookDesk;
 }
 
 interface House {
@@ -107,18 +109,22 @@ export class TenantObject extends DurableObject<Env> {
     const house = this.#house;
     if (!house) return;
     house.room.alarmFired();
-    for (const chore of house.chores) {
-      try {
-        await chore.run(Date.now());
-      } catch (cause) {
-        console.error(JSON.stringify({ level: "error", message: "a chore failed", tenant: house.room.tenant, chore: chore.name, error: String(cause) }));
-        house.room.armFlush(Date.now());
-      }
-    }
+    const aside = house.chores.filter((chore) => chore.aside).map((chore) => this.#do(chore, house.room));
+    for (const chore of house.chores.filter((one) => !one.aside)) await this.#do(chore, house.room);
+    await Promise.all(aside);
     const now = Date.now();
     for (const chore of house.chores) {
       const at = chore.nextAt(now);
       if (at !== null) house.room.arm(Math.max(now + 1, at));
+    }
+  }
+
+  async #do(chore: Chore, room: Room): Promise<void> {
+    try {
+      await chore.run(Date.now());
+    } catch (cause) {
+      console.error(JSON.stringify({ level: "error", message: "a chore failed", tenant: room.tenant, chore: chore.name, error: String(cause) }));
+      room.armFlush(Date.now());
     }
   }
 
@@ -128,10 +134,11 @@ export class TenantObject extends DurableObject<Env> {
     const records = new RecordDesk(room);
     const audit = new AuditDesk(room, records);
     const keys = new KeyDesk(room);
+    const webhooks = new WebhookDesk(room);
     return {
       room,
-      desks: { tenants: new TenantDesk(room), keys, models: new ModelDesk(room), leases, records, audit, secrets: new SecretDesk(room) },
-      chores: [leases.chore, keys.chore, records.chore, audit.chore],
+      desks: { tenants: new TenantDesk(room), keys, models: new ModelDesk(room), leases, records, audit, secrets: new SecretDesk(room), webhooks },
+      chores: [leases.chore, keys.chore, records.chore, audit.chore, webhooks.chore],
     };
   }
 }
