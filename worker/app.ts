@@ -8,6 +8,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { HTTPException } from "hono/http-exception";
 import { type RequestId, requestId, sortableId } from "../schema/contract/ids.ts";
 import { auditRoutes } from "./audit/routes.ts";
+import { erasureRoutes } from "./erasure/routes.ts";
 import type { AppEnv } from "./http/app-env.ts";
 import { crossOrigin } from "./http/cors.ts";
 import { pages } from "./http/pages.ts";
@@ -42,6 +43,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.use("/v1/*", crossOrigin);
   publicRoutes(app);
   tenantRoutes(app);
+  erasureRoutes(app);
   keyRoutes(app);
   secretRoutes(app);
   publishRoutes(app);

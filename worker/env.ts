@@ -1,8 +1,8 @@
 /**
  * The Worker's bindings and configuration, validated once per isolate. A fault names what to set.
  *
- * Secrets (never in wrangler.toml): `LEASEHOLD_OPERATOR_KEY_SHA256` (hex), `LEASE_SIGNING_KEYS` (a JWKS of private
- * Ed25519 keys as JSON; the first signs, all verify), `LEASEHOLD_MASTER_KEY` (32 bytes, base64url), and while a master
+ * Secrets (never in wrangler.toml): `LEASEHOLD_OPERATOR_KEY_SHA256` (hex), `LEASE_SIGNING_KEYS` (a JWKS of Ed25519
+ * keys as JSON; the first, a private one, signs; all verify), `LEASEHOLD_MASTER_KEY` (32 bytes, base64url), and while a master
  * key is being rotated `LEASEHOLD_PREVIOUS_MASTER_KEYS` (the same, comma-separated).
  *
  * Variables: `TENANT_STORES` (for tenants with `isolation_level: "full"`: their D1 and R2 bindings by name) and
@@ -29,7 +29,12 @@ export interface Env {
   readonly WEBHOOK_DESTINATIONS?: string;
 }
 
-const privateKey = z.object({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), kid: z.string().min(1), x: z.string(), d: z.string() });
+const keyHalf = z.string().regex(/^[A-Za-z0-9_-]{43}$/, "32 bytes in base64url, 43 characters");
+const publicKey = z.object({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), kid: z.string().regex(/^[\w.-]{1,64}$/), x: keyHalf });
+const privateKey = publicKey.extend({ d: keyHalf });
+/** A key that only verifies needs no private half any more. */
+const retiredKey = publicKey.extend({ d: keyHalf.optional() });
+const signingKeys = z.object({ keys: z.tuple([privateKey], retiredKey).refine((keys) => eachOnce(keys.map(({ kid }) => kid)), "each kid once") });
 
 const masterKey = z
   .string()
@@ -48,7 +53,7 @@ const settings = z.object({
   LEASE_SIGNING_KEYS: z
     .string()
     .transform((text, ctx) => parseJson(text, ctx))
-    .pipe(z.object({ keys: z.array(privateKey).min(1) })),
+    .pipe(signingKeys),
   LEASEHOLD_MASTER_KEY: masterKey,
   LEASEHOLD_PREVIOUS_MASTER_KEYS: z
     .string()
@@ -74,7 +79,8 @@ const eachOnce = (names: readonly string[]) => new Set(names).size === names.len
 export interface Settings {
   readonly issuer: string;
   readonly operatorKeySha256: string;
-  readonly signingKeys: readonly z.infer<typeof privateKey>[];
+  /** The first signs; all verify. */
+  readonly signingKeys: readonly [z.infer<typeof privateKey>, ...z.infer<typeof retiredKey>[]];
   /** The current one first. */
   readonly masterKeys: readonly [MasterKey, ...MasterKey[]];
   readonly tenantStores: ReadonlyMap<TenantId, { readonly d1: string; readonly r2: string }>;

@@ -18,6 +18,8 @@ export const ACCESS = {
   "GET /v1/tenants": ["operator"],
   "GET /v1/tenants/{t}": ["operator", "admin", "read"],
   "PATCH /v1/tenants/{t}": ["operator", "admin"],
+  "DELETE /v1/tenants/{t}": ["operator"],
+  "GET /v1/tenants/{t}/erasure": ["operator"],
   "GET /v1/tenants/{t}/policy": ["operator", "admin", "read"],
   "PUT /v1/tenants/{t}/policy": ["operator", "admin"],
   "GET /v1/tenants/{t}/quota": ["operator", "admin", "read"],
