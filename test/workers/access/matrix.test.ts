@@ -49,7 +49,7 @@ const SAMPLES: Partial<Record<keyof typeof ACCESS, Sample>> = {
   "PUT /v1/tenants/{t}/secrets/{name}": { let: 200, ask: async ({ tenant }) => put(tenant.id) },
   "DELETE /v1/tenants/{t}/secrets/{name}": { let: 200, ask: async ({ tenant }) => put(tenant.id) },
   "POST /v1/tenants/{t}/secrets/rewrap": { let: 200 },
-  "POST /v1/tenants/{t}/webhooks": { let: 201, ask: () => ({ body: { url: HOOK } }) },
+  "POST /v1/tenants/{t}/webhooks": { let: 201, ask: () => ({ body: { url: HOOK, events: ["tenant.enabled"] } }) },
   "GET /v1/tenants/{t}/webhooks": { let: 200 },
   "DELETE /v1/tenants/{t}/webhooks/{id}": { let: 200, ask: async ({ tenant }) => ({ params: { id: await hook(tenant.id) } }) },
   "GET /v1/tenants/{t}/webhooks/{id}/deliveries": { let: 200, ask: async ({ tenant }) => ({ params: { id: await hook(tenant.id) } }) },
@@ -82,7 +82,7 @@ let lastHook: string | null = null;
 /** One webhook at a time: a tenant may have 16. */
 async function hook(tenant: string): Promise<string> {
   if (lastHook !== null) await api.delete(`/v1/tenants/${tenant}/webhooks/${lastHook}`, { key: OPERATOR_KEY });
-  lastHook = expectStatus(await api.post(`/v1/tenants/${tenant}/webhooks`, { key: OPERATOR_KEY, body: { url: HOOK } }), 201).json.id as string;
+  lastHook = expectStatus(await api.post(`/v1/tenants/${tenant}/webhooks`, { key: OPERATOR_KEY, body: { url: HOOK, events: ["tenant.enabled"] } }), 201).json.id as string;
   return lastHook;
 }
 
