@@ -32,6 +32,12 @@ export interface Granted {
 /** `contentKey`: under which the tenant's weights are cached in the browser; never kept with the answers to repeat. */
 export type GrantedWithKey = Granted & { readonly contentKey: string };
 
+/** A lease as it stands, and the limits that it is charged to. */
+export interface Standing {
+  readonly state: LeaseState;
+  readonly quota: Quota;
+}
+
 interface DeniedBy {
   readonly actor: string;
   readonly user: string | null;
@@ -61,19 +67,20 @@ export class LeaseDesk {
     return granted.ok ? done({ ...granted.value, contentKey: this.#room.contentKey }) : granted;
   }
 
-  read(call: Call, id: string): Result<LeaseState> {
-    return this.#room.as(call, (who) => {
+  read(call: Call, id: string): Result<Standing> {
+    return this.#room.as<Standing>(call, (who, now) => {
       const lease = this.#find(who, id);
-      return lease.ok ? done(toLeaseState(lease.value)) : lease;
+      return lease.ok ? done({ state: toLeaseState(lease.value), quota: this.#quotaFor(lease.value, now) }) : lease;
     });
   }
 
-  report(call: Call, id: string, report: UsageReport): Result<LeaseState> {
-    return this.#room.as(call, (who, now) => {
+  report(call: Call, id: string, report: UsageReport): Result<Standing> {
+    return this.#room.as<Standing>(call, (who, now) => {
       const lease = this.#find(who, id);
       if (!lease.ok) return lease;
       this.#room.armFlush(now);
-      return this.#room.leases.report(lease.value, report, who.actor, now);
+      const state = this.#room.leases.report(lease.value, report, who.actor, now);
+      return state.ok ? done({ state: state.value, quota: this.#quotaFor(lease.value, now) }) : state;
     });
   }
 
@@ -136,6 +143,12 @@ export class LeaseDesk {
       reportsUntil: lease.reports_until,
       quota: room.books.quota(after, policy, room.shelf, now),
     });
+  }
+
+  #quotaFor({ user_id }: LeaseRow, now: number): Quota {
+    const { books, store, tenant, shelf } = this.#room;
+    const { policy } = readConfig(store);
+    return books.quota(books.read(tenant, policy, now, user_id, null), policy, shelf, now);
   }
 
   /** A lease reads and reports itself alone; a key, any lease of its tenant. */
