@@ -20,6 +20,7 @@ import { publishRoutes } from "./models/publish-routes.ts";
 import { secretRoutes } from "./secrets/routes.ts";
 import { keyRoutes } from "./tenants/key-routes.ts";
 import { tenantRoutes } from "./tenants/routes.ts";
+import { webhookRoutes } from "./webhooks/routes.ts";
 import { usageRoutes } from "./usage/routes.ts";
 
 export function createApp(): OpenAPIHono<AppEnv> {
@@ -50,6 +51,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   deliveryRoutes(app);
   auditRoutes(app);
   usageRoutes(app);
+  webhookRoutes(app);
   pages(app);
 
   app.notFound((c) => problemResponse(c, strayRequest(app, c.req.path)));

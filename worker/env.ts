@@ -6,7 +6,8 @@
  * key is being rotated `LEASEHOLD_PREVIOUS_MASTER_KEYS` (the same, comma-separated).
  *
  * Variables: `TENANT_STORES` (for tenants with `isolation_level: "full"`: their D1 and R2 bindings by name) and
- * `JURISDICTIONS` (`platform`; `local` where the runtime has none, as workerd on a developer's machine).
+ * `JURISDICTIONS` (`platform`; `local` where the runtime has none, as workerd on a developer's machine) and
+ * `WEBHOOK_DESTINATIONS` (`public`; `local` lets webhooks go to http://localhost too, on a developer's machine).
  */
 import { z } from "zod";
 import { type TenantId, tenantId } from "../schema/contract/ids.ts";
@@ -25,6 +26,7 @@ export interface Env {
   readonly LEASEHOLD_PREVIOUS_MASTER_KEYS?: string;
   readonly TENANT_STORES?: unknown;
   readonly JURISDICTIONS?: string;
+  readonly WEBHOOK_DESTINATIONS?: string;
 }
 
 const keyHalf = z.string().regex(/^[A-Za-z0-9_-]{43}$/, "32 bytes in base64url, 43 characters");
@@ -60,6 +62,7 @@ const settings = z.object({
     .pipe(z.array(masterKey)),
   TENANT_STORES: tenantStores.default({}),
   JURISDICTIONS: z.enum(["platform", "local"]).default("platform"),
+  WEBHOOK_DESTINATIONS: z.enum(["public", "local"]).default("public"),
 });
 
 function parseJson(text: string, ctx: z.RefinementCtx): unknown {
@@ -82,6 +85,7 @@ export interface Settings {
   readonly masterKeys: readonly [MasterKey, ...MasterKey[]];
   readonly tenantStores: ReadonlyMap<TenantId, { readonly d1: string; readonly r2: string }>;
   readonly jurisdictions: "platform" | "local";
+  readonly webhookDestinations: "public" | "local";
 }
 
 let parsed: { env: Env; settings: Settings } | undefined;
@@ -103,6 +107,7 @@ export function settingsOf(env: Env): Settings {
     masterKeys: [data.LEASEHOLD_MASTER_KEY, ...data.LEASEHOLD_PREVIOUS_MASTER_KEYS],
     tenantStores: new Map(Object.entries(data.TENANT_STORES) as [TenantId, { d1: string; r2: string }][]),
     jurisdictions: data.JURISDICTIONS,
+    webhookDestinations: data.WEBHOOK_DESTINATIONS,
   };
   parsed = { env, settings: value };
   return value;

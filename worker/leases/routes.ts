@@ -55,11 +55,13 @@ export function leaseRoutes(app: OpenAPIHono<AppEnv>): void {
 
   app.openapi(read, async (c) => {
     const { object, call } = enter(c, "GET /v1/leases/{id}");
-    return c.json(unwrap(await object.leases.read(call, c.req.valid("param").id)), 200, { "cache-control": "no-store" });
+    const { state, quota } = unwrap(await object.leases.read(call, c.req.valid("param").id));
+    return c.json(state, 200, { ...rateLimitHeaders(quota, Date.now()), "cache-control": "no-store" });
   });
 
   app.openapi(report, async (c) => {
     const { object, call } = enter(c, "POST /v1/leases/{id}/usage");
-    return c.json(unwrap(await object.leases.report(call, c.req.valid("param").id, c.req.valid("json"))), 200);
+    const { state, quota } = unwrap(await object.leases.report(call, c.req.valid("param").id, c.req.valid("json")));
+    return c.json(state, 200, rateLimitHeaders(quota, Date.now()));
   });
 }

@@ -21,6 +21,7 @@ import { ModelDesk } from "./desks/model-desk.ts";
 import { RecordDesk } from "./desks/record-desk.ts";
 import { SecretDesk } from "./desks/secret-desk.ts";
 import { TenantDesk } from "./desks/tenant-desk.ts";
+import { WebhookDesk } from "./desks/webhook-desk.ts";
 import { UNKNOWN_KEY } from "./identify.ts";
 import { type Result, done, refuse } from "./result.ts";
 import { type Call, type Chore, Room } from "./room.ts";
@@ -34,6 +35,7 @@ export interface Desks {
   readonly records: RecordDesk;
   readonly audit: AuditDesk;
   readonly secrets: SecretDesk;
+  readonly webhooks: WebhookDesk;
 }
 
 interface House {
@@ -131,19 +133,25 @@ export class TenantObject extends DurableObject<Env> {
     const house = this.#house;
     if (!house) return;
     house.room.alarmFired();
-    for (const chore of house.chores) {
-      if (this.#house !== house) return; // an erasure began meanwhile
-      try {
-        await chore.run(Date.now());
-      } catch (cause) {
-        console.error(JSON.stringify({ level: "error", message: "a chore failed", tenant: house.room.tenant, chore: chore.name, error: String(cause) }));
-        house.room.armFlush(Date.now());
-      }
-    }
+    const aside = house.chores.filter((chore) => chore.aside).map((chore) => this.#do(chore, house));
+    for (const chore of house.chores.filter((one) => !one.aside)) await this.#do(chore, house);
+    await Promise.all(aside);
+    if (this.#house !== house) return;
     const now = Date.now();
     for (const chore of house.chores) {
       const at = chore.nextAt(now);
       if (at !== null) house.room.arm(Math.max(now + 1, at));
+    }
+  }
+
+  async #do(chore: Chore, house: House): Promise<void> {
+    if (this.#house !== house) return; // an erasure began meanwhile
+    try {
+      await chore.run(Date.now());
+    } catch (cause) {
+      if (this.#house !== house) return;
+      console.error(JSON.stringify({ level: "error", message: "a chore failed", tenant: house.room.tenant, chore: chore.name, error: String(cause) }));
+      house.room.armFlush(Date.now());
     }
   }
 
@@ -153,10 +161,11 @@ export class TenantObject extends DurableObject<Env> {
     const records = new RecordDesk(room);
     const audit = new AuditDesk(room, records);
     const keys = new KeyDesk(room);
+    const webhooks = new WebhookDesk(room);
     return {
       room,
-      desks: { tenants: new TenantDesk(room), keys, models: new ModelDesk(room), leases, records, audit, secrets: new SecretDesk(room) },
-      chores: [leases.chore, keys.chore, records.chore, audit.chore],
+      desks: { tenants: new TenantDesk(room), keys, models: new ModelDesk(room), leases, records, audit, secrets: new SecretDesk(room), webhooks },
+      chores: [leases.chore, keys.chore, records.chore, audit.chore, webhooks.chore],
     };
   }
 }

@@ -7,7 +7,7 @@ import { verifyProof } from "../../../worker/leases/dpop.ts";
 
 const NOW = 1_800_000_000_000;
 const LEASE = "header.payload.signature";
-const URL_ = "https://leasehold.test/v1/blobs/abc";
+const BLOB_URL = "https://leasehold.test/v1/blobs/abc";
 let key: ProofKey;
 let secret: CryptoKey;
 let jwk: Record<string, unknown>;
@@ -19,13 +19,13 @@ beforeAll(async () => {
   jwk = (await exportJWK(pair.publicKey)) as Record<string, unknown>;
 });
 
-const request = (jkt: string, more: object = {}) => ({ method: "GET", url: URL_, lease: LEASE, jkt, ...more });
+const request = (jkt: string, more: object = {}) => ({ method: "GET", url: BLOB_URL, lease: LEASE, jkt, ...more });
 const ownJkt = () => calculateJwkThumbprint(jwk as never);
 const ath = async (lease: string) => base64url.encode(new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(lease))));
 
 async function handmade(claims: JWTPayload = {}, header: Record<string, unknown> = {}, signer: CryptoKey = secret): Promise<string> {
   const all = { typ: "dpop+jwt", alg: "ES256", jwk, ...header };
-  const payload = { jti: "0123456789abcdef", htm: "GET", htu: URL_, iat: NOW / 1000, ath: await ath(LEASE), ...claims };
+  const payload = { jti: "0123456789abcdef", htm: "GET", htu: BLOB_URL, iat: NOW / 1000, ath: await ath(LEASE), ...claims };
   const shown = Object.fromEntries(Object.entries(payload).filter(([, value]) => value !== undefined));
   return new SignJWT(shown).setProtectedHeader(all as unknown as JWTHeaderParameters).sign(signer, { crit: { x: true } });
 }
@@ -33,14 +33,14 @@ const check = async (text: string | undefined, more: object = {}, now = NOW) => 
 
 describe("what a client makes with the contract's own code", () => {
   test("holds for its request, and carries its nonce", async () => {
-    const proof = await makeProof(key, { method: "GET", url: `${URL_}?x=1#y`, lease: LEASE, nonce: "n-1", nowMs: NOW });
+    const proof = await makeProof(key, { method: "GET", url: `${BLOB_URL}?x=1#y`, lease: LEASE, nonce: "n-1", nowMs: NOW });
     expect(await verifyProof(proof, request(key.jkt), NOW)).toMatchObject({ nonce: "n-1" });
-    expect(await verifyProof(proof, request(key.jkt, { url: `${URL_}?other=2` }), NOW)).not.toBeNull();
-    expect(await verifyProof(await makeProof(key, { method: "POST", url: URL_, lease: LEASE, nonce: null, nowMs: NOW }), request(key.jkt, { method: "POST" }), NOW)).toMatchObject({ nonce: null });
+    expect(await verifyProof(proof, request(key.jkt, { url: `${BLOB_URL}?other=2` }), NOW)).not.toBeNull();
+    expect(await verifyProof(await makeProof(key, { method: "POST", url: BLOB_URL, lease: LEASE, nonce: null, nowMs: NOW }), request(key.jkt, { method: "POST" }), NOW)).toMatchObject({ nonce: null });
   });
 
   test("no two proofs are alike; the private key can't be exported; the thumbprint is RFC 7638's", async () => {
-    const of = { method: "GET", url: URL_, lease: LEASE, nonce: null, nowMs: NOW };
+    const of = { method: "GET", url: BLOB_URL, lease: LEASE, nonce: null, nowMs: NOW };
     expect(await makeProof(key, of)).not.toBe(await makeProof(key, of));
     await expect(crypto.subtle.exportKey("jwk", key.privateKey)).rejects.toThrow();
     expect(key.jkt).toBe(await calculateJwkThumbprint(key.jwk));
@@ -146,7 +146,7 @@ describe("each proof once", () => {
 });
 
 test("the contract's claims are what the client sends", async () => {
-  const proof = await makeProof(key, { method: "GET", url: URL_, lease: LEASE, nonce: "n" });
+  const proof = await makeProof(key, { method: "GET", url: BLOB_URL, lease: LEASE, nonce: "n" });
   const payload: unknown = JSON.parse(new TextDecoder().decode(base64url.decode(proof.split(".")[1] as string)));
   expect(proofClaims.parse(payload)).toEqual(payload);
 });

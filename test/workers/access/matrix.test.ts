@@ -49,6 +49,11 @@ const SAMPLES: Partial<Record<keyof typeof ACCESS, Sample>> = {
   "PUT /v1/tenants/{t}/secrets/{name}": { let: 200, ask: async ({ tenant }) => put(tenant.id) },
   "DELETE /v1/tenants/{t}/secrets/{name}": { let: 200, ask: async ({ tenant }) => put(tenant.id) },
   "POST /v1/tenants/{t}/secrets/rewrap": { let: 200 },
+  "POST /v1/tenants/{t}/webhooks": { let: 201, ask: () => ({ body: { url: HOOK, events: ["tenant.enabled"] } }) },
+  "GET /v1/tenants/{t}/webhooks": { let: 200 },
+  "DELETE /v1/tenants/{t}/webhooks/{id}": { let: 200, ask: async ({ tenant }) => ({ params: { id: await hook(tenant.id) } }) },
+  "GET /v1/tenants/{t}/webhooks/{id}/deliveries": { let: 200, ask: async ({ tenant }) => ({ params: { id: await hook(tenant.id) } }) },
+  "POST /v1/tenants/{t}/webhooks/{id}/deliveries/{delivery}/replay": { let: 404, ask: async ({ tenant }) => ({ params: { id: await hook(tenant.id), delivery: `dl_${"0".repeat(24)}` } }) },
   "GET /v1/tenants/{t}/models": { let: 200 },
   "POST /v1/tenants/{t}/models/{model}/revisions": { let: 201, ask: ({ model }) => ({ body: revisionOf(model.digest, model.bytes.byteLength) }) },
   "PUT /v1/tenants/{t}/blobs/{sha256}": { let: 200, ask: ({ model }) => ({ body: model.bytes }) },
@@ -69,6 +74,16 @@ async function erasing(): Promise<string> {
   const { id } = await provisionTenant();
   expectStatus(await api.delete(`/v1/tenants/${id}`, { key: OPERATOR_KEY }), 202);
   return id;
+}
+
+const HOOK = "https://hooks.example.com/";
+let lastHook: string | null = null;
+
+/** One webhook at a time: a tenant may have 16. */
+async function hook(tenant: string): Promise<string> {
+  if (lastHook !== null) await api.delete(`/v1/tenants/${tenant}/webhooks/${lastHook}`, { key: OPERATOR_KEY });
+  lastHook = expectStatus(await api.post(`/v1/tenants/${tenant}/webhooks`, { key: OPERATOR_KEY, body: { url: HOOK, events: ["tenant.enabled"] } }), 201).json.id as string;
+  return lastHook;
 }
 
 /** A secret is there before it is put again or deleted. */
