@@ -13,6 +13,7 @@ import { toBase64Url } from "../secrets/envelope.ts";
 import type { Access, Identity, IsolationLevel, Presented } from "../tenants/credential.ts";
 import type { TenantContext } from "../tenants/context.ts";
 import { type Stand, alertFact } from "../alerts/thresholds.ts";
+import { ActiveLeases } from "./active.ts";
 import { AlertBook } from "./alert-book.ts";
 import type { AuditFact } from "./audit-chain.ts";
 import { BookKeeper } from "./books.ts";
@@ -71,6 +72,7 @@ export class Room {
   /** The key under which the tenant's weights are cached in its visitors' browsers, base64url of 32 bytes. */
   readonly contentKey: string;
   readonly #minute = new MinuteWindow();
+  readonly #active = new ActiveLeases();
   readonly #storage: DurableObjectStorage;
   #alarmAt: number | null;
 
@@ -87,9 +89,9 @@ export class Room {
     this.rollups = new Rollups(store, this.ring);
     this.journal = new Journal(this.ring);
     this.idempotency = new IdempotencyKeys(store);
-    this.books = new BookKeeper(store, this.#minute);
-    this.leases = new LeaseBook(tenant, store, this.books, this.journal, this.#minute);
-    this.leases.fillMinute(Date.now());
+    this.books = new BookKeeper(store, this.#minute, this.#active);
+    this.leases = new LeaseBook(tenant, store, this.books, this.journal, this.#minute, this.#active);
+    this.leases.fillMirrors(Date.now());
     this.webhooks = new WebhookBook(store);
     this.alerts = new AlertBook(store);
     this.contentKey = this.#contentKey();
@@ -134,7 +136,7 @@ export class Room {
     } catch (cause) {
       this.#alarmAt = null;
       this.ring.reload();
-      this.leases.fillMinute(Date.now());
+      this.leases.fillMirrors(Date.now());
       this.shelf.forgetSums();
       this.alerts.forget();
       throw cause;
