@@ -105,4 +105,9 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   CREATE INDEX deliveries_due ON deliveries (next_at) WHERE next_at IS NOT NULL;
   CREATE TABLE alerts (scope TEXT NOT NULL, period TEXT NOT NULL, told INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (scope, period)) WITHOUT ROWID;
   `,
+  // Users whose ids the tenant's back end signs: the newest secret signs, the one before it may still be accepted.
+  `
+  ALTER TABLE keys ADD COLUMN require_signed_user INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE user_identity (version INTEGER PRIMARY KEY, box TEXT NOT NULL, created_at INTEGER NOT NULL, valid_until INTEGER);
+  `,
 ];
