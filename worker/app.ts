@@ -19,6 +19,7 @@ import { publishRoutes } from "./models/publish-routes.ts";
 import { secretRoutes } from "./secrets/routes.ts";
 import { keyRoutes } from "./tenants/key-routes.ts";
 import { tenantRoutes } from "./tenants/routes.ts";
+import { priceRoutes } from "./usage/price-routes.ts";
 import { usageRoutes } from "./usage/routes.ts";
 
 export function createApp(): OpenAPIHono<AppEnv> {
@@ -48,6 +49,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   deliveryRoutes(app);
   auditRoutes(app);
   usageRoutes(app);
+  priceRoutes(app);
   pages(app);
 
   app.notFound((c) => problemResponse(c, strayRequest(app, c.req.path)));

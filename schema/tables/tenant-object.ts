@@ -94,4 +94,14 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   DROP TABLE outbox_before;
   DROP TABLE audit_head_before;
   `,
+  // The price book; what is live brings its first entry.
+  `
+  CREATE TABLE prices (
+    model TEXT NOT NULL, effective_at INTEGER NOT NULL, prices TEXT NOT NULL, revision TEXT, set_by TEXT NOT NULL, set_at INTEGER NOT NULL,
+    PRIMARY KEY (model, effective_at)
+  ) WITHOUT ROWID;
+  INSERT INTO prices (model, effective_at, prices, revision, set_by, set_at)
+    SELECT m.model, m.published_at, r.facts -> '$.prices', m.revision, 'system', m.published_at
+    FROM models m JOIN revisions r ON r.model = m.model AND r.revision = m.revision;
+  `,
 ];

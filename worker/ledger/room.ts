@@ -23,6 +23,7 @@ import { LeaseBook } from "./lease-book.ts";
 import { MinuteWindow } from "./minute.ts";
 import { ModelShelf } from "./model-shelf.ts";
 import { OutboxRing } from "./outbox-ring.ts";
+import { PriceBook } from "./price-book.ts";
 import type { Result } from "./result.ts";
 import { Rollups } from "./rollups.ts";
 import type { Store } from "./store.ts";
@@ -52,6 +53,7 @@ export class Room {
   readonly store: Store;
   readonly keys: KeyRing;
   readonly shelf: ModelShelf;
+  readonly prices: PriceBook;
   readonly ring: OutboxRing;
   readonly rollups: Rollups;
   readonly journal: Journal;
@@ -73,6 +75,7 @@ export class Room {
     this.#alarmAt = alarmAt;
     this.keys = new KeyRing(store);
     this.shelf = new ModelShelf(store);
+    this.prices = new PriceBook(store);
     this.ring = new OutboxRing(store);
     this.rollups = new Rollups(store, this.ring);
     this.journal = new Journal(this.ring);

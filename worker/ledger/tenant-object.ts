@@ -15,6 +15,7 @@ import { AuditDesk } from "./desks/audit-desk.ts";
 import { KeyDesk } from "./desks/key-desk.ts";
 import { LeaseDesk } from "./desks/lease-desk.ts";
 import { ModelDesk } from "./desks/model-desk.ts";
+import { PriceDesk } from "./desks/price-desk.ts";
 import { RecordDesk } from "./desks/record-desk.ts";
 import { SecretDesk } from "./desks/secret-desk.ts";
 import { TenantDesk } from "./desks/tenant-desk.ts";
@@ -30,6 +31,7 @@ export interface Desks {
   readonly leases: LeaseDesk;
   readonly records: RecordDesk;
   readonly audit: AuditDesk;
+  readonly prices: PriceDesk;
   readonly secrets: SecretDesk;
 }
 
@@ -130,7 +132,7 @@ export class TenantObject extends DurableObject<Env> {
     const keys = new KeyDesk(room);
     return {
       room,
-      desks: { tenants: new TenantDesk(room), keys, models: new ModelDesk(room), leases, records, audit, secrets: new SecretDesk(room) },
+      desks: { tenants: new TenantDesk(room), keys, models: new ModelDesk(room), leases, records, audit, prices: new PriceDesk(room), secrets: new SecretDesk(room) },
       chores: [leases.chore, keys.chore, records.chore, audit.chore],
     };
   }

@@ -26,7 +26,7 @@ export function authorityOf(env: Env, tenant: TenantId): TenantAuthority {
   const desk = (name: keyof Desks) =>
     new Proxy({}, { get: (_, method) => (...args: unknown[]) => guarded(`${name}.${String(method)}`, () => ask(env, tenant, name, String(method), args)) });
   const provision = (call: Call, body: TenantCreate) => guarded("provision", () => provisionAt(env, tenant, call, body));
-  return { tenants: desk("tenants"), keys: desk("keys"), models: desk("models"), leases: desk("leases"), records: desk("records"), audit: desk("audit"), secrets: desk("secrets"), provision } as TenantAuthority;
+  return { tenants: desk("tenants"), keys: desk("keys"), models: desk("models"), leases: desk("leases"), records: desk("records"), audit: desk("audit"), prices: desk("prices"), secrets: desk("secrets"), provision } as TenantAuthority;
 }
 
 async function ask(env: Env, tenant: TenantId, desk: keyof Desks, method: string, args: readonly unknown[]): Promise<unknown> {
