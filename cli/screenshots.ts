@@ -19,6 +19,7 @@ const RECEIPT: Receipt = {
 };
 /** The frame follows the height of what is in it. */
 const SETTLE_MS = 1_000;
+const VIEW = { width: 1280, height: 980 };
 const IMAGES = join(ROOT, "docs/images");
 const signal = onShutdown();
 const folder = await mkdtemp(join(tmpdir(), "leasehold-screenshots-"));
@@ -32,8 +33,10 @@ try {
       const person = await visit(`${site.url}/?backend=wasm`, join(folder, tenant.id));
       await person.read(picture);
       const file = join(IMAGES, `${tenant.id}.png`);
+      // Not `fullPage`: it resizes the page while the picture is taken, and the frame's own layout comes too late.
+      await person.page.setViewportSize(VIEW);
       await person.page.waitForTimeout(SETTLE_MS);
-      await person.page.screenshot({ path: file, fullPage: true, animations: "disabled" });
+      await person.page.screenshot({ path: file, animations: "disabled" });
       console.log(file);
       await person.leave();
     }

@@ -19,6 +19,7 @@ export interface WorkerSecrets {
   readonly LEASE_SIGNING_KEYS: string;
   readonly LEASEHOLD_MASTER_KEY: string;
   readonly JURISDICTIONS: "local";
+  readonly WEBHOOK_DESTINATIONS: "local";
 }
 
 export function makeSecrets(operatorKey: string = makeOperatorKey()): Secrets {
@@ -38,6 +39,7 @@ export function workerSecrets({ operatorKey, signingKeys, masterKey }: Secrets):
     LEASE_SIGNING_KEYS: signingKeys,
     LEASEHOLD_MASTER_KEY: masterKey,
     JURISDICTIONS: "local", // workerd on a developer's machine has none
+    WEBHOOK_DESTINATIONS: "local", // a developer's receiver is on localhost
   };
 }
 

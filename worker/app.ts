@@ -8,6 +8,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { HTTPException } from "hono/http-exception";
 import { type RequestId, requestId, sortableId } from "../schema/contract/ids.ts";
 import { auditRoutes } from "./audit/routes.ts";
+import { erasureRoutes } from "./erasure/routes.ts";
 import type { AppEnv } from "./http/app-env.ts";
 import { crossOrigin } from "./http/cors.ts";
 import { pages } from "./http/pages.ts";
@@ -20,6 +21,7 @@ import { secretRoutes } from "./secrets/routes.ts";
 import { keyRoutes } from "./tenants/key-routes.ts";
 import { tenantRoutes } from "./tenants/routes.ts";
 import { priceRoutes } from "./usage/price-routes.ts";
+import { webhookRoutes } from "./webhooks/routes.ts";
 import { usageRoutes } from "./usage/routes.ts";
 
 export function createApp(): OpenAPIHono<AppEnv> {
@@ -42,6 +44,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.use("/v1/*", crossOrigin);
   publicRoutes(app);
   tenantRoutes(app);
+  erasureRoutes(app);
   keyRoutes(app);
   secretRoutes(app);
   publishRoutes(app);
@@ -50,6 +53,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   auditRoutes(app);
   usageRoutes(app);
   priceRoutes(app);
+  webhookRoutes(app);
   pages(app);
 
   app.notFound((c) => problemResponse(c, strayRequest(app, c.req.path)));

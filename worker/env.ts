@@ -1,12 +1,13 @@
 /**
  * The Worker's bindings and configuration, validated once per isolate. A fault names what to set.
  *
- * Secrets (never in wrangler.toml): `LEASEHOLD_OPERATOR_KEY_SHA256` (hex), `LEASE_SIGNING_KEYS` (a JWKS of private
- * Ed25519 keys as JSON; the first signs, all verify), `LEASEHOLD_MASTER_KEY` (32 bytes, base64url), and while a master
+ * Secrets (never in wrangler.toml): `LEASEHOLD_OPERATOR_KEY_SHA256` (hex), `LEASE_SIGNING_KEYS` (a JWKS of Ed25519
+ * keys as JSON; the first, a private one, signs; all verify), `LEASEHOLD_MASTER_KEY` (32 bytes, base64url), and while a master
  * key is being rotated `LEASEHOLD_PREVIOUS_MASTER_KEYS` (the same, comma-separated).
  *
  * Variables: `TENANT_STORES` (for tenants with `isolation_level: "full"`: their D1 and R2 bindings by name) and
- * `JURISDICTIONS` (`platform`; `local` where the runtime has none, as workerd on a developer's machine).
+ * `JURISDICTIONS` (`platform`; `local` where the runtime has none, as workerd on a developer's machine) and
+ * `WEBHOOK_DESTINATIONS` (`public`; `local` lets webhooks go to http://localhost too, on a developer's machine).
  */
 import { z } from "zod";
 import { type TenantId, tenantId } from "../schema/contract/ids.ts";
@@ -25,9 +26,15 @@ export interface Env {
   readonly LEASEHOLD_PREVIOUS_MASTER_KEYS?: string;
   readonly TENANT_STORES?: unknown;
   readonly JURISDICTIONS?: string;
+  readonly WEBHOOK_DESTINATIONS?: string;
 }
 
-const privateKey = z.object({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), kid: z.string().min(1), x: z.string(), d: z.string() });
+const keyHalf = z.string().regex(/^[A-Za-z0-9_-]{43}$/, "32 bytes in base64url, 43 characters");
+const publicKey = z.object({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), kid: z.string().regex(/^[\w.-]{1,64}$/), x: keyHalf });
+const privateKey = publicKey.extend({ d: keyHalf });
+/** A key that only verifies needs no private half any more. */
+const retiredKey = publicKey.extend({ d: keyHalf.optional() });
+const signingKeys = z.object({ keys: z.tuple([privateKey], retiredKey).refine((keys) => eachOnce(keys.map(({ kid }) => kid)), "each kid once") });
 
 const masterKey = z
   .string()
@@ -46,7 +53,7 @@ const settings = z.object({
   LEASE_SIGNING_KEYS: z
     .string()
     .transform((text, ctx) => parseJson(text, ctx))
-    .pipe(z.object({ keys: z.array(privateKey).min(1) })),
+    .pipe(signingKeys),
   LEASEHOLD_MASTER_KEY: masterKey,
   LEASEHOLD_PREVIOUS_MASTER_KEYS: z
     .string()
@@ -55,6 +62,7 @@ const settings = z.object({
     .pipe(z.array(masterKey)),
   TENANT_STORES: tenantStores.default({}),
   JURISDICTIONS: z.enum(["platform", "local"]).default("platform"),
+  WEBHOOK_DESTINATIONS: z.enum(["public", "local"]).default("public"),
 });
 
 function parseJson(text: string, ctx: z.RefinementCtx): unknown {
@@ -71,11 +79,13 @@ const eachOnce = (names: readonly string[]) => new Set(names).size === names.len
 export interface Settings {
   readonly issuer: string;
   readonly operatorKeySha256: string;
-  readonly signingKeys: readonly z.infer<typeof privateKey>[];
+  /** The first signs; all verify. */
+  readonly signingKeys: readonly [z.infer<typeof privateKey>, ...z.infer<typeof retiredKey>[]];
   /** The current one first. */
   readonly masterKeys: readonly [MasterKey, ...MasterKey[]];
   readonly tenantStores: ReadonlyMap<TenantId, { readonly d1: string; readonly r2: string }>;
   readonly jurisdictions: "platform" | "local";
+  readonly webhookDestinations: "public" | "local";
 }
 
 let parsed: { env: Env; settings: Settings } | undefined;
@@ -97,6 +107,7 @@ export function settingsOf(env: Env): Settings {
     masterKeys: [data.LEASEHOLD_MASTER_KEY, ...data.LEASEHOLD_PREVIOUS_MASTER_KEYS],
     tenantStores: new Map(Object.entries(data.TENANT_STORES) as [TenantId, { d1: string; r2: string }][]),
     jurisdictions: data.JURISDICTIONS,
+    webhookDestinations: data.WEBHOOK_DESTINATIONS,
   };
   parsed = { env, settings: value };
   return value;

@@ -91,3 +91,12 @@ export const usageDaily = sqliteTable(
   },
   (table) => [primaryKey({ columns: [table.tenantId, table.day, table.model, table.userId] })],
 );
+
+/**
+ * A fence around what was erased: rows of these tenants are never written again (see worker/erasure). All that is left
+ * of a tenant in D1.
+ */
+export const erasedTenants = sqliteTable("erased_tenants", {
+  tenantId: text("tenant_id").primaryKey(),
+  erasedAt: integer("erased_at").notNull(),
+});

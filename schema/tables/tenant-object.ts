@@ -94,6 +94,17 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   DROP TABLE outbox_before;
   DROP TABLE audit_head_before;
   `,
+  // Webhooks and what they are sent; which alerts were told.
+  `
+  CREATE TABLE webhooks (id TEXT PRIMARY KEY, url TEXT NOT NULL, events TEXT NOT NULL, secret_box TEXT NOT NULL, created_at INTEGER NOT NULL, disabled_at INTEGER) WITHOUT ROWID;
+  CREATE TABLE deliveries (
+    id TEXT PRIMARY KEY, webhook_id TEXT NOT NULL, event_id TEXT NOT NULL, type TEXT NOT NULL, body TEXT NOT NULL,
+    state TEXT NOT NULL, attempts TEXT NOT NULL, tries INTEGER NOT NULL, next_at INTEGER, created_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE INDEX deliveries_of ON deliveries (webhook_id, id);
+  CREATE INDEX deliveries_due ON deliveries (next_at) WHERE next_at IS NOT NULL;
+  CREATE TABLE alerts (scope TEXT NOT NULL, period TEXT NOT NULL, told INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (scope, period)) WITHOUT ROWID;
+  `,
   // The price book; what is live brings its first entry.
   `
   CREATE TABLE prices (

@@ -7,6 +7,8 @@
  *   `late` never answers and does it. Requests of a test that hang are let go with `release`.
  */
 
+import { isBucket, tapBucket } from "./r2-tap.ts";
+
 export type Fault = "refuse" | "lose" | "hang" | "late" | null;
 
 export interface Heard {
@@ -39,6 +41,10 @@ export const d1 = {
   /** Ends what hangs, with an error that comes long after the caller gave up. */
   release(): void {
     for (const end of hanging.splice(0)) end(new Error("D1 answered too late"));
+  },
+  /** Leaves what hangs to hang: the object that asked is gone. */
+  forget(): void {
+    hanging.length = 0;
   },
   get hanging(): number {
     return hanging.length;
@@ -142,11 +148,11 @@ function tap(db: D1Database): D1Database {
 
 const environments = new WeakMap<object, object>();
 
-/** The environment with every D1 binding tapped; the same one for the same environment. */
+/** The environment with every D1 and R2 binding tapped; the same one for the same environment. */
 export function tapEnv<E extends object>(env: E): E {
   let made = environments.get(env);
   if (!made) {
-    made = Object.fromEntries(Object.entries(env).map(([name, binding]) => [name, isD1(binding) ? tap(binding) : binding]));
+    made = Object.fromEntries(Object.entries(env).map(([name, binding]) => [name, isD1(binding) ? tap(binding) : isBucket(binding) ? tapBucket(binding) : binding]));
     environments.set(env, made);
   }
   return made as E;

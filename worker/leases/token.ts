@@ -2,8 +2,9 @@
  * The signed lease: a JWT (RFC 7519, best practice after RFC 8725), EdDSA (RFC 8037), `typ: lease+jwt`.
  *
  * - The first key of the configuration signs; all of them verify, found by `kid`, so that keys rotate with an overlap.
- * - Verified: alg, typ, kid, iss, aud, exp and every claim's shape. Headers that bring keys or extensions
- *   (`jwk`, `jku`, `x5u`, `x5c`, `crit`, `b64`) are refused.
+ * - Verified: alg, typ, kid, iss, aud, exp and every claim's shape. A header holds `alg`, `typ` and `kid` and nothing
+ *   else: no key that the token brings along (`jwk`, `jku`, `x5u`, `x5c`), no extension (`crit`, `b64`).
+ * - One signature has one spelling: base64url leaves 4 bits of its last character unused, and they must be zero.
  */
 import { type CryptoKey, type JWTPayload, SignJWT, decodeProtectedHeader, errors, importJWK, jwtVerify } from "jose";
 import { type LeaseClaims, leaseClaims } from "../../schema/contract/leases.ts";
@@ -13,7 +14,8 @@ import type { Granted } from "../ledger/desks/lease-desk.ts";
 const ALG = "EdDSA" as const;
 const TYP = "lease+jwt";
 const AUDIENCE = "leasehold";
-const FOREIGN_HEADERS = ["jwk", "jku", "x5u", "x5c", "crit", "b64"] as const;
+const SPELLING = /^[\w-]+\.[\w-]+\.[\w-]{85}[AQgw]$/;
+const HEADERS: ReadonlySet<string> = new Set(["alg", "typ", "kid"]);
 
 type SigningKey = Settings["signingKeys"][number];
 
@@ -39,7 +41,7 @@ export function publicJwks(settings: Settings) {
 }
 
 export async function signLease(granted: Granted, settings: Settings): Promise<string> {
-  const key = settings.signingKeys[0] as SigningKey;
+  const key = settings.signingKeys[0];
   const late = granted.reportsUntil > granted.expiresAt ? { rpt: Math.floor(granted.reportsUntil / 1000) } : {};
   return new SignJWT({ ...late, tenant: granted.tenant, model: granted.model, revision: granted.revision, mdg: granted.manifestSha256, purpose: granted.purpose, hold: granted.hold })
     .setProtectedHeader({ alg: ALG, typ: TYP, kid: key.kid })
@@ -57,10 +59,11 @@ export async function signLease(granted: Granted, settings: Settings): Promise<s
  * held before; `invalid` for all else.
  */
 export async function verifyLease(token: string, settings: Settings): Promise<LeaseClaims | { readonly late: LeaseClaims } | "expired" | "invalid"> {
+  if (!SPELLING.test(token)) return "invalid";
   try {
     const header = decodeProtectedHeader(token);
     const key = settings.signingKeys.find(({ kid }) => kid === header.kid);
-    if (!key || FOREIGN_HEADERS.some((name) => name in header)) return "invalid";
+    if (!key || header.typ !== TYP || Object.keys(header).some((name) => !HEADERS.has(name))) return "invalid";
     const { payload } = await jwtVerify(token, await importedKey(key).verify, { algorithms: [ALG], typ: TYP, issuer: settings.issuer, audience: AUDIENCE, requiredClaims: ["exp", "sub", "jti", "iat"] });
     return claimsOf(payload) ?? "invalid";
   } catch (cause) {

@@ -12,6 +12,8 @@ import type { Env } from "../env.ts";
 import { toBase64Url } from "../secrets/envelope.ts";
 import type { Access, Identity, IsolationLevel, Presented } from "../tenants/credential.ts";
 import type { TenantContext } from "../tenants/context.ts";
+import { type Stand, alertFact } from "../alerts/thresholds.ts";
+import { AlertBook } from "./alert-book.ts";
 import type { AuditFact } from "./audit-chain.ts";
 import { BookKeeper } from "./books.ts";
 import { type Profile, readConfig, toTenant } from "./config.ts";
@@ -27,6 +29,8 @@ import { PriceBook } from "./price-book.ts";
 import type { Result } from "./result.ts";
 import { Rollups } from "./rollups.ts";
 import type { Store } from "./store.ts";
+import { messageOf } from "../webhooks/messages.ts";
+import { WebhookBook } from "./webhook-book.ts";
 
 /** Who asks, through which ways the call is open, and what the request is about. */
 export interface Call extends TenantContext {
@@ -41,6 +45,8 @@ export interface Chore {
   /** When it should run next, in milliseconds since the epoch; null: not before something changes. */
   nextAt(now: number): number | null;
   run(now: number): void | Promise<void>;
+  /** It waits for other people's machines: the others don't wait for it. */
+  readonly aside?: true;
 }
 
 /** How long D1 may wait for what the object knows. */
@@ -60,6 +66,8 @@ export class Room {
   readonly idempotency: IdempotencyKeys;
   readonly books: BookKeeper;
   readonly leases: LeaseBook;
+  readonly webhooks: WebhookBook;
+  readonly alerts: AlertBook;
   /** The key under which the tenant's weights are cached in its visitors' browsers, base64url of 32 bytes. */
   readonly contentKey: string;
   readonly #minute = new MinuteWindow();
@@ -83,6 +91,8 @@ export class Room {
     this.books = new BookKeeper(store, this.#minute);
     this.leases = new LeaseBook(tenant, store, this.books, this.journal, this.#minute);
     this.leases.fillMinute(Date.now());
+    this.webhooks = new WebhookBook(store);
+    this.alerts = new AlertBook(store);
     this.contentKey = this.#contentKey();
   }
 
@@ -116,14 +126,27 @@ export class Room {
       this.ring.reload();
       this.leases.fillMinute(Date.now());
       this.shelf.forgetSums();
+      this.alerts.forget();
       throw cause;
     }
   }
 
-  /** Appends an event of this tenant and sees that D1 hears of it. `changed`: the tenant's profile or policy is new. */
+  /**
+   * Appends an event of this tenant, queues it for the webhooks that want it, and sees that D1 hears of it.
+   * `changed`: the tenant's profile or policy is new.
+   */
   log(now: number, fact: AuditFact, changed = false): void {
-    this.journal.append(this.tenant, now, fact, changed ? { profile: toTenant(readConfig(this.store)) } : {});
+    const event = this.journal.append(this.tenant, now, fact, changed ? { profile: toTenant(readConfig(this.store)) } : {});
+    const message = messageOf(this.tenant, event);
+    if (message && this.webhooks.publish(message, now)) this.arm(now);
     this.armFlush(now);
+  }
+
+  /** Tells of every threshold that these limits have reached and that was not told yet. `refused`: they have just refused. */
+  observe(stands: readonly Stand[], now: number, refused = false): void {
+    for (const stand of stands) {
+      for (const alert of this.alerts.take(stand, now, refused)) this.log(now, alertFact(alert));
+    }
   }
 
   armFlush(now: number): void {

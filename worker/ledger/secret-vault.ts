@@ -9,7 +9,8 @@
 import type { TenantId } from "../../schema/contract/ids.ts";
 import type { Secret, SecretName } from "../../schema/contract/secrets.ts";
 import { toTimestamp } from "../../schema/contract/amounts.ts";
-import { type MasterKey, newDataKey, openSecret, sealSecret, unwrapDataKey, wrapDataKey } from "../secrets/envelope.ts";
+import { type MasterKey, SealBroken, newDataKey, openSecret, sealSecret, unwrapDataKey, wrapDataKey } from "../secrets/envelope.ts";
+import { type Result, refuse } from "./result.ts";
 import type { Row, Store } from "./store.ts";
 
 interface SecretRow extends Row {
@@ -28,6 +29,21 @@ export class MasterKeyMissing extends Error {
   constructor(id: string) {
     super(`the master key ${id} is not in the configuration`);
     this.id = id;
+  }
+}
+
+/** Work that opens what is sealed. What does not open is somebody's to mend: it is said and logged, and the rest serves on. */
+export function unlocked<T>(tenant: TenantId, work: () => Result<T>): Result<T> {
+  try {
+    return work();
+  } catch (cause) {
+    if (cause instanceof SealBroken) {
+      console.error(JSON.stringify({ level: "error", message: "a sealed secret does not open: its row was changed", tenant }));
+      return refuse("unavailable", "This secret is stored but does not open. PUT it again.");
+    }
+    if (!(cause instanceof MasterKeyMissing)) throw cause;
+    console.error(JSON.stringify({ level: "error", message: "a data key is wrapped under a master key that is not configured", tenant, master_key: cause.id }));
+    return refuse("unavailable", `This tenant's secrets are wrapped under the master key ${cause.id}, which is not configured. The operator adds it to LEASEHOLD_PREVIOUS_MASTER_KEYS.`);
   }
 }
 
@@ -82,6 +98,15 @@ export class SecretVault {
     const value = openSecret(row.box, this.#dataKey(now), { tenant: this.#tenant, name, version: row.version });
     if (row.last_used_at === null || row.last_used_at + USE_RESOLUTION_MS <= now) this.#store.run("UPDATE secrets SET last_used_at = ? WHERE name = ?", now, name);
     return value;
+  }
+
+  /** A value of another kind than the tenant's own secrets, sealed for `place`; the caller keeps the box. */
+  seal(value: string, place: string, now: number): string {
+    return sealSecret(value, this.#dataKey(now), { tenant: this.#tenant, name: place, version: 1 });
+  }
+
+  unseal(box: string, place: string, now: number): string {
+    return openSecret(box, this.#dataKey(now), { tenant: this.#tenant, name: place, version: 1 });
   }
 
   /** Whether the data key was wrapped under another master key than the current one; it no longer is. */

@@ -6,8 +6,11 @@
  * - The Worker is its only caller: `ask` names a desk and a method of it, typed on the Worker's side by `TenantAuthority`.
  */
 import { DurableObject } from "cloudflare:workers";
+import type { Erasure } from "../../schema/contract/erasure.ts";
 import type { Tenant, TenantCreate } from "../../schema/contract/tenants.ts";
 import type { Env } from "../env.ts";
+import { type Eraser, beginErasure, eraserOf } from "../erasure/eraser.ts";
+import { erasedId, toErasure } from "../erasure/progress.ts";
 import type { Home, Signpost } from "../tenants/home.ts";
 import { howToBind, ownStores } from "../tenants/stores.ts";
 import { newConfig, readConfig, toTenant, writeConfig } from "./config.ts";
@@ -19,6 +22,7 @@ import { PriceDesk } from "./desks/price-desk.ts";
 import { RecordDesk } from "./desks/record-desk.ts";
 import { SecretDesk } from "./desks/secret-desk.ts";
 import { TenantDesk } from "./desks/tenant-desk.ts";
+import { WebhookDesk } from "./desks/webhook-desk.ts";
 import { UNKNOWN_KEY } from "./identify.ts";
 import { type Result, done, refuse } from "./result.ts";
 import { type Call, type Chore, Room } from "./room.ts";
@@ -33,6 +37,7 @@ export interface Desks {
   readonly audit: AuditDesk;
   readonly prices: PriceDesk;
   readonly secrets: SecretDesk;
+  readonly webhooks: WebhookDesk;
 }
 
 interface House {
@@ -47,11 +52,15 @@ const NO_TENANT = "There is no such tenant, or this credential is not for it.";
 export class TenantObject extends DurableObject<Env> {
   readonly #store: Store;
   #house: House | null = null;
+  /** Once the tenant's erasure has begun there is no house any more. */
+  #eraser: Eraser | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#store = new Store(ctx.storage);
     void ctx.blockConcurrencyWhile(async () => {
+      this.#eraser = eraserOf(ctx.storage, this.#store, env);
+      if (this.#eraser) return this.#eraser.rearm();
       if (!this.#store.isProvisioned()) return;
       const alarmAt = await ctx.storage.getAlarm();
       ctx.storage.transactionSync(() => this.#store.migrate());
@@ -68,6 +77,7 @@ export class TenantObject extends DurableObject<Env> {
       const repeat = house.room.idempotency.recall<Tenant>(call.idempotent ?? null, now);
       return repeat ?? refuse("conflict", taken(body.id));
     }
+    if (this.#eraser) return refuse("conflict", erasedId(body.id));
     if (this.#store.signpost() !== null) return refuse("conflict", taken(body.id));
     if (body.isolation_level === "full" && !ownStores(body.id, this.env)) return refuse("isolation-not-bound", `A tenant with isolation_level "full" has stores of its own: ${howToBind(body.id)}. Then deploy, and provision again.`);
     return this.ctx.storage.transactionSync(() => {
@@ -86,9 +96,24 @@ export class TenantObject extends DurableObject<Env> {
   pointTo(call: Call, home: Home): Result<null> {
     if (call.presented.kind !== "operator") return refuse("not-found", NO_TENANT);
     const before = this.#store.signpost();
+    if (this.#eraser) return refuse("conflict", erasedId(call.tenant));
     if (this.#house || (before !== null && before !== home)) return refuse("conflict", taken(call.tenant));
     this.#store.putSignpost(home);
     return done(null);
+  }
+
+  /** Where the erasure of this tenant is. `start` begins it: from then on every credential of the tenant is unknown. */
+  async erasure(call: Call, start: boolean): Promise<Result<Erasure> | Signpost> {
+    const house = this.#house;
+    const home = house || this.#eraser ? null : this.#store.signpost();
+    if (home !== null) return { movedTo: home };
+    if (call.presented.kind !== "operator") return house ? house.room.as<never>(call, () => refuse("forbidden", "This needs the operator key.")) : refuse("unauthorized", UNKNOWN_KEY);
+    if (start && house) {
+      this.#eraser = beginErasure(house.room, this.ctx.storage, call);
+      this.#house = null;
+      await this.#eraser.rearm();
+    }
+    return this.#eraser ? done(toErasure(this.#eraser.progress)) : refuse("not-found", NO_TENANT);
   }
 
   /** Calls `desks[desk][method](...args)`; the first argument of every guarded method is the `Call`. */
@@ -106,21 +131,29 @@ export class TenantObject extends DurableObject<Env> {
 
   /** Never throws: after six failures the platform would stop calling. */
   override async alarm(): Promise<void> {
+    if (this.#eraser) return this.#eraser.advance();
     const house = this.#house;
     if (!house) return;
     house.room.alarmFired();
-    for (const chore of house.chores) {
-      try {
-        await chore.run(Date.now());
-      } catch (cause) {
-        console.error(JSON.stringify({ level: "error", message: "a chore failed", tenant: house.room.tenant, chore: chore.name, error: String(cause) }));
-        house.room.armFlush(Date.now());
-      }
-    }
+    const aside = house.chores.filter((chore) => chore.aside).map((chore) => this.#do(chore, house));
+    for (const chore of house.chores.filter((one) => !one.aside)) await this.#do(chore, house);
+    await Promise.all(aside);
+    if (this.#house !== house) return;
     const now = Date.now();
     for (const chore of house.chores) {
       const at = chore.nextAt(now);
       if (at !== null) house.room.arm(Math.max(now + 1, at));
+    }
+  }
+
+  async #do(chore: Chore, house: House): Promise<void> {
+    if (this.#house !== house) return; // an erasure began meanwhile
+    try {
+      await chore.run(Date.now());
+    } catch (cause) {
+      if (this.#house !== house) return;
+      console.error(JSON.stringify({ level: "error", message: "a chore failed", tenant: house.room.tenant, chore: chore.name, error: String(cause) }));
+      house.room.armFlush(Date.now());
     }
   }
 
@@ -130,10 +163,21 @@ export class TenantObject extends DurableObject<Env> {
     const records = new RecordDesk(room);
     const audit = new AuditDesk(room, records);
     const keys = new KeyDesk(room);
+    const webhooks = new WebhookDesk(room);
     return {
       room,
-      desks: { tenants: new TenantDesk(room), keys, models: new ModelDesk(room), leases, records, audit, prices: new PriceDesk(room), secrets: new SecretDesk(room) },
-      chores: [leases.chore, keys.chore, records.chore, audit.chore],
+      desks: {
+        tenants: new TenantDesk(room),
+        keys,
+        models: new ModelDesk(room),
+        leases,
+        records,
+        audit,
+        prices: new PriceDesk(room),
+        secrets: new SecretDesk(room),
+        webhooks,
+      },
+      chores: [leases.chore, keys.chore, records.chore, audit.chore, webhooks.chore],
     };
   }
 }

@@ -4,11 +4,14 @@
  */
 import type { TenantId } from "../../schema/contract/ids.ts";
 import type { Tenant, TenantCreate } from "../../schema/contract/tenants.ts";
+import type { Erasure } from "../../schema/contract/erasure.ts";
+import { archivedCertificate } from "../erasure/archive.ts";
+import { erasedId } from "../erasure/progress.ts";
 import type { Env } from "../env.ts";
 import { problem } from "../http/problem.ts";
-import type { Result } from "../ledger/result.ts";
+import { type Result, refuse } from "../ledger/result.ts";
 import type { Call } from "../ledger/room.ts";
-import type { Desks } from "../ledger/tenant-object.ts";
+import type { Desks, TenantObject } from "../ledger/tenant-object.ts";
 import { homeOfRegion, isSignpost } from "./home.ts";
 import { knownHome, objectAt, rememberHome } from "./reach.ts";
 
@@ -20,23 +23,39 @@ type Remote<Desk> = {
 
 export type TenantAuthority = { readonly [Name in keyof Desks]: Remote<Desks[Name]> } & {
   provision(call: Call, body: TenantCreate): Promise<Result<Tenant>>;
+  /** Where the erasure of this tenant is; `start`: begins it where there is none. */
+  erasure(call: Call, start: boolean): Promise<Result<Erasure>>;
 };
 
 export function authorityOf(env: Env, tenant: TenantId): TenantAuthority {
   const desk = (name: keyof Desks) =>
-    new Proxy({}, { get: (_, method) => (...args: unknown[]) => guarded(`${name}.${String(method)}`, () => ask(env, tenant, name, String(method), args)) });
+    new Proxy({}, { get: (_, method) => (...args: unknown[]) => guarded(`${name}.${String(method)}`, () => atHome(env, tenant, (stub) => stub.ask(name, String(method), args))) });
   const provision = (call: Call, body: TenantCreate) => guarded("provision", () => provisionAt(env, tenant, call, body));
-  return { tenants: desk("tenants"), keys: desk("keys"), models: desk("models"), leases: desk("leases"), records: desk("records"), audit: desk("audit"), prices: desk("prices"), secrets: desk("secrets"), provision } as TenantAuthority;
+  const erasure = (call: Call, start: boolean) => guarded("erasure", () => atHome(env, tenant, (stub) => stub.erasure(call, start)) as Promise<Result<Erasure>>);
+  return {
+    tenants: desk("tenants"),
+    keys: desk("keys"),
+    models: desk("models"),
+    leases: desk("leases"),
+    records: desk("records"),
+    audit: desk("audit"),
+    prices: desk("prices"),
+    secrets: desk("secrets"),
+    webhooks: desk("webhooks"),
+    provision,
+    erasure,
+  } as TenantAuthority;
 }
 
-async function ask(env: Env, tenant: TenantId, desk: keyof Desks, method: string, args: readonly unknown[]): Promise<unknown> {
-  const answer: unknown = await objectAt(env, tenant, knownHome(tenant)).ask(desk, method, args);
+async function atHome(env: Env, tenant: TenantId, ask: (stub: DurableObjectStub<TenantObject>) => Promise<unknown>): Promise<unknown> {
+  const answer = await ask(objectAt(env, tenant, knownHome(tenant)));
   if (!isSignpost(answer)) return answer;
   rememberHome(tenant, answer.movedTo);
-  return objectAt(env, tenant, answer.movedTo).ask(desk, method, args);
+  return ask(objectAt(env, tenant, answer.movedTo));
 }
 
 async function provisionAt(env: Env, tenant: TenantId, call: Call, body: TenantCreate): Promise<Result<Tenant>> {
+  if ((await archivedCertificate(env, tenant)) !== null) return refuse("conflict", erasedId(tenant));
   const home = homeOfRegion(body.region);
   if (home !== "anywhere") {
     const pointed = (await objectAt(env, tenant, "anywhere").pointTo(call, home)) as Result<null>;

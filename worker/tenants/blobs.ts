@@ -4,6 +4,7 @@
  */
 import type { ModelId, RevisionId, Sha256, TenantId } from "../../schema/contract/ids.ts";
 import type { Env } from "../env.ts";
+import { GENESIS, sha256Hex } from "../ledger/audit-chain.ts";
 import { storesOf } from "./stores.ts";
 import type { Verified } from "./credential.ts";
 
@@ -38,6 +39,34 @@ export class TenantBlobs {
 
   async getManifest(model: string, revision: string): Promise<string | null> {
     return (await this.#bucket.get(this.#manifest(model, revision)))?.text() ?? null;
+  }
+
+  /** Everything under the tenant's prefix; `digest` as contract/erasure.ts says. */
+  async inventory(): Promise<{ count: number; bytes: number; digest: string }> {
+    let [count, bytes, digest] = [0, 0, GENESIS];
+    for await (const object of this.#everything()) {
+      count += 1;
+      bytes += object.size;
+      digest = sha256Hex(`${digest}\n${object.key}\n${object.size}\n${object.etag}`);
+    }
+    return { count, bytes, digest };
+  }
+
+  async deleteEverything(): Promise<void> {
+    for (;;) {
+      const { objects } = await this.#bucket.list({ prefix: `${this.#prefix}/` });
+      if (objects.length === 0) return;
+      await this.#bucket.delete(objects.map((object) => object.key));
+    }
+  }
+
+  async *#everything(): AsyncGenerator<R2Object> {
+    let cursor: string | undefined;
+    do {
+      const page = await this.#bucket.list({ prefix: `${this.#prefix}/`, cursor });
+      yield* page.objects;
+      cursor = page.truncated ? page.cursor : undefined;
+    } while (cursor !== undefined);
   }
 
   #manifest(model: string, revision: string): string {

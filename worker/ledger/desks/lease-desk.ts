@@ -2,6 +2,7 @@
 import { ceilingNanos } from "../../../schema/contract/measure.ts";
 import type { ModelId, RevisionId, Sha256, TenantId } from "../../../schema/contract/ids.ts";
 import { type LeaseCreate, type LeaseState, MAX_OFFLINE_TTL_SECONDS, MAX_TTL_SECONDS, OFFLINE_GRACE_SECONDS, type UsageReport } from "../../../schema/contract/leases.ts";
+import { REFUSED_LIMIT, standsOf } from "../../alerts/thresholds.ts";
 import type { Quota } from "../../../schema/contract/policy.ts";
 import { labelled } from "../../tenants/context.ts";
 import { dayAt } from "../calendar.ts";
@@ -102,18 +103,27 @@ export class LeaseDesk {
     if (nanos === null) return refuse("invalid-request", `${tokens} tokens at this model's price are more than can be counted. Ask for fewer.`);
     const { user } = call;
     const metadata = labelled(call.metadata, profile);
-    const decision = decideHold({ tokens, nanos, egressBytes: ask.purpose === "download" ? 1 : 0 }, room.books.read(room.tenant, policy, now, user, who.key));
-    if (!decision.ok) return decision;
+    const whose = { user, key: who.key && (who.key.lineage ?? who.key.id) };
+    const day = dayAt(now, policy.time_zone);
+    const before = room.books.read(room.tenant, policy, now, user, who.key);
+    const decision = decideHold({ tokens, nanos, egressBytes: ask.purpose === "download" ? 1 : 0 }, before);
+    if (!decision.ok) {
+      const refusing = REFUSED_LIMIT[decision.refusal.code];
+      room.observe(standsOf(before, day, whose).filter(({ name }) => name === refusing), now, true);
+      return decision;
+    }
     const lease = room.leases.open(
       {
         purpose: ask.purpose, keyId: who.actor, user, model: ask.model, revision: model.revision, manifestSha256: model.manifestSha256,
-        prices, requestId: ask.request_id ?? call.requestId, metadata, day: dayAt(now, policy.time_zone),
+        prices, requestId: ask.request_id ?? call.requestId, metadata, day,
         tokens, nanos, ttlSeconds: ask.ttl_s ?? (ask.offline ? MAX_OFFLINE_TTL_SECONDS : MAX_TTL_SECONDS), graceSeconds: ask.offline ? OFFLINE_GRACE_SECONDS : 0,
       },
       now,
     );
     const details = { lease_id: lease.id, revision: model.revision, purpose: ask.purpose, hold: tokens, expires_at: lease.expires_at, offline: ask.offline, metadata };
     room.log(now, { action: "LEASE_GRANTED", actor: who.actor, user, model: ask.model, requestId: lease.request_id, details });
+    const after = room.books.read(room.tenant, policy, now, user, who.key);
+    room.observe(standsOf(after, day, whose), now);
     return done({
       leaseId: lease.id as Granted["leaseId"],
       tenant: room.tenant,
@@ -125,7 +135,7 @@ export class LeaseDesk {
       issuedAt: now,
       expiresAt: lease.expires_at,
       reportsUntil: lease.reports_until,
-      quota: room.books.quota(room.books.read(room.tenant, policy, now, user, who.key), policy, room.shelf, now),
+      quota: room.books.quota(after, policy, room.shelf, now),
     });
   }
 

@@ -7,8 +7,10 @@
  */
 import type { Sha256 } from "../../../schema/contract/ids.ts";
 import type { Model } from "../../../schema/contract/models.ts";
+import type { AlertedLimit } from "../../../schema/contract/webhooks.ts";
 import type { Balance, Quota } from "../../../schema/contract/policy.ts";
 import { type Conditions, type Delivery, bytesOf, decideDelivery } from "../../models/range.ts";
+import { standOf } from "../../alerts/thresholds.ts";
 import type { Identity } from "../../tenants/credential.ts";
 import { balanceOf } from "../books.ts";
 import { dayAt } from "../calendar.ts";
@@ -43,7 +45,7 @@ export class ModelDesk {
   begin(call: Call, revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>): Result<{ missing: Sha256[] }> {
     const { shelf } = this.#room;
     return this.#room.as(call, (_who, now) => {
-      const full = this.#quotaRefusal(revision.model);
+      const full = this.#quotaRefusal(revision.model, now);
       if (full) return full;
       shelf.begin(revision, sizes, now);
       return done({ missing: shelf.missing(Object.keys(sizes)) });
@@ -67,6 +69,7 @@ export class ModelDesk {
       const full = this.#storageRefusal(digest, size, now);
       if (full) return full;
       this.#room.shelf.record(digest, size, now);
+      this.#observeShelf(now);
       return done(null);
     });
   }
@@ -83,7 +86,7 @@ export class ModelDesk {
         const { sha256, size, stored } = unfit[0];
         return refuse("revision-incomplete", `The manifest states ${size} bytes for the blob ${sha256}, and it has ${stored}. Begin a revision with the right sizes.`);
       }
-      const full = this.#quotaRefusal(model);
+      const full = this.#quotaRefusal(model, now);
       if (full) return full;
       const before = shelf.live(model);
       if (before?.revision !== revision) {
@@ -91,6 +94,7 @@ export class ModelDesk {
         prices.publish(model, revision, draft.facts.prices, before?.facts.prices ?? null, who.actor, now);
         const details = { revision, manifest_sha256: draft.manifestSha256, size_bytes: draft.facts.sizeBytes, prices: draft.facts.prices };
         this.#room.log(now, { action: "MODEL_PUBLISHED", actor: who.actor, model, requestId: call.requestId, details });
+        this.#observeShelf(now);
       }
       return done(toModel(shelf.live(model) as Revision, prices.at(model, now)));
     });
@@ -115,10 +119,13 @@ export class ModelDesk {
       const { policy } = readConfig(store);
       const delivery = decideDelivery(conditions, `"${digest}"`, size);
       const bytes = headOnly ? 0 : bytesOf(delivery, size);
-      const allowed = decideEgress(tenant, bytes, books.egress(policy, now));
-      if (!allowed.ok) return allowed;
-      if (bytes > 0) books.postEgress(dayAt(now, policy.time_zone), bytes);
-      return done({ identity: identityOf(who), size, delivery, egress: balanceOf(books.egress(policy, now)) });
+      const day = dayAt(now, policy.time_zone);
+      const before = books.egress(policy, now);
+      const allowed = decideEgress(tenant, bytes, before);
+      if (bytes > 0 && allowed.ok) books.postEgress(day, bytes);
+      const egress = bytes > 0 && allowed.ok ? books.egress(policy, now) : before;
+      this.#room.observe(standOf("egress_bytes_daily", egress, day), now, !allowed.ok);
+      return allowed.ok ? done({ identity: identityOf(who), size, delivery, egress: balanceOf(egress) }) : allowed;
     });
   }
 
@@ -142,6 +149,16 @@ export class ModelDesk {
     return lease.state === "active" ? done(lease) : refuse(LEASE_OVER[lease.state as keyof typeof LEASE_OVER], "This lease is over. Ask for a new one.");
   }
 
+  /** What is stored has changed, or `refused` has just refused more of it. */
+  #observeShelf(now: number, refused: AlertedLimit | null = null): void {
+    const { shelf, store } = this.#room;
+    const { policy } = readConfig(store);
+    const storage = standOf("storage_bytes", { limit: policy.storage_bytes, ...shelf.storage(now), resetsAt: null }, "standing");
+    const models = standOf("model_quota", { limit: policy.model_quota, held: 0, posted: shelf.count(), resetsAt: null }, "standing");
+    this.#room.observe(storage, now, refused === "storage_bytes");
+    this.#room.observe(models, now, refused === "model_quota");
+  }
+
   /** Asked of an upload that holds its place already, there is none. */
   #storageRefusal(digest: string, size: number, now: number): ReturnType<typeof refuse> | null {
     const { shelf, store } = this.#room;
@@ -149,15 +166,17 @@ export class ModelDesk {
     if (limit === null || shelf.sizeOf(digest) !== null || shelf.isUploading(digest, now)) return null;
     const { held, posted } = shelf.storage(now);
     if (held + posted + size <= limit) return null;
+    this.#observeShelf(now, "storage_bytes");
     const detail = `${posted} of ${limit} bytes are stored, ${held} are on their way, and this blob has ${size}. Delete models, or raise the limit.`;
     return refuse("storage-quota-exceeded", detail, { limit, remaining: Math.max(0, limit - held - posted) });
   }
 
   /** A model that is not live yet counts against `model_quota`. */
-  #quotaRefusal(model: string): ReturnType<typeof refuse> | null {
+  #quotaRefusal(model: string, now: number): ReturnType<typeof refuse> | null {
     const { shelf, store } = this.#room;
     const limit = readConfig(store).policy.model_quota;
     if (limit === null || shelf.live(model) !== null || shelf.count() < limit) return null;
+    this.#observeShelf(now, "model_quota");
     return refuse("model-quota-exceeded", `The tenant may have ${limit} models and has them. Delete one, or raise model_quota.`, { limit, remaining: 0 });
   }
 }

@@ -1,10 +1,9 @@
 /** Secrets of the tenant: put, listed by name, deleted; opened only for the Worker's own use. */
 import type { Secret, SecretName, SecretsRewrapped } from "../../../schema/contract/secrets.ts";
 import { settingsOf } from "../../env.ts";
-import { SealBroken } from "../../secrets/envelope.ts";
 import { type Result, done, refuse } from "../result.ts";
 import type { Call, Room } from "../room.ts";
-import { MasterKeyMissing, SecretVault } from "../secret-vault.ts";
+import { SecretVault, unlocked } from "../secret-vault.ts";
 
 const MAX_SECRETS = 100;
 const NO_SECRET = "This tenant has no such secret.";
@@ -25,7 +24,7 @@ export class SecretDesk {
   /** `created`: the name had no value before. */
   put(call: Call, name: SecretName, value: string): Result<{ secret: Secret; created: boolean }> {
     const room = this.#room;
-    return this.#unlocked(() =>
+    return unlocked(this.#room.tenant, () =>
       room.as(call, (who, now) => {
         const created = this.#vault.find(name) === null;
         if (created && this.#vault.count() >= MAX_SECRETS) return refuse("conflict", `A tenant may have ${MAX_SECRETS} secrets and has them. Delete one.`);
@@ -50,7 +49,7 @@ export class SecretDesk {
   /** Wraps the tenant's data key under the current master key, where it is not yet. */
   rewrap(call: Call): Result<SecretsRewrapped> {
     const room = this.#room;
-    return this.#unlocked(() =>
+    return unlocked(this.#room.tenant, () =>
       room.as(call, (who, now) => {
         const rewrapped = this.#vault.rewrap(now);
         const master_key = this.#vault.masterKeyId;
@@ -62,26 +61,11 @@ export class SecretDesk {
 
   /** The value of a secret. It goes from here to the upstream that it is for, never into an answer. */
   use(call: Call, name: SecretName): Result<string> {
-    return this.#unlocked(() =>
+    return unlocked(this.#room.tenant, () =>
       this.#room.as(call, (_who, now) => {
         const value = this.#vault.open(name, now);
         return value === null ? refuse("not-found", `This tenant has no secret ${name}. PUT it first.`) : done(value);
       }),
     );
-  }
-
-  /** What does not open is somebody's to mend: it is said and logged, and the rest of the object serves on. */
-  #unlocked<T>(work: () => Result<T>): Result<T> {
-    try {
-      return work();
-    } catch (cause) {
-      if (cause instanceof SealBroken) {
-        console.error(JSON.stringify({ level: "error", message: "a sealed secret does not open: its row was changed", tenant: this.#room.tenant }));
-        return refuse("unavailable", "This secret is stored but does not open. PUT it again.");
-      }
-      if (!(cause instanceof MasterKeyMissing)) throw cause;
-      console.error(JSON.stringify({ level: "error", message: "a data key is wrapped under a master key that is not configured", tenant: this.#room.tenant, master_key: cause.id }));
-      return refuse("unavailable", `This tenant's secrets are wrapped under the master key ${cause.id}, which is not configured. The operator adds it to LEASEHOLD_PREVIOUS_MASTER_KEYS.`);
-    }
   }
 }

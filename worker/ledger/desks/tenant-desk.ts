@@ -1,7 +1,9 @@
 /** Profile, policy and quota of the tenant. */
 import type { Policy, Quota } from "../../../schema/contract/policy.ts";
 import type { Tenant, TenantUpdate } from "../../../schema/contract/tenants.ts";
+import { standsOf } from "../../alerts/thresholds.ts";
 import type { Identity } from "../../tenants/credential.ts";
+import { dayAt } from "../calendar.ts";
 import { type Config, decidePolicy, readConfig, toTenant, writeConfig } from "../config.ts";
 import { type Result, done, refuse } from "../result.ts";
 import { type Call, type Room, identityOf } from "../room.ts";
@@ -36,6 +38,7 @@ export class TenantDesk {
       const { enabled, ...others } = changes;
       const by = { actor: who.actor, requestId: call.requestId };
       if (Object.keys(others).length > 0) room.log(now, { action: "TENANT_UPDATED", ...by, details: { changes: others } }, true);
+      this.#observeLimits(after.policy, now);
       if (after.profile.enabled !== before.profile.enabled) {
         room.log(now, { action: after.profile.enabled ? "TENANT_ENABLED" : "TENANT_DISABLED", ...by, details: {} }, true);
         if (!after.profile.enabled) room.leases.revokeAll(now, who.actor, call.requestId);
@@ -51,8 +54,15 @@ export class TenantDesk {
       if (!decided.ok) return decided;
       writeConfig(room.store, { ...decided.value, profile: { ...decided.value.profile, updatedAt: now } });
       room.log(now, { action: "POLICY_CHANGED", actor: who.actor, requestId: call.requestId, details: { policy: wanted } }, true);
+      this.#observeLimits(wanted, now);
       return done(wanted);
     });
+  }
+
+  /** A limit that was lowered may have reached a threshold by that. */
+  #observeLimits(policy: Policy, now: number): void {
+    const room = this.#room;
+    room.observe(standsOf(room.books.read(room.tenant, policy, now, null, null), dayAt(now, policy.time_zone), { user: null, key: null }), now);
   }
 
   quota(call: Call, user: string | null): Result<Quota> {

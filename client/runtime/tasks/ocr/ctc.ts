@@ -14,7 +14,8 @@ const BLANK = 0;
 
 /**
  * PP-OCR undervalues the space between words: in the gap the blank wins, with the space next. Elsewhere the space
- * stays below 1 %. Over 612 lines in ten typefaces, 0.05 raised the lines read exactly from 582 to 598.
+ * stays below 1 %. Chosen out of six values on 612 drawn lines in ten typefaces: 598 read exactly, 582 without.
+ * On 608 other lines, not used for choosing: 584.
  */
 const SPACE_HINT = 0.05;
 

@@ -8,7 +8,6 @@
 import type { Point, Quad } from "./geometry.ts";
 
 export interface Placed {
-  readonly text: string;
   /** Clockwise from the top left of the text. */
   readonly box: Quad;
 }
@@ -44,12 +43,6 @@ export function orderLines<T extends Placed>(blocks: readonly T[]): T[][] {
   }
   return lines.map(({ items }) => items.sort((a, b) => a.along - b.along).map(({ value }) => value));
 }
-
-/** What a person would copy: a line of the page a line, boxes of one line apart by a space. */
-export const readingText = (blocks: readonly Placed[]): string =>
-  orderLines(blocks)
-    .map((line) => line.map(({ text }) => text).join(" "))
-    .join("\n");
 
 /** Of all top edges together, the long ones counting most. */
 function pageDirection(blocks: readonly Placed[]): { cos: number; sin: number } {

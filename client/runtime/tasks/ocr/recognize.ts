@@ -13,8 +13,8 @@ export const LINE_HEIGHT = 48;
 const MAX_WIDTH = 4096;
 
 /**
- * What is drawn above and below a box, in parts of its height. A box fits its letters tightly; with this margin
- * the share of lines read exactly rose from 78 % to 95 %, nearly all of it spaces between words.
+ * What is drawn above and below a box, in parts of its height. A box fits its letters tightly; on the lines that it
+ * was chosen on, this margin took the share read exactly from 78 % to 95 %, nearly all of it spaces between words.
  */
 const MARGIN = 0.2;
 
