@@ -44,6 +44,8 @@ export const WORDS: Record<ErrorCode, Words> = {
 
   // The way to the service
   "network-failed": words("No connection", "The service could not be reached. Check the connection and try again.", "retry"),
+  "invalid-dpop-proof": broken("Invalid DPoP proof"),
+  "dpop-nonce-required": broken("DPoP nonce required"),
   "isolation-not-bound": words("Isolation not bound", OWNER, "wait"),
   unavailable: words("Not available just now", "The service is busy or being worked on. Try again in a moment.", "retry"),
   "bad-response": broken("Unexpected answer"),

@@ -86,6 +86,8 @@ const KNOWN: Record<ProblemCode, true> = {
   "revision-incomplete": true,
   "payload-too-large": true,
   "range-not-satisfiable": true,
+  "invalid-dpop-proof": true,
+  "dpop-nonce-required": true,
   "isolation-not-bound": true,
   unavailable: true,
 };

@@ -1,6 +1,7 @@
 /** Leases: the ask, the grant, the state, the usage report, and the claims of the signed token. */
 import { z } from "zod";
 import { amount, money, timestamp, tokens } from "./amounts.ts";
+import { thumbprint } from "./dpop.ts";
 import { leaseId, modelId, requestId, revisionId, sha256, tenantId, userId } from "./ids.ts";
 import { backend } from "./models.ts";
 import { quota } from "./policy.ts";
@@ -26,6 +27,7 @@ export const leaseCreate = z
     user: userId.optional(),
     request_id: requestId.optional(),
     metadata: metadata.optional(),
+    dpop_jkt: thumbprint.optional().meta({ description: "Binds the lease to a key of the caller (DPoP, RFC 9449): each request with it then proves that key." }),
     offline: z.boolean().default(false).meta({ description: "A lease to run on without a network, where the policy allows it: it lives longer, and its usage may be reported later." }),
     ttl_s: z
       .int()
@@ -115,5 +117,6 @@ export const leaseClaims = z.object({
   purpose: z.enum(["inference", "download"]),
   hold: amount,
   rpt: z.int().optional(),
+  cnf: z.object({ jkt: thumbprint }).optional(),
 });
 export type LeaseClaims = z.infer<typeof leaseClaims>;

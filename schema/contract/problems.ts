@@ -48,6 +48,8 @@ export const PROBLEMS = {
   "revision-incomplete": shape(409, "Revision incomplete"),
   "payload-too-large": shape(413, "Payload too large"),
   "range-not-satisfiable": shape(416, "Range not satisfiable"),
+  "invalid-dpop-proof": shape(401, "Invalid DPoP proof"),
+  "dpop-nonce-required": shape(401, "DPoP nonce required"),
   "isolation-not-bound": shape(409, "Isolation not bound"),
   unavailable: retryable(503, "Unavailable"),
 } as const satisfies Record<string, ProblemShape>;

@@ -1,7 +1,7 @@
 /** Settings and leases for tests of the token alone: fresh keys, and whatever claims and headers a test asks for. */
 import { type JWTHeaderParameters, type JWTPayload, SignJWT, exportJWK, generateKeyPair, importJWK } from "jose";
 import type { Settings } from "../../worker/env.ts";
-import { signLease } from "../../worker/leases/token.ts";
+import type { signLease } from "../../worker/leases/token.ts";
 
 export type SigningJwk = Settings["signingKeys"][0];
 

@@ -1,11 +1,12 @@
 /**
  * Reads the credential of a request and proves what can be proved without the tenant object: the key's checksum, the
- * operator's hash, the lease's signature and times. Says `unauthorized` in one way for everything that does not hold.
+ * operator's hash, the lease's signature and times, the proof that a bound lease comes with. Says `unauthorized` in one way for everything that does not hold.
  */
 import type { Context } from "hono";
 import { parseKey } from "../../schema/contract/keys.ts";
 import { settingsOf } from "../env.ts";
 import { sha256Hex } from "../ledger/audit-chain.ts";
+import { verifyProof } from "../leases/dpop.ts";
 import { verifyLease } from "../leases/token.ts";
 import type { Presented } from "../tenants/credential.ts";
 import type { AppEnv } from "./app-env.ts";
@@ -17,9 +18,11 @@ const INVALID = "The credential is not one that this deployment issued. Check it
 export async function presentedBy(c: Context<AppEnv>): Promise<Presented> {
   const header = c.req.header("authorization");
   if (header === undefined) throw problem("unauthorized", MISSING);
-  const text = /^Bearer ([\x21-\x7e]+)$/i.exec(header)?.[1];
-  if (text === undefined || text.length > 4096) throw problem("unauthorized", MISSING);
-  if (!text.startsWith("lh_")) return leaseOf(c, text);
+  const [, scheme, text] = /^(Bearer|DPoP) ([\x21-\x7e]+)$/i.exec(header) ?? [];
+  if (scheme === undefined || text === undefined || text.length > 4096) throw problem("unauthorized", MISSING);
+  const isBound = scheme.toLowerCase() === "dpop";
+  if (!text.startsWith("lh_")) return leaseOf(c, text, isBound);
+  if (isBound) throw problem("unauthorized", MISSING);
   const key = parseKey(text);
   if (!key) throw problem("unauthorized", INVALID);
   const hash = sha256Hex(text);
@@ -32,12 +35,19 @@ export async function presentedBy(c: Context<AppEnv>): Promise<Presented> {
   return { kind: "key", type: key.kind, tenant: key.tenant, hash, ...page };
 }
 
-async function leaseOf(c: Context<AppEnv>, text: string): Promise<Presented> {
+async function leaseOf(c: Context<AppEnv>, text: string, isBound: boolean): Promise<Presented> {
   const claims = await verifyLease(text, settingsOf(c.env));
   if (claims === "expired") throw problem("lease-expired", "This lease has expired. Ask for a new one.");
   if (claims === "invalid") throw problem("unauthorized", INVALID);
   const held = "late" in claims ? claims.late : claims;
-  return { kind: "lease", tenant: held.tenant, leaseId: held.sub, late: "late" in claims };
+  const common = { kind: "lease", tenant: held.tenant, leaseId: held.sub, late: "late" in claims } as const;
+  if (!held.cnf) {
+    if (isBound) throw problem("unauthorized", "This lease is bound to no key. Send it as Authorization: Bearer <lease>.");
+    return { ...common, proof: null };
+  }
+  const proof = isBound ? await verifyProof(c.req.header("dpop"), { method: c.req.method, url: c.req.url, lease: text, jkt: held.cnf.jkt }, Date.now()) : null;
+  if (!proof) throw problem("invalid-dpop-proof", "This lease is bound to a key. Send it as Authorization: DPoP <lease>, with a proof of that key for this very request as DPoP.");
+  return { ...common, proof };
 }
 
 /** Where a browser says the request comes from. Browsers alone set these, and pages can't forge them. */

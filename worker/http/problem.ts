@@ -3,6 +3,7 @@
  * A `ProblemError` is how a handler ends with a refusal; anything else that is thrown is logged and answered `unavailable`.
  */
 import type { Context } from "hono";
+import { PROOF_ALGORITHMS } from "../../schema/contract/dpop.ts";
 import { PROBLEMS, type Problem, type ProblemCode } from "../../schema/contract/problems.ts";
 import { toTimestamp } from "../../schema/contract/amounts.ts";
 import { refusedHeaders } from "./ratelimit.ts";
@@ -30,6 +31,13 @@ export function problem(code: ProblemCode, detail: string, more: ConstructorPara
   return new ProblemError({ code, detail }, more);
 }
 
+/** The `WWW-Authenticate` of a 401: RFC 6750 §3, RFC 9449 §7.1. */
+function challengeOf(code: ProblemCode): string {
+  if (code === "invalid-dpop-proof") return `DPoP error="invalid_dpop_proof", algs="${PROOF_ALGORITHMS.join(" ")}"`;
+  if (code === "dpop-nonce-required") return `DPoP error="use_dpop_nonce", algs="${PROOF_ALGORITHMS.join(" ")}"`;
+  return `Bearer error="${code === "lease-expired" ? "invalid_token" : "invalid_request"}"`;
+}
+
 const DEFAULT_RETRY_SECONDS = 2;
 
 export function problemResponse(c: Context, { refusal, errors, headers }: Pick<ProblemError, "refusal" | "errors" | "headers">): Response {
@@ -49,7 +57,8 @@ export function problemResponse(c: Context, { refusal, errors, headers }: Pick<P
   const all = new Headers(headers);
   all.set("content-type", "application/problem+json");
   all.set("cache-control", "no-store");
-  if (shape.status === 401) all.set("www-authenticate", `Bearer error="${refusal.code === "lease-expired" ? "invalid_token" : "invalid_request"}"`);
+  if (shape.status === 401) all.set("www-authenticate", challengeOf(refusal.code));
+  if (refusal.dpopNonce !== undefined) all.set("dpop-nonce", refusal.dpopNonce);
   if ("retry" in shape) {
     const seconds = refusal.resetsAt === undefined ? DEFAULT_RETRY_SECONDS : Math.max(1, Math.ceil((refusal.resetsAt - Date.now()) / 1000));
     all.set("retry-after", String(seconds));

@@ -42,7 +42,7 @@ export function leaseRoutes(app: OpenAPIHono<AppEnv>): void {
     const settings = settingsOf(c.env);
     const answer: LeaseGranted = {
       lease_id: granted.leaseId,
-      lease: await signLease(granted, settings),
+      lease: await signLease(granted, settings, ask.dpop_jkt),
       expires_at: toTimestamp(granted.expiresAt),
       reports_until: toTimestamp(granted.reportsUntil),
       hold: granted.hold,
@@ -50,16 +50,18 @@ export function leaseRoutes(app: OpenAPIHono<AppEnv>): void {
       content_key: granted.contentKey,
       quota: granted.quota,
     };
-    return c.json(answer, 201, { ...rateLimitHeaders(granted.quota, Date.now()), "cache-control": "no-store" });
+    return c.json(answer, 201, { ...rateLimitHeaders(granted.quota, Date.now()), "cache-control": "no-store", ...(ask.dpop_jkt !== undefined && { "dpop-nonce": granted.dpopNonce }) });
   });
 
   app.openapi(read, async (c) => {
     const { object, call } = enter(c, "GET /v1/leases/{id}");
-    return c.json(unwrap(await object.leases.read(call, c.req.valid("param").id)), 200, { "cache-control": "no-store" });
+    const { state, quota } = unwrap(await object.leases.read(call, c.req.valid("param").id));
+    return c.json(state, 200, { ...rateLimitHeaders(quota, Date.now()), "cache-control": "no-store" });
   });
 
   app.openapi(report, async (c) => {
     const { object, call } = enter(c, "POST /v1/leases/{id}/usage");
-    return c.json(unwrap(await object.leases.report(call, c.req.valid("param").id, c.req.valid("json"))), 200);
+    const { state, quota } = unwrap(await object.leases.report(call, c.req.valid("param").id, c.req.valid("json")));
+    return c.json(state, 200, rateLimitHeaders(quota, Date.now()));
   });
 }

@@ -40,10 +40,11 @@ export function publicJwks(settings: Settings) {
   return { keys: settings.signingKeys.map(({ kty, crv, kid, x }) => ({ kty, crv, kid, x, alg: ALG, use: "sig" as const })) };
 }
 
-export async function signLease(granted: Granted, settings: Settings): Promise<string> {
+/** `jkt`: the key that the lease is bound to (RFC 9449), where it is. */
+export async function signLease(granted: Granted, settings: Settings, jkt?: string): Promise<string> {
   const key = settings.signingKeys[0];
   const late = granted.reportsUntil > granted.expiresAt ? { rpt: Math.floor(granted.reportsUntil / 1000) } : {};
-  return new SignJWT({ ...late, tenant: granted.tenant, model: granted.model, revision: granted.revision, mdg: granted.manifestSha256, purpose: granted.purpose, hold: granted.hold })
+  return new SignJWT({ ...late, ...(jkt !== undefined && { cnf: { jkt } }), tenant: granted.tenant, model: granted.model, revision: granted.revision, mdg: granted.manifestSha256, purpose: granted.purpose, hold: granted.hold })
     .setProtectedHeader({ alg: ALG, typ: TYP, kid: key.kid })
     .setIssuer(settings.issuer)
     .setAudience(AUDIENCE)

@@ -52,6 +52,7 @@ export function canonicalJson(value: unknown): string {
   return JSON.stringify(value) ?? "null";
 }
 
+export const sha256Base64Url = (data: string): string => createHash("sha256").update(data).digest("base64url");
 export const sha256Hex = (data: string | Uint8Array): string => createHash("sha256").update(data).digest("hex");
 
 export function hashOf(tenant: string, entry: Omit<AuditEntry, "hash">): string {

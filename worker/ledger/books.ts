@@ -7,6 +7,7 @@
  */
 import type { Balance, Policy, Quota } from "../../schema/contract/policy.ts";
 import { toTimestamp } from "../../schema/contract/amounts.ts";
+import type { ActiveLeases } from "./active.ts";
 import type { Change } from "./charges.ts";
 import { dayAt, dayEndsAt, monthEndsAt, monthOf } from "./calendar.ts";
 import { type Books, type Window, remainingOf } from "./decide-hold.ts";
@@ -32,10 +33,12 @@ export const keyScope = (keyId: string) => `k:${keyId}`;
 export class BookKeeper {
   readonly #store: Store;
   readonly #minute: MinuteWindow;
+  readonly #active: ActiveLeases;
 
-  constructor(store: Store, minute: MinuteWindow) {
+  constructor(store: Store, minute: MinuteWindow, active: ActiveLeases) {
     this.#store = store;
     this.#minute = minute;
+    this.#active = active;
   }
 
   /** Adds `change` to the day's row of each scope. */
@@ -123,11 +126,8 @@ export class BookKeeper {
   }
 
   #concurrent(now: number): { held: number; posted: number; resetsAt: number } {
-    const row = this.#store.first<{ n: number; soonest: number | null }>(
-      "SELECT count(*) AS n, min(expires_at) AS soonest FROM leases WHERE state = 'active' AND expires_at > ? AND hold > 0",
-      now,
-    );
-    return { held: row?.n ?? 0, posted: 0, resetsAt: row?.soonest ?? now + 1000 };
+    const { count, soonest } = this.#active.at(now);
+    return { held: count, posted: 0, resetsAt: soonest ?? now + 1000 };
   }
 }
 

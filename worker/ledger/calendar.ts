@@ -1,5 +1,6 @@
 /**
- * Days and months of a tenant's time zone. Pure.
+ * Days and months of a tenant's time zone. Pure; what was found for a zone is remembered, as finding it asks the
+ * calendar some fifty times and every grant needs it.
  *
  * - A day is named `YYYY-MM-DD`, a month `YYYY-MM`, as the tenant's calendar shows them.
  * - A day lasts from local midnight to local midnight: 23 or 25 hours where the clocks change. Where midnight does not
@@ -45,10 +46,27 @@ function nextChange(now: number, name: (at: number) => string, stepMs: number): 
   return other;
 }
 
+/** An interval within one day or month of a zone, to its end. */
+interface Span {
+  readonly since: number;
+  readonly until: number;
+}
+
+function remembered(spans: Map<string, Span>, now: number, timeZone: string, find: () => number): number {
+  const span = spans.get(timeZone);
+  if (span && span.since <= now && now < span.until) return span.until;
+  const until = find();
+  spans.set(timeZone, { since: now, until });
+  return until;
+}
+
+const days = new Map<string, Span>();
+const months = new Map<string, Span>();
+
 /** When the day that `now` falls in ends, in milliseconds since the epoch. */
 export function dayEndsAt(now: number, timeZone: string): number {
   if (timeZone === "UTC") return (Math.floor(now / (24 * HOUR)) + 1) * 24 * HOUR;
-  return nextChange(now, (at) => dayAt(at, timeZone), 6 * HOUR);
+  return remembered(days, now, timeZone, () => nextChange(now, (at) => dayAt(at, timeZone), 6 * HOUR));
 }
 
 /** When the month that `now` falls in ends, in milliseconds since the epoch. */
@@ -57,5 +75,5 @@ export function monthEndsAt(now: number, timeZone: string): number {
     const date = new Date(now);
     return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1);
   }
-  return nextChange(now, (at) => monthOf(dayAt(at, timeZone)), 24 * HOUR);
+  return remembered(months, now, timeZone, () => nextChange(now, (at) => monthOf(dayAt(at, timeZone)), 24 * HOUR));
 }

@@ -11,6 +11,7 @@ import { type LeaseId, type TenantId, sortableId } from "../../schema/contract/i
 import type { LeaseState, UsageReport } from "../../schema/contract/leases.ts";
 import type { Prices } from "../../schema/contract/models.ts";
 import { type BookKeeper, keyScope, userScope } from "./books.ts";
+import type { ActiveLeases } from "./active.ts";
 import { type Account, type Change, endCharge, grantChange, reportCharge } from "./charges.ts";
 import type { CostEntry, Journal } from "./journal.ts";
 import { MINUTE_SECONDS, type MinuteWindow } from "./minute.ts";
@@ -72,18 +73,26 @@ export class LeaseBook {
   readonly #books: BookKeeper;
   readonly #journal: Journal;
   readonly #minute: MinuteWindow;
+  readonly #active: ActiveLeases;
   readonly #tenant: TenantId;
 
-  constructor(tenant: TenantId, store: Store, books: BookKeeper, journal: Journal, minute: MinuteWindow) {
+  constructor(tenant: TenantId, store: Store, books: BookKeeper, journal: Journal, minute: MinuteWindow, active: ActiveLeases) {
     this.#tenant = tenant;
     this.#store = store;
     this.#books = books;
     this.#journal = journal;
     this.#minute = minute;
+    this.#active = active;
   }
 
-  /** Reads the sliding minute anew from the leases of the last minute: their ids sort by time. */
-  fillMinute(now: number): void {
+  /** Reads anew what is mirrored in memory: the sliding minute from its leases, whose ids sort by time; and the active leases. */
+  fillMirrors(now: number): void {
+    this.#active.clear();
+    const ends = this.#store.all<{ expires_at: number; n: number }>(
+      "SELECT expires_at, count(*) AS n FROM leases WHERE state = 'active' AND hold > 0 AND expires_at > ? GROUP BY expires_at",
+      now,
+    );
+    for (const { expires_at, n } of ends) this.#active.add(expires_at, n);
     this.#minute.clear();
     const since = `ls_${this.#tenant}_${sortableId(now - (MINUTE_SECONDS + 1) * 1000, (bytes) => bytes.fill(0))}`;
     for (const lease of this.#store.all<LeaseRow>(`SELECT ${COLUMNS} FROM leases WHERE id >= ?`, since)) {
@@ -105,6 +114,7 @@ export class LeaseBook {
     const lease = this.find(id) as LeaseRow;
     this.#post(lease, grantChange(ask.tokens, ask.nanos));
     this.#minute.admit(now, ask.tokens);
+    if (ask.tokens > 0) this.#active.add(expiresAt);
     return lease;
   }
 
@@ -171,6 +181,7 @@ export class LeaseBook {
       tokens, tokens, costNanos, calls, report.final ? "settled" : "active", report.final ? now : null, lease.id,
     );
     if (lease.purpose === "download") return;
+    if (report.final) this.#active.remove(lease.expires_at);
     const details = {
       lease_id: lease.id, revision: lease.revision, seq: report.seq, input_tokens: report.input_tokens, output_tokens: report.output_tokens,
       cost_nanos: costNanos, outcome: report.outcome, error_code: report.error_code, latency_ms: report.latency_ms, ttft_ms: report.ttft_ms,
@@ -199,6 +210,7 @@ export class LeaseBook {
       ending, tokens, costNanos, calls, ending === "expired" ? lease.reports_until : now, lease.id,
     );
     if (lease.purpose === "download") return;
+    this.#active.remove(lease.expires_at);
     this.#journal.append(
       this.#tenant,
       now,

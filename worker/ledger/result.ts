@@ -12,6 +12,8 @@ export interface Refusal {
   readonly remaining?: number;
   /** Milliseconds since the epoch; for codes that are retryable. */
   readonly resetsAt?: number;
+  /** The nonce that the next DPoP proof should carry. */
+  readonly dpopNonce?: string;
 }
 
 export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };

@@ -13,6 +13,7 @@ import { toBase64Url } from "../secrets/envelope.ts";
 import type { Access, Identity, IsolationLevel, Presented } from "../tenants/credential.ts";
 import type { TenantContext } from "../tenants/context.ts";
 import { type Stand, alertFact } from "../alerts/thresholds.ts";
+import { ActiveLeases } from "./active.ts";
 import { AlertBook } from "./alert-book.ts";
 import type { AuditFact } from "./audit-chain.ts";
 import { BookKeeper } from "./books.ts";
@@ -26,7 +27,8 @@ import { MinuteWindow } from "./minute.ts";
 import { ModelShelf } from "./model-shelf.ts";
 import { OutboxRing } from "./outbox-ring.ts";
 import { PriceBook } from "./price-book.ts";
-import type { Result } from "./result.ts";
+import { ProofLog } from "./proof-log.ts";
+import { type Result, refuse } from "./result.ts";
 import { Rollups } from "./rollups.ts";
 import type { Store } from "./store.ts";
 import { messageOf } from "../webhooks/messages.ts";
@@ -66,11 +68,13 @@ export class Room {
   readonly idempotency: IdempotencyKeys;
   readonly books: BookKeeper;
   readonly leases: LeaseBook;
+  readonly proofs = new ProofLog();
   readonly webhooks: WebhookBook;
   readonly alerts: AlertBook;
   /** The key under which the tenant's weights are cached in its visitors' browsers, base64url of 32 bytes. */
   readonly contentKey: string;
   readonly #minute = new MinuteWindow();
+  readonly #active = new ActiveLeases();
   readonly #storage: DurableObjectStorage;
   #alarmAt: number | null;
 
@@ -88,9 +92,9 @@ export class Room {
     this.rollups = new Rollups(store, this.ring);
     this.journal = new Journal(this.ring);
     this.idempotency = new IdempotencyKeys(store);
-    this.books = new BookKeeper(store, this.#minute);
-    this.leases = new LeaseBook(tenant, store, this.books, this.journal, this.#minute);
-    this.leases.fillMinute(Date.now());
+    this.books = new BookKeeper(store, this.#minute, this.#active);
+    this.leases = new LeaseBook(tenant, store, this.books, this.journal, this.#minute, this.#active);
+    this.leases.fillMirrors(Date.now());
     this.webhooks = new WebhookBook(store);
     this.alerts = new AlertBook(store);
     this.contentKey = this.#contentKey();
@@ -101,9 +105,20 @@ export class Room {
     return this.transact(() => {
       const who = identify(call.presented, call.access, this, this.keys, now);
       if (!who.ok) return who;
+      const unproved = this.#unproved(call.presented, now);
+      if (unproved) return unproved;
       this.leases.sweep(now);
       return work(who.value, now);
     });
+  }
+
+  /** Why the proof of a bound lease is not taken; null: it is, or there is none to take. */
+  #unproved(presented: Presented, now: number): ReturnType<typeof refuse> | null {
+    if (presented.kind !== "lease" || !presented.proof) return null;
+    const verdict = this.proofs.take(presented.proof, now);
+    if (verdict === "taken") return null;
+    if (verdict === "replayed") return refuse("invalid-dpop-proof", "This proof came with another request before. Make a new one for each request.");
+    return refuse("dpop-nonce-required", "Make a proof with the nonce of the header DPoP-Nonce, and send the request again.", { dpopNonce: this.proofs.nonce(now) });
   }
 
   /**
@@ -124,7 +139,7 @@ export class Room {
     } catch (cause) {
       this.#alarmAt = null;
       this.ring.reload();
-      this.leases.fillMinute(Date.now());
+      this.leases.fillMirrors(Date.now());
       this.shelf.forgetSums();
       this.alerts.forget();
       throw cause;

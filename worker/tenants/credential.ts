@@ -4,6 +4,7 @@
  * it is the only thing that a tenant-bound handle can be made from.
  */
 import type { LeaseId, TenantId } from "../../schema/contract/ids.ts";
+import type { Proof } from "../leases/dpop.ts";
 import type { KeyScope } from "../../schema/contract/tenants.ts";
 
 export type Presented =
@@ -23,6 +24,8 @@ export type Presented =
       readonly kind: "lease";
       readonly tenant: TenantId;
       readonly leaseId: LeaseId;
+      /** The proof of its key that a bound lease came with; the object takes each once. */
+      readonly proof?: Proof | null;
       /** An offline lease past its end: it may be reported, and nothing else. */
       readonly late?: boolean;
     };

@@ -74,3 +74,18 @@ describe("the end of a month", () => {
     expect(monthOf("2026-11-20")).toBe("2026-11");
   });
 });
+
+test("what is remembered of a zone never answers for another instant, however the clock goes", () => {
+  const zone = "Europe/Berlin";
+  const instants = ["2026-11-20T12:00:00Z", "2026-11-20T22:59:59Z", "2026-11-20T23:00:00Z", "2026-11-19T12:00:00Z", "2026-12-01T00:00:00Z", "2026-10-01T00:00:00Z", "2026-11-20T12:00:00Z"];
+  const ends = instants.map((instant) => [iso(dayEndsAt(at(instant), zone)), iso(monthEndsAt(at(instant), zone))]);
+  expect(ends).toEqual([
+    ["2026-11-20T23:00:00.000Z", "2026-11-30T23:00:00.000Z"],
+    ["2026-11-20T23:00:00.000Z", "2026-11-30T23:00:00.000Z"],
+    ["2026-11-21T23:00:00.000Z", "2026-11-30T23:00:00.000Z"],
+    ["2026-11-19T23:00:00.000Z", "2026-11-30T23:00:00.000Z"],
+    ["2026-12-01T23:00:00.000Z", "2026-12-31T23:00:00.000Z"],
+    ["2026-10-01T22:00:00.000Z", "2026-10-31T23:00:00.000Z"],
+    ["2026-11-20T23:00:00.000Z", "2026-11-30T23:00:00.000Z"],
+  ]);
+});

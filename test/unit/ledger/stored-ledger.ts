@@ -3,6 +3,7 @@ import { ceilingNanos } from "../../../schema/contract/measure.ts";
 import type { LeaseState, UsageReport } from "../../../schema/contract/leases.ts";
 import type { TenantId } from "../../../schema/contract/ids.ts";
 import type { Policy } from "../../../schema/contract/policy.ts";
+import { ActiveLeases } from "../../../worker/ledger/active.ts";
 import { BookKeeper } from "../../../worker/ledger/books.ts";
 import { dayAt } from "../../../worker/ledger/calendar.ts";
 import { type Books, decideHold } from "../../../worker/ledger/decide-hold.ts";
@@ -35,8 +36,9 @@ const TENANT = "acme" as TenantId;
 export function storedLedger(): Ledger {
   const { store } = memoryStore();
   const minute = new MinuteWindow();
-  const keeper = new BookKeeper(store, minute);
-  const book = new LeaseBook(TENANT, store, keeper, new Journal(new OutboxRing(store)), minute);
+  const active = new ActiveLeases();
+  const keeper = new BookKeeper(store, minute, active);
+  const book = new LeaseBook(TENANT, store, keeper, new Journal(new OutboxRing(store)), minute, active);
   const ids: string[] = [];
   const seqs = new Map<number, number>();
   const self: Ledger = {
@@ -69,7 +71,7 @@ export function storedLedger(): Ledger {
     },
     sweep: (now) => book.sweep(now),
     revokeAll: (now) => book.revokeAll(now, "operator", "r"),
-    evict: (now) => book.fillMinute(now),
+    evict: (now) => book.fillMirrors(now),
   };
   return self;
 }

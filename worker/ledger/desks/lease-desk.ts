@@ -29,8 +29,14 @@ export interface Granted {
   readonly quota: Quota;
 }
 
-/** `contentKey`: under which the tenant's weights are cached in the browser; never kept with the answers to repeat. */
-export type GrantedWithKey = Granted & { readonly contentKey: string };
+/** `contentKey`: under which the tenant's weights are cached in the browser. Neither is kept with the answers to repeat. */
+export type GrantedWithKey = Granted & { readonly contentKey: string; readonly dpopNonce: string };
+
+/** A lease as it stands, and the limits that it is charged to. */
+export interface Standing {
+  readonly state: LeaseState;
+  readonly quota: Quota;
+}
 
 interface DeniedBy {
   readonly actor: string;
@@ -58,22 +64,23 @@ export class LeaseDesk {
         return granted;
       }),
     );
-    return granted.ok ? done({ ...granted.value, contentKey: this.#room.contentKey }) : granted;
+    return granted.ok ? done({ ...granted.value, contentKey: this.#room.contentKey, dpopNonce: this.#room.proofs.nonce(Date.now()) }) : granted;
   }
 
-  read(call: Call, id: string): Result<LeaseState> {
-    return this.#room.as(call, (who) => {
+  read(call: Call, id: string): Result<Standing> {
+    return this.#room.as<Standing>(call, (who, now) => {
       const lease = this.#find(who, id);
-      return lease.ok ? done(toLeaseState(lease.value)) : lease;
+      return lease.ok ? done({ state: toLeaseState(lease.value), quota: this.#quotaFor(lease.value, now) }) : lease;
     });
   }
 
-  report(call: Call, id: string, report: UsageReport): Result<LeaseState> {
-    return this.#room.as(call, (who, now) => {
+  report(call: Call, id: string, report: UsageReport): Result<Standing> {
+    return this.#room.as<Standing>(call, (who, now) => {
       const lease = this.#find(who, id);
       if (!lease.ok) return lease;
       this.#room.armFlush(now);
-      return this.#room.leases.report(lease.value, report, who.actor, now);
+      const state = this.#room.leases.report(lease.value, report, who.actor, now);
+      return state.ok ? done({ state: state.value, quota: this.#quotaFor(lease.value, now) }) : state;
     });
   }
 
@@ -120,7 +127,7 @@ export class LeaseDesk {
       },
       now,
     );
-    const details = { lease_id: lease.id, revision: model.revision, purpose: ask.purpose, hold: tokens, expires_at: lease.expires_at, offline: ask.offline, metadata };
+    const details = { lease_id: lease.id, revision: model.revision, purpose: ask.purpose, hold: tokens, expires_at: lease.expires_at, offline: ask.offline, dpop_jkt: ask.dpop_jkt, metadata };
     room.log(now, { action: "LEASE_GRANTED", actor: who.actor, user, model: ask.model, requestId: lease.request_id, details });
     const after = room.books.read(room.tenant, policy, now, user, who.key);
     room.observe(standsOf(after, day, whose), now);
@@ -137,6 +144,12 @@ export class LeaseDesk {
       reportsUntil: lease.reports_until,
       quota: room.books.quota(after, policy, room.shelf, now),
     });
+  }
+
+  #quotaFor({ user_id }: LeaseRow, now: number): Quota {
+    const { books, store, tenant, shelf } = this.#room;
+    const { policy } = readConfig(store);
+    return books.quota(books.read(tenant, policy, now, user_id, null), policy, shelf, now);
   }
 
   /** A lease reads and reports itself alone; a key, any lease of its tenant. */

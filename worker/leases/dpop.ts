@@ -1,0 +1,65 @@
+/**
+ * Verifies a DPoP proof (RFC 9449 §4.3) as far as that is possible without the tenant object: signature by the key that
+ * the lease is bound to, method, URL, time, and the lease itself. Whether it is fresh and new, the object says.
+ *
+ * - A header holds `typ`, `alg` and `jwk`, nothing else; the key is a public one of the algorithm's own kind.
+ */
+import { type JWK, calculateJwkThumbprint, compactVerify, decodeProtectedHeader, errors, importJWK } from "jose";
+import { PROOF_ALGORITHMS, PROOF_SKEW_SECONDS, PROOF_TYPE, proofClaims } from "../../schema/contract/dpop.ts";
+import { sha256Base64Url } from "../ledger/audit-chain.ts";
+
+/** A proof that holds, on its way to the object. */
+export interface Proof {
+  readonly jti: string;
+  readonly nonce: string | null;
+  /** Names the one request that brought it: the object may be asked more than once for it. */
+  readonly request: string;
+}
+
+export interface ProvedRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly lease: string;
+  /** The thumbprint that the lease is bound to. */
+  readonly jkt: string;
+}
+
+const MAX_LENGTH = 4096;
+const MEMBERS: Record<(typeof PROOF_ALGORITHMS)[number], { kty: string; crv: string; members: readonly string[] }> = {
+  ES256: { kty: "EC", crv: "P-256", members: ["kty", "crv", "x", "y"] },
+  EdDSA: { kty: "OKP", crv: "Ed25519", members: ["kty", "crv", "x"] },
+};
+const HEADERS: ReadonlySet<string> = new Set(["typ", "alg", "jwk"]);
+/** What a key may carry besides: it says nothing. */
+const IDLE_MEMBERS: ReadonlySet<string> = new Set(["alg", "use", "key_ops", "ext", "kid"]);
+
+export async function verifyProof(text: string | undefined, request: ProvedRequest, nowMs: number): Promise<Proof | null> {
+  if (text === undefined || text.length > MAX_LENGTH || !/^[\w-]+\.[\w-]+\.[\w-]+$/.test(text)) return null;
+  try {
+    const header = decodeProtectedHeader(text);
+    const jwk = header.jwk;
+    const alg = PROOF_ALGORITHMS.find((known) => known === header.alg);
+    if (!alg || header.typ !== PROOF_TYPE || !isPublicKeyFor(alg, jwk) || Object.keys(header).some((name) => !HEADERS.has(name))) return null;
+    if ((await calculateJwkThumbprint(jwk, "sha256")) !== request.jkt) return null;
+    const { payload } = await compactVerify(text, await importJWK(jwk, alg), { algorithms: [alg] });
+    const claims = proofClaims.safeParse(JSON.parse(new TextDecoder().decode(payload)));
+    if (!claims.success || !isFor(claims.data, request, nowMs)) return null;
+    return { jti: claims.data.jti, nonce: claims.data.nonce ?? null, request: crypto.randomUUID() };
+  } catch (cause) {
+    if (cause instanceof errors.JOSEError || cause instanceof TypeError || cause instanceof SyntaxError || cause instanceof DOMException) return null;
+    throw cause;
+  }
+}
+
+function isPublicKeyFor(alg: (typeof PROOF_ALGORITHMS)[number], jwk: unknown): jwk is JWK {
+  if (typeof jwk !== "object" || jwk === null || Array.isArray(jwk)) return false;
+  const { kty, crv, members } = MEMBERS[alg];
+  const key = jwk as Record<string, unknown>;
+  return key.kty === kty && key.crv === crv && members.every((name) => typeof key[name] === "string") && Object.keys(key).every((name) => members.includes(name) || IDLE_MEMBERS.has(name));
+}
+
+function isFor(claims: { htm: string; htu: string; iat: number; ath: string }, { method, url, lease }: ProvedRequest, nowMs: number): boolean {
+  if (claims.htm !== method || Math.abs(Math.floor(nowMs / 1000) - claims.iat) > PROOF_SKEW_SECONDS || !URL.canParse(claims.htu)) return false;
+  const [named, asked] = [new URL(claims.htu), new URL(url)];
+  return named.origin === asked.origin && named.pathname === asked.pathname && claims.ath === sha256Base64Url(lease);
+}
