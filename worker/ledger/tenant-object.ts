@@ -18,6 +18,7 @@ import { AuditDesk } from "./desks/audit-desk.ts";
 import { KeyDesk } from "./desks/key-desk.ts";
 import { LeaseDesk } from "./desks/lease-desk.ts";
 import { ModelDesk } from "./desks/model-desk.ts";
+import { PriceDesk } from "./desks/price-desk.ts";
 import { RecordDesk } from "./desks/record-desk.ts";
 import { SecretDesk } from "./desks/secret-desk.ts";
 import { TenantDesk } from "./desks/tenant-desk.ts";
@@ -36,6 +37,7 @@ export interface Desks {
   readonly leases: LeaseDesk;
   readonly records: RecordDesk;
   readonly audit: AuditDesk;
+  readonly prices: PriceDesk;
   readonly secrets: SecretDesk;
   readonly webhooks: WebhookDesk;
   readonly users: UserDesk;
@@ -168,7 +170,18 @@ export class TenantObject extends DurableObject<Env> {
     const webhooks = new WebhookDesk(room);
     return {
       room,
-      desks: { tenants: new TenantDesk(room), keys, models: new ModelDesk(room), leases, records, audit, secrets: new SecretDesk(room), webhooks, users: new UserDesk(room, users) },
+      desks: {
+        tenants: new TenantDesk(room),
+        keys,
+        models: new ModelDesk(room),
+        leases,
+        records,
+        audit,
+        prices: new PriceDesk(room),
+        secrets: new SecretDesk(room),
+        webhooks,
+        users: new UserDesk(room, users),
+      },
       chores: [leases.chore, keys.chore, records.chore, audit.chore, webhooks.chore],
     };
   }

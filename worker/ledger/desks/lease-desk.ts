@@ -113,7 +113,8 @@ export class LeaseDesk {
     const model = room.shelf.live(ask.model);
     if (!model) return refuse("model-not-available", `This tenant has no model ${ask.model}. GET /v1/models lists what it has.`);
     const tokens = ask.tokens ?? 0;
-    const nanos = ask.purpose === "download" ? 0 : ceilingNanos(tokens, model.facts.prices);
+    const prices = room.prices.at(ask.model, now);
+    const nanos = ask.purpose === "download" ? 0 : ceilingNanos(tokens, prices);
     if (nanos === null) return refuse("invalid-request", `${tokens} tokens at this model's price are more than can be counted. Ask for fewer.`);
     const { user } = call;
     const metadata = labelled(call.metadata, profile);
@@ -129,7 +130,7 @@ export class LeaseDesk {
     const lease = room.leases.open(
       {
         purpose: ask.purpose, keyId: who.actor, user, model: ask.model, revision: model.revision, manifestSha256: model.manifestSha256,
-        prices: model.facts.prices, requestId: ask.request_id ?? call.requestId, metadata, day,
+        prices, requestId: ask.request_id ?? call.requestId, metadata, day,
         tokens, nanos, ttlSeconds: ask.ttl_s ?? (ask.offline ? MAX_OFFLINE_TTL_SECONDS : MAX_TTL_SECONDS), graceSeconds: ask.offline ? OFFLINE_GRACE_SECONDS : 0,
       },
       now,
