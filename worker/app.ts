@@ -15,6 +15,7 @@ import { pages } from "./http/pages.ts";
 import { ProblemError, problem, problemResponse } from "./http/problem.ts";
 import { publicRoutes } from "./http/public-routes.ts";
 import { leaseRoutes } from "./leases/routes.ts";
+import { readyRoute } from "./metrics/ready-route.ts";
 import { deliveryRoutes } from "./models/delivery-routes.ts";
 import { publishRoutes } from "./models/publish-routes.ts";
 import { secretRoutes } from "./secrets/routes.ts";
@@ -43,6 +44,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   });
   app.use("/v1/*", crossOrigin);
   publicRoutes(app);
+  readyRoute(app);
   tenantRoutes(app);
   erasureRoutes(app);
   keyRoutes(app);

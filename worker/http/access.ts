@@ -12,6 +12,7 @@ export type WayOpenTo = Access | "anyone";
 
 export const ACCESS = {
   "GET /healthz": ["anyone"],
+  "GET /readyz": ["anyone"],
   "GET /.well-known/jwks.json": ["anyone"],
   "GET /openapi.json": ["anyone"],
   "POST /v1/tenants": ["operator"],
