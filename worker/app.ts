@@ -21,6 +21,7 @@ import { publishRoutes } from "./models/publish-routes.ts";
 import { secretRoutes } from "./secrets/routes.ts";
 import { keyRoutes } from "./tenants/key-routes.ts";
 import { tenantRoutes } from "./tenants/routes.ts";
+import { userRoutes } from "./tenants/user-routes.ts";
 import { priceRoutes } from "./usage/price-routes.ts";
 import { webhookRoutes } from "./webhooks/routes.ts";
 import { usageRoutes } from "./usage/routes.ts";
@@ -54,6 +55,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   deliveryRoutes(app);
   auditRoutes(app);
   usageRoutes(app);
+  userRoutes(app);
   priceRoutes(app);
   webhookRoutes(app);
   pages(app);

@@ -115,4 +115,9 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
     SELECT m.model, m.published_at, r.facts -> '$.prices', m.revision, 'system', m.published_at
     FROM models m JOIN revisions r ON r.model = m.model AND r.revision = m.revision;
   `,
+  // Users whose ids the tenant's back end signs: the newest secret signs, the one before it may still be accepted.
+  `
+  ALTER TABLE keys ADD COLUMN require_signed_user INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE user_identity (version INTEGER PRIMARY KEY, box TEXT NOT NULL, created_at INTEGER NOT NULL, valid_until INTEGER);
+  `,
 ];

@@ -32,6 +32,8 @@ export const ACCESS = {
   "PUT /v1/tenants/{t}/secrets/{name}": ["operator", "admin"],
   "DELETE /v1/tenants/{t}/secrets/{name}": ["operator", "admin"],
   "POST /v1/tenants/{t}/secrets/rewrap": ["operator"],
+  "GET /v1/tenants/{t}/user-identity": ["operator", "admin"],
+  "POST /v1/tenants/{t}/user-identity/rotate": ["operator", "admin"],
   "POST /v1/tenants/{t}/webhooks": ["operator", "admin"],
   "GET /v1/tenants/{t}/webhooks": ["operator", "admin"],
   "DELETE /v1/tenants/{t}/webhooks/{id}": ["operator", "admin"],

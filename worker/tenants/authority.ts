@@ -42,6 +42,7 @@ export function authorityOf(env: Env, tenant: TenantId): TenantAuthority {
     prices: desk("prices"),
     secrets: desk("secrets"),
     webhooks: desk("webhooks"),
+    users: desk("users"),
     provision,
     erasure,
   } as TenantAuthority;

@@ -49,6 +49,8 @@ const SAMPLES: Partial<Record<keyof typeof ACCESS, Sample>> = {
   "PUT /v1/tenants/{t}/secrets/{name}": { let: 200, ask: async ({ tenant }) => put(tenant.id) },
   "DELETE /v1/tenants/{t}/secrets/{name}": { let: 200, ask: async ({ tenant }) => put(tenant.id) },
   "POST /v1/tenants/{t}/secrets/rewrap": { let: 200 },
+  "GET /v1/tenants/{t}/user-identity": { let: 200 },
+  "POST /v1/tenants/{t}/user-identity/rotate": { let: 201, ask: () => ({ body: {} }) },
   "POST /v1/tenants/{t}/webhooks": { let: 201, ask: () => ({ body: { url: HOOK, events: ["tenant.enabled"] } }) },
   "GET /v1/tenants/{t}/webhooks": { let: 200 },
   "DELETE /v1/tenants/{t}/webhooks/{id}": { let: 200, ask: async ({ tenant }) => ({ params: { id: await hook(tenant.id) } }) },
