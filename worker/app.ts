@@ -15,11 +15,14 @@ import { pages } from "./http/pages.ts";
 import { ProblemError, problem, problemResponse } from "./http/problem.ts";
 import { publicRoutes } from "./http/public-routes.ts";
 import { leaseRoutes } from "./leases/routes.ts";
+import { readyRoute } from "./metrics/ready-route.ts";
 import { deliveryRoutes } from "./models/delivery-routes.ts";
 import { publishRoutes } from "./models/publish-routes.ts";
 import { secretRoutes } from "./secrets/routes.ts";
 import { keyRoutes } from "./tenants/key-routes.ts";
 import { tenantRoutes } from "./tenants/routes.ts";
+import { userRoutes } from "./tenants/user-routes.ts";
+import { priceRoutes } from "./usage/price-routes.ts";
 import { webhookRoutes } from "./webhooks/routes.ts";
 import { usageRoutes } from "./usage/routes.ts";
 
@@ -42,6 +45,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   });
   app.use("/v1/*", crossOrigin);
   publicRoutes(app);
+  readyRoute(app);
   tenantRoutes(app);
   erasureRoutes(app);
   keyRoutes(app);
@@ -51,6 +55,8 @@ export function createApp(): OpenAPIHono<AppEnv> {
   deliveryRoutes(app);
   auditRoutes(app);
   usageRoutes(app);
+  userRoutes(app);
+  priceRoutes(app);
   webhookRoutes(app);
   pages(app);
 

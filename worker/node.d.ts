@@ -1,6 +1,6 @@
 /**
  * The parts of node:crypto that the Worker uses because they are synchronous, for use inside `transactionSync`: a hash,
- * HKDF and AES-256-GCM. Texts are never passed to a cipher: workerd wants an encoding stated for them.
+ * HMAC, HKDF and AES-256-GCM. Texts are never passed to a cipher: workerd wants an encoding stated for them.
  */
 declare module "node:crypto" {
   interface Hash {
@@ -8,6 +8,9 @@ declare module "node:crypto" {
     digest(encoding: "hex" | "base64url"): string;
   }
   export function createHash(algorithm: "sha256"): Hash;
+
+  export function createHmac(algorithm: "sha256", key: string): Hash;
+  export function timingSafeEqual(a: Uint8Array, b: Uint8Array): boolean;
 
   export function hkdfSync(digest: "sha256", key: Uint8Array, salt: Uint8Array, info: string, length: number): ArrayBuffer;
 

@@ -49,6 +49,7 @@ export function isHello(data: unknown, address: URLSearchParams): data is Hello 
     settings.key === address.get("key") &&
     settings.model === address.get("model") &&
     (settings.user === undefined || typeof settings.user === "string") &&
+    (settings.userSignature === undefined || typeof settings.userSignature === "string") &&
     THEMES.some((theme) => theme === settings.theme) &&
     BACKENDS.some((backend) => backend === settings.backend)
   );

@@ -29,9 +29,9 @@ function begin(line: Line): void {
   render(<App line={line} {...readerFor(line.settings)} />, root);
 }
 
-function readerFor({ key, model, user, backend }: Settings): Pick<AppProps, "read" | "onQuota"> {
+function readerFor({ key, model, user, userSignature, backend }: Settings): Pick<AppProps, "read" | "onQuota"> {
   try {
-    const leasehold = new Leasehold({ publishableKey: key, user, backend });
+    const leasehold = new Leasehold({ publishableKey: key, user, userSignature, backend });
     return { read: (request) => leasehold.ocr.read({ model, ...request }), onQuota: (listener) => leasehold.on("quota", listener) };
   } catch (error) {
     if (!(error instanceof LeaseholdError)) throw error;

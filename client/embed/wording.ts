@@ -59,6 +59,7 @@ export const WORDS: Record<ErrorCode, Words> = {
   // What the owner of the page must mend
   unauthorized: words("This widget's key is not valid", OWNER, "wait"),
   forbidden: words("This widget's key may not do this", OWNER, "wait"),
+  "user-not-verified": words("This page did not say for sure who you are", OWNER, "wait"),
   "origin-not-allowed": words("This page is not allowed for the key", OWNER, "wait"),
   "tenant-disabled": words("Switched off", "Reading is switched off for this site.", "wait"),
   "model-not-available": words("The model is not available", OWNER, "wait"),

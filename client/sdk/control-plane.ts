@@ -22,6 +22,7 @@ export interface LeaseAsk {
   readonly purpose: "inference" | "download";
   readonly tokens?: number;
   readonly user?: string;
+  readonly user_signature?: string;
   readonly request_id?: string;
   readonly metadata?: Metadata;
 }

@@ -18,6 +18,7 @@ export interface DeskOptions {
   readonly api: ControlPlane;
   readonly publishableKey: string;
   readonly user: string | undefined;
+  readonly userSignature?: string | undefined;
   readonly metadata: Metadata | undefined;
   /** What a report says where nothing has run yet. */
   readonly likelyBackend: Backend;
@@ -50,9 +51,9 @@ export class LeaseDesk {
   }
 
   async ask({ model, tokens, requestId, signal }: LeaseWish): Promise<OpenLease> {
-    const { api, publishableKey, user, metadata, likelyBackend } = this.#options;
+    const { api, publishableKey, user, userSignature, metadata, likelyBackend } = this.#options;
     const purpose = tokens === undefined ? "download" : "inference";
-    const grant = await api.createLease(publishableKey, { model, purpose, tokens, user, request_id: requestId, metadata }, signal);
+    const grant = await api.createLease(publishableKey, { model, purpose, tokens, user, user_signature: userSignature, request_id: requestId, metadata }, signal);
     this.#note(grant);
     const lease = new OpenLease(api, grant, requestId, likelyBackend);
     this.#open.add(lease);

@@ -23,6 +23,8 @@ export interface LeaseholdOptions {
   readonly publishableKey: string;
   /** The tenant's own id for the person at the page: per-user limits count on it. */
   readonly user?: string;
+  /** Your back end's signature of `user`, for keys that require one: the hex HMAC-SHA-256 of it under the identity secret. */
+  readonly userSignature?: string;
   /** The operator's origin; this page's own where it isn't given. */
   readonly baseUrl?: string;
   readonly metadata?: Metadata;
@@ -59,7 +61,7 @@ export class Leasehold {
   readonly #onPageHide = () => void this.#desk.abandonAll();
   readonly #listeners: { [E in keyof LeaseholdEvents]: Set<(event: LeaseholdEvents[E]) => void> } = { quota: new Set(), "report-failed": new Set() };
 
-  constructor({ publishableKey, user, baseUrl, metadata, backend = "auto" }: LeaseholdOptions) {
+  constructor({ publishableKey, user, userSignature, baseUrl, metadata, backend = "auto" }: LeaseholdOptions) {
     const tenant = tenantOfKey(publishableKey);
     const api = new ControlPlane(baseUrl ?? location.origin);
     this.#store = openModelStore(tenant);
@@ -67,6 +69,7 @@ export class Leasehold {
       api,
       publishableKey,
       user,
+      userSignature,
       metadata,
       likelyBackend: backend === "auto" ? ("gpu" in navigator ? "webgpu" : "wasm") : backend,
       onQuota: (quota) => this.#emit("quota", viewQuota(quota)),

@@ -60,6 +60,7 @@ const KNOWN: Record<ProblemCode, true> = {
   unauthorized: true,
   forbidden: true,
   "origin-not-allowed": true,
+  "user-not-verified": true,
   "not-found": true,
   "method-not-allowed": true,
   conflict: true,

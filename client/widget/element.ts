@@ -1,5 +1,5 @@
 /**
- * `<leasehold-widget key="lh_pk_…" model="ocr" user="…" theme="auto|light|dark" backend="auto|webgpu|wasm">`
+ * `<leasehold-widget key="lh_pk_…" model="ocr" user="…" user-signature="…" theme="auto|light|dark" backend="auto|webgpu|wasm">`
  *
  * - Dispatches `leasehold:ready`, `leasehold:result`, `leasehold:error` and `leasehold:quota`; they bubble, and their
  *   `detail` is plain data.
@@ -7,7 +7,7 @@
  * - What keeps it from working (no key, an origin that the key does not allow) stands in the page in plain words, in
  *   the console, and in a `leasehold:error`.
  * - Each attribute may be spelled `data-…` as well: frameworks keep `key` for themselves.
- * - A changed `key`, `model`, `user` or `backend` starts it anew; a changed `theme` does not.
+ * - A changed `key`, `model`, `user`, `user-signature` or `backend` starts it anew; a changed `theme` does not.
  */
 import { LeaseholdError } from "../errors.ts";
 import { EmbedFrame } from "./frame.ts";

@@ -21,6 +21,8 @@ export interface Settings {
   readonly key: string;
   readonly model: string;
   readonly user?: string;
+  /** The tenant's back end vouches for `user`. */
+  readonly userSignature?: string;
   readonly theme: Theme;
   readonly backend: BackendWish;
 }

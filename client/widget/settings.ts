@@ -5,7 +5,7 @@
  */
 import { BACKENDS, type Settings, THEMES } from "./protocol.ts";
 
-export const ATTRIBUTES = ["key", "model", "user", "theme", "backend"] as const;
+export const ATTRIBUTES = ["key", "model", "user", "user-signature", "theme", "backend"] as const;
 export type AttributeName = (typeof ATTRIBUTES)[number];
 
 export type ReadSettings = { readonly ok: true; readonly settings: Settings } | { readonly ok: false; readonly fault: string };
@@ -22,6 +22,7 @@ export function readSettings(attribute: (name: AttributeName) => string | null):
       key,
       model,
       user: attribute("user")?.trim() || undefined,
+      userSignature: attribute("user-signature")?.trim() || undefined,
       theme: oneOf(THEMES, attribute("theme")),
       backend: oneOf(BACKENDS, attribute("backend")),
     },

@@ -5,6 +5,7 @@ import { thumbprint } from "./dpop.ts";
 import { leaseId, modelId, requestId, revisionId, sha256, tenantId, userId } from "./ids.ts";
 import { backend } from "./models.ts";
 import { quota } from "./policy.ts";
+import { userSignature } from "./tenants.ts";
 
 export const MAX_TTL_SECONDS = 300;
 export const MIN_TTL_SECONDS = 5;
@@ -25,6 +26,7 @@ export const leaseCreate = z
     tokens: tokens.optional().meta({ description: "LLM tokens to hold; none for a download." }),
     purpose: z.enum(["inference", "download"]).default("inference"),
     user: userId.optional(),
+    user_signature: userSignature.optional(),
     request_id: requestId.optional(),
     metadata: metadata.optional(),
     dpop_jkt: thumbprint.optional().meta({ description: "Binds the lease to a key of the caller (DPoP, RFC 9449): each request with it then proves that key." }),
@@ -37,6 +39,7 @@ export const leaseCreate = z
       .meta({ description: `Seconds that the lease lives: at most ${MAX_TTL_SECONDS}, offline at most ${MAX_OFFLINE_TTL_SECONDS}; that is also the default.` }),
   })
   .superRefine((ask, ctx) => {
+    if (ask.user_signature !== undefined && ask.user === undefined) ctx.addIssue({ code: "custom", path: ["user"], message: "name the user that was signed" });
     if (ask.purpose === "inference" && ask.tokens === undefined) ctx.addIssue({ code: "custom", path: ["tokens"], message: "state the LLM tokens to hold" });
     if (!ask.offline && ask.ttl_s !== undefined && ask.ttl_s > MAX_TTL_SECONDS) ctx.addIssue({ code: "custom", path: ["ttl_s"], message: `at most ${MAX_TTL_SECONDS} for a lease that is not offline` });
     if (ask.offline && ask.purpose === "download") ctx.addIssue({ code: "custom", path: ["offline"], message: "only an inference can be offline" });

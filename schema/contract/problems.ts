@@ -22,6 +22,7 @@ export const PROBLEMS = {
   unauthorized: shape(401, "Unauthorized"),
   forbidden: shape(403, "Forbidden"),
   "origin-not-allowed": shape(403, "Origin not allowed"),
+  "user-not-verified": shape(403, "User not verified"),
   "not-found": shape(404, "Not found"),
   "method-not-allowed": shape(405, "Method not allowed"),
   conflict: shape(409, "Conflict"),

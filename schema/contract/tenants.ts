@@ -77,11 +77,13 @@ export const keyCreate = z
     scopes: z.array(keyScope).min(1).max(3).optional().meta({ description: "Secret keys: default [\"leases\"]." }),
     origins: z.array(origin).min(1).max(50).optional().meta({ description: "Publishable keys: the pages that may use it." }),
     limits: keyLimits.optional(),
+    require_signed_user: z.boolean().optional().meta({ description: "Publishable keys: a lease needs a user that the tenant's back end has signed (`user_signature`)." }),
     expires_at: timestamp.nullable().optional(),
   })
   .superRefine((body, ctx) => {
     if (body.type === "publishable" && !body.origins) ctx.addIssue({ code: "custom", path: ["origins"], message: "a publishable key needs its allowed origins" });
     if (body.type === "publishable" && body.scopes) ctx.addIssue({ code: "custom", path: ["scopes"], message: "only secret keys have scopes" });
+    if (body.type === "secret" && body.require_signed_user) ctx.addIssue({ code: "custom", path: ["require_signed_user"], message: "only publishable keys require it: a secret key is the back end itself" });
     if (body.type === "secret" && body.origins) ctx.addIssue({ code: "custom", path: ["origins"], message: "only publishable keys have origins" });
   })
   .meta({ id: "KeyCreate" });
@@ -106,6 +108,7 @@ export const key = z
     scopes: z.array(keyScope),
     origins: z.array(z.string()),
     limits: keyLimits,
+    require_signed_user: z.boolean(),
     created_at: timestamp,
     expires_at: timestamp.nullable(),
     revoked_at: timestamp.nullable(),
@@ -113,6 +116,27 @@ export const key = z
   })
   .meta({ id: "Key" });
 export type Key = z.infer<typeof key>;
+
+/**
+ * The secret with which the tenant's back end signs its users' ids (HMAC-SHA-256, hex):
+ * `hmac(secret, user)`, valid until the secret is; or `<exp>.` followed by `hmac(secret, "<exp>\n<user>")`, valid until
+ * `exp`, in seconds since the epoch.
+ */
+export const userSignature = z
+  .string()
+  .regex(/^(?:[1-9]\d{9,11}\.)?[0-9a-f]{64}$/, "64 hex digits, after `<exp>.` where it expires")
+  .meta({ description: "HMAC-SHA-256 of the user's id under the tenant's identity secret, in hex." });
+
+export const userIdentity = z
+  .object({
+    created_at: timestamp.nullable().meta({ description: "Since when the current secret signs; null where there is none yet." }),
+    previous_until: timestamp.nullable().meta({ description: "Until when the one before it is accepted too." }),
+  })
+  .meta({ id: "UserIdentity" });
+export type UserIdentity = z.infer<typeof userIdentity>;
+
+export const userIdentityRotated = userIdentity.extend({ secret: z.string().meta({ description: "The secret, lh_us_…: shown this once." }) }).meta({ id: "UserIdentityRotated" });
+export type UserIdentityRotated = z.infer<typeof userIdentityRotated>;
 
 export const keyCreated = key.extend({ key: z.string().meta({ description: "The key itself: shown this once." }) }).meta({ id: "KeyCreated" });
 export type KeyCreated = z.infer<typeof keyCreated>;

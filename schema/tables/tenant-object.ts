@@ -105,4 +105,19 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   CREATE INDEX deliveries_due ON deliveries (next_at) WHERE next_at IS NOT NULL;
   CREATE TABLE alerts (scope TEXT NOT NULL, period TEXT NOT NULL, told INTEGER NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (scope, period)) WITHOUT ROWID;
   `,
+  // The price book; what is live brings its first entry.
+  `
+  CREATE TABLE prices (
+    model TEXT NOT NULL, effective_at INTEGER NOT NULL, prices TEXT NOT NULL, revision TEXT, set_by TEXT NOT NULL, set_at INTEGER NOT NULL,
+    PRIMARY KEY (model, effective_at)
+  ) WITHOUT ROWID;
+  INSERT INTO prices (model, effective_at, prices, revision, set_by, set_at)
+    SELECT m.model, m.published_at, r.facts -> '$.prices', m.revision, 'system', m.published_at
+    FROM models m JOIN revisions r ON r.model = m.model AND r.revision = m.revision;
+  `,
+  // Users whose ids the tenant's back end signs: the newest secret signs, the one before it may still be accepted.
+  `
+  ALTER TABLE keys ADD COLUMN require_signed_user INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE user_identity (version INTEGER PRIMARY KEY, box TEXT NOT NULL, created_at INTEGER NOT NULL, valid_until INTEGER);
+  `,
 ];

@@ -12,6 +12,7 @@ export type WayOpenTo = Access | "anyone";
 
 export const ACCESS = {
   "GET /healthz": ["anyone"],
+  "GET /readyz": ["anyone"],
   "GET /.well-known/jwks.json": ["anyone"],
   "GET /openapi.json": ["anyone"],
   "GET /docs": ["anyone"],
@@ -32,6 +33,8 @@ export const ACCESS = {
   "PUT /v1/tenants/{t}/secrets/{name}": ["operator", "admin"],
   "DELETE /v1/tenants/{t}/secrets/{name}": ["operator", "admin"],
   "POST /v1/tenants/{t}/secrets/rewrap": ["operator"],
+  "GET /v1/tenants/{t}/user-identity": ["operator", "admin"],
+  "POST /v1/tenants/{t}/user-identity/rotate": ["operator", "admin"],
   "POST /v1/tenants/{t}/webhooks": ["operator", "admin"],
   "GET /v1/tenants/{t}/webhooks": ["operator", "admin"],
   "DELETE /v1/tenants/{t}/webhooks/{id}": ["operator", "admin"],
@@ -44,6 +47,8 @@ export const ACCESS = {
   "GET /v1/tenants/{t}/audit": ["operator", "admin", "read"],
   "GET /v1/tenants/{t}/audit/verify": ["operator", "admin", "read"],
   "GET /v1/tenants/{t}/audit/export": ["operator", "admin", "read"],
+  "GET /v1/tenants/{t}/prices": ["operator", "admin", "read"],
+  "POST /v1/tenants/{t}/models/{model}/prices": ["operator", "admin"],
   "GET /v1/tenants/{t}/usage": ["operator", "admin", "read"],
   "GET /v1/tenants/{t}/billing": ["operator", "admin", "read"],
   "POST /v1/leases": ["publishable", "leases"],

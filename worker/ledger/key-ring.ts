@@ -23,6 +23,7 @@ interface KeyRow extends Row {
   revoked_at: number | null;
   lineage: string | null;
   rotated_to: string | null;
+  require_signed_user: number;
 }
 
 export interface StoredKey {
@@ -33,6 +34,7 @@ export interface StoredKey {
   readonly scopes: readonly KeyScope[];
   readonly origins: readonly string[];
   readonly limits: KeyLimits;
+  readonly requireSignedUser: boolean;
   readonly createdAt: number;
   readonly expiresAt: number | null;
   readonly revokedAt: number | null;
@@ -51,6 +53,7 @@ const fromRow = (row: KeyRow, line: readonly string[]): StoredKey => ({
   scopes: JSON.parse(row.scopes) as KeyScope[],
   origins: JSON.parse(row.origins) as string[],
   limits: keyLimits.parse(JSON.parse(row.limits)),
+  requireSignedUser: row.require_signed_user === 1,
   createdAt: row.created_at,
   expiresAt: row.expires_at,
   revokedAt: row.revoked_at,
@@ -69,8 +72,8 @@ export class KeyRing {
   add(id: KeyId, hash: string, hint: string, body: KeyCreate, now: number): StoredKey {
     const scopes: readonly KeyScope[] = body.type === "secret" ? (body.scopes ?? ["leases"]) : [];
     this.#store.run(
-      "INSERT INTO keys (id, hash, type, name, hint, scopes, origins, limits, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-      id, hash, body.type, body.name, hint, JSON.stringify(scopes), JSON.stringify(body.origins ?? []), JSON.stringify(body.limits ?? {}),
+      "INSERT INTO keys (id, hash, type, name, hint, scopes, origins, limits, require_signed_user, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+      id, hash, body.type, body.name, hint, JSON.stringify(scopes), JSON.stringify(body.origins ?? []), JSON.stringify(body.limits ?? {}), body.require_signed_user ? 1 : 0,
       now, body.expires_at ? Date.parse(body.expires_at) : null,
     );
     return this.byId(id) as StoredKey;
@@ -97,8 +100,8 @@ export class KeyRing {
     // A key that was made to live for a while is followed by one that lives as long.
     const expiresAt = old.expiresAt === null ? null : now + (old.expiresAt - old.createdAt);
     this.#store.run(
-      `INSERT INTO keys (id, hash, type, name, hint, scopes, origins, limits, created_at, expires_at, lineage)
-       SELECT ?, ?, type, name, ?, scopes, origins, limits, ?, ?, ? FROM keys WHERE id = ?`,
+      `INSERT INTO keys (id, hash, type, name, hint, scopes, origins, limits, require_signed_user, created_at, expires_at, lineage)
+       SELECT ?, ?, type, name, ?, scopes, origins, limits, require_signed_user, ?, ?, ? FROM keys WHERE id = ?`,
       id, hash, hint, now, expiresAt, lineage, old.id,
     );
     this.#store.run("UPDATE keys SET lineage = ?, rotated_to = ?, expires_at = ? WHERE id = ?", lineage, id, oldEndsAt, old.id);
@@ -136,6 +139,7 @@ export function toKey(key: StoredKey): Key {
     scopes: [...key.scopes],
     origins: [...key.origins],
     limits: key.limits,
+    require_signed_user: key.requireSignedUser,
     created_at: toTimestamp(key.createdAt),
     expires_at: key.expiresAt === null ? null : toTimestamp(key.expiresAt),
     revoked_at: key.revokedAt === null ? null : toTimestamp(key.revokedAt),

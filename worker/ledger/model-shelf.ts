@@ -151,15 +151,15 @@ export class ModelShelf {
   }
 }
 
-/** The live revision as the API shows it. */
-export function toModel(revision: Revision): Model {
+/** The live revision as the API shows it, with the prices that are in force. */
+export function toModel(revision: Revision, prices: Prices): Model {
   return {
     id: revision.model,
     task: revision.facts.task,
     revision: revision.revision,
     manifest_sha256: revision.manifestSha256,
     usage: revision.facts.usage,
-    prices: revision.facts.prices,
+    prices,
     size_bytes: revision.facts.sizeBytes,
     variants: revision.facts.variants,
     published_at: toTimestamp(revision.publishedAt ?? 0),

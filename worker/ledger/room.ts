@@ -26,6 +26,7 @@ import { LeaseBook } from "./lease-book.ts";
 import { MinuteWindow } from "./minute.ts";
 import { ModelShelf } from "./model-shelf.ts";
 import { OutboxRing } from "./outbox-ring.ts";
+import { PriceBook } from "./price-book.ts";
 import { ProofLog } from "./proof-log.ts";
 import { type Result, refuse } from "./result.ts";
 import { Rollups } from "./rollups.ts";
@@ -60,6 +61,7 @@ export class Room {
   readonly store: Store;
   readonly keys: KeyRing;
   readonly shelf: ModelShelf;
+  readonly prices: PriceBook;
   readonly ring: OutboxRing;
   readonly rollups: Rollups;
   readonly journal: Journal;
@@ -85,6 +87,7 @@ export class Room {
     this.#alarmAt = alarmAt;
     this.keys = new KeyRing(store);
     this.shelf = new ModelShelf(store);
+    this.prices = new PriceBook(store);
     this.ring = new OutboxRing(store);
     this.rollups = new Rollups(store, this.ring);
     this.journal = new Journal(this.ring);

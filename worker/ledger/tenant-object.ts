@@ -8,7 +8,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Erasure } from "../../schema/contract/erasure.ts";
 import type { Tenant, TenantCreate } from "../../schema/contract/tenants.ts";
-import type { Env } from "../env.ts";
+import { type Env, settingsOf } from "../env.ts";
 import { type Eraser, beginErasure, eraserOf } from "../erasure/eraser.ts";
 import { erasedId, toErasure } from "../erasure/progress.ts";
 import type { Home, Signpost } from "../tenants/home.ts";
@@ -18,10 +18,13 @@ import { AuditDesk } from "./desks/audit-desk.ts";
 import { KeyDesk } from "./desks/key-desk.ts";
 import { LeaseDesk } from "./desks/lease-desk.ts";
 import { ModelDesk } from "./desks/model-desk.ts";
+import { PriceDesk } from "./desks/price-desk.ts";
 import { RecordDesk } from "./desks/record-desk.ts";
 import { SecretDesk } from "./desks/secret-desk.ts";
 import { TenantDesk } from "./desks/tenant-desk.ts";
+import { UserDesk } from "./desks/user-desk.ts";
 import { WebhookDesk } from "./desks/webhook-desk.ts";
+import { UserIdentities } from "./user-identities.ts";
 import { UNKNOWN_KEY } from "./identify.ts";
 import { type Result, done, refuse } from "./result.ts";
 import { type Call, type Chore, Room } from "./room.ts";
@@ -34,8 +37,10 @@ export interface Desks {
   readonly leases: LeaseDesk;
   readonly records: RecordDesk;
   readonly audit: AuditDesk;
+  readonly prices: PriceDesk;
   readonly secrets: SecretDesk;
   readonly webhooks: WebhookDesk;
+  readonly users: UserDesk;
 }
 
 interface House {
@@ -157,14 +162,26 @@ export class TenantObject extends DurableObject<Env> {
 
   #open(alarmAt: number | null): House {
     const room = new Room(readConfig(this.#store).profile, this.ctx.storage, this.#store, this.env, alarmAt);
-    const leases = new LeaseDesk(room);
+    const users = new UserIdentities(room.tenant, room.store, settingsOf(this.env).masterKeys);
+    const leases = new LeaseDesk(room, users);
     const records = new RecordDesk(room);
     const audit = new AuditDesk(room, records);
     const keys = new KeyDesk(room);
     const webhooks = new WebhookDesk(room);
     return {
       room,
-      desks: { tenants: new TenantDesk(room), keys, models: new ModelDesk(room), leases, records, audit, secrets: new SecretDesk(room), webhooks },
+      desks: {
+        tenants: new TenantDesk(room),
+        keys,
+        models: new ModelDesk(room),
+        leases,
+        records,
+        audit,
+        prices: new PriceDesk(room),
+        secrets: new SecretDesk(room),
+        webhooks,
+        users: new UserDesk(room, users),
+      },
       chores: [leases.chore, keys.chore, records.chore, audit.chore, webhooks.chore],
     };
   }

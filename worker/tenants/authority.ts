@@ -32,7 +32,20 @@ export function authorityOf(env: Env, tenant: TenantId): TenantAuthority {
     new Proxy({}, { get: (_, method) => (...args: unknown[]) => guarded(`${name}.${String(method)}`, () => atHome(env, tenant, (stub) => stub.ask(name, String(method), args))) });
   const provision = (call: Call, body: TenantCreate) => guarded("provision", () => provisionAt(env, tenant, call, body));
   const erasure = (call: Call, start: boolean) => guarded("erasure", () => atHome(env, tenant, (stub) => stub.erasure(call, start)) as Promise<Result<Erasure>>);
-  return { tenants: desk("tenants"), keys: desk("keys"), models: desk("models"), leases: desk("leases"), records: desk("records"), audit: desk("audit"), secrets: desk("secrets"), webhooks: desk("webhooks"), provision, erasure } as TenantAuthority;
+  return {
+    tenants: desk("tenants"),
+    keys: desk("keys"),
+    models: desk("models"),
+    leases: desk("leases"),
+    records: desk("records"),
+    audit: desk("audit"),
+    prices: desk("prices"),
+    secrets: desk("secrets"),
+    webhooks: desk("webhooks"),
+    users: desk("users"),
+    provision,
+    erasure,
+  } as TenantAuthority;
 }
 
 async function atHome(env: Env, tenant: TenantId, ask: (stub: DurableObjectStub<TenantObject>) => Promise<unknown>): Promise<unknown> {

@@ -5,10 +5,10 @@
  * - Writes take rows as one JSON parameter (`json_each`): D1 binds at most 100 parameters.
  * - Inserts keep rows exactly once: the same rows again change nothing.
  */
-import { and, asc, desc, eq, gt, gte, lt, sql, sum } from "drizzle-orm";
+import { and, asc, desc, eq, gte, lt, sql, sum } from "drizzle-orm";
 import { type DrizzleD1Database, drizzle } from "drizzle-orm/d1";
 import type { TenantId } from "../../schema/contract/ids.ts";
-import { costRecords, usageDaily } from "../../schema/tables/d1.ts";
+import { usageDaily } from "../../schema/tables/d1.ts";
 import type { Env } from "../env.ts";
 import type { Waiting } from "../ledger/outbox-ring.ts";
 import { AuditRecords } from "./audit-records.ts";
@@ -26,6 +26,9 @@ export interface UsageDailyRow {
   readonly cost_nanos: number;
   readonly version: number;
 }
+
+/** A bill has a line for each model: far fewer. */
+const MOST_GROUPS = 10_000;
 
 export type UsageGroup = "day" | "model" | "user";
 
@@ -90,13 +93,8 @@ export class TenantRecords {
     await this.#d1.batch(statements);
   }
 
-  costRecords(after: number, limit: number) {
-    const wanted = and(eq(costRecords.tenantId, this.#tenant), gt(costRecords.seq, after));
-    return this.#db.select().from(costRecords).where(wanted).orderBy(asc(costRecords.seq)).limit(limit).all();
-  }
-
   /** Sums of the days from `since` up to, not including, `until`. */
-  usage(group: UsageGroup, since: string, until: string) {
+  usage(group: UsageGroup, since: string, until: string, page: { limit: number; offset: number } = { limit: MOST_GROUPS, offset: 0 }) {
     const key = { day: usageDaily.day, model: usageDaily.model, user: usageDaily.userId }[group];
     return this.#db
       .select({
@@ -111,6 +109,8 @@ export class TenantRecords {
       .where(and(eq(usageDaily.tenantId, this.#tenant), gte(usageDaily.day, since), lt(usageDaily.day, until)))
       .groupBy(key)
       .orderBy(group === "day" ? asc(key) : desc(sql`sum(${usageDaily.costNanos})`), asc(key))
+      .limit(page.limit)
+      .offset(page.offset)
       .all();
   }
 }

@@ -3,7 +3,7 @@ import { type OpenAPIHono, createRoute, z } from "@hono/zod-openapi";
 import { usd } from "../../schema/contract/amounts.ts";
 import { billing, page, usageRow } from "../../schema/contract/records.ts";
 import type { AppEnv } from "../http/app-env.ts";
-import { guarded, json, problems, tenantPath } from "../http/describe.ts";
+import { guarded, json, pageQuery, problems, tenantPath } from "../http/describe.ts";
 import { enterRecords } from "../tenants/enter-records.ts";
 import { monthOf } from "../ledger/calendar.ts";
 
@@ -12,7 +12,8 @@ const period = z.string().regex(/^\d{4}-(0[1-9]|1[0-2])$/, "YYYY-MM").optional()
 
 const readUsage = createRoute({
   method: "get", path: "/v1/tenants/{t}/usage", tags, ...guarded("GET /v1/tenants/{t}/usage"), summary: "Usage of a month",
-  request: { params: tenantPath, query: z.object({ group_by: z.enum(["day", "model", "user"]).default("day"), period }) },
+  description: "Days in their order; models and users by what they cost, the dearest first.",
+  request: { params: tenantPath, query: pageQuery.extend({ group_by: z.enum(["day", "model", "user"]).default("day"), period, limit: z.coerce.number().int().min(1).max(1000).default(100), cursor: z.string().regex(/^\d{1,9}$/).optional() }) },
   responses: { 200: json(page(usageRow), "One row a day, model or user."), ...problems },
 });
 
@@ -40,8 +41,9 @@ export function usageRoutes(app: OpenAPIHono<AppEnv>): void {
   app.openapi(readUsage, async (c) => {
     const { records, today } = await enterRecords(c, "GET /v1/tenants/{t}/usage");
     const query = c.req.valid("query");
-    const rows = await records.usage(query.group_by, ...daysOf(query.period ?? monthOf(today)));
-    const data = rows.map((row) => ({
+    const from = Number(query.cursor ?? 0);
+    const rows = await records.usage(query.group_by, ...daysOf(query.period ?? monthOf(today)), { limit: query.limit + 1, offset: from });
+    const data = rows.slice(0, query.limit).map((row) => ({
       key: row.key,
       input_tokens: row.inputTokens,
       output_tokens: row.outputTokens,
@@ -49,7 +51,7 @@ export function usageRoutes(app: OpenAPIHono<AppEnv>): void {
       api_calls: row.calls,
       cost: usd(row.costNanos),
     }));
-    return c.json({ data, next_cursor: null }, 200);
+    return c.json({ data, next_cursor: rows.length > query.limit ? String(from + query.limit) : null }, 200);
   });
 
   app.openapi(readBilling, async (c) => {

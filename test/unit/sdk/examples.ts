@@ -14,6 +14,7 @@ export function granted(changes: { hold?: number; lease?: string; digest?: strin
     lease_id: `ls_acme_${"0".repeat(24)}`,
     lease,
     expires_at: "2026-11-22T10:05:00Z",
+    reports_until: "2026-11-22T10:05:00Z",
     hold,
     model: { id: "ocr", revision: `rev_${"0".repeat(24)}`, manifest_url: manifestUrl, manifest_sha256: digest },
     content_key: "k",
@@ -43,8 +44,10 @@ export const settled = (used: number, hold = 200): LeaseState =>
     remaining: 0,
     cost: { currency: "USD", nanos: 0 },
     reports: 1,
+    offline: false,
     created_at: "2026-11-22T10:00:00Z",
     expires_at: "2026-11-22T10:05:00Z",
+    reports_until: "2026-11-22T10:05:00Z",
     resolved_at: "2026-11-22T10:01:00Z",
   });
 

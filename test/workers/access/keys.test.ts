@@ -25,7 +25,7 @@ test("a key is shown once: neither the list nor the database holds it", async ()
   const random = made.key.split("_")[3] as string;
   for (const text of [listed.text, stored]) expect(text).not.toContain(random);
   expect(listed.json.data.map((key: { id: string }) => key.id)).toContain(made.id);
-  expect(Object.keys(listed.json.data[0]).sort()).toEqual(["created_at", "expires_at", "hint", "id", "limits", "name", "origins", "revoked_at", "rotated_to", "scopes", "type"]);
+  expect(Object.keys(listed.json.data[0]).sort()).toEqual(["created_at", "expires_at", "hint", "id", "limits", "name", "origins", "require_signed_user", "revoked_at", "rotated_to", "scopes", "type"]);
 });
 
 test("during the overlap both keys work; after it only the new one; both steps are in the audit", async () => {

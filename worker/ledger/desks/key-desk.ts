@@ -39,7 +39,7 @@ export class KeyDesk {
     return this.#mint(call, body.type, ({ id, hash, hint }, who, now) => {
       if (body.expires_at && Date.parse(body.expires_at) <= now) return refuse("invalid-request", "expires_at: lies in the past.");
       const key = room.keys.add(id, hash, hint, body, now);
-      const details = { key_id: id, type: key.type, name: key.name, scopes: key.scopes, origins: key.origins, expires_at: body.expires_at };
+      const details = { key_id: id, type: key.type, name: key.name, scopes: key.scopes, origins: key.origins, require_signed_user: key.requireSignedUser, expires_at: body.expires_at };
       room.log(now, { action: "KEY_CREATED", actor: who.actor, requestId: call.requestId, details });
       this.#armExpiry();
       return done({ id });

@@ -11,6 +11,8 @@ import { decideHold } from "../decide-hold.ts";
 import { Denials } from "../denials.ts";
 import type { Identified } from "../identify.ts";
 import { type LeaseRow, toLeaseState } from "../lease-book.ts";
+import { unlocked } from "../secret-vault.ts";
+import type { UserIdentities } from "../user-identities.ts";
 import { type Refusal, type Result, done, refuse } from "../result.ts";
 import type { Call, Chore, Room } from "../room.ts";
 
@@ -49,20 +51,24 @@ const NOBODY: DeniedBy = { actor: "system", user: null, model: null, requestId: 
 
 export class LeaseDesk {
   readonly #room: Room;
+  readonly #users: UserIdentities;
   readonly #denials = new Denials();
 
-  constructor(room: Room) {
+  constructor(room: Room, users: UserIdentities) {
     this.#room = room;
+    this.#users = users;
   }
 
   grant(call: Call, ask: LeaseCreate): Result<GrantedWithKey> {
     const { idempotency } = this.#room;
-    const granted = this.#room.as(call, (who, now) =>
-      idempotency.once(call.idempotent ?? null, now, () => {
-        const granted = this.#decide(who, ask, call, now);
-        if (!granted.ok) this.#countDenial(granted.refusal, { actor: who.actor, user: call.user, model: ask.model, requestId: call.requestId }, now);
-        return granted;
-      }),
+    const granted = unlocked(this.#room.tenant, () =>
+      this.#room.as(call, (who, now) =>
+        idempotency.once(call.idempotent ?? null, now, () => {
+          const granted = this.#decide(who, ask, call, now);
+          if (!granted.ok) this.#countDenial(granted.refusal, { actor: who.actor, user: call.user, model: ask.model, requestId: call.requestId }, now);
+          return granted;
+        }),
+      ),
     );
     return granted.ok ? done({ ...granted.value, contentKey: this.#room.contentKey, dpopNonce: this.#room.proofs.nonce(Date.now()) }) : granted;
   }
@@ -101,11 +107,14 @@ export class LeaseDesk {
     const room = this.#room;
     const { policy, profile } = readConfig(room.store);
     if (!profile.enabled) return refuse("tenant-disabled", `The tenant ${room.tenant} is disabled. Ask the operator to enable it.`);
+    const signed = this.#users.admit(who.key, ask.user ?? null, ask.user_signature ?? null, now);
+    if (!signed.ok) return signed;
     if (ask.offline && !policy.offline_leases) return refuse("forbidden", "Offline leases are not allowed for this tenant. Leave `offline` out, or have policy.offline_leases set.");
     const model = room.shelf.live(ask.model);
     if (!model) return refuse("model-not-available", `This tenant has no model ${ask.model}. GET /v1/models lists what it has.`);
     const tokens = ask.tokens ?? 0;
-    const nanos = ask.purpose === "download" ? 0 : ceilingNanos(tokens, model.facts.prices);
+    const prices = room.prices.at(ask.model, now);
+    const nanos = ask.purpose === "download" ? 0 : ceilingNanos(tokens, prices);
     if (nanos === null) return refuse("invalid-request", `${tokens} tokens at this model's price are more than can be counted. Ask for fewer.`);
     const { user } = call;
     const metadata = labelled(call.metadata, profile);
@@ -121,12 +130,12 @@ export class LeaseDesk {
     const lease = room.leases.open(
       {
         purpose: ask.purpose, keyId: who.actor, user, model: ask.model, revision: model.revision, manifestSha256: model.manifestSha256,
-        prices: model.facts.prices, requestId: ask.request_id ?? call.requestId, metadata, day,
+        prices, requestId: ask.request_id ?? call.requestId, metadata, day,
         tokens, nanos, ttlSeconds: ask.ttl_s ?? (ask.offline ? MAX_OFFLINE_TTL_SECONDS : MAX_TTL_SECONDS), graceSeconds: ask.offline ? OFFLINE_GRACE_SECONDS : 0,
       },
       now,
     );
-    const details = { lease_id: lease.id, revision: model.revision, purpose: ask.purpose, hold: tokens, expires_at: lease.expires_at, offline: ask.offline, dpop_jkt: ask.dpop_jkt, metadata };
+    const details = { lease_id: lease.id, revision: model.revision, purpose: ask.purpose, hold: tokens, expires_at: lease.expires_at, offline: ask.offline, user_signed: signed.value, dpop_jkt: ask.dpop_jkt, metadata };
     room.log(now, { action: "LEASE_GRANTED", actor: who.actor, user, model: ask.model, requestId: lease.request_id, details });
     const after = room.books.read(room.tenant, policy, now, user, who.key);
     room.observe(standsOf(after, day, whose), now);

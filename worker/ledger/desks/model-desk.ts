@@ -75,7 +75,7 @@ export class ModelDesk {
   }
 
   commit(call: Call, model: string, revision: string): Result<Model> {
-    const { shelf } = this.#room;
+    const { shelf, prices } = this.#room;
     return this.#room.as(call, (who, now) => {
       const draft = shelf.find(model, revision);
       if (!draft) return refuse("not-found", "This model has no such revision.");
@@ -88,18 +88,21 @@ export class ModelDesk {
       }
       const full = this.#quotaRefusal(model, now);
       if (full) return full;
-      if (shelf.live(model)?.revision !== revision) {
+      const before = shelf.live(model);
+      if (before?.revision !== revision) {
         shelf.publish(model, revision, now);
+        prices.publish(model, revision, draft.facts.prices, before?.facts.prices ?? null, who.actor, now);
         const details = { revision, manifest_sha256: draft.manifestSha256, size_bytes: draft.facts.sizeBytes, prices: draft.facts.prices };
         this.#room.log(now, { action: "MODEL_PUBLISHED", actor: who.actor, model, requestId: call.requestId, details });
         this.#observeShelf(now);
       }
-      return done(toModel(shelf.live(model) as Revision));
+      return done(toModel(shelf.live(model) as Revision, prices.at(model, now)));
     });
   }
 
   list(call: Call, after: string, limit: number): Result<Model[]> {
-    return this.#room.as(call, () => done(this.#room.shelf.list(after, limit).map(toModel)));
+    const { shelf, prices } = this.#room;
+    return this.#room.as(call, (_who, now) => done(shelf.list(after, limit).map((revision) => toModel(revision, prices.at(revision.model, now)))));
   }
 
   /**
