@@ -19,7 +19,7 @@ export interface SiteValues {
 export interface Site {
   readonly url: string;
   /** Before it, the site answers 503: its origin is known first, then its key. */
-  fill(values: SiteValues): void;
+  fillIn(values: SiteValues): void;
   stop(): Promise<void>;
 }
 
@@ -55,7 +55,7 @@ export async function openSite(name: string, port?: number): Promise<Site> {
   });
   return {
     url: `http://${HOST}:${taken}`,
-    fill: (given) => {
+    fillIn: (given) => {
       values = given;
     },
     stop: () =>

@@ -56,7 +56,7 @@ export async function startDemo({ stateDir, port, anyPorts = false, log, onStep,
       const site = await openSite(tenant.id, anyPorts ? undefined : tenant.port);
       started.push(site);
       const keys = await tenantKeysFor(operator, tenant, site.url, plane.stateDir);
-      site.fill({ operatorUrl: plane.url, publishableKey: keys.publishable.key, user: tenant.user });
+      site.fillIn({ operatorUrl: plane.url, publishableKey: keys.publishable.key, user: tenant.user });
 
       onStep(`Publishing the OCR model for ${name}`);
       await publishOcr(plane.url, tenant, keys, (sent, total) => onStep(`Publishing the OCR model for ${name}`, `${megabytes(sent)} of ${megabytes(total)} MB`), signal);
