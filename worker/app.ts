@@ -15,6 +15,7 @@ import { pages } from "./http/pages.ts";
 import { ProblemError, problem, problemResponse } from "./http/problem.ts";
 import { publicRoutes } from "./http/public-routes.ts";
 import { leaseRoutes } from "./leases/routes.ts";
+import { readyRoute } from "./metrics/ready-route.ts";
 import { deliveryRoutes } from "./models/delivery-routes.ts";
 import { publishRoutes } from "./models/publish-routes.ts";
 import { secretRoutes } from "./secrets/routes.ts";
@@ -44,6 +45,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   });
   app.use("/v1/*", crossOrigin);
   publicRoutes(app);
+  readyRoute(app);
   tenantRoutes(app);
   erasureRoutes(app);
   keyRoutes(app);
@@ -73,7 +75,7 @@ function strayRequest(app: OpenAPIHono<AppEnv>, path: string): ProblemError {
   const segments = path.split("/");
   const matches = (pattern: string) => {
     const parts = pattern.split("/");
-    return parts.length === segments.length && parts.every((part, at) => part.startsWith(":") || part === segments[at]);
+    return parts.length === segments.length && parts.every((part, at) => part.startsWith(":") ? segments[at] !== "" : part === segments[at]);
   };
   const methods = new Set(app.routes.filter((route) => route.method !== "ALL" && matches(route.path)).map((route) => route.method));
   if (methods.size === 0) return problem("not-found", "There is nothing at this address. /openapi.json lists what there is.");

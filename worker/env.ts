@@ -12,12 +12,14 @@
 import { z } from "zod";
 import { type TenantId, tenantId } from "../schema/contract/ids.ts";
 import { type MasterKey, fromBase64Url, masterKeyOf } from "./secrets/envelope.ts";
+import type { LagBoard } from "./metrics/lag-board.ts";
 import type { TenantObject } from "./ledger/tenant-object.ts";
 
 export interface Env {
   readonly DB: D1Database;
   readonly BLOBS: R2Bucket;
   readonly TENANTS: DurableObjectNamespace<TenantObject>;
+  readonly LAG_BOARD: DurableObjectNamespace<LagBoard>;
   readonly ASSETS: Fetcher;
   readonly LEASE_ISSUER: string;
   readonly LEASEHOLD_OPERATOR_KEY_SHA256: string;

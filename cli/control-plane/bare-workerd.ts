@@ -45,7 +45,7 @@ async function main(options: BareOptions): Promise<void> {
     bindings: { ...options.secrets, LEASE_ISSUER: "https://leasehold.test" },
     d1Databases: { DB: "leasehold" },
     r2Buckets: { BLOBS: "leasehold-blobs" },
-    durableObjects: { TENANTS: { className: "TenantObject", useSQLite: true } },
+    durableObjects: { TENANTS: { className: "TenantObject", useSQLite: true }, LAG_BOARD: { className: "LagBoard", useSQLite: true } },
     serviceBindings: { ASSETS: "assets" },
     routes: ["leasehold.test/*"],
   };

@@ -4,12 +4,13 @@
  * - `heard` collects each statement with its values, once per distinct text: the witness of isolation reads it.
  * - A fault is asked for every call to D1 (a statement or a batch) and decides that call alone:
  *   `refuse` throws and nothing is done; `lose` does it and throws; `hang` never answers and nothing is done;
- *   `late` never answers and does it. Requests of a test that hang are let go with `release`.
+ *   `late` does it and never answers; `delay` does it when `release` is called, long after the caller gave up, and
+ *   answers nothing. All that hangs ends with `release`.
  */
 
 import { isBucket, tapBucket } from "./r2-tap.ts";
 
-export type Fault = "refuse" | "lose" | "hang" | "late" | null;
+export type Fault = "refuse" | "lose" | "hang" | "late" | "delay" | null;
 
 export interface Heard {
   readonly sql: string;
@@ -23,24 +24,27 @@ export interface CallMeta {
 
 export const heard = new Map<string, Heard>();
 
-let faultOf: (call: number) => Fault = () => null;
+/** `about`: the first value that was bound, in the Worker's statements the tenant. */
+type FaultOf = (call: number, about: unknown) => Fault;
+
+let faultOf: FaultOf = () => null;
 let calls = 0;
 let meta: CallMeta = { rowsRead: 0, rowsWritten: 0 };
-const hanging: ((cause: Error) => void)[] = [];
+const hanging: (() => Promise<void>)[] = [];
 
 /** The tap's controls, for tests. */
 export const d1 = {
   /** From now on `fault(n)` decides the n-th call, from 0. */
-  fail(fault: (call: number) => Fault): void {
+  fail(fault: FaultOf): void {
     calls = 0;
     faultOf = fault;
   },
   heal(): void {
     faultOf = () => null;
   },
-  /** Ends what hangs, with an error that comes long after the caller gave up. */
-  release(): void {
-    for (const end of hanging.splice(0)) end(new Error("D1 answered too late"));
+  /** Ends what hangs: what was delayed is done now. */
+  async release(): Promise<void> {
+    for (const end of hanging.splice(0)) await end();
   },
   /** Leaves what hangs to hang: the object that asked is gone. */
   forget(): void {
@@ -57,8 +61,8 @@ export const d1 = {
   },
 };
 
-async function guarded<T>(work: () => Promise<T>): Promise<T> {
-  const fault = faultOf(calls++);
+async function guarded<T>(about: unknown, work: () => Promise<T>): Promise<T> {
+  const fault = faultOf(calls++, about);
   switch (fault) {
     case null:
       return counted(await work());
@@ -72,10 +76,18 @@ async function guarded<T>(work: () => Promise<T>): Promise<T> {
       return hang();
     case "hang":
       return hang();
+    case "delay":
+      return hang(async () => void counted(await work()));
   }
 }
 
-const hang = () => new Promise<never>((_, reject) => hanging.push(reject));
+const hang = (first: () => Promise<void> = async () => undefined) =>
+  new Promise<never>((_, reject) => {
+    hanging.push(async () => {
+      await first();
+      reject(new Error("D1 answered too late"));
+    });
+  });
 
 function counted<T>(answer: T): T {
   for (const part of Array.isArray(answer) ? answer : [answer]) {
@@ -117,7 +129,7 @@ class TappedStatement {
 
   #sent<T>(work: () => Promise<T>): Promise<T> {
     this.hear();
-    return guarded(work);
+    return guarded(this.values[0], work);
   }
 }
 
@@ -130,11 +142,11 @@ function tap(db: D1Database): D1Database {
       prepare: (sql: string) => new TappedStatement(sql, [], db.prepare(sql)),
       batch: (statements: readonly TappedStatement[]) => {
         for (const statement of statements) statement.hear();
-        return guarded(() => db.batch(statements.map(({ inner }) => inner)));
+        return guarded(statements[0]?.values[0], () => db.batch(statements.map(({ inner }) => inner)));
       },
       exec: (sql: string) => {
         heard.set(sql, { sql, values: [] });
-        return guarded(() => db.exec(sql));
+        return guarded(null, () => db.exec(sql));
       },
       withSession: () => {
         throw new Error("the tap knows no sessions: teach it before the Worker uses them");

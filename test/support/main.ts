@@ -4,6 +4,8 @@ import type { Env } from "../../worker/env.ts";
 import { TenantObject as RealTenantObject } from "../../worker/ledger/tenant-object.ts";
 import { tapEnv } from "./d1-tap.ts";
 
+export { LagBoard } from "../../worker/metrics/lag-board.ts";
+
 export class TenantObject extends RealTenantObject {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, tapEnv(env));

@@ -6,7 +6,7 @@ import type { Fault } from "./d1-tap.ts";
 
 let faultOf: (call: number) => Fault = () => null;
 let calls = 0;
-const hanging: ((cause: Error) => void)[] = [];
+const hanging: (() => Promise<void>)[] = [];
 
 /** The tap's controls, for tests. */
 export const r2 = {
@@ -18,9 +18,9 @@ export const r2 = {
   heal(): void {
     faultOf = () => null;
   },
-  /** Ends what hangs, with an error that comes long after the caller gave up. */
-  release(): void {
-    for (const end of hanging.splice(0)) end(new Error("R2 answered too late"));
+  /** Ends what hangs: what was delayed is done now. */
+  async release(): Promise<void> {
+    for (const end of hanging.splice(0)) await end();
   },
   /** Leaves what hangs to hang: the object that asked is gone. */
   forget(): void {
@@ -31,7 +31,13 @@ export const r2 = {
   },
 };
 
-const hang = () => new Promise<never>((_, reject) => hanging.push(reject));
+const hang = (first: () => Promise<unknown> = async () => undefined) =>
+  new Promise<never>((_, reject) => {
+    hanging.push(async () => {
+      await first();
+      reject(new Error("R2 answered too late"));
+    });
+  });
 
 async function guarded<T>(work: () => Promise<T>): Promise<T> {
   switch (faultOf(calls++)) {
@@ -47,6 +53,8 @@ async function guarded<T>(work: () => Promise<T>): Promise<T> {
       return hang();
     case "hang":
       return hang();
+    case "delay":
+      return hang(work);
   }
 }
 

@@ -12,8 +12,10 @@ export type WayOpenTo = Access | "anyone";
 
 export const ACCESS = {
   "GET /healthz": ["anyone"],
+  "GET /readyz": ["anyone"],
   "GET /.well-known/jwks.json": ["anyone"],
   "GET /openapi.json": ["anyone"],
+  "GET /docs": ["anyone"],
   "POST /v1/tenants": ["operator"],
   "GET /v1/tenants": ["operator"],
   "GET /v1/tenants/{t}": ["operator", "admin", "read"],

@@ -1,6 +1,10 @@
-/** The way of the records to D1: sent by the alarm, and on request before somebody reads them. */
+/**
+ * The way of the records to D1: sent by the alarm, and on request before somebody reads them. Where D1 does not take
+ * them, the lag board hears of it, and again when it has them all.
+ */
 import { type Identity, asVerified } from "../../tenants/credential.ts";
 import { TenantRecords } from "../../tenants/records.ts";
+import { lagBoard } from "../../metrics/lag-board.ts";
 import { type DayName, dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
 import { type Lag, Outbox } from "../outbox.ts";
@@ -13,11 +17,14 @@ export class RecordDesk {
   readonly #room: Room;
   readonly #outbox: Outbox;
   #failures = 0;
+  /** Whether the board may have us as behind: it has, for all that an object knows that wakes up with something to send. */
+  #onBoard: boolean;
 
   constructor(room: Room) {
     this.#room = room;
     const self = asVerified({ tenant: room.tenant, isolation: room.isolation, actor: "system", kind: "operator", keyId: null, leaseId: null });
     this.#outbox = new Outbox({ ring: room.ring, rollups: room.rollups, transact: (work) => room.transact(work) }, TenantRecords.for(self, room.env));
+    this.#onBoard = room.ring.size > 0;
   }
 
   /** Sends what D1 does not have yet; answers how much is left and why, and which day it is for the tenant. */
@@ -34,7 +41,20 @@ export class RecordDesk {
         this.#room.idempotency.forgetOld(now);
         const { error } = await this.#outbox.flush();
         this.#failures = error === null ? 0 : this.#failures + 1;
+        await this.#tellBoard(error !== null);
       },
     };
+  }
+
+  async #tellBoard(failed: boolean): Promise<void> {
+    const { tenant, env, ring } = this.#room;
+    const [oldest] = failed ? ring.waiting(1) : [];
+    if (oldest) {
+      this.#onBoard = true;
+      await lagBoard(env).isBehind({ tenant, events: ring.size, since: oldest.record.event.at });
+    } else if (this.#onBoard) {
+      await lagBoard(env).hasCaughtUp(tenant);
+      this.#onBoard = false;
+    }
   }
 }

@@ -1,0 +1,64 @@
+/**
+ * Whether this deployment can do its work: its configuration holds, D1 and R2 answer; and how far D1 is behind.
+ *
+ * - Leases are granted without D1. It is looked at all the same: where it is away, records are late.
+ * - What is said shows no setting, no tenant and no error's text; those go to the log.
+ * - Kept for a second: anybody may ask, and an answer costs a question to each part.
+ */
+import { type Env, settingsOf } from "../env.ts";
+import { allDatabases } from "../tenants/stores.ts";
+import { type LagSummary, lagBoard } from "./lag-board.ts";
+
+const TIMEOUT_MS = 2_000;
+const KEEP_MS = 1_000;
+
+export type Part = "configuration" | "d1" | "r2" | "lag_board";
+
+export interface Readiness {
+  /** The parts that do not answer. */
+  readonly failing: readonly Part[];
+  /** Null where the board itself does not answer. */
+  readonly lag: LagSummary | null;
+}
+
+let kept: { env: Env; at: number; readiness: Readiness } | null = null;
+
+export async function readinessOf(env: Env): Promise<Readiness> {
+  const now = Date.now();
+  if (kept?.env === env && now >= kept.at && now < kept.at + KEEP_MS) return kept.readiness;
+  const readiness = await ask(env);
+  kept = { env, at: now, readiness };
+  return readiness;
+}
+
+async function ask(env: Env): Promise<Readiness> {
+  const failing: Part[] = [];
+  const part = async <T>(name: Part, work: () => Promise<T>): Promise<T | null> => {
+    try {
+      return await withTimeout(work());
+    } catch (cause) {
+      failing.push(name);
+      console.error(JSON.stringify({ level: "error", message: "a part of the deployment is not ready", part: name, error: String(cause) }));
+      return null;
+    }
+  };
+  const configured = await part("configuration", async () => settingsOf(env));
+  const [lag] = await Promise.all([
+    part("lag_board", async () => (await lagBoard(env).summary()) as LagSummary),
+    part("d1", async () => Promise.all((configured ? allDatabases(env) : [env.DB]).map((db) => db.prepare("SELECT 1").run()))),
+    part("r2", () => env.BLOBS.head("ready")),
+  ]);
+  return { failing, lag };
+}
+
+async function withTimeout<T>(work: Promise<T>): Promise<T> {
+  let timer: number | null = null;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
