@@ -14,12 +14,16 @@ import { readPrivate, writePrivate } from "./private-file.ts";
 const secrets = z.object({ operatorKey: z.string(), signingKeys: z.string(), masterKey: z.string() });
 export type Secrets = z.infer<typeof secrets>;
 
+/** What a developer's machine sets otherwise than a deployment. No secrets: wrangler reads only declared ones from its file. */
+export const LOCAL_VARS = {
+  JURISDICTIONS: "local", // workerd has none
+  WEBHOOK_DESTINATIONS: "local", // the receiver is on localhost
+} as const;
+
 export interface WorkerSecrets {
   readonly LEASEHOLD_OPERATOR_KEY_SHA256: string;
   readonly LEASE_SIGNING_KEYS: string;
   readonly LEASEHOLD_MASTER_KEY: string;
-  readonly JURISDICTIONS: "local";
-  readonly WEBHOOK_DESTINATIONS: "local";
 }
 
 export function makeSecrets(operatorKey: string = makeOperatorKey()): Secrets {
@@ -38,8 +42,6 @@ export function workerSecrets({ operatorKey, signingKeys, masterKey }: Secrets):
     LEASEHOLD_OPERATOR_KEY_SHA256: createHash("sha256").update(operatorKey).digest("hex"),
     LEASE_SIGNING_KEYS: signingKeys,
     LEASEHOLD_MASTER_KEY: masterKey,
-    JURISDICTIONS: "local", // workerd on a developer's machine has none
-    WEBHOOK_DESTINATIONS: "local", // a developer's receiver is on localhost
   };
 }
 
