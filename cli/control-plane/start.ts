@@ -7,6 +7,7 @@
  */
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { buildClient } from "../build/build-client.ts";
 import { LOCAL_VARIABLES, secretsOf, workerSecrets, writeEnvFile } from "../secrets.ts";
 import { freePort, isFree } from "./ports.ts";
 import { lockState } from "./state-lock.ts";
@@ -42,6 +43,8 @@ export async function startControlPlane({ stateDir: folder, port, operatorKey, l
   if (typeof port === "number" && !(await isFree(port))) throw new Error(inUse(port));
   const unlock = await lockState(stateDir);
   try {
+    // Not before the folder is ours: another run may be serving the client that a build would replace.
+    await buildClient();
     const secrets = await secretsOf(stateDir, operatorKey);
     const envFile = await writeEnvFile(stateDir, workerSecrets(secrets));
     await runWrangler({ stateDir, log, args: ["d1", "migrations", "apply", "DB", "--local", "--persist-to", stateDir] });

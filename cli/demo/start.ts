@@ -4,7 +4,6 @@
  * - Reuses what the state folder holds. `stop` ends all of it.
  * - Says what it is doing through `onStep`; a step that reports progress says how far it is.
  */
-import { buildClient } from "../build/build-client.ts";
 import { type ControlPlane, startControlPlane } from "../control-plane/start.ts";
 import { apiAt } from "../api.ts";
 import { type TenantKeys, createTenant, publishOcr, tenantKeysFor } from "./provision.ts";
@@ -39,10 +38,7 @@ export async function startDemo({ stateDir, port, anyPorts = false, log, onStep,
     for (const part of started.splice(0).toReversed()) await part.stop();
   };
   try {
-    onStep("Building the client");
-    await buildClient();
-
-    onStep("Starting the control plane");
+    onStep("Building the client and starting the control plane");
     const plane = await startControlPlane({ stateDir, port: port ?? (anyPorts ? "any" : undefined), log, signal });
     started.push(plane);
     const operator = apiAt(plane.url, plane.operatorKey);
