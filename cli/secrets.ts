@@ -14,17 +14,17 @@ import { readPrivate, writePrivate } from "./private-file.ts";
 const secrets = z.object({ operatorKey: z.string(), signingKeys: z.string(), masterKey: z.string() });
 export type Secrets = z.infer<typeof secrets>;
 
-/** What a developer's machine sets otherwise than a deployment. No secrets: wrangler reads only declared ones from its file. */
-export const LOCAL_VARS = {
-  JURISDICTIONS: "local", // workerd has none
-  WEBHOOK_DESTINATIONS: "local", // the receiver is on localhost
-} as const;
-
 export interface WorkerSecrets {
   readonly LEASEHOLD_OPERATOR_KEY_SHA256: string;
   readonly LEASE_SIGNING_KEYS: string;
   readonly LEASEHOLD_MASTER_KEY: string;
 }
+
+/** How the Worker's surroundings on a developer's machine differ from the platform. */
+export const LOCAL_VARIABLES = {
+  JURISDICTIONS: "local", // workerd has none
+  WEBHOOK_DESTINATIONS: "local", // a developer's receiver is on localhost
+} as const;
 
 export function makeSecrets(operatorKey: string = makeOperatorKey()): Secrets {
   const jwk = generateKeyPairSync("ed25519").privateKey.export({ format: "jwk" });
