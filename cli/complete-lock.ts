@@ -26,7 +26,7 @@ for (const [parent, { optionalDependencies = {}, dev }] of Object.entries(lock.p
   for (const [name, version] of Object.entries(optionalDependencies)) {
     const platform = platformOf(name);
     if (!platform || !/^\d+\.\d+\.\d+[^\s]*$/.test(version) || isLocked(parent, name)) continue;
-    lock.packages[`node_modules/${name}`] = { version, ...platform, ...(dev === true && { dev }), optional: true };
+    lock.packages[`node_modules/${name}`] = inOrder({ version, ...platform, ...(dev === true && { dev }), optional: true });
     added.push(`${name}@${version}`);
   }
 }
@@ -34,6 +34,11 @@ const { "": root, ...rest } = lock.packages;
 lock.packages = { ...(root && { "": root }), ...Object.fromEntries(Object.entries(rest).sort(([a], [b]) => a.localeCompare(b, "en"))) };
 if (added.length > 0) writeFileSync(path, `${JSON.stringify(lock, null, 2)}\n`);
 console.log(added.length > 0 ? `Added to package-lock.json:\n  ${added.join("\n  ")}` : "package-lock.json is complete.");
+
+/** The order in which npm writes the fields. */
+function inOrder({ version, ...rest }: LockedPackage): LockedPackage {
+  return { version, ...Object.fromEntries(Object.entries(rest).sort(([a], [b]) => a.localeCompare(b, "en"))) };
+}
 
 /** Where Node would look for `name` from `parent`: there, or in any node_modules above. */
 function isLocked(parent: string, name: string): boolean {

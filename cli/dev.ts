@@ -5,7 +5,6 @@
  * - Ends on Ctrl-C or SIGTERM with status 0; where the server ends by itself, with status 1 and what it said last.
  */
 import { parseArgs } from "node:util";
-import { buildClient } from "./build/build-client.ts";
 import { parsePort, usageError } from "./arguments.ts";
 import { startControlPlane } from "./control-plane/start.ts";
 import { aborted, onShutdown } from "./shutdown.ts";
@@ -19,7 +18,6 @@ const options = usageError(HELP, () => {
 const signal = onShutdown();
 
 try {
-  await buildClient();
   const plane = await startControlPlane({ ...options, log: (text) => process.stderr.write(text), signal });
   process.stdout.write(`${JSON.stringify({ ready: true, url: plane.url, operator_key: plane.operatorKey })}\n`);
   const said = await Promise.race([plane.ended, aborted(signal).then(() => null)]);

@@ -77,7 +77,7 @@ function strayRequest(app: OpenAPIHono<AppEnv>, path: string): ProblemError {
   const segments = path.split("/");
   const matches = (pattern: string) => {
     const parts = pattern.split("/");
-    return parts.length === segments.length && parts.every((part, at) => part.startsWith(":") || part === segments[at]);
+    return parts.length === segments.length && parts.every((part, at) => part.startsWith(":") ? segments[at] !== "" : part === segments[at]);
   };
   const methods = new Set(app.routes.filter((route) => route.method !== "ALL" && matches(route.path)).map((route) => route.method));
   if (methods.size === 0) return problem("not-found", "There is nothing at this address. /openapi.json lists what there is.");

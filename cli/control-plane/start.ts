@@ -7,15 +7,16 @@
  */
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { buildClient } from "../build/build-client.ts";
 import { secretsOf, workerSecrets, writeEnvFile } from "../secrets.ts";
 import { freePort, isFree } from "./ports.ts";
 import { lockState } from "./state-lock.ts";
-import { runWrangler, startWrangler } from "./wrangler.ts";
+import { type WranglerServer, runWrangler, startWrangler } from "./wrangler.ts";
 
 export interface ControlPlaneOptions {
   readonly stateDir: string;
-  /** Without: 8787, or another where that is taken. */
-  readonly port?: number;
+  /** A number: that port or none. Without: 8787, or another where that is taken. */
+  readonly port?: number | "any";
   /** Without: the one kept in the state folder, or a new one. */
   readonly operatorKey?: string;
   readonly log: (text: string) => void;
@@ -33,42 +34,25 @@ export interface ControlPlane {
 
 const DEFAULT_PORT = 8787;
 const READY_MS = 90_000;
+/** A free port may be taken by another run before the server has it. */
+const PORT_TRIES = 5;
 
-export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
-  const stateDir = resolve(options.stateDir);
-  options.signal?.throwIfAborted();
-  const port = await choosePort(options.port);
+export async function startControlPlane({ stateDir: folder, port, operatorKey, log, signal }: ControlPlaneOptions): Promise<ControlPlane> {
+  const stateDir = resolve(folder);
+  signal?.throwIfAborted();
+  if (typeof port === "number" && !(await isFree(port))) throw new Error(inUse(port));
   const unlock = await lockState(stateDir);
   try {
-    const secrets = await secretsOf(stateDir, options.operatorKey);
+    // Not before the folder is ours: another run may be serving the client that a build would replace.
+    await buildClient();
+    const secrets = await secretsOf(stateDir, operatorKey);
     const envFile = await writeEnvFile(stateDir, workerSecrets(secrets));
-    const run = { stateDir, log: options.log };
-    await runWrangler({ ...run, args: ["d1", "migrations", "apply", "DB", "--local", "--persist-to", stateDir] });
-    options.signal?.throwIfAborted();
-
-    const server = startWrangler({
-      ...run,
-      args: [
-        "dev",
-        "--ip=127.0.0.1",
-        `--port=${port}`,
-        "--inspector-port=0",
-        `--persist-to=${stateDir}`,
-        `--env-file=${envFile}`,
-        "--show-interactive-dev-session=false",
-      ],
-    });
+    await runWrangler({ stateDir, log, args: ["d1", "migrations", "apply", "DB", "--local", "--persist-to", stateDir] });
+    const { url, server } = await serve({ stateDir, envFile, port, log, signal });
     const stop = async () => {
       await server.stop();
       unlock();
     };
-    const url = `http://localhost:${port}`;
-    try {
-      await untilHealthy(url, server.ended, options.signal);
-    } catch (error) {
-      await stop();
-      throw error;
-    }
     return { url, operatorKey: secrets.operatorKey, stateDir, ended: server.ended, stop };
   } catch (error) {
     unlock();
@@ -76,20 +60,41 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   }
 }
 
-async function choosePort(wanted: number | undefined): Promise<number> {
-  if (wanted === undefined) return freePort(DEFAULT_PORT);
-  if (!(await isFree(wanted))) throw new Error(`Port ${wanted} is in use. Choose another with --port, or leave --port out to have a free one taken.`);
-  return wanted;
+interface Serving extends Pick<ControlPlaneOptions, "port" | "log" | "signal"> {
+  readonly stateDir: string;
+  readonly envFile: string;
 }
 
+async function serve({ stateDir, envFile, port: wanted, log, signal }: Serving): Promise<{ url: string; server: WranglerServer }> {
+  for (let tries = 1; ; tries++) {
+    signal?.throwIfAborted();
+    const port = typeof wanted === "number" ? wanted : await freePort(wanted === "any" ? undefined : DEFAULT_PORT);
+    const url = `http://localhost:${port}`;
+    const args = ["--ip=127.0.0.1", `--port=${port}`, "--inspector-port=0", `--persist-to=${stateDir}`, `--env-file=${envFile}`, "--show-interactive-dev-session=false"];
+    const server = startWrangler({ stateDir, log, args: ["dev", ...args] });
+    try {
+      await untilHealthy(url, server.ended, signal);
+      return { url, server };
+    } catch (error) {
+      await server.stop();
+      const lostPort = (error as Error).message.includes("Address already in use");
+      if (lostPort && typeof wanted === "number") throw new Error(inUse(wanted), { cause: error });
+      if (!lostPort || tries === PORT_TRIES) throw error;
+    }
+  }
+}
+
+const inUse = (port: number) => `Port ${port} is in use. Choose another with --port, or leave --port out to have a free one taken.`;
+
 async function untilHealthy(url: string, ended: Promise<string>, signal: AbortSignal | undefined): Promise<void> {
+  const settled = new AbortController();
   const over = ended.then((said) => {
     throw new Error(`wrangler dev ended before it served:\n${said}`);
   });
-  const deadline = AbortSignal.timeout(READY_MS);
   const poll = async () => {
+    const deadline = performance.now() + READY_MS;
     let last = "no answer";
-    while (!deadline.aborted) {
+    while (performance.now() < deadline && !settled.signal.aborted) {
       signal?.throwIfAborted();
       try {
         const response = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(5_000) });
@@ -102,5 +107,9 @@ async function untilHealthy(url: string, ended: Promise<string>, signal: AbortSi
     }
     throw new Error(`${url}/healthz did not answer 200 within ${READY_MS / 1000} s (last: ${last}).`);
   };
-  await Promise.race([poll(), over]);
+  try {
+    await Promise.race([poll(), over]);
+  } finally {
+    settled.abort();
+  }
 }

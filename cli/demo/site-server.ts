@@ -9,10 +9,8 @@ import { type Server, createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { ROOT } from "../root.ts";
 
-export interface SiteSettings {
-  /** Folder under examples/. */
-  readonly name: string;
-  readonly port: number;
+/** What the pages are filled in with. */
+export interface SiteValues {
   readonly operatorUrl: string;
   readonly publishableKey: string;
   readonly user: string;
@@ -20,31 +18,46 @@ export interface SiteSettings {
 
 export interface Site {
   readonly url: string;
+  /** Before it, the site answers 503: its origin is known first, then its key. */
+  fillIn(values: SiteValues): void;
   stop(): Promise<void>;
 }
 
 const TYPES: Record<string, string> = { ".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml" };
 
 /** Another host than the operator's `localhost`: to a browser, another site and not only another origin. */
-export const siteOrigin = (port: number) => `http://127.0.0.1:${port}`;
+const HOST = "127.0.0.1";
 
-export async function serveSite(settings: SiteSettings): Promise<Site> {
-  const folder = join(ROOT, "examples", settings.name);
+/** `name`: a folder under examples/. `port`: taken where it is free, else any. */
+export async function openSite(name: string, port?: number): Promise<Site> {
+  const folder = join(ROOT, "examples", name);
+  let values: SiteValues | null = null;
   const server = createServer((request, response) => {
-    const url = new URL(request.url ?? "/", siteOrigin(settings.port));
+    const url = new URL(request.url ?? "/", "http://site");
     const path = url.pathname === "/" ? "/index.html" : url.pathname;
     const type = TYPES[extname(path)];
+    const filled = values;
+    if (!filled) {
+      response.writeHead(503).end();
+      return;
+    }
     readFile(join(folder, normalize(path))).then(
       (bytes) => {
         response.writeHead(200, { "content-type": type ?? "application/octet-stream", "cache-control": "no-store" });
-        response.end(type === TYPES[".html"] ? filledIn(bytes.toString("utf8"), settings, url.searchParams) : bytes);
+        response.end(type === TYPES[".html"] ? filledIn(bytes.toString("utf8"), filled, url.searchParams) : bytes);
       },
       () => response.writeHead(404, { "content-type": "text/plain" }).end("Not found\n"),
     );
   });
-  await listen(server, settings.port);
+  const taken = await listen(server, port).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "EADDRINUSE") return listen(server);
+    throw error;
+  });
   return {
-    url: siteOrigin(settings.port),
+    url: `http://${HOST}:${taken}`,
+    fillIn: (given) => {
+      values = given;
+    },
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -53,7 +66,7 @@ export async function serveSite(settings: SiteSettings): Promise<Site> {
   };
 }
 
-function filledIn(html: string, { operatorUrl, publishableKey, user }: SiteSettings, query: URLSearchParams): string {
+function filledIn(html: string, { operatorUrl, publishableKey, user }: SiteValues, query: URLSearchParams): string {
   const values: Record<string, string> = {
     operator: operatorUrl,
     key: publishableKey,
@@ -65,9 +78,12 @@ function filledIn(html: string, { operatorUrl, publishableKey, user }: SiteSetti
 
 const escapeHtml = (text: string) => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 
-function listen(server: Server, port: number): Promise<void> {
+function listen(server: Server, port = 0): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(port, "127.0.0.1", () => resolve());
+    server.listen(port, HOST, () => {
+      const address = server.address();
+      resolve(typeof address === "object" && address ? address.port : port);
+    });
   });
 }

@@ -4,12 +4,10 @@
  * - Reuses what the state folder holds. `stop` ends all of it.
  * - Says what it is doing through `onStep`; a step that reports progress says how far it is.
  */
-import { buildClient } from "../build/build-client.ts";
-import { freePort } from "../control-plane/ports.ts";
 import { type ControlPlane, startControlPlane } from "../control-plane/start.ts";
 import { apiAt } from "../api.ts";
 import { type TenantKeys, createTenant, publishOcr, tenantKeysFor } from "./provision.ts";
-import { type Site, serveSite, siteOrigin } from "./site-server.ts";
+import { type Site, openSite } from "./site-server.ts";
 import { type DemoTenant, TENANTS } from "./tenants.ts";
 
 export interface DemoOptions {
@@ -40,11 +38,8 @@ export async function startDemo({ stateDir, port, anyPorts = false, log, onStep,
     for (const part of started.splice(0).toReversed()) await part.stop();
   };
   try {
-    onStep("Building the client");
-    await buildClient();
-
-    onStep("Starting the control plane");
-    const plane = await startControlPlane({ stateDir, port: port ?? (anyPorts ? await freePort() : undefined), log, signal });
+    onStep("Building the client and starting the control plane");
+    const plane = await startControlPlane({ stateDir, port: port ?? (anyPorts ? "any" : undefined), log, signal });
     started.push(plane);
     const operator = apiAt(plane.url, plane.operatorKey);
 
@@ -54,14 +49,13 @@ export async function startDemo({ stateDir, port, anyPorts = false, log, onStep,
       const { name } = tenant.create;
       onStep(`Provisioning ${name}`);
       await createTenant(operator, tenant);
-      const sitePort = await freePort(anyPorts ? undefined : tenant.port);
-      const keys = await tenantKeysFor(operator, tenant, siteOrigin(sitePort), plane.stateDir);
+      const site = await openSite(tenant.id, anyPorts ? undefined : tenant.port);
+      started.push(site);
+      const keys = await tenantKeysFor(operator, tenant, site.url, plane.stateDir);
+      site.fillIn({ operatorUrl: plane.url, publishableKey: keys.publishable.key, user: tenant.user });
 
       onStep(`Publishing the OCR model for ${name}`);
       await publishOcr(plane.url, tenant, keys, (sent, total) => onStep(`Publishing the OCR model for ${name}`, `${megabytes(sent)} of ${megabytes(total)} MB`), signal);
-
-      const site = await serveSite({ name: tenant.id, port: sitePort, operatorUrl: plane.url, publishableKey: keys.publishable.key, user: tenant.user });
-      started.push(site);
       tenants.push({ tenant, keys, site });
     }
     return { plane, tenants, stop };

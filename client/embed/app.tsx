@@ -25,10 +25,11 @@ export function App({ line, read, onQuota }: AppProps) {
   const { view, start, stop } = useReader(read);
 
   const begin = useCallback(
-    (blob: Blob, id: number | null = null) =>
+    (blob: Blob, id: number | null = null, onEnd?: () => void) =>
       start(blob, (ending) => {
         if (ending.kind === "result") setEngine(ending.result);
         tell(line, id, ending);
+        onEnd?.();
       }),
     [line, start],
   );
@@ -53,7 +54,7 @@ export function App({ line, read, onQuota }: AppProps) {
     line.listen((message) => {
       if (message.kind === "theme") showTheme(message.theme);
       else if (message.kind === "abort") runs.get(message.id)?.stop();
-      else runs.set(message.id, begin(message.image, message.id));
+      else runs.set(message.id, begin(message.image, message.id, () => runs.delete(message.id)));
     });
     line.send({ kind: "ready" });
   }, [line, begin]);

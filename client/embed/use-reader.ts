@@ -25,10 +25,10 @@ export function useReader(read: ReadPicture): Reader {
   const start = useCallback(
     (blob: Blob, onEnd: (ending: Ending) => void) => {
       const before = current.current;
+      const picture: Picture = { id: (before?.picture.id ?? 0) + 1, blob, url: URL.createObjectURL(blob) };
       before?.stopping.abort();
       if (before) URL.revokeObjectURL(before.picture.url);
 
-      const picture: Picture = { id: (before?.picture.id ?? 0) + 1, blob, url: URL.createObjectURL(blob) };
       const stopping = new AbortController();
       current.current = { picture, stopping };
       dispatch({ kind: "started", picture });

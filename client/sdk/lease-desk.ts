@@ -5,14 +5,14 @@
  * - No lease is left open on purpose: whoever asked settles it, or `abandonAll` does when the page goes away.
  * - A report that failed for good goes to `onReportFailed`: the result stands, but the hold is charged in full.
  */
-import type { LeaseGranted, Metadata } from "../../schema/contract/leases.ts";
+import type { Metadata } from "../../schema/contract/leases.ts";
 import type { Backend } from "../../schema/contract/models.ts";
 import type { Quota } from "../../schema/contract/policy.ts";
-import type { LeaseholdError } from "../errors.ts";
+import { LeaseholdError } from "../errors.ts";
 import { asLeaseholdError } from "./as-error.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { OpenLease, type Outcome } from "./open-lease.ts";
-import { withReturned } from "./quota.ts";
+import { withRefusal, withReturned } from "./quota.ts";
 
 export interface DeskOptions {
   readonly api: ControlPlane;
@@ -53,8 +53,11 @@ export class LeaseDesk {
   async ask({ model, tokens, requestId, signal }: LeaseWish): Promise<OpenLease> {
     const { api, publishableKey, user, userSignature, metadata, likelyBackend } = this.#options;
     const purpose = tokens === undefined ? "download" : "inference";
-    const grant = await api.createLease(publishableKey, { model, purpose, tokens, user, user_signature: userSignature, request_id: requestId, metadata }, signal);
-    this.#note(grant);
+    const grant = await api.createLease(publishableKey, { model, purpose, tokens, user, user_signature: userSignature, request_id: requestId, metadata }, signal).catch((error: unknown) => {
+      this.#noteRefusal(error);
+      throw error;
+    });
+    this.#note(grant.quota);
     const lease = new OpenLease(api, grant, requestId, likelyBackend);
     this.#open.add(lease);
     return lease;
@@ -99,7 +102,13 @@ export class LeaseDesk {
     clearTimeout(timer);
   }
 
-  #note({ quota }: LeaseGranted): void {
+  /** What a refusal tells of a limit is newer than the last grant: others use the same quota. */
+  #noteRefusal(error: unknown): void {
+    const quota = this.#quota && error instanceof LeaseholdError ? withRefusal(this.#quota, error) : null;
+    if (quota) this.#note(quota);
+  }
+
+  #note(quota: Quota): void {
     this.#quota = quota;
     this.#options.onQuota(quota);
   }

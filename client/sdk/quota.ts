@@ -5,6 +5,7 @@
  * - A window without a limit never counts; with no limit at all, `remaining` is null.
  */
 import type { Balance, Quota } from "../../schema/contract/policy.ts";
+import type { ErrorCode, LeaseholdError } from "../errors.ts";
 
 const WINDOWS = ["daily_token_limit", "per_user_daily_tokens", "monthly_token_limit"] as const;
 export type QuotaWindow = (typeof WINDOWS)[number];
@@ -32,6 +33,20 @@ export function viewQuota(balances: Quota): QuotaView {
     window: tightest?.window ?? null,
     balances,
   };
+}
+
+const REFUSED: Partial<Record<ErrorCode, QuotaWindow>> = {
+  "daily-quota-exceeded": "daily_token_limit",
+  "user-quota-exceeded": "per_user_daily_tokens",
+  "monthly-quota-exceeded": "monthly_token_limit",
+};
+
+/** The balances as a refusal tells them; null where it says nothing of a token window. */
+export function withRefusal(balances: Quota, { code, limit, remaining, resetsAt }: LeaseholdError): Quota | null {
+  const window = REFUSED[code];
+  if (window === undefined || limit === undefined || remaining === undefined) return null;
+  const before = balances[window];
+  return { ...balances, [window]: { limit, remaining, held: 0, posted: limit - remaining, reset: resetsAt ?? before?.reset ?? null } };
 }
 
 /** The balances once `tokens` of a hold came back. The control plane knows better; this holds until the next grant. */

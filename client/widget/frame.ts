@@ -36,6 +36,8 @@ export class EmbedFrame {
   #backlog: ToEmbed[] = [];
   #lastId = 0;
   #timer: number;
+  /** Why it did not answer; null while it may still, and once it has. */
+  #failure: LeaseholdError | null = null;
 
   constructor(operator: string, settings: Settings, events: FrameEvents) {
     this.#operator = operator;
@@ -55,13 +57,19 @@ export class EmbedFrame {
   }
 
   read(image: Blob, signal?: AbortSignal): Promise<WidgetResult> {
+    if (!(image instanceof Blob)) return Promise.reject(new LeaseholdError("image-unreadable", "That is not a picture. Give a Blob or a File."));
+    if (this.#failure) return Promise.reject(this.#failure);
+    if (signal?.aborted) return Promise.reject(stopped());
     const id = ++this.#lastId;
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(new LeaseholdError("aborted", "Stopped."));
-      this.#waiting.set(id, { resolve, reject });
-      signal?.addEventListener("abort", () => this.send({ kind: "abort", id }), { once: true });
-      this.send({ kind: "read", id, image });
-    });
+    const answer = new Promise<WidgetResult>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+    const onAbort = () => {
+      // An embed that is not there yet has nothing to stop.
+      if (this.#isReady) this.send({ kind: "abort", id });
+      else this.#forget(id);
+    };
+    signal?.addEventListener("abort", onAbort, { once: true });
+    this.send({ kind: "read", id, image });
+    return answer.finally(() => signal?.removeEventListener("abort", onAbort));
   }
 
   close(): void {
@@ -90,6 +98,7 @@ export class EmbedFrame {
       case "ready": {
         clearTimeout(this.#timer);
         this.#isReady = true;
+        this.#failure = null;
         for (const waiting of this.#backlog.splice(0)) this.send(waiting);
         return this.#events.onReady();
       }
@@ -117,9 +126,15 @@ export class EmbedFrame {
     return waiting;
   }
 
+  #forget(id: number): void {
+    this.#backlog = this.#backlog.filter((message) => !(message.kind === "read" && message.id === id));
+    this.#take(id)?.reject(stopped());
+  }
+
   async #giveUp(): Promise<void> {
     const error = await whyUnanswered(this.#operator, this.#settings.key);
     if (this.#isReady) return;
+    this.#failure = error;
     this.#rejectAll(error);
     this.#backlog = [];
     this.#events.onUnanswered(error);
@@ -131,6 +146,7 @@ export class EmbedFrame {
   }
 }
 
+const stopped = () => new LeaseholdError("aborted", "Stopped.");
 const asError = ({ code, message, ...details }: WidgetError) => new LeaseholdError(code, message, details);
 
 /**

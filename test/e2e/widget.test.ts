@@ -64,11 +64,22 @@ async function keyForHost({ tenant, keys }: RunningTenant): Promise<string> {
   return made.key;
 }
 
+/** What `read` of the page's widget comes to, as a page's own code sees it. */
+const readByCode = (person: Visit, what: "text" | "blob") =>
+  person.page.evaluate(async (kind) => {
+    const widget = document.querySelector("leasehold-widget") as HTMLElement & { read(image: unknown): Promise<unknown> };
+    return widget.read(kind === "blob" ? new Blob(["x"]) : "x").then(
+      () => "read",
+      (error: { code: string }) => error.code,
+    );
+  }, what);
+
 const onWasm = ({ site }: RunningTenant) => `${site.url}/?backend=wasm`;
 
 test("a file that is no image, a picture of 50 megapixels and one without text each say so; then a receipt is read", async () => {
   const person = await newVisitor(onWasm(acme));
 
+  expect(await readByCode(person, "text")).toBe("image-unreadable");
   const noImage = await person.readRefused(Buffer.from("This is a text file that claims to be a picture."));
   expect(noImage.code).toBe("image-unreadable");
   const tooLarge = await person.readRefused(plainPng(10_000, 5_000));
@@ -88,6 +99,7 @@ test("a page whose origin the key does not allow has no widget, and says why", a
   await widget.waitFor();
   expect(await widget.getAttribute("data-code")).toBe("origin-not-allowed");
   expect(await widget.getByRole("status").innerText()).toContain(host.origin);
+  expect(await readByCode(person, "blob")).toBe("origin-not-allowed");
 });
 
 test("a disabled tenant's widget says that it is switched off, and works again when the tenant does", async () => {

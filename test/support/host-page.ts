@@ -1,7 +1,6 @@
 /** A tenant's page that is nothing but the widget's tag, on an origin of its own. */
 import { type Server, createServer } from "node:http";
 import { freePort } from "../../cli/control-plane/ports.ts";
-import { siteOrigin } from "../../cli/demo/site-server.ts";
 
 export interface HostPage extends AsyncDisposable {
   readonly origin: string;
@@ -11,16 +10,17 @@ export interface HostPage extends AsyncDisposable {
 
 export async function hostPage(operatorUrl: string): Promise<HostPage> {
   const port = await freePort();
+  const origin = `http://127.0.0.1:${port}`;
   const server = createServer((request, response) => {
-    const query = new URL(request.url ?? "/", siteOrigin(port)).searchParams;
+    const query = new URL(request.url ?? "/", origin).searchParams;
     const data = [...query].map(([name, value]) => `data-${name}="${value}"`).join(" ");
     response.writeHead(200, { "content-type": "text/html; charset=utf-8" });
     response.end(`<!doctype html><title>Host</title><body><script src="${operatorUrl}/widget.js" ${data} data-backend="wasm"></script>`);
   });
   await listen(server, port);
   return {
-    origin: siteOrigin(port),
-    url: (settings) => `${siteOrigin(port)}/?${new URLSearchParams(settings)}`,
+    origin,
+    url: (settings) => `${origin}/?${new URLSearchParams(settings)}`,
     [Symbol.asyncDispose]: () =>
       new Promise<void>((resolve) => {
         server.close(() => resolve());

@@ -15,6 +15,7 @@ export const ACCESS = {
   "GET /readyz": ["anyone"],
   "GET /.well-known/jwks.json": ["anyone"],
   "GET /openapi.json": ["anyone"],
+  "GET /docs": ["anyone"],
   "POST /v1/tenants": ["operator"],
   "GET /v1/tenants": ["operator"],
   "GET /v1/tenants/{t}": ["operator", "admin", "read"],

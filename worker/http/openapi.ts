@@ -8,8 +8,16 @@ export function openApiDocument(app: OpenAPIHono<AppEnv>) {
     scheme: "bearer",
     description: "The operator key (lh_op_…), a secret key (lh_sk_…), a publishable key (lh_pk_…) or a lease; `x-access` says which of them each route takes.",
   });
-  return app.getOpenAPI31Document({
+  const document = app.getOpenAPI31Document({
     openapi: "3.1.0",
     info: { title: "Leasehold", version: "0.1.0", description: "Multi-tenant AI inference in the browser, on a lease." },
   });
+  return withPlainPatterns(document) as typeof document;
+}
+
+/** The generator writes a Unicode regular expression with its flag (`…$/u`); a pattern is the expression alone. */
+function withPlainPatterns(node: unknown): unknown {
+  if (Array.isArray(node)) return node.map(withPlainPatterns);
+  if (typeof node !== "object" || node === null) return node;
+  return Object.fromEntries(Object.entries(node).map(([name, value]) => [name, name === "pattern" && typeof value === "string" ? value.replace(/\/u$/, "") : withPlainPatterns(value)]));
 }

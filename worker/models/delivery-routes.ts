@@ -19,6 +19,16 @@ import { bytesOf, decideDelivery } from "./range.ts";
 const tags = ["Delivery"];
 const IMMUTABLE = "private, max-age=31536000, immutable";
 
+/** RFC 9110 §13, §14; read in `conditionsOf`. A malformed field is ignored, as the RFC says. */
+const conditions = z.object({
+  "if-none-match": z.string().optional().meta({ description: "The answer is 304 where it names the ETag." }),
+});
+const rangeConditions = conditions.extend({
+  range: z.string().optional().meta({ description: "One byte range; of several, the whole blob.", example: "bytes=0-1023" }),
+  "if-range": z.string().optional().meta({ description: "The blob's ETag: its SHA-256 in quotes." }),
+  "if-match": z.string().optional(),
+});
+
 const list = createRoute({
   method: "get", path: "/v1/models", tags, ...guarded("GET /v1/models"), summary: "The models that this credential may use",
   request: { query: pageQuery },
@@ -28,14 +38,14 @@ const list = createRoute({
 const readManifest = createRoute({
   method: "get", path: "/v1/models/{model}/manifest", tags, ...guarded("GET /v1/models/{model}/manifest"), summary: "A model's manifest",
   description: "With a lease: the revision that the lease pins; the bytes' SHA-256 is its `manifest_sha256`.",
-  request: { params: z.object({ model: modelId }) },
-  responses: { 200: json(manifest, "The manifest."), ...problems },
+  request: { params: z.object({ model: modelId }), headers: conditions },
+  responses: { 200: json(manifest, "The manifest."), 304: { description: "Not modified." }, ...problems },
 });
 
 const bytes = { "application/octet-stream": { schema: z.any().meta({ type: "string", format: "binary" }) } };
 const readBlob = createRoute({
   method: "get", path: "/v1/blobs/{sha256}", tags, ...guarded("GET /v1/blobs/{sha256}"), summary: "A chunk",
-  request: { params: z.object({ sha256 }) },
+  request: { params: z.object({ sha256 }), headers: rangeConditions },
   responses: { 200: { description: "The blob.", content: bytes }, 206: { description: "The range.", content: bytes }, 304: { description: "Not modified." }, ...problems },
 });
 

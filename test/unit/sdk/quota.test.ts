@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { viewQuota, withReturned } from "../../../client/sdk/quota.ts";
+import { LeaseholdError } from "../../../client/errors.ts";
+import { viewQuota, withRefusal, withReturned } from "../../../client/sdk/quota.ts";
 import { daily, granted } from "./examples.ts";
 
 const base = granted().quota;
@@ -25,4 +26,18 @@ it("grows by what a hold gives back, in the windows that have a limit", () => {
   expect(back.daily_token_limit).toMatchObject({ remaining: 1000, held: 0 });
   expect(back.per_user_daily_tokens).toMatchObject({ remaining: 200 });
   expect(back.monthly_token_limit.remaining).toBeNull();
+});
+
+describe("a refusal", () => {
+  const refused = (code: "user-quota-exceeded" | "requests-per-minute-exceeded") => new LeaseholdError(code, "", { limit: 10, remaining: 3, resetsAt: "2026-11-24T00:00:00Z" });
+
+  it("tells what is left of the limit that refused", () => {
+    const told = withRefusal({ ...base, per_user_daily_tokens: daily(40, 100) }, refused("user-quota-exceeded"));
+    expect(told?.per_user_daily_tokens).toEqual({ limit: 10, remaining: 3, held: 0, posted: 7, reset: "2026-11-24T00:00:00Z" });
+    expect(told?.daily_token_limit).toEqual(base.daily_token_limit);
+  });
+
+  it("of another limit tells nothing of tokens", () => {
+    expect(withRefusal(base, refused("requests-per-minute-exceeded"))).toBeNull();
+  });
 });

@@ -32,6 +32,7 @@ const SAMPLES: Partial<Record<keyof typeof ACCESS, Sample>> = {
   "GET /healthz": { let: 200 },
   "GET /.well-known/jwks.json": { let: 200 },
   "GET /openapi.json": { let: 200 },
+  "GET /docs": { let: 200 },
   "POST /v1/tenants": { let: 201, ask: () => ({ body: { id: newTenantId("made"), name: "Made" } }) },
   "GET /v1/tenants": { let: 200 },
   "GET /v1/tenants/{t}": { let: 200 },
