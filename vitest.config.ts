@@ -14,7 +14,7 @@ import { defineConfig } from "vitest/config";
 import { ortFiles } from "./cli/build/ort-files.ts";
 import { CHROMIUM_ARGS, chromiumPath } from "./cli/chromium.ts";
 import { ORT_FILES, ORT_PATH } from "./client/runtime/ort-files.ts";
-import { makeSecrets, workerSecrets } from "./cli/secrets.ts";
+import { LOCAL_VARIABLES, makeSecrets, workerSecrets } from "./cli/secrets.ts";
 
 const secrets = makeSecrets();
 
@@ -43,6 +43,7 @@ export default defineConfig({
               bindings: {
                 TENANT_STORES: { "full-a": { d1: "DB_FULL_A", r2: "BLOBS_FULL_A" }, "full-b": { d1: "DB_FULL_B", r2: "BLOBS_FULL_B" } },
                 ...workerSecrets(secrets),
+                ...LOCAL_VARIABLES,
                 LEASE_ISSUER: "https://leasehold.test",
                 TEST_OPERATOR_KEY: secrets.operatorKey,
                 TEST_SOAK: process.env.LEASEHOLD_SOAK === "1",

@@ -18,9 +18,13 @@ export interface WorkerSecrets {
   readonly LEASEHOLD_OPERATOR_KEY_SHA256: string;
   readonly LEASE_SIGNING_KEYS: string;
   readonly LEASEHOLD_MASTER_KEY: string;
-  readonly JURISDICTIONS: "local";
-  readonly WEBHOOK_DESTINATIONS: "local";
 }
+
+/** How the Worker's surroundings on a developer's machine differ from the platform. */
+export const LOCAL_VARIABLES = {
+  JURISDICTIONS: "local", // workerd has none
+  WEBHOOK_DESTINATIONS: "local", // a developer's receiver is on localhost
+} as const;
 
 export function makeSecrets(operatorKey: string = makeOperatorKey()): Secrets {
   const jwk = generateKeyPairSync("ed25519").privateKey.export({ format: "jwk" });
@@ -38,8 +42,6 @@ export function workerSecrets({ operatorKey, signingKeys, masterKey }: Secrets):
     LEASEHOLD_OPERATOR_KEY_SHA256: createHash("sha256").update(operatorKey).digest("hex"),
     LEASE_SIGNING_KEYS: signingKeys,
     LEASEHOLD_MASTER_KEY: masterKey,
-    JURISDICTIONS: "local", // workerd on a developer's machine has none
-    WEBHOOK_DESTINATIONS: "local", // a developer's receiver is on localhost
   };
 }
 

@@ -8,7 +8,7 @@ import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Miniflare, convertV4MiniflareOptions } from "miniflare";
 import { ROOT } from "../root.ts";
-import type { WorkerSecrets } from "../secrets.ts";
+import { LOCAL_VARIABLES, type WorkerSecrets } from "../secrets.ts";
 
 export interface BareOptions {
   /** Path of the bundled Worker. */
@@ -42,7 +42,7 @@ async function main(options: BareOptions): Promise<void> {
     name: "leasehold",
     modules: [{ type: "ESModule" as const, path: "index.js", contents: await readFile(options.script, "utf8") }],
     ...COMPATIBILITY,
-    bindings: { ...options.secrets, LEASE_ISSUER: "https://leasehold.test" },
+    bindings: { ...options.secrets, ...LOCAL_VARIABLES, LEASE_ISSUER: "https://leasehold.test" },
     d1Databases: { DB: "leasehold" },
     r2Buckets: { BLOBS: "leasehold-blobs" },
     durableObjects: { TENANTS: { className: "TenantObject", useSQLite: true }, LAG_BOARD: { className: "LagBoard", useSQLite: true } },

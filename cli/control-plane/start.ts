@@ -8,7 +8,7 @@
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { buildClient } from "../build/build-client.ts";
-import { secretsOf, workerSecrets, writeEnvFile } from "../secrets.ts";
+import { LOCAL_VARIABLES, secretsOf, workerSecrets, writeEnvFile } from "../secrets.ts";
 import { freePort, isFree } from "./ports.ts";
 import { lockState } from "./state-lock.ts";
 import { type WranglerServer, runWrangler, startWrangler } from "./wrangler.ts";
@@ -70,7 +70,9 @@ async function serve({ stateDir, envFile, port: wanted, log, signal }: Serving):
     signal?.throwIfAborted();
     const port = typeof wanted === "number" ? wanted : await freePort(wanted === "any" ? undefined : DEFAULT_PORT);
     const url = `http://localhost:${port}`;
-    const args = ["--ip=127.0.0.1", `--port=${port}`, "--inspector-port=0", `--persist-to=${stateDir}`, `--env-file=${envFile}`, "--show-interactive-dev-session=false"];
+    // `--env-file` gives the secrets that wrangler.toml names, and nothing else.
+    const variables = Object.entries(LOCAL_VARIABLES).map(([name, value]) => `--var=${name}:${value}`);
+    const args = [...variables, "--ip=127.0.0.1", `--port=${port}`, "--inspector-port=0", `--persist-to=${stateDir}`, `--env-file=${envFile}`, "--show-interactive-dev-session=false"];
     const server = startWrangler({ stateDir, log, args: ["dev", ...args] });
     try {
       await untilHealthy(url, server.ended, signal);

@@ -36,6 +36,8 @@ test("prints one line when it serves, keeps its state, and leaves no process beh
   expect(JSON.parse(first.stdout())).toEqual({ ready: true, url: `http://localhost:${port}`, operator_key: operatorKey });
   expect((await fetch(`${url}/healthz`)).status).toBe(200);
   await apiAt(url, operatorKey).post("/v1/tenants", tenantCreate.parse({ id: "kept", name: "Kept" }), tenant);
+  // workerd has no jurisdictions: the Worker was told so.
+  await apiAt(url, operatorKey).post("/v1/tenants", tenantCreate.parse({ id: "kept-eu", name: "Kept", region: "eu" }), tenant);
   expect((await stat(join(state, "dev-secrets.json"))).mode & 0o777).toBe(0o600);
 
   const below = descendantsOf(first.child.pid ?? 0);

@@ -12,6 +12,7 @@ import { toTimestamp } from "../../schema/contract/amounts.ts";
 import { type Env, settingsOf } from "../env.ts";
 import type { Call, Room } from "../ledger/room.ts";
 import type { Store } from "../ledger/store.ts";
+import { lagBoard } from "../metrics/lag-board.ts";
 import { TenantBlobs } from "../tenants/blobs.ts";
 import { type Verified, asVerified } from "../tenants/credential.ts";
 import { archiveCertificate } from "./archive.ts";
@@ -79,6 +80,7 @@ export class Eraser {
     rows: async () => {
       await this.#rows.fence(this.#progress.startedAt);
       await this.#rows.deleteAll();
+      await lagBoard(this.#env).hasCaughtUp(this.#progress.tenant);
       return {};
     },
     objects: async () => {

@@ -83,6 +83,14 @@ test("a rotated publishable key keeps its origins; a key with a life span is fol
   expect((await askLease(tenant, {}, { key: site.key, origin: ORIGIN })).status).toBe(401);
 });
 
+test("a rotated publishable key still requires the user to be signed", async () => {
+  const tenant = await readyTenant();
+  const site = await makeKey(tenant.id, { type: "publishable", name: "site", origins: [ORIGIN], require_signed_user: true });
+  const next = (await rotate(tenant, site.id)).json;
+  expect(next.require_signed_user).toBe(true);
+  expect((await askLease(tenant, { user: "anna" }, { key: next.key, origin: ORIGIN })).status).toBeGreaterThanOrEqual(400);
+});
+
 test("a rotation gives no allowance twice: the line of keys shares its limit", async () => {
   const tenant = await readyTenant();
   const first = await makeKey(tenant.id, { type: "secret", name: "capped", scopes: ["leases"], limits: { daily_token_limit: 100 } });

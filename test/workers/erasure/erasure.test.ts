@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { Erasure, ErasureCertificate } from "../../../schema/contract/erasure.ts";
 import type { TenantId } from "../../../schema/contract/ids.ts";
 import { GENESIS } from "../../../worker/ledger/audit-chain.ts";
+import { lagBoard } from "../../../worker/metrics/lag-board.ts";
 import { asVerified } from "../../../worker/tenants/credential.ts";
 import { objectAt } from "../../../worker/tenants/reach.ts";
 import { TenantRecords } from "../../../worker/tenants/records.ts";
@@ -92,6 +93,8 @@ test("from DELETE on every credential is unknown; in the end nothing is left, an
   const rows = await rowsLeft(env.DB, tenant.id);
   const head = await env.DB.prepare("SELECT max(seq) AS seq FROM audit_events WHERE tenant_id = ?").bind(tenant.id).first<number>("seq");
 
+  await lagBoard(env).isBehind({ tenant: tenant.id as TenantId, events: 1, since: Date.now() });
+
   const begun = await api.delete(`/v1/tenants/${tenant.id}`, { ...operator, headers: { "x-request-id": "erase-1" } });
   expect([begun.status, begun.json.state, begun.json.certificate]).toEqual([202, "running", null]);
   expect(begun.headers.get("location")).toBe(`/v1/tenants/${tenant.id}/erasure`);
@@ -101,6 +104,7 @@ test("from DELETE on every credential is unknown; in the end nothing is left, an
 
   const state = await finish(tenant);
   await expectNothingLeft(tenant);
+  expect((await lagBoard(env).worst()).map((behind) => behind.tenant)).not.toContain(tenant.id);
   const certificate = await certified(state);
   expect(certificate).toMatchObject({
     sub: tenant.id,
