@@ -15,6 +15,7 @@ import { pages } from "./http/pages.ts";
 import { ProblemError, problem, problemResponse } from "./http/problem.ts";
 import { publicRoutes } from "./http/public-routes.ts";
 import { leaseRoutes } from "./leases/routes.ts";
+import { metricsRoutes } from "./metrics/routes.ts";
 import { readyRoute } from "./metrics/ready-route.ts";
 import { deliveryRoutes } from "./models/delivery-routes.ts";
 import { publishRoutes } from "./models/publish-routes.ts";
@@ -57,6 +58,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   usageRoutes(app);
   userRoutes(app);
   priceRoutes(app);
+  metricsRoutes(app);
   webhookRoutes(app);
   pages(app);
 

@@ -93,6 +93,25 @@ export const usageDaily = sqliteTable(
 );
 
 /**
+ * What the operator's view across tenants shows of each model: counters of all time, and the current and the previous
+ * hour for quantiles, as tallies with mergeable sketches (worker/metrics/tally.ts). The hours before stay in the tenant
+ * objects.
+ */
+export const modelMetrics = sqliteTable(
+  "model_metrics",
+  {
+    tenantId: text("tenant_id").notNull(),
+    model: text("model").notNull(),
+    total: text("total").notNull(),
+    recent: text("recent").notNull(),
+    /** The hour (UTC, since the epoch) that `recent` ends in. */
+    hour: integer("hour").notNull(),
+    version: integer("version").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.model] })],
+);
+
+/**
  * A fence around what was erased: rows of these tenants are never written again (see worker/erasure). All that is left
  * of a tenant in D1.
  */

@@ -120,4 +120,9 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   ALTER TABLE keys ADD COLUMN require_signed_user INTEGER NOT NULL DEFAULT 0;
   CREATE TABLE user_identity (version INTEGER PRIMARY KEY, box TEXT NOT NULL, created_at INTEGER NOT NULL, valid_until INTEGER);
   `,
+  // Metrics: a row an hour and model, and one of all time (hour 0); what D1 has of them.
+  `
+  CREATE TABLE sketches (hour INTEGER NOT NULL, model TEXT NOT NULL, tally TEXT NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (hour, model)) WITHOUT ROWID;
+  CREATE TABLE sketches_sent (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL);
+  `,
 ];

@@ -12,6 +12,7 @@ import type { Heard } from "./d1-tap.ts";
 /** The statements of the operator's directory. To add one is a decision about isolation. */
 export const OPERATOR_STATEMENTS: Readonly<Record<string, string>> = {
   "list tenants": `select "tenant_id", "profile", "version" from "tenants" where "tenants"."tenant_id" > ? order by "tenants"."tenant_id" asc limit ?`,
+  "read all metrics": `select "tenant_id", "model", "total", "recent", "hour", "version" from "model_metrics" where ("model_metrics"."tenant_id", "model_metrics"."model") > (?, ?) order by "model_metrics"."tenant_id" asc, "model_metrics"."model" asc limit ?`,
 };
 
 /** What is wrong with the text and the bound values of a statement; null: nothing. Pure. */

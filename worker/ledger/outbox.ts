@@ -7,6 +7,7 @@
  */
 import type { TenantRecords } from "../tenants/records.ts";
 import type { OutboxRing } from "./outbox-ring.ts";
+import { within } from "../within.ts";
 import type { Rollups } from "./rollups.ts";
 
 const BATCH = 200;
@@ -76,19 +77,7 @@ export class Outbox {
     });
     const last = batch.at(-1);
     if (!last) throw new Error("the outbox has lost what it should send");
-    await withTimeout(this.#records.project(batch, days), D1_TIMEOUT_MS);
+    await within(D1_TIMEOUT_MS, "D1", this.#records.project(batch, days));
     transact(() => ring.ack(last.record));
-  }
-}
-
-async function withTimeout<T>(work: Promise<T>, ms: number): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | null = null;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`D1 did not answer within ${ms} ms`)), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

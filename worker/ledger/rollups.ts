@@ -1,5 +1,5 @@
 /**
- * The sums that the object keeps of its records: usage by day, model and user.
+ * The sums that the object keeps of its records: usage by day, model and user, and the tallies of its metrics.
  *
  * - They follow the outbox: `fold` counts what they do not count yet, in one transaction with its mark, each record
  *   once. It runs before anything reads them and before a record leaves the outbox, so that a usage report itself
@@ -10,6 +10,7 @@ import type { UsageDailyRow } from "../tenants/records.ts";
 import type { CostEntry, OutboxRecord } from "./journal.ts";
 import type { OutboxRing } from "./outbox-ring.ts";
 import type { Row, Store } from "./store.ts";
+import type { TallyBook } from "./tally-book.ts";
 
 const STEP = 500;
 
@@ -18,10 +19,12 @@ type Sum = Omit<UsageDailyRow, "version"> & { version: number };
 export class Rollups {
   readonly #store: Store;
   readonly #ring: OutboxRing;
+  readonly #tallies: TallyBook;
 
-  constructor(store: Store, ring: OutboxRing) {
+  constructor(store: Store, ring: OutboxRing, tallies: TallyBook) {
     this.#store = store;
     this.#ring = ring;
+    this.#tallies = tallies;
   }
 
   /** Counts every record that is not counted yet. To be called inside the object's transaction. */
@@ -29,7 +32,9 @@ export class Rollups {
     while (this.#ring.folded < this.#ring.newest.seq) {
       const records = this.#ring.after(this.#ring.folded, STEP).map(({ record }) => record);
       for (const sum of sumsOf(records)) this.#add(sum);
-      this.#ring.fold((records.at(-1) as OutboxRecord).event.seq);
+      const last = (records.at(-1) as OutboxRecord).event.seq;
+      this.#tallies.add(records, last);
+      this.#ring.fold(last);
     }
   }
 

@@ -31,6 +31,7 @@ import { ProofLog } from "./proof-log.ts";
 import { type Result, refuse } from "./result.ts";
 import { Rollups } from "./rollups.ts";
 import type { Store } from "./store.ts";
+import { TallyBook } from "./tally-book.ts";
 import { messageOf } from "../webhooks/messages.ts";
 import { WebhookBook } from "./webhook-book.ts";
 
@@ -63,6 +64,7 @@ export class Room {
   readonly shelf: ModelShelf;
   readonly prices: PriceBook;
   readonly ring: OutboxRing;
+  readonly tallies: TallyBook;
   readonly rollups: Rollups;
   readonly journal: Journal;
   readonly idempotency: IdempotencyKeys;
@@ -89,7 +91,8 @@ export class Room {
     this.shelf = new ModelShelf(store);
     this.prices = new PriceBook(store);
     this.ring = new OutboxRing(store);
-    this.rollups = new Rollups(store, this.ring);
+    this.tallies = new TallyBook(store);
+    this.rollups = new Rollups(store, this.ring, this.tallies);
     this.journal = new Journal(this.ring);
     this.idempotency = new IdempotencyKeys(store);
     this.books = new BookKeeper(store, this.#minute, this.#active);

@@ -17,6 +17,7 @@ import { newConfig, readConfig, toTenant, writeConfig } from "./config.ts";
 import { AuditDesk } from "./desks/audit-desk.ts";
 import { KeyDesk } from "./desks/key-desk.ts";
 import { LeaseDesk } from "./desks/lease-desk.ts";
+import { MetricsDesk } from "./desks/metrics-desk.ts";
 import { ModelDesk } from "./desks/model-desk.ts";
 import { PriceDesk } from "./desks/price-desk.ts";
 import { RecordDesk } from "./desks/record-desk.ts";
@@ -38,6 +39,7 @@ export interface Desks {
   readonly records: RecordDesk;
   readonly audit: AuditDesk;
   readonly prices: PriceDesk;
+  readonly metrics: MetricsDesk;
   readonly secrets: SecretDesk;
   readonly webhooks: WebhookDesk;
   readonly users: UserDesk;
@@ -166,6 +168,7 @@ export class TenantObject extends DurableObject<Env> {
     const leases = new LeaseDesk(room, users);
     const records = new RecordDesk(room);
     const audit = new AuditDesk(room, records);
+    const metrics = new MetricsDesk(room);
     const keys = new KeyDesk(room);
     const webhooks = new WebhookDesk(room);
     return {
@@ -178,11 +181,12 @@ export class TenantObject extends DurableObject<Env> {
         records,
         audit,
         prices: new PriceDesk(room),
+        metrics,
         secrets: new SecretDesk(room),
         webhooks,
         users: new UserDesk(room, users),
       },
-      chores: [leases.chore, keys.chore, records.chore, audit.chore, webhooks.chore],
+      chores: [leases.chore, keys.chore, records.chore, audit.chore, metrics.chore, webhooks.chore],
     };
   }
 }

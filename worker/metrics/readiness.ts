@@ -7,6 +7,7 @@
  */
 import { type Env, settingsOf } from "../env.ts";
 import { allDatabases } from "../tenants/stores.ts";
+import { within } from "../within.ts";
 import { type LagSummary, lagBoard } from "./lag-board.ts";
 
 const TIMEOUT_MS = 2_000;
@@ -35,7 +36,7 @@ async function ask(env: Env): Promise<Readiness> {
   const failing: Part[] = [];
   const part = async <T>(name: Part, work: () => Promise<T>): Promise<T | null> => {
     try {
-      return await withTimeout(work());
+      return await within(TIMEOUT_MS, name, work());
     } catch (cause) {
       failing.push(name);
       console.error(JSON.stringify({ level: "error", message: "a part of the deployment is not ready", part: name, error: String(cause) }));
@@ -49,16 +50,4 @@ async function ask(env: Env): Promise<Readiness> {
     part("r2", () => env.BLOBS.head("ready")),
   ]);
   return { failing, lag };
-}
-
-async function withTimeout<T>(work: Promise<T>): Promise<T> {
-  let timer: number | null = null;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -40,6 +40,7 @@ export function authorityOf(env: Env, tenant: TenantId): TenantAuthority {
     records: desk("records"),
     audit: desk("audit"),
     prices: desk("prices"),
+    metrics: desk("metrics"),
     secrets: desk("secrets"),
     webhooks: desk("webhooks"),
     users: desk("users"),

@@ -1,11 +1,12 @@
 /**
- * The operator's list of tenants: the one question that D1 answers across tenants. Only operator routes import it.
+ * The operator's list of tenants and their metrics: the questions that D1 answers across tenants. Only operator routes
+ * import it; test/support/d1-witness.ts knows its statements by their text.
  * A tenant with stores of its own stands in its own database, so every database is asked.
  */
-import { asc, gt } from "drizzle-orm";
+import { asc, gt, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import type { Tenant } from "../../schema/contract/tenants.ts";
-import { tenants } from "../../schema/tables/d1.ts";
+import { modelMetrics, tenants } from "../../schema/tables/d1.ts";
 import type { Env } from "../env.ts";
 import { allDatabases } from "./stores.ts";
 
@@ -14,4 +15,26 @@ export async function listTenants(env: Env, after: string, limit: number): Promi
   const rows = (await Promise.all(allDatabases(env).map(ask))).flat();
   rows.sort((a, b) => (a.tenantId < b.tenantId ? -1 : 1));
   return rows.slice(0, limit).map((row) => JSON.parse(row.profile) as Tenant);
+}
+
+const PAGE = 500;
+
+/** The metrics of every tenant's every model, read in pages. */
+export async function allModelMetrics(env: Env): Promise<(typeof modelMetrics.$inferSelect)[]> {
+  const found: (typeof modelMetrics.$inferSelect)[] = [];
+  for (const d1 of allDatabases(env)) {
+    for (let last = { tenantId: "", model: "" }; ; ) {
+      const page = await drizzle(d1)
+        .select()
+        .from(modelMetrics)
+        .where(sql`(${modelMetrics.tenantId}, ${modelMetrics.model}) > (${last.tenantId}, ${last.model})`)
+        .orderBy(asc(modelMetrics.tenantId), asc(modelMetrics.model))
+        .limit(PAGE)
+        .all();
+      found.push(...page);
+      if (page.length < PAGE) break;
+      last = page.at(-1) as (typeof page)[number];
+    }
+  }
+  return found;
 }

@@ -27,6 +27,15 @@ export interface UsageDailyRow {
   readonly version: number;
 }
 
+/** What D1 keeps of one model's metrics; `total` and `recent` are tallies as JSON. */
+export interface TallyRow {
+  readonly model: string;
+  readonly total: string;
+  readonly recent: string;
+  readonly hour: number;
+  readonly version: number;
+}
+
 /** A bill has a line for each model: far fewer. */
 const MOST_GROUPS = 10_000;
 
@@ -64,6 +73,12 @@ const UPSERT_TENANT = `
   INSERT INTO tenants (tenant_id, profile, version) SELECT ?1, ?2, ?3 WHERE ${UNLESS_ERASED}
   ON CONFLICT (tenant_id) DO UPDATE SET profile = excluded.profile, version = excluded.version WHERE excluded.version > tenants.version`;
 
+const UPSERT_TALLIES = `
+  INSERT INTO model_metrics (tenant_id, model, total, recent, hour, version)
+  SELECT ?1, value ->> '$.model', value ->> '$.total', value ->> '$.recent', value ->> '$.hour', value ->> '$.version' FROM json_each(?2) WHERE ${UNLESS_ERASED}
+  ON CONFLICT (tenant_id, model) DO UPDATE SET total = excluded.total, recent = excluded.recent, hour = excluded.hour, version = excluded.version
+  WHERE excluded.version > model_metrics.version`;
+
 export class TenantRecords {
   readonly #tenant: TenantId;
   readonly #d1: D1Database;
@@ -91,6 +106,11 @@ export class TenantRecords {
     const latest = records.findLast((record) => record.profile !== undefined);
     if (latest) statements.push(this.#d1.prepare(UPSERT_TENANT).bind(this.#tenant, JSON.stringify(latest.profile), latest.event.seq));
     await this.#d1.batch(statements);
+  }
+
+  /** The metrics of the models that changed, as they stand now. */
+  async putTallies(rows: readonly TallyRow[]): Promise<void> {
+    await this.#d1.prepare(UPSERT_TALLIES).bind(this.#tenant, JSON.stringify(rows)).run();
   }
 
   /** Sums of the days from `since` up to, not including, `until`. */

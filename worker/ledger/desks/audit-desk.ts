@@ -9,6 +9,7 @@ import { type HeadKey, type HeadName, signHead, signingKey } from "../../audit/s
 import { settingsOf } from "../../env.ts";
 import { type Identity, asVerified } from "../../tenants/credential.ts";
 import { TenantHeads } from "../../tenants/heads.ts";
+import { within } from "../../within.ts";
 import { type ChainHead, sha256Hex } from "../audit-chain.ts";
 import type { Lag } from "../outbox.ts";
 import { type Result, done } from "../result.ts";
@@ -20,6 +21,7 @@ const EVERY_EVENTS = 1_000;
 const EVERY_MS = 15 * 60_000;
 /** After a failure (R2 away): how long until the next attempt. */
 const RETRY_MS = 60_000;
+const R2_TIMEOUT_MS = 10_000;
 
 /** What the object knows of its chain, to hold D1 and R2 against. */
 export interface LiveChain {
@@ -110,7 +112,7 @@ export class AuditDesk {
     const now = Date.now();
     const jws = await signHead(tenant, head, before && { seq: before.seq, sha256: before.sha256 }, now, settings);
     const name = { seq: head.seq, sha256: sha256Hex(jws) };
-    await this.#heads.put(name, jws);
+    await within(R2_TIMEOUT_MS, "R2", this.#heads.put(name, jws));
     this.#room.transact(() => {
       this.#room.store.run(
         "INSERT INTO signed_head (id, seq, hash, at, kid, sha256) VALUES (1, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, at = excluded.at, kid = excluded.kid, sha256 = excluded.sha256",
