@@ -82,7 +82,10 @@ export function toTenant({ profile, policy }: Config): Tenant {
   };
 }
 
-/** A tenant's admin sets limits within the operator's; the operator sets both. */
+/**
+ * A tenant's admin sets limits within the operator's; the operator sets both. The time zone is the operator's too:
+ * in another zone it may be another day, with an allowance of its own.
+ */
 export function decidePolicy(config: Config, wanted: Policy, byOperator: boolean): Result<Config> {
   if (byOperator) return done({ ...config, policy: wanted, ceiling: wanted });
   for (const [name, ceiling] of Object.entries(config.ceiling)) {
@@ -90,5 +93,6 @@ export function decidePolicy(config: Config, wanted: Policy, byOperator: boolean
     const above = typeof ceiling === "number" ? value === null || (value as number) > ceiling : typeof ceiling === "boolean" && value === true && !ceiling;
     if (above) return refuse("forbidden", `${name} may not go above what the operator allows (${String(ceiling)}). Ask the operator to raise it.`);
   }
+  if (wanted.time_zone !== config.policy.time_zone) return refuse("forbidden", "Only the operator changes time_zone: the days of all limits are counted by it.");
   return done({ ...config, policy: wanted });
 }

@@ -1,0 +1,51 @@
+/** Limits are set within limits: what a tenant's admin may change, and what only the operator may. */
+import { describe, expect, test } from "vitest";
+import { OPERATOR_KEY, api } from "../../support/api.ts";
+import { clock } from "../../support/clock.ts";
+import { type TestTenant, askLease, provisionTenant, quotaOf, readyTenant } from "../../support/tenant.ts";
+
+const time = clock();
+const put = (tenant: TestTenant, key: string, body: object) => api.put(`/v1/tenants/${tenant.id}/policy`, { key, body });
+const LIMITS = ["daily_token_limit", "monthly_token_limit", "tokens_per_minute", "requests_per_minute", "concurrent_leases", "per_user_daily_tokens", "monthly_spend_limit", "model_quota", "storage_bytes", "egress_bytes_daily"] as const;
+
+describe.each(LIMITS)("%s", (field) => {
+  test("an admin may lower it and raise it again, up to the operator's", async () => {
+    const tenant = await provisionTenant({ policy: { [field]: 100 } });
+    expect((await put(tenant, tenant.admin, { [field]: 40 })).json).toMatchObject({ [field]: 40 });
+    expect((await put(tenant, tenant.admin, { [field]: 100 })).json).toMatchObject({ [field]: 100 });
+    for (const above of [101, null]) {
+      const refused = await put(tenant, tenant.admin, { [field]: above });
+      expect([refused.status, refused.code]).toEqual([403, "forbidden"]);
+    }
+    // Left out, it would be no limit.
+    expect((await put(tenant, tenant.admin, {})).code).toBe("forbidden");
+    expect((await put(tenant, OPERATOR_KEY, { [field]: 200 })).status).toBe(200);
+    expect((await put(tenant, tenant.admin, { [field]: 200 })).status).toBe(200);
+  });
+
+  test.each([-1, 0.5, "7", 2 ** 53, true])("%j is no limit", async (value) => {
+    const tenant = await provisionTenant();
+    expect((await put(tenant, OPERATOR_KEY, { [field]: value })).status).toBe(400);
+  });
+});
+
+test.each(["Mars/Olympus", "", "+01:00", "GMT+25", 5])("%j is no time zone", async (time_zone) => {
+  const tenant = await provisionTenant();
+  expect((await put(tenant, OPERATOR_KEY, { time_zone })).status).toBe(400);
+});
+
+test("a misspelt limit is refused, not ignored", async () => {
+  const tenant = await provisionTenant();
+  expect((await put(tenant, OPERATOR_KEY, { dayly_token_limit: 5 })).status).toBe(400);
+});
+
+test("an admin can't get a second day's allowance by moving to another time zone", async () => {
+  time.set("2026-11-20T12:00:00Z");
+  const tenant = await readyTenant({ daily_token_limit: 100 });
+  expect((await askLease(tenant, { tokens: 100 })).status).toBe(201);
+  const refused = await put(tenant, tenant.admin, { daily_token_limit: 100, time_zone: "Pacific/Kiritimati" });
+  expect([refused.status, refused.code]).toEqual([403, "forbidden"]);
+  expect((await askLease(tenant, { tokens: 1 })).code).toBe("daily-quota-exceeded");
+  expect((await put(tenant, OPERATOR_KEY, { daily_token_limit: 100, time_zone: "Pacific/Kiritimati" })).status).toBe(200);
+  expect((await quotaOf(tenant)).daily_token_limit).toMatchObject({ held: 0, posted: 0, reset: "2026-11-21T10:00:00Z" });
+});
