@@ -12,7 +12,6 @@ import { type Env, settingsOf } from "../env.ts";
 import { type Eraser, beginErasure, eraserOf } from "../erasure/eraser.ts";
 import { erasedId, toErasure } from "../erasure/progress.ts";
 import type { Home, Signpost } from "../tenants/home.ts";
-import { howToBind, ownStores } from "../tenants/stores.ts";
 import { newConfig, readConfig, toTenant, writeConfig } from "./config.ts";
 import { AuditDesk } from "./desks/audit-desk.ts";
 import { KeyDesk } from "./desks/key-desk.ts";
@@ -85,7 +84,6 @@ export class TenantObject extends DurableObject<Env> {
     }
     if (this.#eraser) return refuse("conflict", erasedId(body.id));
     if (this.#store.signpost() !== null) return refuse("conflict", taken(body.id));
-    if (body.isolation_level === "full" && !ownStores(body.id, this.env)) return refuse("isolation-not-bound", `A tenant with isolation_level "full" has stores of its own: ${howToBind(body.id)}. Then deploy, and provision again.`);
     return this.ctx.storage.transactionSync(() => {
       this.#store.migrate();
       writeConfig(this.#store, newConfig(body, now));

@@ -13,6 +13,7 @@ import { type Result, refuse } from "../ledger/result.ts";
 import type { Call } from "../ledger/room.ts";
 import type { Desks, TenantObject } from "../ledger/tenant-object.ts";
 import { homeOfRegion, isSignpost } from "./home.ts";
+import { howToBind, ownStores } from "./stores.ts";
 import { knownHome, objectAt, rememberHome } from "./reach.ts";
 
 type Remote<Desk> = {
@@ -58,6 +59,8 @@ async function atHome(env: Env, tenant: TenantId, ask: (stub: DurableObjectStub<
 
 async function provisionAt(env: Env, tenant: TenantId, call: Call, body: TenantCreate): Promise<Result<Tenant>> {
   if ((await archivedCertificate(env, tenant)) !== null) return refuse("conflict", erasedId(tenant));
+  // Before an object of that id is touched: what is refused here leaves the id free.
+  if (body.isolation_level === "full" && !ownStores(tenant, env)) return refuse("isolation-not-bound", `A tenant with isolation_level "full" has stores of its own: ${howToBind(tenant)}. Then deploy, and provision again.`);
   const home = homeOfRegion(body.region);
   if (home !== "anywhere") {
     const pointed = (await objectAt(env, tenant, "anywhere").pointTo(call, home)) as Result<null>;

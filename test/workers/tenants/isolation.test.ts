@@ -83,7 +83,8 @@ test("without stores of its own, a full tenant is not made, and the answer says 
   expect([answer.status, answer.code]).toEqual([409, "isolation-not-bound"]);
   for (const part of ["D1", "R2", "TENANT_STORES", id]) expect(answer.json.detail).toContain(part);
   expect((await api.get(`/v1/tenants/${id}`, { key: OPERATOR_KEY })).status).toBe(404);
-  // The id is free still.
+  // The id is free still, in every jurisdiction.
+  expect((await api.post("/v1/tenants", { key: OPERATOR_KEY, body: { id, name: "Own", isolation_level: "full", region: "eu" } })).code).toBe("isolation-not-bound");
   expect((await api.post("/v1/tenants", { key: OPERATOR_KEY, body: { id, name: "Pooled" } })).status).toBe(201);
 });
 
