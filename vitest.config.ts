@@ -17,6 +17,7 @@ import { ORT_FILES, ORT_PATH } from "./client/runtime/ort-files.ts";
 import { LOCAL_VARIABLES, makeSecrets, workerSecrets } from "./cli/secrets.ts";
 
 const secrets = makeSecrets();
+Object.assign(process.env, workerSecrets(secrets)); // wrangler warns of secrets that are required and not in the environment
 
 const isolated = {
   "Cross-Origin-Opener-Policy": "same-origin",
