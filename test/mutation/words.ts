@@ -3,7 +3,7 @@
  * a test of a sentence would only repeat it.
  *
  * - descriptions of schemas (`.meta({ … })`), the words of a refusal (`refuse(code, words)`, `problem(code, words)`)
- *   where they stand as one literal, messages of errors, and lines of the log.
+ *   where they stand as one literal, the message of a schema's check, messages of errors, and lines of the log.
  */
 interface Node {
   readonly type: string;
@@ -29,6 +29,7 @@ function whyLeft({ node, parent }: Path): string | undefined {
   if (parent?.type === "CallExpression" && isMethod(parent.callee, null, "meta") && parent.arguments?.includes(node)) return "the description of a schema";
   if (node.type === "CallExpression" && isMethod(node.callee, "console", null)) return "a line of the log";
   if (!parent || !isText(node)) return undefined;
+  if (parent.type === "CallExpression" && (isMethod(parent.callee, null, "regex") || isMethod(parent.callee, null, "refine")) && parent.arguments?.[1] === node) return "the message of a check";
   if (isRefusal(parent, node)) return "the words of a refusal";
   if (isError(parent) || parent.callee?.type === "Super") return "the message of an error";
   return undefined;
