@@ -122,7 +122,7 @@ describe("refused", () => {
     const padded = async (letters: number) => handmade({}, { jwk: { ...jwk, kid: "k".repeat(letters) } });
     const short = await padded(1);
     const fitting = Math.floor(((4096 - short.length) * 3) / 4);
-    const [longest] = (await Promise.all([0, 1, 2, 3].map((more) => padded(fitting + more)))).filter((text) => text.length === 4096);
+    const longest = (await Promise.all([0, 1, 2, 3].map((more) => padded(fitting + more)))).find((text) => text.length === 4096);
     expect(await check(longest)).not.toBeNull();
     expect(await check(await padded(fitting + 4))).toBeNull();
   });
