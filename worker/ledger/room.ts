@@ -10,7 +10,8 @@
 import type { TenantId } from "../../schema/contract/ids.ts";
 import type { Env } from "../env.ts";
 import { toBase64Url } from "../secrets/envelope.ts";
-import type { Access, Identity, IsolationLevel, Presented } from "../tenants/credential.ts";
+import { type Access, type Identity, type IsolationLevel, type Presented, type Verified, asVerified } from "../tenants/credential.ts";
+import { TenantRecords } from "../tenants/records.ts";
 import type { TenantContext } from "../tenants/context.ts";
 import { type Stand, alertFact } from "../alerts/thresholds.ts";
 import { ActiveLeases } from "./active.ts";
@@ -60,6 +61,10 @@ export class Room {
   readonly isolation: IsolationLevel;
   readonly env: Env;
   readonly store: Store;
+  /** The object itself, for what it does on its own behalf. */
+  readonly self: Verified;
+  /** What it sends to D1. */
+  readonly records: TenantRecords;
   readonly keys: KeyRing;
   readonly shelf: ModelShelf;
   readonly prices: PriceBook;
@@ -85,6 +90,8 @@ export class Room {
     this.isolation = isolationLevel;
     this.env = env;
     this.store = store;
+    this.self = asVerified({ tenant, isolation: isolationLevel, actor: "system", kind: "operator", keyId: null, leaseId: null });
+    this.records = TenantRecords.for(this.self, env);
     this.#storage = storage;
     this.#alarmAt = alarmAt;
     this.keys = new KeyRing(store);
@@ -174,6 +181,7 @@ export class Room {
   arm(at: number): void {
     if (this.#alarmAt !== null && this.#alarmAt <= at) return;
     this.#alarmAt = at;
+    this.store.countAlarm();
     void this.#storage.setAlarm(at);
   }
 
