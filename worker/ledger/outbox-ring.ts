@@ -104,10 +104,10 @@ export class OutboxRing {
     this.#writeHead();
   }
 
-  /** The sums count everything up to `seq`. */
-  fold(seq: number): void {
+  /** The sums count everything up to `seq`. `changed`: they are others than before; else the mark can wait for the next. */
+  fold(seq: number, changed: boolean): void {
     this.#folded = seq;
-    this.#writeHead();
+    if (changed) this.#writeHead();
   }
 
   #writeHead(): void {

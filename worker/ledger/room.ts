@@ -14,7 +14,6 @@ import { type Access, type Identity, type IsolationLevel, type Presented, type V
 import { TenantRecords } from "../tenants/records.ts";
 import type { TenantContext } from "../tenants/context.ts";
 import { type Stand, alertFact } from "../alerts/thresholds.ts";
-import { ActiveLeases } from "./active.ts";
 import { AlertBook } from "./alert-book.ts";
 import type { AuditFact } from "./audit-chain.ts";
 import { BookKeeper } from "./books.ts";
@@ -24,7 +23,7 @@ import { type Identified, identify } from "./identify.ts";
 import { Journal } from "./journal.ts";
 import { KeyRing } from "./key-ring.ts";
 import { LeaseBook } from "./lease-book.ts";
-import { MinuteWindow } from "./minute.ts";
+import { Mirrors } from "./mirrors.ts";
 import { ModelShelf } from "./model-shelf.ts";
 import { OutboxRing } from "./outbox-ring.ts";
 import { PriceBook } from "./price-book.ts";
@@ -80,8 +79,6 @@ export class Room {
   readonly alerts: AlertBook;
   /** The key under which the tenant's weights are cached in its visitors' browsers, base64url of 32 bytes. */
   readonly contentKey: string;
-  readonly #minute = new MinuteWindow();
-  readonly #active = new ActiveLeases();
   readonly #storage: DurableObjectStorage;
   #alarmAt: number | null;
 
@@ -102,8 +99,9 @@ export class Room {
     this.rollups = new Rollups(store, this.ring, this.tallies);
     this.journal = new Journal(this.ring);
     this.idempotency = new IdempotencyKeys(store);
-    this.books = new BookKeeper(store, this.#minute, this.#active);
-    this.leases = new LeaseBook(tenant, store, this.books, this.journal, this.#minute, this.#active);
+    const mirrors = new Mirrors();
+    this.books = new BookKeeper(store, mirrors);
+    this.leases = new LeaseBook(tenant, store, this.books, this.journal, mirrors);
     this.leases.fillMirrors(Date.now());
     this.webhooks = new WebhookBook(store);
     this.alerts = new AlertBook(store);
