@@ -6,7 +6,7 @@
  * - `browser` (real Chromium): the client's parts, cross-origin isolated, with the real onnxruntime-web.
  * - `e2e` (Node): `npm run dev` on a state of its own, over HTTP and with a real browser.
  *
- * Two cores are enough: files run one after another but in `unit`.
+ * Two cores are enough: one project runs after the other, and their files one after another but in `unit`.
  */
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { playwright } from "@vitest/browser-playwright";
@@ -17,6 +17,7 @@ import { ORT_FILES, ORT_PATH } from "./client/runtime/ort-files.ts";
 import { LOCAL_VARIABLES, makeSecrets, workerSecrets } from "./cli/secrets.ts";
 
 const secrets = makeSecrets();
+Object.assign(process.env, workerSecrets(secrets)); // wrangler warns of secrets that are required and not in the environment
 
 const isolated = {
   "Cross-Origin-Opener-Policy": "same-origin",
@@ -29,7 +30,7 @@ export default defineConfig({
     passWithNoTests: true,
     projects: [
       {
-        test: { name: "unit", include: ["test/unit/**/*.test.ts"], environment: "node", maxWorkers: 2 },
+        test: { name: "unit", include: ["test/unit/**/*.test.ts"], environment: "node", maxWorkers: 2, sequence: { groupOrder: 0 } },
       },
       {
         plugins: [
@@ -54,6 +55,7 @@ export default defineConfig({
         ],
         test: {
           name: "workers",
+          sequence: { groupOrder: 1 },
           include: ["test/workers/**/*.test.ts"],
           setupFiles: ["test/support/workers-setup.ts"],
           maxWorkers: 1,
@@ -68,6 +70,7 @@ export default defineConfig({
         oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
         test: {
           name: "browser",
+          sequence: { groupOrder: 2 },
           include: ["test/browser/**/*.test.{ts,tsx}"],
           fileParallelism: false,
           testTimeout: 60_000,
@@ -83,6 +86,7 @@ export default defineConfig({
       {
         test: {
           name: "e2e",
+          sequence: { groupOrder: 3 },
           include: ["test/e2e/**/*.test.ts"],
           environment: "node",
           fileParallelism: false,

@@ -19,6 +19,7 @@ export interface WorkerSecrets {
   readonly LEASE_SIGNING_KEYS: string;
   readonly LEASEHOLD_MASTER_KEY: string;
 }
+export const SECRET_NAMES: readonly string[] = ["LEASEHOLD_OPERATOR_KEY_SHA256", "LEASE_SIGNING_KEYS", "LEASEHOLD_MASTER_KEY"] satisfies (keyof WorkerSecrets)[];
 
 /** How the Worker's surroundings on a developer's machine differ from the platform. */
 export const LOCAL_VARIABLES = {

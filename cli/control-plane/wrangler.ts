@@ -10,6 +10,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ROOT } from "../root.ts";
+import { SECRET_NAMES } from "../secrets.ts";
 
 export interface WranglerRun {
   readonly args: readonly string[];
@@ -63,7 +64,7 @@ function start({ args, stateDir }: WranglerRun, isServer: boolean): ChildProcess
     detached: isServer,
     stdio: isServer ? ["ignore", "pipe", "pipe", "ipc"] : ["ignore", "pipe", "pipe"],
     env: {
-      ...process.env,
+      ...withoutSecrets(process.env),
       WRANGLER_SEND_METRICS: "false",
       CLOUDFLARE_CF_FETCH_ENABLED: "false",
       WRANGLER_LOG_PATH: join(stateDir, "logs"),
@@ -73,6 +74,11 @@ function start({ args, stateDir }: WranglerRun, isServer: boolean): ChildProcess
       FORCE_COLOR: "0",
     },
   });
+}
+
+/** Wrangler would take secrets from the environment too: a run has those of its state folder. */
+function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !SECRET_NAMES.includes(name)));
 }
 
 function tailOf(child: ChildProcess, log: (text: string) => void): () => string {

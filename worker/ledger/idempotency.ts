@@ -1,6 +1,6 @@
 /**
  * Idempotency keys of one tenant (after draft-ietf-httpapi-idempotency-key-header): same key and body, same answer;
- * same key, other body, `idempotency-key-reused`. Answers are kept for a day. Refusals are not kept: they may be retried.
+ * same key, other body, `idempotency-key-reused`. Answers are kept for a day (worker/ledger/tidy.ts forgets them). Refusals are not kept: they may be retried.
  *
  * The look-up, the work and the answer's record are one transaction, so no two calls with one key are ever in flight.
  */
@@ -43,9 +43,5 @@ export class IdempotencyKeys {
       );
     }
     return result;
-  }
-
-  forgetOld(now: number): void {
-    this.#store.run("DELETE FROM idempotency WHERE expires_at <= ?", now);
   }
 }

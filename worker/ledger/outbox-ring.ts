@@ -13,7 +13,7 @@ import type { Row, Store } from "./store.ts";
 
 export const RING = 4096;
 /** What one batch for D1 may weigh: D1 takes values of 2 MB at most. */
-const BATCH_CHARS = 900_000;
+const BATCH_CHARS = 600_000;
 
 interface HeadRow extends Row {
   seq: number;

@@ -24,6 +24,7 @@ import { SecretDesk } from "./desks/secret-desk.ts";
 import { TenantDesk } from "./desks/tenant-desk.ts";
 import { UserDesk } from "./desks/user-desk.ts";
 import { WebhookDesk } from "./desks/webhook-desk.ts";
+import { tidyChore } from "./tidy.ts";
 import { UserIdentities } from "./user-identities.ts";
 import { UNKNOWN_KEY } from "./identify.ts";
 import { type Result, done, refuse } from "./result.ts";
@@ -184,7 +185,7 @@ export class TenantObject extends DurableObject<Env> {
         webhooks,
         users: new UserDesk(room, users),
       },
-      chores: [leases.chore, keys.chore, records.chore, audit.chore, metrics.chore, webhooks.chore],
+      chores: [leases.chore, keys.chore, records.chore, audit.chore, metrics.chore, webhooks.chore, tidyChore(room)],
     };
   }
 }

@@ -46,7 +46,7 @@ function hostReason(hostname: string): string | null {
   const ipv4 = ipv4Number(hostname);
   if (ipv4 !== null) return isPublicIpv4(ipv4) ? null : notPublic;
   const name = hostname.replace(/\.$/, "");
-  if (!name.includes(".") || PRIVATE_SUFFIXES.some((suffix) => name === suffix || name.endsWith(`.${suffix}`))) return notPublic;
+  if (!name.includes(".") || name.split(".").includes("") || PRIVATE_SUFFIXES.some((suffix) => name === suffix || name.endsWith(`.${suffix}`))) return notPublic;
   return null;
 }
 

@@ -31,6 +31,13 @@ test("without limits everything is granted", () => {
   expect(codeOf({}, { tokens: Number.MAX_SAFE_INTEGER, nanos: Number.MAX_SAFE_INTEGER, egressBytes: 1 })).toBe("ok");
 });
 
+test("without limits a window still ends where its sums would no longer be exact", () => {
+  const nearly: Window = { ...open, posted: Number.MAX_SAFE_INTEGER - 5 };
+  expect(codeOf({ month: nearly }, { tokens: 5, nanos: 0, egressBytes: 0 })).toBe("ok");
+  expect(codeOf({ month: nearly }, { tokens: 6, nanos: 0, egressBytes: 0 })).toBe("monthly-quota-exceeded");
+  expect(codeOf({ spendMonth: nearly }, { tokens: 1, nanos: 6, egressBytes: 0 })).toBe("spend-limit-exceeded");
+});
+
 describe.each(CODES)("%s", (field, code) => {
   test("refuses when it is full, with its limit, what is left and when it resets", () => {
     const decision = decideHold(one, books({ [field]: full }));

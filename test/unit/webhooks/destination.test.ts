@@ -14,7 +14,7 @@ describe("private, loopback, link-local and metadata addresses, in any spelling"
   test.each([
     // loopback
     "https://127.0.0.1/", "https://127.1/", "https://127.0.1/", "https://2130706433/", "https://0x7f000001/", "https://0x7f.1/", "https://0177.0.0.1/", "https://017700000001/", "https://127.0.0.1./", "https://127.255.255.254/",
-    "https://localhost/", "https://localhost./", "https://LOCALHOST/", "https://app.localhost/", "https://１２７.0.0.1/", "https://%31%32%37.0.0.1/", "https://127。0。0。1/", "https://ⓛocalhost/",
+    "https://localhost/", "https://localhost./", "https://localhost../", "https://169.254.169.254../", "https://metadata.google.internal../", "https://LOCALHOST/", "https://app.localhost/", "https://１２７.0.0.1/", "https://%31%32%37.0.0.1/", "https://127。0。0。1/", "https://ⓛocalhost/",
     // unspecified
     "https://0.0.0.0/", "https://0/", "https://[::]/",
     // private

@@ -63,14 +63,20 @@ export class LeaseDesk {
     const { idempotency } = this.#room;
     const granted = unlocked(this.#room.tenant, () =>
       this.#room.as(call, (who, now) =>
-        idempotency.once(call.idempotent ?? null, now, () => {
+        this.#still(idempotency.once(call.idempotent ?? null, now, () => {
           const granted = this.#decide(who, ask, call, now);
           if (!granted.ok) this.#countDenial(granted.refusal, { actor: who.actor, user: call.user, model: ask.model, requestId: call.requestId }, now);
           return granted;
-        }),
+        })),
       ),
     );
     return granted.ok ? done({ ...granted.value, contentKey: this.#room.contentKey, dpopNonce: this.#room.proofs.nonce(Date.now()) }) : granted;
+  }
+
+  /** A repeat of a call whose lease was revoked since is refused: nothing signs that lease again. */
+  #still(granted: Result<Granted>): Result<Granted> {
+    const revoked = granted.ok && this.#room.leases.find(granted.value.leaseId)?.state === "revoked";
+    return revoked ? refuse("lease-revoked", "The lease of this Idempotency-Key was revoked. Ask for a new one with a new key.") : granted;
   }
 
   read(call: Call, id: string): Result<Standing> {

@@ -102,7 +102,11 @@ export class ModelDesk {
 
   list(call: Call, after: string, limit: number): Result<Model[]> {
     const { shelf, prices } = this.#room;
-    return this.#room.as(call, (_who, now) => done(shelf.list(after, limit).map((revision) => toModel(revision, prices.at(revision.model, now)))));
+    return this.#room.as(call, (who, now) => {
+      const pinned = who.leaseId === null ? null : this.#pinned(who.leaseId);
+      if (pinned && !pinned.ok) return pinned;
+      return done(shelf.list(after, limit).map((revision) => toModel(revision, prices.at(revision.model, now))));
+    });
   }
 
   /**

@@ -35,8 +35,7 @@ export class RecordDesk {
     return {
       name: "records",
       nextAt: (now) => (this.#outbox.size > 0 ? now + (RETRY_MS[Math.min(this.#failures, RETRY_MS.length) - 1] ?? RETRY_MS[0]) : null),
-      run: async (now) => {
-        this.#room.idempotency.forgetOld(now);
+      run: async () => {
         const { error } = await this.#outbox.flush();
         this.#failures = error === null ? 0 : this.#failures + 1;
         await this.#tellBoard(error !== null);

@@ -76,11 +76,12 @@ export class TenantDesk {
 
 function applied(before: Config, changes: TenantUpdate, now: number): Config {
   const policy = { ...(changes.policy ?? before.policy), ...(changes.model_quota !== undefined && { model_quota: changes.model_quota }) };
-  const policyChanged = changes.policy !== undefined || changes.model_quota !== undefined;
+  const base = changes.policy ?? before.ceiling;
   const { profile } = before;
   return {
     policy,
-    ceiling: policyChanged ? policy : before.ceiling,
+    // Only what the operator named moves the ceiling: not a limit that the tenant had lowered for itself.
+    ceiling: { ...base, ...(changes.model_quota !== undefined && { model_quota: changes.model_quota }) },
     profile: {
       ...profile,
       name: changes.name ?? profile.name,

@@ -19,14 +19,12 @@ import { type DeliveryRow, type StoredWebhook, type WebhookBook, toDelivery, toW
 const MAX_WEBHOOKS = 16;
 /** Sent at one time. */
 const BATCH = 20;
-const TIDY_MS = 6 * 3_600_000;
 const NO_WEBHOOK = "This tenant has no such webhook.";
 
 export class WebhookDesk {
   readonly #room: Room;
   readonly #book: WebhookBook;
   readonly #vault: SecretVault;
-  #tidyAt = 0;
 
   constructor(room: Room) {
     this.#room = room;
@@ -97,18 +95,9 @@ export class WebhookDesk {
       aside: true,
       nextAt: () => this.#book.nextDue(),
       run: async (now) => {
-        this.#tidy(now);
         await Promise.all(this.#book.due(now, BATCH).map((delivery) => this.#attempt(delivery, now)));
       },
     };
-  }
-
-  /** The log is read whole for this: now and then is enough. */
-  #tidy(now: number): void {
-    if (now < this.#tidyAt) return;
-    this.#tidyAt = now + TIDY_MS;
-    this.#book.forgetOld(now);
-    this.#room.alerts.forgetOld(now);
   }
 
   async #attempt(delivery: DeliveryRow, now: number): Promise<void> {

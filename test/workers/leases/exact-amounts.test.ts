@@ -1,0 +1,34 @@
+/** Amounts stay whole numbers that JavaScript and SQLite both hold, also where no limit is set. */
+import { expect, test } from "vitest";
+import { OPERATOR_KEY, api } from "../../support/api.ts";
+import { askLease, getLease, quotaOf, readyTenant } from "../../support/tenant.ts";
+
+test("without limits, holds end where their sum would no longer be exact; nothing is lost when they are revoked", async () => {
+  const tenant = await readyTenant({}, { input_nanos_per_token: 0, output_nanos_per_token: 0 });
+  expect((await askLease(tenant, { tokens: Number.MAX_SAFE_INTEGER })).status).toBe(201);
+  const more = await askLease(tenant, { tokens: 1 });
+  expect([more.status, more.json.code]).toEqual([429, "monthly-quota-exceeded"]);
+  expect((await quotaOf(tenant)).daily_token_limit).toMatchObject({ held: Number.MAX_SAFE_INTEGER, posted: 0 });
+  await api.patch(`/v1/tenants/${tenant.id}`, { key: OPERATOR_KEY, body: { enabled: false } });
+  expect((await quotaOf(tenant)).daily_token_limit).toMatchObject({ held: 0, posted: Number.MAX_SAFE_INTEGER });
+});
+
+test("a repeat of a grant whose lease was revoked since is refused, and so is what the lease would read", async () => {
+  const tenant = await readyTenant();
+  const ask = { headers: { "idempotency-key": "once" } };
+  const lease = await getLease(tenant, { tokens: 10 }, ask);
+  await api.patch(`/v1/tenants/${tenant.id}`, { key: OPERATOR_KEY, body: { enabled: false } });
+  const repeat = await askLease(tenant, { tokens: 10 }, ask);
+  expect([repeat.status, repeat.json.code]).toEqual([403, "lease-revoked"]);
+  const models = await api.get("/v1/models", { key: lease.lease });
+  expect([models.status, models.json.code]).toEqual([403, "lease-revoked"]);
+});
+
+test("the operator's model_quota leaves the rest of the ceiling where it was", async () => {
+  const tenant = await readyTenant({ daily_token_limit: 1000 });
+  const put = (daily: number) => api.put(`/v1/tenants/${tenant.id}/policy`, { key: tenant.admin, body: { daily_token_limit: daily, model_quota: 50 } });
+  expect((await put(100)).status).toBe(200);
+  expect((await api.patch(`/v1/tenants/${tenant.id}`, { key: OPERATOR_KEY, body: { model_quota: 50 } })).status).toBe(200);
+  expect((await put(1000)).status).toBe(200);
+  expect((await put(1001)).status).toBe(403);
+});
