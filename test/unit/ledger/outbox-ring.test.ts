@@ -82,7 +82,7 @@ describe("the outbox", () => {
 
   test("a batch never weighs more than one statement to D1 takes, and is never empty while something waits", () => {
     const ring = new OutboxRing(memoryStore().store);
-    for (let i = 0; i < 8; i++) ring.put({ event: chain("acme", ring.newest, { action: "POLICY_CHANGED", actor: "key", details: { text: "x".repeat(400_000) } }, 1) });
+    for (let i = 0; i < 8; i++) ring.put({ event: chain("acme", ring.newest, { action: "POLICY_CHANGED", actor: "key", details: { text: "x".repeat(250_000) } }, 1) });
     expect(ring.waiting(200).length).toBe(2);
     const other = new OutboxRing(memoryStore().store);
     other.put({ event: chain("acme", other.newest, { action: "POLICY_CHANGED", actor: "key", details: { text: "x".repeat(1_500_000) } }, 1) });
