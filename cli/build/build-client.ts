@@ -3,13 +3,15 @@
  *
  * - What counts as changed: the name, time or size of any file that the build reads.
  * - A build is made in a folder of its own and then takes the place of the old one, so that a server that is running
- *   never serves half a build, and two runs at once don't disturb each other.
+ *   never serves half a build; of two runs at once, one builds and the other waits.
  */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "vite";
+import { tryLock } from "../control-plane/state-lock.ts";
 import { ROOT } from "../root.ts";
 
 const SOURCES = ["client", "schema/contract", "cli/build", "vite.config.ts", "package-lock.json"];
@@ -18,10 +20,32 @@ const STAMP = "dist/client.stamp";
 
 /** Resolves to whether a build was needed. */
 export async function buildClient(): Promise<boolean> {
-  const stamp = await fingerprint();
-  if (existsSync(join(OUT, "widget.js")) && (await readStamp()) === stamp) return false;
+  if (await isCurrent()) return false;
+  const unlock = await waitForLock();
+  try {
+    if (await isCurrent()) return false; // another run has built it meanwhile
+    await buildAnew();
+    return true;
+  } finally {
+    unlock();
+  }
+}
 
-  const draft = join(ROOT, `dist/client.${process.pid}`);
+async function isCurrent(): Promise<boolean> {
+  return existsSync(join(OUT, "widget.js")) && (await readStamp()) === (await fingerprint());
+}
+
+async function waitForLock(): Promise<() => void> {
+  for (;;) {
+    const lock = await tryLock(join(ROOT, "dist/building"));
+    if (typeof lock === "function") return lock;
+    await sleep(200);
+  }
+}
+
+async function buildAnew(): Promise<void> {
+  const stamp = await fingerprint();
+  const draft = `${OUT}.new`;
   const configFile = join(ROOT, "vite.config.ts");
   process.env.LEASEHOLD_CLIENT_OUT = draft;
   try {
@@ -35,7 +59,6 @@ export async function buildClient(): Promise<boolean> {
     await rm(draft, { recursive: true, force: true });
     await rm(`${OUT}.old`, { recursive: true, force: true });
   }
-  return true;
 }
 
 async function fingerprint(): Promise<string> {

@@ -1,5 +1,5 @@
 /**
- * One run per state folder: two workerd on one set of SQLite files would corrupt them.
+ * One run per folder: two workerd on one set of SQLite files would corrupt them, two builds would mix their files.
  *
  * - The holder listens on a loopback port that the lock file names, and answers with the file's token. A lock whose
  *   holder does not answer so is stale (a killed run, a restarted machine); process ids alone come again.
@@ -17,17 +17,28 @@ interface Holder {
 
 /** Takes the folder; the returned function gives it back. Throws where a living run holds it. */
 export async function lockState(stateDir: string): Promise<() => void> {
-  mkdirSync(stateDir, { recursive: true });
-  const path = join(stateDir, "running.lock");
+  const lock = await tryLock(stateDir);
+  if (typeof lock === "number") throw new Error(`${stateDir} is in use by another run (process ${lock}). Stop it, or give this one a folder of its own with --state DIR.`);
+  return lock;
+}
+
+/** The same, or the process that holds it. */
+export async function tryLock(folder: string): Promise<(() => void) | number> {
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, "running.lock");
   const token = randomUUID();
   const server = createServer((socket) => socket.on("error", () => socket.destroy()).end(token));
   const mine = `${path}.${token}`;
   writeFileSync(mine, JSON.stringify({ pid: process.pid, port: await listen(server), token } satisfies Holder));
   try {
     while (!tryLink(mine, path)) {
-      const holder = JSON.parse(readFileSync(path, "utf8")) as Holder;
-      if (await isAlive(holder)) throw new Error(`${stateDir} is in use by another run (process ${holder.pid}). Stop it, or give this one a folder of its own with --state DIR.`);
-      rmSync(path, { force: true });
+      const holder = readHolder(path);
+      if (!holder) continue; // given back in this moment
+      if (await isAlive(holder)) {
+        server.close();
+        return holder.pid;
+      }
+      if (readHolder(path)?.token === holder.token) rmSync(path, { force: true }); // unless somebody else was first
     }
   } catch (error) {
     server.close();
@@ -40,6 +51,15 @@ export async function lockState(stateDir: string): Promise<() => void> {
     server.close();
     rmSync(path, { force: true });
   };
+}
+
+function readHolder(path: string): Holder | null {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as Holder;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
 }
 
 /** A hard link is atomic, and fails where the lock stands. */

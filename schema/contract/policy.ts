@@ -56,6 +56,7 @@ export const quota = z
     requests_per_minute: balance,
     concurrent_leases: balance,
     per_user_daily_tokens: balance.optional().meta({ description: "Where a user is named." }),
+    key_daily_token_limit: balance.optional().meta({ description: "Where a key is named that has a limit of its own." }),
     monthly_spend_limit: balance,
     model_quota: balance,
     storage_bytes: balance,

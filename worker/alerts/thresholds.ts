@@ -50,7 +50,8 @@ export function alertFact({ name, of, window, limit, held, posted, resetsAt, thr
 
 /** The highest threshold that is reached; 0 for none. `refused`: the limit has just refused a request. */
 export function reached({ limit, held, posted }: Pick<Stand, "limit" | "held" | "posted">, refused = false): Threshold | 0 {
-  if (limit === 0) return 0;
+  // Below half nothing is reached: so it is for most grants, and halving is exact.
+  if (limit === 0 || held + posted < limit / 2) return 0;
   // Percentages of safe integers overflow them.
   const used = BigInt(held + posted) * 100n;
   const highest = THRESHOLDS.findLast((threshold) => used >= BigInt(limit) * BigInt(threshold)) ?? 0;

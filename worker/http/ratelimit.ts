@@ -34,6 +34,7 @@ const SHOWN: readonly [keyof Quota, LimitName][] = [
   ["daily_token_limit", "daily-quota"],
   ["monthly_token_limit", "monthly-quota"],
   ["per_user_daily_tokens", "user-quota"],
+  ["key_daily_token_limit", "key-quota"],
   ["tokens_per_minute", "tokens-per-minute"],
   ["requests_per_minute", "requests-per-minute"],
   ["concurrent_leases", "concurrent-leases"],

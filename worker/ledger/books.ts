@@ -100,6 +100,7 @@ export class BookKeeper {
       requests_per_minute: balanceOf(books.minuteRequests),
       concurrent_leases: balanceOf(books.concurrent),
       ...(books.userDay && { per_user_daily_tokens: balanceOf(books.userDay) }),
+      ...(books.keyDay && books.keyDay.limit !== null && { key_daily_token_limit: balanceOf(books.keyDay) }),
       monthly_spend_limit: balanceOf(books.spendMonth),
       model_quota: standing(policy.model_quota, { held: 0, posted: shelf.count() }),
       storage_bytes: standing(policy.storage_bytes, shelf.storage(now)),

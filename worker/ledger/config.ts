@@ -31,12 +31,22 @@ export interface Config {
 export function readConfig(store: Store): Config {
   const row = store.first<{ tenant: string; policy: string; policy_ceiling: string }>("SELECT tenant, policy, policy_ceiling FROM config WHERE id = 1");
   if (!row) throw new Error("the tenant object has no configuration");
-  // Policies are parsed again: one written before a limit existed gets that limit's default.
-  return {
-    profile: JSON.parse(row.tenant) as Profile,
-    policy: policySchema.parse(JSON.parse(row.policy)),
-    ceiling: policySchema.parse(JSON.parse(row.policy_ceiling)),
-  };
+  return { profile: JSON.parse(row.tenant) as Profile, policy: policyOf(row.policy), ceiling: policyOf(row.policy_ceiling) };
+}
+
+/** Policies by their text: every call reads them, and checking one anew (its time zone above all) takes longer than the rest. */
+const known = new Map<string, Policy>();
+const KNOWN_POLICIES = 500;
+
+/** Parsed by the schema: a policy that was written before a limit existed gets that limit's default. */
+function policyOf(text: string): Policy {
+  let policy = known.get(text);
+  if (!policy) {
+    policy = Object.freeze(policySchema.parse(JSON.parse(text)));
+    if (known.size >= KNOWN_POLICIES) known.clear();
+    known.set(text, policy);
+  }
+  return policy;
 }
 
 export function writeConfig(store: Store, config: Config): void {

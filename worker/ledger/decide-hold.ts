@@ -85,6 +85,23 @@ export function decideHold(request: HoldRequest, books: Books): Result<HoldReque
   return done(request);
 }
 
+/** The books as they stand once the hold is placed: what a new reading would say, without one. `endsAt`: of the lease. */
+export function afterHold(books: Books, { tokens, nanos }: HoldRequest, endsAt: number): Books {
+  const holding = <W extends Window | null>(window: W, held: number): W => window && { ...window, held: window.held + held };
+  const { concurrent, minuteRequests } = books;
+  return {
+    ...books,
+    month: holding(books.month, tokens),
+    day: holding(books.day, tokens),
+    userDay: holding(books.userDay, tokens),
+    keyDay: holding(books.keyDay, tokens),
+    spendMonth: holding(books.spendMonth, nanos),
+    minuteTokens: holding(books.minuteTokens, tokens),
+    minuteRequests: { ...minuteRequests, posted: minuteRequests.posted + 1 },
+    concurrent: tokens === 0 ? concurrent : { ...concurrent, held: concurrent.held + 1, resetsAt: concurrent.held === 0 ? endsAt : Math.min(concurrent.resetsAt, endsAt) },
+  };
+}
+
 /** Whether `bytes` more may be sent today. */
 export function decideEgress(tenant: string, bytes: number, egressDay: Window): Result<number> {
   const refusal = refusalOf(EGRESS, tenant, bytes, egressDay);

@@ -1,6 +1,6 @@
 /** /v1/tenants: provisioning, configuration, policy and quota. */
 import { type OpenAPIHono, createRoute, z } from "@hono/zod-openapi";
-import { userId } from "../../schema/contract/ids.ts";
+import { keyId, userId } from "../../schema/contract/ids.ts";
 import { policy, quota } from "../../schema/contract/policy.ts";
 import { page } from "../../schema/contract/records.ts";
 import { tenant, tenantCreate, tenantUpdate } from "../../schema/contract/tenants.ts";
@@ -53,7 +53,7 @@ const writePolicy = createRoute({
 
 const readQuota = createRoute({
   method: "get", path: "/v1/tenants/{t}/quota", tags, ...guarded("GET /v1/tenants/{t}/quota"), summary: "Live balances",
-  request: { params: tenantPath, query: z.object({ user: userId.optional() }) },
+  request: { params: tenantPath, query: z.object({ user: userId.optional(), key: keyId.optional() }) },
   responses: { 200: json(quota, "Every limit as it stands."), ...problems },
 });
 
@@ -96,7 +96,8 @@ export function tenantRoutes(app: OpenAPIHono<AppEnv>): void {
 
   app.openapi(readQuota, async (c) => {
     const { object, call } = enter(c, "GET /v1/tenants/{t}/quota");
-    const balances = unwrap(await object.tenants.quota(call, c.req.valid("query").user ?? null));
+    const { user, key } = c.req.valid("query");
+    const balances = unwrap(await object.tenants.quota(call, user ?? null, key ?? null));
     return c.json(balances, 200, rateLimitHeaders(balances, Date.now()));
   });
 }

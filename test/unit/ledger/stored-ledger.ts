@@ -5,7 +5,7 @@ import type { TenantId } from "../../../schema/contract/ids.ts";
 import type { Policy } from "../../../schema/contract/policy.ts";
 import { BookKeeper } from "../../../worker/ledger/books.ts";
 import { dayAt } from "../../../worker/ledger/calendar.ts";
-import { type Books, decideHold } from "../../../worker/ledger/decide-hold.ts";
+import { type Books, afterHold, decideHold } from "../../../worker/ledger/decide-hold.ts";
 import { Journal } from "../../../worker/ledger/journal.ts";
 import type { StoredKey } from "../../../worker/ledger/key-ring.ts";
 import { LeaseBook, type LeaseRow } from "../../../worker/ledger/lease-book.ts";
@@ -43,7 +43,8 @@ export function storedLedger(): Ledger {
     books: (who, policy, now) => keeper.read(TENANT, policy, now, who.user, keyOf(who)),
     grant(ask, policy, now) {
       const nanos = nanosOf(ask.tokens);
-      const decision = decideHold({ tokens: ask.tokens, nanos, egressBytes: 0 }, self.books(ask, policy, now));
+      const before = self.books(ask, policy, now);
+      const decision = decideHold({ tokens: ask.tokens, nanos, egressBytes: 0 }, before);
       if (!decision.ok) return decision.refusal.code;
       const lease = book.open(
         {
@@ -52,6 +53,9 @@ export function storedLedger(): Ledger {
         },
         now,
       );
+      // What is said to be left after a grant is what a new reading says.
+      const said = JSON.stringify(afterHold(before, decision.value, lease.expires_at));
+      if (said !== JSON.stringify(self.books(ask, policy, now))) return "the books after the hold are others than a new reading's";
       return ids.push(lease.id) - 1;
     },
     report(number, report, now) {

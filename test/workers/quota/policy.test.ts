@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { OPERATOR_KEY, api } from "../../support/api.ts";
 import { clock } from "../../support/clock.ts";
-import { type TestTenant, askLease, provisionTenant, quotaOf, readyTenant } from "../../support/tenant.ts";
+import { type TestTenant, askLease, makeKey, provisionTenant, quotaOf, readyTenant } from "../../support/tenant.ts";
 
 const time = clock();
 const put = (tenant: TestTenant, key: string, body: object) => api.put(`/v1/tenants/${tenant.id}/policy`, { key, body });
@@ -48,4 +48,16 @@ test("an admin can't get a second day's allowance by moving to another time zone
   expect((await askLease(tenant, { tokens: 1 })).code).toBe("daily-quota-exceeded");
   expect((await put(tenant, OPERATOR_KEY, { daily_token_limit: 100, time_zone: "Pacific/Kiritimati" })).status).toBe(200);
   expect((await quotaOf(tenant)).daily_token_limit).toMatchObject({ held: 0, posted: 0, reset: "2026-11-21T10:00:00Z" });
+});
+
+test("the limit of a key is shown where the key is named, and to who uses it", async () => {
+  const tenant = await readyTenant();
+  const { id, key } = await makeKey(tenant.id, { type: "secret", name: "small", scopes: ["leases"], limits: { daily_token_limit: 200 } });
+  const granted = await askLease(tenant, { tokens: 50 }, { key });
+  expect(granted.json.quota.key_daily_token_limit).toMatchObject({ limit: 200, held: 50, remaining: 150 });
+  expect(granted.headers.get("ratelimit")).toContain('"key-quota";r=150;t=');
+  const shown = await api.get(`/v1/tenants/${tenant.id}/quota?key=${id}`, { key: tenant.reader });
+  expect(shown.json.key_daily_token_limit).toEqual(granted.json.quota.key_daily_token_limit);
+  expect(await quotaOf(tenant)).not.toHaveProperty("key_daily_token_limit");
+  expect((await api.get(`/v1/tenants/${tenant.id}/quota?key=key_${"0".repeat(24)}`, { key: tenant.reader })).code).toBe("not-found");
 });

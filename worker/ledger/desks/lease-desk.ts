@@ -7,7 +7,7 @@ import type { Quota } from "../../../schema/contract/policy.ts";
 import { labelled } from "../../tenants/context.ts";
 import { dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
-import { decideHold } from "../decide-hold.ts";
+import { afterHold, decideHold } from "../decide-hold.ts";
 import { Denials } from "../denials.ts";
 import type { Identified } from "../identify.ts";
 import { type LeaseRow, toLeaseState } from "../lease-book.ts";
@@ -143,7 +143,7 @@ export class LeaseDesk {
     );
     const details = { lease_id: lease.id, revision: model.revision, purpose: ask.purpose, hold: tokens, expires_at: lease.expires_at, offline: ask.offline, user_signed: signed.value, dpop_jkt: ask.dpop_jkt, metadata };
     room.log(now, { action: "LEASE_GRANTED", actor: who.actor, user, model: ask.model, requestId: lease.request_id, details });
-    const after = room.books.read(room.tenant, policy, now, user, who.key);
+    const after = afterHold(before, decision.value, lease.expires_at);
     room.observe(standsOf(after, day, whose), now);
     return done({
       leaseId: lease.id as Granted["leaseId"],

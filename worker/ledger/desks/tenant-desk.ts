@@ -65,11 +65,14 @@ export class TenantDesk {
     room.observe(standsOf(room.books.read(room.tenant, policy, now, null, null), dayAt(now, policy.time_zone), { user: null, key: null }), now);
   }
 
-  quota(call: Call, user: string | null): Result<Quota> {
+  /** Of the tenant, of `user` and of the key `keyId`, where these are named. */
+  quota(call: Call, user: string | null, keyId: string | null): Result<Quota> {
     const room = this.#room;
     return room.as(call, (_who, now) => {
+      const key = keyId === null ? null : room.keys.byId(keyId);
+      if (keyId !== null && !key) return refuse("not-found", "This tenant has no such key.");
       const { policy } = readConfig(room.store);
-      return done(room.books.quota(room.books.read(room.tenant, policy, now, user, null), policy, room.shelf, now));
+      return done(room.books.quota(room.books.read(room.tenant, policy, now, user, key), policy, room.shelf, now));
     });
   }
 }
