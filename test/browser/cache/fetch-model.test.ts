@@ -282,27 +282,6 @@ describe("storage that is refused", () => {
     }
   });
 
-  it("gives up what was used longest ago before it gives up the disk", async () => {
-    const tenant = freshTenant();
-    const old = await makeModel({ "old.onnx": [1_000_000, 1_000_000] });
-    await fetchModel({ ...old, store: await open(tenant), fetchChunk: sourceOf(old).fetchChunk });
-    await new Promise((resolve) => setTimeout(resolve, 5));
-
-    const store = await open(tenant);
-    const model = await makeModel({ "new.onnx": [1_000_000, 1_000_000] });
-    const { origin } = location;
-    const { usage = 0 } = await navigator.storage.estimate();
-    await cdp().send("Storage.overrideQuotaForOrigin", { origin, quotaSize: usage + 1_200_000 });
-    try {
-      await expectWhole(model, await fetchModel({ ...model, store, fetchChunk: sourceOf(model).fetchChunk }));
-      expect(store.place).toEqual({ kind: "disk" });
-      expect(await isStored(model.variant, store)).toBe(true);
-      expect(await isStored(old.variant, store)).toBe(false);
-    } finally {
-      await cdp().send("Storage.overrideQuotaForOrigin", { origin });
-    }
-  });
-
   it("works without any disk, as in a private window that refuses it", async () => {
     const model = await makeModel(SHAPE);
     const granted = navigator.storage.getDirectory;
