@@ -36,6 +36,8 @@ try {
       // Not `fullPage`: it resizes the page while the picture is taken, and the frame's own layout comes too late.
       await person.page.setViewportSize(VIEW);
       await person.page.waitForTimeout(SETTLE_MS);
+      await person.page.setViewportSize({ width: 1280, height: await person.page.evaluate(() => document.documentElement.scrollHeight) });
+      await person.page.waitForTimeout(SETTLE_MS);
       await person.page.screenshot({ path: file, animations: "disabled" });
       console.log(file);
       await person.leave();
