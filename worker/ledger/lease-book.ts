@@ -6,44 +6,19 @@
  * - Expiry is decided at read: whoever comes first after `reports_until` books it, the alarm at the latest. That is the
  *   lease's end, and for an offline lease the end of its grace time; between the two it may be reported, and nothing else.
  */
-import { toTimestamp, usd } from "../../schema/contract/amounts.ts";
-import { type LeaseId, type TenantId, instantOf, sortableId } from "../../schema/contract/ids.ts";
+import { toTimestamp } from "../../schema/contract/amounts.ts";
+import { type LeaseId, type TenantId, sortableId } from "../../schema/contract/ids.ts";
 import type { LeaseState, UsageReport } from "../../schema/contract/leases.ts";
 import type { Prices } from "../../schema/contract/models.ts";
-import { type BookKeeper, keyScope, userScope } from "./books.ts";
-import { type Account, type Change, endCharge, grantChange, reportCharge } from "./charges.ts";
-import type { CostEntry, Journal } from "./journal.ts";
+import type { BookKeeper } from "./books.ts";
+import { type Change, endCharge, grantChange, reportCharge } from "./charges.ts";
+import type { Journal } from "./journal.ts";
+import { COLUMNS, type LeaseRow, accountOf, costOf, placeOf, scopesOf, toLeaseState } from "./lease-row.ts";
 import { MINUTE_SECONDS } from "./minute.ts";
 import type { Mirrors } from "./mirrors.ts";
 import { canonicalJson } from "./audit-chain.ts";
 import { type Result, done, refuse } from "./result.ts";
-import type { Row, Store } from "./store.ts";
-
-export interface LeaseRow extends Row {
-  id: string;
-  state: string;
-  purpose: string;
-  key_id: string;
-  user_id: string | null;
-  model: string;
-  revision: string;
-  manifest_sha256: string;
-  prices: string;
-  request_id: string | null;
-  metadata: string;
-  day: string;
-  hold: number;
-  hold_nanos: number;
-  reported: number;
-  charged: number;
-  cost_nanos: number;
-  calls: number;
-  reports: number;
-  created_at: number;
-  expires_at: number;
-  reports_until: number;
-  resolved_at: number | null;
-}
+import type { Store } from "./store.ts";
 
 export interface NewLease {
   readonly purpose: "inference" | "download";
@@ -67,9 +42,6 @@ type Ending = "expired" | "revoked";
 const SWEEP_LIMIT = 500;
 /** How many leases a woken object may have to look through that were resolved long ago. */
 const FLOOR_STEP = 5_000;
-const COLUMNS =
-  "id, state, purpose, key_id, user_id, model, revision, manifest_sha256, prices, request_id, metadata, day, hold, hold_nanos, reported, charged, cost_nanos, calls, reports, created_at, expires_at, reports_until, resolved_at";
-
 export class LeaseBook {
   readonly #store: Store;
   readonly #books: BookKeeper;
@@ -94,8 +66,10 @@ export class LeaseBook {
     this.#mirrors.clear();
     this.#floor = this.#store.first<{ at: number }>("SELECT at FROM lease_floor WHERE id = 1")?.at ?? 0;
     const minuteBegan = now - (MINUTE_SECONDS + 1) * 1000;
-    const rows = this.#store.all<LeaseRow>(`SELECT ${COLUMNS} FROM leases WHERE id >= ?`, this.#idAt(Math.min(this.#floor, minuteBegan)));
-    for (const lease of rows) {
+    const from = this.#idAt(Math.min(this.#floor, minuteBegan));
+    let seen = 0;
+    for (const lease of this.#store.each<LeaseRow>(`SELECT ${COLUMNS} FROM leases WHERE id >= ?`, from)) {
+      seen += 1;
       const isUnresolved = lease.state === "active";
       if (isUnresolved) {
         this.#enter(lease);
@@ -103,7 +77,7 @@ export class LeaseBook {
       }
       if (lease.created_at >= minuteBegan) minute.admit(lease.created_at, isUnresolved ? lease.hold - lease.reported : 0, lease.charged);
     }
-    if (rows.length > FLOOR_STEP) this.#raiseFloor(now);
+    if (seen > FLOOR_STEP) this.#raiseFloor(now);
   }
 
   /** Writes the lease and its hold. The caller has decided that it may be. */
@@ -275,45 +249,5 @@ export class LeaseBook {
   }
 }
 
-/** Where a lease stands in the table: the instant in its id, which is never after it falls due. */
-const placeOf = ({ id }: LeaseRow): number => instantOf(id.slice(id.lastIndexOf("_") + 1));
-
 /** A whole second, as the token's `exp` is: the ledger and the token end the lease at the same instant. */
 const expiryOf = (now: number, ttlSeconds: number): number => (Math.floor(now / 1000) + ttlSeconds) * 1000;
-
-const accountOf = (lease: LeaseRow): Account => ({
-  purpose: lease.purpose as Account["purpose"],
-  prices: JSON.parse(lease.prices) as Prices,
-  hold: lease.hold,
-  holdNanos: lease.hold_nanos,
-  reported: lease.reported,
-  costNanos: lease.cost_nanos,
-  calls: lease.calls,
-});
-
-const costOf = (lease: LeaseRow): Pick<CostEntry, "day" | "leaseId" | "model" | "revision"> => ({ day: lease.day, leaseId: lease.id, model: lease.model, revision: lease.revision });
-
-function scopesOf(lease: LeaseRow): string[] {
-  return ["t", ...(lease.user_id === null ? [] : [userScope(lease.user_id)]), keyScope(lease.key_id)];
-}
-
-/** The lease as the API shows it. */
-export function toLeaseState(lease: LeaseRow): LeaseState {
-  return {
-    lease_id: lease.id as LeaseState["lease_id"],
-    state: lease.state as LeaseState["state"],
-    model: lease.model as LeaseState["model"],
-    revision: lease.revision as LeaseState["revision"],
-    user: lease.user_id as LeaseState["user"],
-    hold: lease.hold,
-    used: lease.charged,
-    remaining: lease.state === "active" ? lease.hold - lease.reported : 0,
-    cost: usd(lease.cost_nanos),
-    reports: lease.reports,
-    offline: lease.reports_until > lease.expires_at,
-    created_at: toTimestamp(lease.created_at),
-    expires_at: toTimestamp(lease.expires_at),
-    reports_until: toTimestamp(lease.reports_until),
-    resolved_at: lease.resolved_at === null ? null : toTimestamp(lease.resolved_at),
-  };
-}

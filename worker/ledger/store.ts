@@ -29,6 +29,11 @@ export class Store {
     return this.#storage.sql.exec<T>(statement, ...values).toArray();
   }
 
+  /** Row after row, for more of them than memory should hold at once. Nothing may be written while it is read. */
+  each<T extends Row>(statement: string, ...values: SqlValue[]): Iterable<T> {
+    return this.#storage.sql.exec<T>(statement, ...values);
+  }
+
   first<T extends Row>(statement: string, ...values: SqlValue[]): T | null {
     for (const row of this.#storage.sql.exec<T>(statement, ...values)) return row;
     return null;

@@ -5,10 +5,12 @@ import { BookKeeper } from "../../../worker/ledger/books.ts";
 import { Holds } from "../../../worker/ledger/holds.ts";
 import { Instants } from "../../../worker/ledger/instants.ts";
 import { Journal } from "../../../worker/ledger/journal.ts";
-import { LeaseBook, type LeaseRow } from "../../../worker/ledger/lease-book.ts";
+import { LeaseBook } from "../../../worker/ledger/lease-book.ts";
+import type { LeaseRow } from "../../../worker/ledger/lease-row.ts";
 import { Mirrors } from "../../../worker/ledger/mirrors.ts";
 import { OutboxRing } from "../../../worker/ledger/outbox-ring.ts";
 import type { Store } from "../../../worker/ledger/store.ts";
+import { randomOf } from "../../support/random.ts";
 import { memoryStore } from "../../support/sqlite-storage.ts";
 
 const TENANT = "acme" as TenantId;
@@ -105,6 +107,41 @@ test("revoking ends what is unresolved, of one key or of all, and nothing else",
   book.revokeAll(START, "operator", "r");
   expect([settled, a, b].map(({ id }) => (book.find(id) as LeaseRow).state)).toEqual(["settled", "revoked", "revoked"]);
   expect(mirrors.holds.of("t", "2026-11-22")).toEqual({ tokens: 0, nanos: 0 });
+});
+
+test("memory is what the table says after any step, and after one that was undone", () => {
+  const { store, database } = memoryStore();
+  const { book, mirrors } = bookOn(store, START);
+  const random = randomOf(7);
+  const seen = (of: Mirrors, at: number) => ({
+    minute: of.minute.sums(at),
+    active: of.active.at(at),
+    held: ["t", "u:u", "k:k"].map((scope) => of.holds.of(scope, "2026-11-22")),
+    due: of.due.soonest,
+    places: of.places.soonest,
+  });
+  const leases: LeaseRow[] = [];
+  let now = START;
+  const step = () => {
+    book.sweep(now);
+    const kind = random.int(0, 9);
+    if (kind < 4 || leases.length === 0) return void leases.push(open(book, now, { ttlSeconds: random.pick([5, 60, 300]), graceSeconds: random.pick([0, 0, 600]) }));
+    if (kind === 9) return void book.revokeOf("k", now, "operator", "r");
+    const lease = book.find(random.pick(leases).id) as LeaseRow;
+    book.report(lease, { ...REPORT, seq: lease.reports + 1, final: kind < 7 }, "k", now);
+  };
+  for (let i = 0; i < 400; i++) {
+    now += random.pick([0, 1, 900, 7_000, 61_000]);
+    if (i % 5 === 0) {
+      database.exec("SAVEPOINT undone");
+      step();
+      database.exec("ROLLBACK TO undone");
+      book.fillMirrors(now);
+      leases.splice(0, leases.length, ...leases.filter(({ id }) => book.find(id) !== null));
+    }
+    step();
+    expect(seen(mirrors, now), `step ${i}`).toEqual(seen(bookOn(store, now).mirrors, now));
+  }
 });
 
 test("what is held of a month is the sum of its days, whatever else is held", () => {
