@@ -1,7 +1,7 @@
 /** The door on a real Hono app, before any tenant object is asked: what a request may present, and for which tenant. */
 import { Hono } from "hono";
 import { beforeAll, describe, expect, test } from "vitest";
-import { type ProofKey, makeProof, makeProofKey } from "../../../schema/contract/dpop.ts";
+import { type ProofKey, makeProof, makeProofKey } from "../../../schema/contract/dpop-proof.ts";
 import type { RequestId, TenantId } from "../../../schema/contract/ids.ts";
 import { makeKey, makeOperatorKey } from "../../../schema/contract/keys.ts";
 import { makeSecrets, workerSecrets } from "../../../cli/secrets.ts";

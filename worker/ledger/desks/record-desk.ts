@@ -2,8 +2,7 @@
  * The way of the records to D1: sent by the alarm, and on request before somebody reads them. Where D1 does not take
  * them, the lag board hears of it, and again when it has them all.
  */
-import { type Identity, asVerified } from "../../tenants/credential.ts";
-import { TenantRecords } from "../../tenants/records.ts";
+import type { Identity } from "../../tenants/credential.ts";
 import { lagBoard } from "../../metrics/lag-board.ts";
 import { type DayName, dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
@@ -22,8 +21,7 @@ export class RecordDesk {
 
   constructor(room: Room) {
     this.#room = room;
-    const self = asVerified({ tenant: room.tenant, isolation: room.isolation, actor: "system", kind: "operator", keyId: null, leaseId: null });
-    this.#outbox = new Outbox({ ring: room.ring, rollups: room.rollups, transact: (work) => room.transact(work) }, TenantRecords.for(self, room.env));
+    this.#outbox = new Outbox({ ring: room.ring, rollups: room.rollups, transact: (work) => room.transact(work) }, room.records);
     this.#onBoard = room.ring.size > 0;
   }
 
