@@ -39,6 +39,8 @@ test("what the API shows of a key holds neither the key nor its hash", () => {
     id: "key_a", type: "secret", name: "back end", hint: "hint", scopes: ["leases"], origins: [], limits: { daily_token_limit: null }, require_signed_user: false,
     created_at: stamp(NOW), expires_at: stamp(NOW + DAY), revoked_at: stamp(NOW + 5), rotated_to: null,
   });
+  ring.add(id("c"), "hash-c", "", publishable(), NOW);
+  expect(toKey(ring.byId("key_c") as never)).toMatchObject({ scopes: [], origins: ["https://shop.example"] });
   ring.add(id("b"), "hash-b", "", secret(), NOW);
   expect(toKey(ring.byId("key_b") as never)).toMatchObject({ expires_at: null, revoked_at: null });
 });

@@ -27,7 +27,12 @@ app.use(async (c, next) => {
 app.all("/presented", async (c) => c.json(await presentedBy(c)));
 app.get("/v1/tenants/:t/keys", admit("GET /v1/tenants/{t}/keys"), (c) => c.json({ tenant: c.get("tenant"), kind: c.get("presented").kind }));
 app.get("/v1/tenants", admit("GET /v1/tenants"), (c) => c.json({ tenant: c.get("tenant") }));
-app.get("/v1/models", admit("GET /v1/models"), (c) => c.json(enter(c, "GET /v1/models").call));
+app.get("/v1/models", admit("GET /v1/models"), (c) => {
+  const { call, presented, tenant } = enter(c, "GET /v1/models");
+  return c.json({ call, presented, tenant });
+});
+app.delete("/v1/tenants/:t", admit("DELETE /v1/tenants/{t}"), (c) => c.json({ passed: true }));
+app.get("/v1/metrics.prom", admit("GET /v1/metrics.prom"), (c) => c.json(enter(c, "GET /v1/metrics.prom").tenant));
 app.post("/v1/leases", admit("POST /v1/leases"), async (c) => c.json(callOf(c, "POST /v1/leases", ACME, await c.req.json(), { user: "u1" as never, metadata: { tier: "pro" } })));
 app.onError((error, c) => {
   if (error instanceof ProblemError) return problemResponse(c, error);
@@ -133,7 +138,7 @@ describe("a lease", () => {
     const now = Math.floor(Date.now() / 1000) * 1000;
     const ended = { issuedAt: now - 7_200_000, expiresAt: now - 3_600_000 };
     expect(await present(bearer(await lease({ ...ended, reportsUntil: ended.expiresAt })))).toBe("lease-expired");
-    expect(await present(bearer(await lease({ ...ended, reportsUntil: now + 3_600_000 })))).toMatchObject({ kind: "lease", late: true, proof: null });
+    expect(await present(bearer(await lease({ ...ended, reportsUntil: now + 3_600_000 })))).toEqual({ kind: "lease", tenant: "acme", leaseId: LEASE_ID, late: true, proof: null });
   });
 
   test("of another deployment is unauthorized", async () => {
@@ -187,15 +192,24 @@ describe("the tenant", () => {
   });
 });
 
+test("where the path names the tenant, its object says who may: it alone knows whether the key is alive", async () => {
+  expect((await ask("/v1/tenants/acme", bearer(secretKey), { method: "DELETE" })).json).toEqual({ passed: true });
+});
+
+test("the operator has no tenant of its own to enter", async () => {
+  await expect(ask("/v1/metrics.prom", bearer(secrets.operatorKey))).rejects.toThrow("names no tenant");
+});
+
 describe("what the tenant object is told", () => {
   const body = { model: "ocr", tokens: 5 };
   const post = (headers: Record<string, string>) => ask("/v1/leases", { ...bearer(secretKey), "content-type": "application/json", ...headers }, { method: "POST", body: JSON.stringify(body) });
 
   test("is who asks, by which way, for whom and under which request id", async () => {
-    const { json } = await ask("/v1/models", bearer(secretKey));
-    expect(json).toEqual({
-      tenant: "acme", requestId: "req_1", user: null, metadata: {}, access: ["lease", "publishable", "leases", "read"], idempotent: null,
-      presented: { kind: "key", type: "secret", tenant: "acme", hash: sha256Hex(secretKey), origin: null, fromEmbed: false },
+    const presented = { kind: "key", type: "secret", tenant: "acme", hash: sha256Hex(secretKey), origin: null, fromEmbed: false };
+    // A reading is done anew each time, whatever key it comes with.
+    expect((await ask("/v1/models", { ...bearer(secretKey), "idempotency-key": "a1" })).json).toEqual({
+      call: { tenant: "acme", requestId: "req_1", user: null, metadata: {}, access: ["lease", "publishable", "leases", "read"], idempotent: null, presented },
+      presented, tenant: "acme",
     });
     expect((await post({})).json).toMatchObject({ user: "u1", metadata: { tier: "pro" }, access: ["publishable", "leases"], idempotent: null });
   });

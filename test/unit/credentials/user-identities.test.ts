@@ -4,7 +4,7 @@ import type { TenantId } from "../../../schema/contract/ids.ts";
 import type { StoredKey } from "../../../worker/ledger/key-ring.ts";
 import type { Store } from "../../../worker/ledger/store.ts";
 import { UserIdentities } from "../../../worker/ledger/user-identities.ts";
-import { masterKeyOf } from "../../../worker/secrets/envelope.ts";
+import { SealBroken, masterKeyOf } from "../../../worker/secrets/envelope.ts";
 import { signUser } from "../../../worker/tenants/user-signature.ts";
 import { memoryStore } from "../../support/sqlite-storage.ts";
 
@@ -76,6 +76,13 @@ describe("a rotation", () => {
     const a = rotate(0);
     rotate(0, NOW + 1);
     expect(verdict(strict, "u", signUser(a.secret, "u"), NOW + 1)).toBe("user-not-verified");
+  });
+
+  test("a secret that was put in another version's place does not open", () => {
+    rotate(100);
+    rotate(100);
+    store.run("UPDATE user_identity SET box = (SELECT box FROM user_identity WHERE version = 1) WHERE version = 2");
+    expect(() => woken().secretOf(2, NOW)).toThrow(SealBroken);
   });
 
   test("a secret is told by its version while it is there, and by an object that wakes up", () => {

@@ -37,7 +37,7 @@ test("a deletion is of one name", () => {
   vault.put(name("a"), "one", NOW);
   vault.put(name("b"), "two", NOW);
   vault.delete("a");
-  expect([vault.open("a", NOW), vault.open("b", NOW), vault.open("c", NOW), vault.count()]).toEqual([null, "two", null, 1]);
+  expect([vault.open("a", NOW), vault.open("b", NOW), vault.open("c", NOW), vault.find("c"), vault.count()]).toEqual([null, "two", null, null, 1]);
 });
 
 test("names are listed in order, from the cursor on, without those that are gone", () => {
