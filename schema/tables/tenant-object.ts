@@ -125,4 +125,9 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   CREATE TABLE sketches (hour INTEGER NOT NULL, model TEXT NOT NULL, tally TEXT NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (hour, model)) WITHOUT ROWID;
   CREATE TABLE sketches_sent (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL);
   `,
+  // What the operator itself stated of a model's prices: a floor that no entry of a tenant's admin writes over.
+  `
+  CREATE TABLE operator_prices (model TEXT NOT NULL, effective_at INTEGER NOT NULL, prices TEXT NOT NULL, PRIMARY KEY (model, effective_at)) WITHOUT ROWID;
+  INSERT INTO operator_prices (model, effective_at, prices) SELECT model, effective_at, prices FROM prices WHERE set_by = 'operator';
+  `,
 ];

@@ -8,6 +8,7 @@
  * - `arm` inside a transaction joins it: the alarm is set exactly when the state is.
  */
 import type { TenantId } from "../../schema/contract/ids.ts";
+import type { Prices } from "../../schema/contract/models.ts";
 import type { Env } from "../env.ts";
 import { toBase64Url } from "../secrets/envelope.ts";
 import type { Access, Identity, IsolationLevel, Presented } from "../tenants/credential.ts";
@@ -165,6 +166,11 @@ export class Room {
     for (const stand of stands) {
       for (const alert of this.alerts.take(stand, now, refused)) this.log(now, alertFact(alert));
     }
+  }
+
+  /** What a lease of this model granted now costs. */
+  pricesOf(model: string, now: number): Prices {
+    return this.prices.at(model, now, readConfig(this.store).profile.priceFloor);
   }
 
   armFlush(now: number): void {
