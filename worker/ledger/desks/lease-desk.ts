@@ -10,7 +10,7 @@ import { readConfig } from "../config.ts";
 import { afterHold, decideHold } from "../decide-hold.ts";
 import { Denials } from "../denials.ts";
 import type { Identified } from "../identify.ts";
-import { type LeaseRow, toLeaseState } from "../lease-book.ts";
+import { type LeaseRow, toLeaseState } from "../lease-row.ts";
 import { unlocked } from "../secret-vault.ts";
 import type { UserIdentities } from "../user-identities.ts";
 import { type Refusal, type Result, done, refuse } from "../result.ts";

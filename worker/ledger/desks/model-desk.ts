@@ -16,7 +16,7 @@ import { balanceOf } from "../books.ts";
 import { dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
 import { decideEgress } from "../decide-hold.ts";
-import type { LeaseRow } from "../lease-book.ts";
+import type { LeaseRow } from "../lease-row.ts";
 import { type Revision, toModel } from "../model-shelf.ts";
 import { type Result, done, refuse } from "../result.ts";
 import { type Call, type Room, identityOf } from "../room.ts";

@@ -3,8 +3,7 @@
  * them, the lag board hears of it, and again when it has them all.
  */
 import type { PriceFloor } from "../../../schema/contract/prices.ts";
-import { type Identity, asVerified } from "../../tenants/credential.ts";
-import { TenantRecords } from "../../tenants/records.ts";
+import type { Identity } from "../../tenants/credential.ts";
 import { lagBoard } from "../../metrics/lag-board.ts";
 import { type DayName, dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
@@ -23,8 +22,7 @@ export class RecordDesk {
 
   constructor(room: Room) {
     this.#room = room;
-    const self = asVerified({ tenant: room.tenant, isolation: room.isolation, actor: "system", kind: "operator", keyId: null, leaseId: null });
-    this.#outbox = new Outbox({ ring: room.ring, rollups: room.rollups, transact: (work) => room.transact(work) }, TenantRecords.for(self, room.env));
+    this.#outbox = new Outbox({ ring: room.ring, rollups: room.rollups, transact: (work) => room.transact(work) }, room.records);
     this.#onBoard = room.ring.size > 0;
   }
 
