@@ -81,7 +81,7 @@ export function publishRoutes(app: OpenAPIHono<AppEnv>): void {
   app.openapi(list, async (c) => {
     const { object, call } = enter(c, "GET /v1/tenants/{t}/models");
     const { limit, cursor } = c.req.valid("query");
-    const models = unwrap(await object.models.list(call, cursor ?? "", limit + 1));
+    const { models } = unwrap(await object.models.list(call, cursor ?? "", limit + 1));
     return c.json(pageOf(models, limit, (item) => item.id, (item) => item), 200);
   });
 }

@@ -153,12 +153,13 @@ export class ModelDesk {
     return done(toModel(shelf.live(model) as Revision, this.#room.pricesOf(model, now)));
   }
 
-  list(call: Call, after: string, limit: number): Result<Model[]> {
+  list(call: Call, after: string, limit: number): Result<{ models: Model[]; quota: Quota }> {
     const { shelf } = this.#room;
-    return this.#room.as(call, (who, now) => {
+    return this.#room.as<{ models: Model[]; quota: Quota }>(call, (who, now) => {
       const pinned = who.leaseId === null ? null : this.#pinned(who.leaseId);
       if (pinned && !pinned.ok) return pinned;
-      return done(shelf.list(after, limit).map((revision) => toModel(revision, this.#room.pricesOf(revision.model, now))));
+      const models = shelf.list(after, limit).map((revision) => toModel(revision, this.#room.pricesOf(revision.model, now)));
+      return done({ models, quota: this.#room.quotaOf(call, now) });
     });
   }
 
@@ -188,15 +189,14 @@ export class ModelDesk {
 
   /** The revision that the credential may read: the one its lease pins while it is active, else the live one of `model`. */
   open(call: Call, model: string): Result<{ identity: Identity; revision: Revision; quota: Quota }> {
-    const { shelf, store, books, tenant } = this.#room;
+    const { shelf } = this.#room;
     return this.#room.as<{ identity: Identity; revision: Revision; quota: Quota }>(call, (who, now) => {
       const pinned = who.leaseId === null ? null : this.#pinned(who.leaseId);
       if (pinned && !pinned.ok) return pinned;
       if (pinned && pinned.value.model !== model) return refuse("not-found", "There is no such model.");
       const revision = pinned ? shelf.find(model, pinned.value.revision) : shelf.live(model);
       if (!revision) return refuse("model-not-available", `This tenant has no model ${model}.`);
-      const { policy } = readConfig(store);
-      return done({ identity: identityOf(who), revision, quota: books.quota(books.read(tenant, policy, now, null, null), policy, shelf, now) });
+      return done({ identity: identityOf(who), revision, quota: this.#room.quotaOf(call, now) });
     });
   }
 
