@@ -135,4 +135,9 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   DROP INDEX leases_active;
   CREATE TABLE lease_floor (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL);
   `,
+  // What the operator itself stated of a model's prices: a floor that no entry of a tenant's admin writes over.
+  `
+  CREATE TABLE operator_prices (model TEXT NOT NULL, effective_at INTEGER NOT NULL, prices TEXT NOT NULL, PRIMARY KEY (model, effective_at)) WITHOUT ROWID;
+  INSERT INTO operator_prices (model, effective_at, prices) SELECT model, effective_at, prices FROM prices WHERE set_by = 'operator';
+  `,
 ];

@@ -8,6 +8,7 @@
  * - `arm` inside a transaction joins it: the alarm is set exactly when the state is.
  */
 import type { TenantId } from "../../schema/contract/ids.ts";
+import type { Prices } from "../../schema/contract/models.ts";
 import type { Env } from "../env.ts";
 import { toBase64Url } from "../secrets/envelope.ts";
 import { type Access, type Identity, type IsolationLevel, type Presented, type Verified, asVerified } from "../tenants/credential.ts";
@@ -48,7 +49,10 @@ export interface Chore {
   /** When it should run next, in milliseconds since the epoch; null: not before something changes. */
   nextAt(now: number): number | null;
   run(now: number): void | Promise<void>;
-  /** It waits for other people's machines: the others don't wait for it. */
+  /**
+   * It waits for other people's machines: neither the others nor the alarm wait for it, so a new run may begin while one
+   * is under way. Before it first waits, `run` has made sure that `nextAt` comes back to what it lost if the object dies.
+   */
   readonly aside?: true;
 }
 
@@ -170,6 +174,11 @@ export class Room {
     for (const stand of stands) {
       for (const alert of this.alerts.take(stand, now, refused)) this.log(now, alertFact(alert));
     }
+  }
+
+  /** What a lease of this model granted now costs. */
+  pricesOf(model: string, now: number): Prices {
+    return this.prices.at(model, now, readConfig(this.store).profile.priceFloor);
   }
 
   armFlush(now: number): void {

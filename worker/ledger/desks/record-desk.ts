@@ -2,6 +2,7 @@
  * The way of the records to D1: sent by the alarm, and on request before somebody reads them. Where D1 does not take
  * them, the lag board hears of it, and again when it has them all.
  */
+import type { PriceFloor } from "../../../schema/contract/prices.ts";
 import type { Identity } from "../../tenants/credential.ts";
 import type { DayKey, UsageDailyRow } from "../../tenants/usage-rows.ts";
 import { lagBoard } from "../../metrics/lag-board.ts";
@@ -26,9 +27,12 @@ export class RecordDesk {
     this.#onBoard = room.ring.size > 0;
   }
 
-  /** Sends what D1 does not have yet; answers how much is left and why, and which day it is for the tenant. */
-  async flush(call: Call): Promise<Result<{ identity: Identity; lag: Lag; today: DayName }>> {
-    const verified = this.#room.as(call, (who, now) => done({ identity: identityOf(who), today: dayAt(now, readConfig(this.#room.store).policy.time_zone) }));
+  /** Sends what D1 does not have yet; answers how much is left and why, and which day and price floor the tenant has. */
+  async flush(call: Call): Promise<Result<{ identity: Identity; lag: Lag; today: DayName; priceFloor: PriceFloor | null }>> {
+    const verified = this.#room.as(call, (who, now) => {
+      const { policy, profile } = readConfig(this.#room.store);
+      return done({ identity: identityOf(who), today: dayAt(now, policy.time_zone), priceFloor: profile.priceFloor });
+    });
     return verified.ok ? done({ ...verified.value, lag: await this.#outbox.flush() }) : verified;
   }
 
