@@ -31,6 +31,8 @@ interface Posted extends Row {
 
 /** Bytes of blobs sent: posted, never held. */
 const EGRESS_SCOPE = "e";
+/** The user of leases that name none: they share one window. No user's id is empty. */
+export const ANONYMOUS = "";
 export const userScope = (user: string) => `u:${user}`;
 export const keyScope = (keyId: string) => `k:${keyId}`;
 
@@ -65,6 +67,7 @@ export class BookKeeper {
     return windowOf(policy.egress_bytes_daily, this.#day(EGRESS_SCOPE, dayAt(now, policy.time_zone)), dayEndsAt(now, policy.time_zone));
   }
 
+  /** `user` null: of no user; `ANONYMOUS`: of those that name none. */
   read(tenant: string, policy: Policy, now: number, user: string | null, key: StoredKey | null): Books {
     const day = dayAt(now, policy.time_zone);
     const dayEnd = dayEndsAt(now, policy.time_zone);
@@ -80,7 +83,7 @@ export class BookKeeper {
       tenant,
       day: tokensOfDay("t", policy.daily_token_limit),
       month: windowOf(policy.monthly_token_limit, month, monthEnd),
-      userDay: user === null ? null : tokensOfDay(userScope(user), policy.per_user_daily_tokens),
+      userDay: user === null ? null : { ...tokensOfDay(userScope(user), policy.per_user_daily_tokens), ...(user === ANONYMOUS && { shared: true as const }) },
       keyDay: key === null ? null : windowOf(key.limits.daily_token_limit, this.#dayOfKeys(key.line, day), dayEnd),
       spendMonth: { limit: policy.monthly_spend_limit, held: month.heldNanos, posted: month.postedNanos, resetsAt: monthEnd },
       minuteTokens: { limit: policy.tokens_per_minute, held: minute.held, posted: minute.posted, ...sliding("tokens") },
@@ -99,7 +102,7 @@ export class BookKeeper {
       tokens_per_minute: balanceOf(books.minuteTokens),
       requests_per_minute: balanceOf(books.minuteRequests),
       concurrent_leases: balanceOf(books.concurrent),
-      ...(books.userDay && { per_user_daily_tokens: balanceOf(books.userDay) }),
+      ...(books.userDay && (books.userDay.limit !== null || !books.userDay.shared) && { per_user_daily_tokens: { ...balanceOf(books.userDay), ...(books.userDay.shared && { shared: true as const }) } }),
       ...(books.keyDay && books.keyDay.limit !== null && { key_daily_token_limit: balanceOf(books.keyDay) }),
       monthly_spend_limit: balanceOf(books.spendMonth),
       model_quota: standing(policy.model_quota, { held: 0, posted: shelf.count() }),

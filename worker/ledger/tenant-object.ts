@@ -140,15 +140,15 @@ export class TenantObject extends DurableObject<Env> {
     const house = this.#house;
     if (!house) return;
     house.room.alarmFired();
-    for (const chore of house.chores.filter((one) => one.aside)) this.ctx.waitUntil(this.#do(chore, house).finally(() => this.#rearm(house)));
+    for (const chore of house.chores.filter((one) => one.aside)) this.ctx.waitUntil(this.#do(chore, house).finally(() => this.#rearm(house, [chore])));
     for (const chore of house.chores.filter((one) => !one.aside)) await this.#do(chore, house);
-    this.#rearm(house);
+    this.#rearm(house, house.chores);
   }
 
-  #rearm(house: House): void {
+  #rearm(house: House, chores: readonly Chore[]): void {
     if (this.#house !== house) return; // an erasure has begun: the alarm is the eraser's
     const now = Date.now();
-    for (const chore of house.chores) {
+    for (const chore of chores) {
       const at = chore.nextAt(now);
       if (at !== null) house.room.arm(Math.max(now + 1, at));
     }

@@ -5,6 +5,7 @@ import { type LeaseCreate, type LeaseState, MAX_OFFLINE_TTL_SECONDS, MAX_TTL_SEC
 import { REFUSED_LIMIT, standsOf } from "../../alerts/thresholds.ts";
 import type { Quota } from "../../../schema/contract/policy.ts";
 import { labelled } from "../../tenants/context.ts";
+import { ANONYMOUS } from "../books.ts";
 import { dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
 import { afterHold, decideHold } from "../decide-hold.ts";
@@ -126,7 +127,7 @@ export class LeaseDesk {
     const metadata = labelled(call.metadata, profile);
     const whose = { user, key: who.key && (who.key.lineage ?? who.key.id) };
     const day = dayAt(now, policy.time_zone);
-    const before = room.books.read(room.tenant, policy, now, user, who.key);
+    const before = room.books.read(room.tenant, policy, now, user ?? ANONYMOUS, who.key);
     const decision = decideHold({ tokens, nanos, egressBytes: ask.purpose === "download" ? 1 : 0 }, before);
     if (!decision.ok) {
       const refusing = REFUSED_LIMIT[decision.refusal.code];
@@ -163,7 +164,7 @@ export class LeaseDesk {
   #quotaFor({ user_id }: LeaseRow, now: number): Quota {
     const { books, store, tenant, shelf } = this.#room;
     const { policy } = readConfig(store);
-    return books.quota(books.read(tenant, policy, now, user_id, null), policy, shelf, now);
+    return books.quota(books.read(tenant, policy, now, user_id ?? ANONYMOUS, null), policy, shelf, now);
   }
 
   /** A lease reads and reports itself alone; a key, any lease of its tenant. */
