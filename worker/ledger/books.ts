@@ -94,7 +94,7 @@ export class BookKeeper {
   }
 
   /** The live balances, as the API shows them. */
-  quota(books: Books, policy: Policy, shelf: Pick<ModelShelf, "count" | "storage">, now: number): Quota {
+  quota(books: Books, policy: Policy, shelf: Pick<ModelShelf, "models" | "storage">, now: number): Quota {
     const standing = (limit: number | null, sums: { held: number; posted: number }): Balance => ({ ...balanceOf({ limit, ...sums, resetsAt: 0 }), reset: null });
     return {
       daily_token_limit: balanceOf(books.day),
@@ -105,7 +105,7 @@ export class BookKeeper {
       ...(books.userDay && (books.userDay.limit !== null || !books.userDay.shared) && { per_user_daily_tokens: { ...balanceOf(books.userDay), ...(books.userDay.shared && { shared: true as const }) } }),
       ...(books.keyDay && books.keyDay.limit !== null && { key_daily_token_limit: balanceOf(books.keyDay) }),
       monthly_spend_limit: balanceOf(books.spendMonth),
-      model_quota: standing(policy.model_quota, { held: 0, posted: shelf.count() }),
+      model_quota: standing(policy.model_quota, shelf.models()),
       storage_bytes: standing(policy.storage_bytes, shelf.storage(now)),
       egress_bytes_daily: balanceOf(books.egressDay),
     };

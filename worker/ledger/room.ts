@@ -9,6 +9,7 @@
  */
 import type { TenantId } from "../../schema/contract/ids.ts";
 import type { Prices } from "../../schema/contract/models.ts";
+import type { Quota } from "../../schema/contract/policy.ts";
 import type { Env } from "../env.ts";
 import { toBase64Url } from "../secrets/envelope.ts";
 import { type Access, type Identity, type IsolationLevel, type Presented, type Verified, asVerified } from "../tenants/credential.ts";
@@ -42,6 +43,9 @@ export interface Call extends TenantContext {
   readonly access: readonly Access[];
   readonly idempotent?: IdempotentCall | null;
 }
+
+/** Browsers come this way: every answer to a credential that holds says how the limits stand. */
+const isDataPlane = (access: readonly Access[]) => access.includes("lease") || access.includes("publishable");
 
 /** Something that an alarm does. A chore that throws is logged and comes again; it never stops the others. */
 export interface Chore {
@@ -120,8 +124,15 @@ export class Room {
       const unproved = this.#unproved(call.presented, now);
       if (unproved) return unproved;
       this.leases.sweep(now);
-      return work(who.value, now);
+      const result = work(who.value, now);
+      return result.ok || !isDataPlane(call.access) ? result : { ok: false, refusal: { ...result.refusal, quota: this.quotaOf(call, now) } };
     });
+  }
+
+  /** The limits as they stand, of the user too whom the request is for. */
+  quotaOf({ user }: Call, now: number): Quota {
+    const { policy } = readConfig(this.store);
+    return this.books.quota(this.books.read(this.tenant, policy, now, user, null), policy, this.shelf, now);
   }
 
   /** Why the proof of a bound lease is not taken; null: it is, or there is none to take. */

@@ -174,12 +174,13 @@ export class TenantObject extends DurableObject<Env> {
     const metrics = new MetricsDesk(room);
     const keys = new KeyDesk(room);
     const webhooks = new WebhookDesk(room);
+    const models = new ModelDesk(room);
     return {
       room,
       desks: {
         tenants: new TenantDesk(room),
         keys,
-        models: new ModelDesk(room),
+        models,
         leases,
         records,
         audit,
@@ -189,7 +190,7 @@ export class TenantObject extends DurableObject<Env> {
         webhooks,
         users: new UserDesk(room, users),
       },
-      chores: [leases.chore, keys.chore, records.chore, audit.chore, metrics.chore, webhooks.chore, tidyChore(room)],
+      chores: [leases.chore, keys.chore, records.chore, audit.chore, metrics.chore, webhooks.chore, models.chore, tidyChore(room)],
     };
   }
 }

@@ -92,7 +92,7 @@ export class LeaseDesk {
       const lease = this.#find(who, id);
       if (!lease.ok) return lease;
       this.#room.armFlush(now);
-      const state = this.#room.leases.report(lease.value, report, who.actor, now);
+      const state = this.#room.idempotency.once(call.idempotent ?? null, now, () => this.#room.leases.report(lease.value, report, who.actor, now));
       return state.ok ? done({ state: state.value, quota: this.#quotaFor(lease.value, now) }) : state;
     });
   }
