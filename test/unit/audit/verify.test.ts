@@ -41,7 +41,12 @@ async function world(length: number, signedAt: readonly number[] = []) {
   const sources: ChainSources = {
     tenant: TENANT,
     live,
-    events: async (after, limit) => events.filter(({ seq }) => seq > after).slice(0, limit),
+    events: async (after, limit) => events.filter(({ seq }) => after === null || seq > after).slice(0, limit),
+    bills: {
+      d1: { costs: async () => [], lastCostSeq: async () => null, days: async () => [], unlikeCosts: async () => null },
+      ledger: async () => ({ rows: [], sent: length, newest: length }),
+      postings: async () => [],
+    },
     lastSeq: async () => events.at(-1)?.seq ?? null,
     heads: {
       list: async (after, limit) => [...texts.values()].map(({ name }) => name).filter(({ seq }) => seq > after).sort((a, b) => a.seq - b.seq).slice(0, limit),
@@ -56,13 +61,13 @@ async function world(length: number, signedAt: readonly number[] = []) {
 describe("a chain as it was written", () => {
   test.each([1, 2, 999, 1_000, 1_001, 2_500])("of %i events holds, in one call", async (length) => {
     const { sources } = await world(length, length > 10 ? [3, 10] : []);
-    expect(await verifyFrom(EMPTY_CHAIN, sources)).toEqual({ upTo: sources.live.sent, complete: true, fault: null });
+    expect(await verifyFrom(EMPTY_CHAIN, sources)).toEqual({ upTo: sources.live.sent, complete: true, fault: null, discrepancies: [] });
   });
 
   test("goes on growing while it is read: what came after the question is no fault", async () => {
     const { events, sources } = await world(20);
     const later = chainOf(3, sources.live.newest);
-    const grown = { ...sources, events: async (after: number, limit: number) => [...events, ...later].filter(({ seq }) => seq > after).slice(0, limit), lastSeq: async () => 23, liveNow: async () => ({ ...sources.live, newest: headOf(later[2] as StoredEvent) }) };
+    const grown = { ...sources, events: async (after: number | null, limit: number) => [...events, ...later].filter(({ seq }) => after === null || seq > after).slice(0, limit), lastSeq: async () => 23, liveNow: async () => ({ ...sources.live, newest: headOf(later[2] as StoredEvent) }) };
     expect(await verifyFrom(EMPTY_CHAIN, grown)).toMatchObject({ upTo: { seq: 20 }, complete: true, fault: null });
   });
 
@@ -171,6 +176,12 @@ describe("what somebody does while it is read", () => {
         expect((await verifyFrom(EMPTY_CHAIN, { ...whole.sources, heads })).fault).toEqual({ brokenAt: seq, reason: "signed-head-invalid" });
       }
     }
+  });
+
+  test.each([0, -1, Number.MIN_SAFE_INTEGER, -(2 ** 60), -1e300, 1.5])("an event under the number %d", async (seq) => {
+    it.events.push({ ...(it.events[0] as StoredEvent), seq });
+    it.events.sort((a, b) => a.seq - b.seq);
+    expect((await fault())?.reason).toBe("event-surplus");
   });
 
   test("the same chain from its first event on, with other words", async () => {
