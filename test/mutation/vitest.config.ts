@@ -12,6 +12,7 @@ export default defineConfig({
   test: {
     include: groups.flatMap(([, { tests }]) => tests.map((name) => `test/unit/${name}.test.ts`)),
     environment: "node",
+    testTimeout: 60_000,
     setupFiles: ["test/mutation/seed.ts"],
     env: { LEDGER_STEPS: "600", LEDGER_SEED: "1122" },
   },
