@@ -33,6 +33,8 @@ function tell(name: string, seconds: number): void {
 }
 
 const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !(name in GROUPS));
+if (unknown.length > 0) throw new Error(`no such group: ${unknown.join(", ")}. There are ${Object.keys(GROUPS).join(", ")}.`);
 for (const [name, { mutate }] of Object.entries(GROUPS)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   process.env.MUTATION_GROUP = name;

@@ -14,6 +14,6 @@ export default defineConfig({
     environment: "node",
     testTimeout: 60_000,
     setupFiles: ["test/mutation/seed.ts"],
-    env: { LEDGER_STEPS: "600", LEDGER_SEED: "1122" },
+    env: { LEDGER_STEPS: "2000", LEDGER_SEED: "1122" },
   },
 });
