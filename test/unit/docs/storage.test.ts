@@ -1,17 +1,19 @@
 /** docs/storage.md against the schemas themselves: every table with its key and every column, and no table that is none. */
 import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
+import { ROOT } from "../../../cli/root.ts";
 import { memoryStore } from "../../support/sqlite-storage.ts";
 
-const MIGRATIONS = new URL("../../../schema/migrations/", import.meta.url);
-const PAGE = readFileSync(new URL("../../../docs/storage.md", import.meta.url), "utf8");
+const MIGRATIONS = join(ROOT, "schema/migrations");
+const PAGE = readFileSync(join(ROOT, "docs/storage.md"), "utf8");
 /** In objects before, after and beside the numbered migrations. */
 const OWN = ["erasure", "signpost"];
 
 function d1(): DatabaseSync {
   const database = new DatabaseSync(":memory:");
-  for (const name of readdirSync(MIGRATIONS).filter((file) => file.endsWith(".sql")).sort()) database.exec(readFileSync(new URL(name, MIGRATIONS), "utf8"));
+  for (const name of readdirSync(MIGRATIONS).filter((file) => file.endsWith(".sql")).sort()) database.exec(readFileSync(join(MIGRATIONS, name), "utf8"));
   return database;
 }
 
