@@ -3,11 +3,10 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
-import { ROOT } from "../../../cli/root.ts";
 import { memoryStore } from "../../support/sqlite-storage.ts";
 
-const MIGRATIONS = join(ROOT, "schema/migrations");
-const PAGE = readFileSync(join(ROOT, "docs/storage.md"), "utf8");
+const MIGRATIONS = join(import.meta.dirname, "../../../schema/migrations");
+const PAGE = readFileSync(join(import.meta.dirname, "../../../docs/storage.md"), "utf8");
 /** In objects before, after and beside the numbered migrations. */
 const OWN = ["erasure", "signpost"];
 
