@@ -40,13 +40,20 @@ export interface LeaseholdEvents {
   "report-failed": LeaseholdError;
 }
 
+export interface Preloaded extends Engine {
+  readonly cache: "hit" | "miss";
+  readonly fetchedBytes: number;
+  /** What was here already: of an update, the part that did not change. */
+  readonly cachedBytes: number;
+}
+
 export class Leasehold {
   readonly models = {
     /** Brings a model to where its first call starts at once. Needs no tokens. */
-    preload: (model: string, caller: Caller<Progress> = {}): Promise<Engine & { readonly cache: "hit" | "miss" }> =>
+    preload: (model: string, caller: Caller<Progress> = {}): Promise<Preloaded> =>
       this.#guarded(caller.signal, async (signal) => {
-        const { runtime, cache } = await this.#loader.open(model).join({ ...caller, signal });
-        return { ...engineOf(runtime), cache };
+        const { runtime, cache, fetchedBytes, cachedBytes } = await this.#loader.open(model).join({ ...caller, signal });
+        return { ...engineOf(runtime), cache, fetchedBytes, cachedBytes };
       }),
   };
 

@@ -88,9 +88,10 @@ type Wish = Pick<ReadRequest, "model" | "signal" | "onProgress"> & { readonly se
 
 /** A lease, and the model of the very revision that it pins. */
 async function obtain(loader: ModelLoader, desk: LeaseDesk, wish: Wish): Promise<Granted> {
-  let load = loader.open(wish.model);
+  const asked = Promise.withResolvers<void>();
+  let load = loader.open(wish.model, asked.promise);
   for (let round = 1; round <= MAX_REVISIONS; round++) {
-    const { lease, loaded } = await leaseAndModel(load, desk, wish);
+    const { lease, loaded } = await leaseAndModel(load, desk, wish, asked.resolve).finally(asked.resolve);
     if (lease.grant.model.manifest_sha256 === loaded.digest) return { lease, loaded };
     await desk.abandon(lease, new LeaseholdError("conflict", "A newer revision of the model is live."));
     load = loader.replace(wish.model, loaded);
@@ -98,16 +99,17 @@ async function obtain(loader: ModelLoader, desk: LeaseDesk, wish: Wish): Promise
   throw new LeaseholdError("unavailable", "The model is being changed just now. Try again in a moment.");
 }
 
-async function leaseAndModel(load: ModelLoad, desk: LeaseDesk, { model, seen, signal, onProgress }: Wish): Promise<Granted> {
+async function leaseAndModel(load: ModelLoad, desk: LeaseDesk, { model, seen, signal, onProgress }: Wish, onAsked: () => void): Promise<Granted> {
   const leaving = new AbortController();
   const loading = load.join({ signal: signal ? AbortSignal.any([signal, leaving.signal]) : leaving.signal, onProgress });
   loading.catch(() => undefined); // awaited below, but a refused lease may come first
   const revision = await Promise.race([load.revision, loading]);
-  const ask = () => desk.ask({ model, tokens: tokensOf(revision.manifest, seen), requestId: newRequestId(), signal });
+  const ask = () => desk.ask({ model, tokens: tokensOf(revision.manifest, seen), requestId: newRequestId(), signal }).finally(onAsked);
 
   const remaining = desk.quota && viewQuota(desk.quota).remaining;
   const isEarly = load.loaded !== null || revision.isAtHand || (remaining !== null && remaining < tokensOf(revision.manifest, seen));
   if (!isEarly) {
+    onAsked(); // not before the model is here
     const loaded = await loading;
     return { lease: await ask(), loaded };
   }
