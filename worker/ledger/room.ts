@@ -8,6 +8,8 @@
  * - `arm` inside a transaction joins it: the alarm is set exactly when the state is.
  */
 import type { TenantId } from "../../schema/contract/ids.ts";
+import type { Prices } from "../../schema/contract/models.ts";
+import type { Quota } from "../../schema/contract/policy.ts";
 import type { Env } from "../env.ts";
 import { toBase64Url } from "../secrets/envelope.ts";
 import { type Access, type Identity, type IsolationLevel, type Presented, type Verified, asVerified } from "../tenants/credential.ts";
@@ -42,13 +44,19 @@ export interface Call extends TenantContext {
   readonly idempotent?: IdempotentCall | null;
 }
 
+/** Browsers come this way: every answer to a credential that holds says how the limits stand. */
+const isDataPlane = (access: readonly Access[]) => access.includes("lease") || access.includes("publishable");
+
 /** Something that an alarm does. A chore that throws is logged and comes again; it never stops the others. */
 export interface Chore {
   readonly name: string;
   /** When it should run next, in milliseconds since the epoch; null: not before something changes. */
   nextAt(now: number): number | null;
   run(now: number): void | Promise<void>;
-  /** It waits for other people's machines: the others don't wait for it. */
+  /**
+   * It waits for other people's machines: neither the others nor the alarm wait for it, so a new run may begin while one
+   * is under way. Before it first waits, `run` has made sure that `nextAt` comes back to what it lost if the object dies.
+   */
   readonly aside?: true;
 }
 
@@ -116,8 +124,15 @@ export class Room {
       const unproved = this.#unproved(call.presented, now);
       if (unproved) return unproved;
       this.leases.sweep(now);
-      return work(who.value, now);
+      const result = work(who.value, now);
+      return result.ok || !isDataPlane(call.access) ? result : { ok: false, refusal: { ...result.refusal, quota: this.quotaOf(call, now) } };
     });
+  }
+
+  /** The limits as they stand, of the user too whom the request is for. */
+  quotaOf({ user }: Call, now: number): Quota {
+    const { policy } = readConfig(this.store);
+    return this.books.quota(this.books.read(this.tenant, policy, now, user, null), policy, this.shelf, now);
   }
 
   /** Why the proof of a bound lease is not taken; null: it is, or there is none to take. */
@@ -170,6 +185,11 @@ export class Room {
     for (const stand of stands) {
       for (const alert of this.alerts.take(stand, now, refused)) this.log(now, alertFact(alert));
     }
+  }
+
+  /** What a lease of this model granted now costs. */
+  pricesOf(model: string, now: number): Prices {
+    return this.prices.at(model, now, readConfig(this.store).profile.priceFloor);
   }
 
   armFlush(now: number): void {

@@ -5,6 +5,7 @@ import { type LeaseCreate, type LeaseState, MAX_OFFLINE_TTL_SECONDS, MAX_TTL_SEC
 import { REFUSED_LIMIT, standsOf } from "../../alerts/thresholds.ts";
 import type { Quota } from "../../../schema/contract/policy.ts";
 import { labelled } from "../../tenants/context.ts";
+import { ANONYMOUS } from "../books.ts";
 import { dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
 import { afterHold, decideHold } from "../decide-hold.ts";
@@ -91,7 +92,7 @@ export class LeaseDesk {
       const lease = this.#find(who, id);
       if (!lease.ok) return lease;
       this.#room.armFlush(now);
-      const state = this.#room.leases.report(lease.value, report, who.actor, now);
+      const state = this.#room.idempotency.once(call.idempotent ?? null, now, () => this.#room.leases.report(lease.value, report, who.actor, now));
       return state.ok ? done({ state: state.value, quota: this.#quotaFor(lease.value, now) }) : state;
     });
   }
@@ -119,14 +120,14 @@ export class LeaseDesk {
     const model = room.shelf.live(ask.model);
     if (!model) return refuse("model-not-available", `This tenant has no model ${ask.model}. GET /v1/models lists what it has.`);
     const tokens = ask.tokens ?? 0;
-    const prices = room.prices.at(ask.model, now);
+    const prices = room.pricesOf(ask.model, now);
     const nanos = ask.purpose === "download" ? 0 : ceilingNanos(tokens, prices);
     if (nanos === null) return refuse("invalid-request", `${tokens} tokens at this model's price are more than can be counted. Ask for fewer.`);
     const { user } = call;
     const metadata = labelled(call.metadata, profile);
     const whose = { user, key: who.key && (who.key.lineage ?? who.key.id) };
     const day = dayAt(now, policy.time_zone);
-    const before = room.books.read(room.tenant, policy, now, user, who.key);
+    const before = room.books.read(room.tenant, policy, now, user ?? ANONYMOUS, who.key);
     const decision = decideHold({ tokens, nanos, egressBytes: ask.purpose === "download" ? 1 : 0 }, before);
     if (!decision.ok) {
       const refusing = REFUSED_LIMIT[decision.refusal.code];
@@ -163,7 +164,7 @@ export class LeaseDesk {
   #quotaFor({ user_id }: LeaseRow, now: number): Quota {
     const { books, store, tenant, shelf } = this.#room;
     const { policy } = readConfig(store);
-    return books.quota(books.read(tenant, policy, now, user_id, null), policy, shelf, now);
+    return books.quota(books.read(tenant, policy, now, user_id ?? ANONYMOUS, null), policy, shelf, now);
   }
 
   /** A lease reads and reports itself alone; a key, any lease of its tenant. */
