@@ -15,6 +15,8 @@ import { fetchModel, type FetchModelOptions, isStored } from "../cache/fetch-mod
 import { cacheModeOf, type Keeping } from "../cache/keeping.ts";
 import type { ModelStore } from "../cache/model-store.ts";
 import { LeaseholdError } from "../errors.ts";
+import { memoryOf } from "../pool/policy.ts";
+import type { Pool } from "../pool/pool.ts";
 import { loadRuntime, type Runtime, type RuntimeFile } from "../runtime/host.ts";
 import { asLeaseholdError } from "./as-error.ts";
 import type { ControlPlane } from "./control-plane.ts";
@@ -68,6 +70,7 @@ export interface LoaderOptions {
   readonly api: ControlPlane;
   readonly desk: LeaseDesk;
   readonly store: Promise<ModelStore>;
+  readonly pool: Pool;
 }
 
 export class ModelLoader {
@@ -99,15 +102,21 @@ export class ModelLoader {
   /** The next call starts over. */
   discard(model: string, broken: LoadedModel): void {
     broken.runtime.close();
-    if (this.#loads.get(model)?.loaded === broken) this.#loads.delete(model);
+    if (this.#loads.get(model)?.loaded !== broken) return;
+    this.#loads.delete(model);
+    this.#options.pool.gone(model);
+  }
+
+  /** Ends the model's worker, or its load. */
+  unload(model: string): void {
+    const load = this.#loads.get(model);
+    load?.stop();
+    load?.loaded?.runtime.close();
+    this.#loads.delete(model);
   }
 
   close(): void {
-    for (const load of this.#loads.values()) {
-      load.stop();
-      load.loaded?.runtime.close();
-    }
-    this.#loads.clear();
+    for (const model of [...this.#loads.keys()]) this.unload(model);
   }
 
   #begin(model: string, mayUseCache: boolean, lease?: Promise<void>): ModelLoad {
@@ -147,13 +156,14 @@ export class ModelLoader {
   }
 
   async #openRevision(revision: Revision, source: WeightsSource, { signal, onProgress, lease }: LoadWish): Promise<LoadedModel> {
-    const { backend } = this.#options;
+    const { backend, pool } = this.#options;
     const { manifest, digest } = revision;
     const store = await this.#options.store;
     if (revision.isAtHand) onProgress({ stage: "preparing", step: "files" });
+    const variant = await pickVariant(manifest, backend);
     const weights: FetchModelOptions = {
       manifest,
-      variant: await pickVariant(manifest, backend),
+      variant,
       store,
       keeping: await this.#keeping(revision, source, lease),
       fetchChunk: (chunk, options) => source.chunk(digest, chunk, options),
@@ -162,13 +172,18 @@ export class ModelLoader {
     };
     const fetched = await fetchModel(weights);
     await source.end();
+    await pool.admit(manifest.model, memoryOf(variant), signal);
     const runtime = await loadRuntime({
       task: manifest.task,
       files: filesOf(fetched.files, weights, source),
       backend,
       signal,
       onProgress: ({ stage }) => onProgress({ stage: "preparing", step: stage }),
+    }).catch((error: unknown) => {
+      pool.gone(manifest.model);
+      throw error;
     });
+    pool.ready(manifest.model);
     await store.switchTo(manifest.model, digest);
     const { cache, fetchedBytes, cachedBytes } = fetched;
     return { ...revision, runtime, cache, fetchedBytes, cachedBytes };

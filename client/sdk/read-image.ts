@@ -11,6 +11,8 @@ import { imageTokens } from "../../schema/contract/measure.ts";
 import type { UsageReport } from "../../schema/contract/leases.ts";
 import type { Manifest } from "../../schema/contract/models.ts";
 import { LeaseholdError } from "../errors.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { Priority } from "../pool/turns.ts";
 import type { OcrBlock } from "../runtime/host.ts";
 import { imageSize } from "../runtime/tasks/ocr/decode-size.ts";
 import { planOcr } from "../runtime/tasks/ocr/plan.ts";
@@ -27,6 +29,8 @@ export interface ReadRequest {
   readonly image: Blob;
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
+  /** Which of the calls that wait for the model goes first. */
+  readonly priority?: Priority;
 }
 
 export interface ReadResult extends Engine {
@@ -45,6 +49,13 @@ interface Size {
   readonly height: number;
 }
 
+/** Where a call gets what it needs. */
+export interface Desks {
+  readonly loader: ModelLoader;
+  readonly desk: LeaseDesk;
+  readonly pool: Pool;
+}
+
 interface Granted {
   readonly lease: OpenLease;
   readonly loaded: LoadedModel;
@@ -53,16 +64,26 @@ interface Granted {
 /** A revision that is replaced again while its successor loads: after this many, say so. */
 const MAX_REVISIONS = 3;
 
-export async function readImage(loader: ModelLoader, desk: LeaseDesk, { model, image, signal, onProgress }: ReadRequest): Promise<ReadResult> {
-  const { width, height } = await imageSize(image);
-  const seen = planOcr(width, height);
+export async function readImage(desks: Desks, request: ReadRequest): Promise<ReadResult> {
+  const { width, height } = await imageSize(request.image);
+  const release = desks.pool.hold(request.model);
+  try {
+    return await readSized(desks, request, planOcr(width, height));
+  } finally {
+    release();
+  }
+}
+
+async function readSized({ loader, desk, pool }: Desks, { model, image, signal, onProgress, priority }: ReadRequest, seen: Size): Promise<ReadResult> {
   const { lease, loaded } = await obtain(loader, desk, { model, seen, signal, onProgress });
   const usage = { input_tokens: tokensOf(loaded.manifest, seen), output_tokens: 0 };
   const { runtime, cache } = loaded;
   try {
-    lease.runningTokens = usage.input_tokens;
-    onProgress?.({ stage: "reading", engine: engineOf(runtime) });
-    const result = await runtime.readOcr(image, { signal });
+    const result = await pool.run(model, { ...(priority && { priority }), ...(signal && { signal }) }, () => {
+      lease.runningTokens = usage.input_tokens;
+      onProgress?.({ stage: "reading", engine: engineOf(runtime) });
+      return runtime.readOcr(image, { signal });
+    });
     const engine = engineOf(runtime); // after a crash it may be another one than before
     await desk.settle(lease, {
       outcome: "ok",
