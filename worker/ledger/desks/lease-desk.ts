@@ -9,7 +9,6 @@ import { ANONYMOUS } from "../books.ts";
 import { dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
 import { afterHold, decideHold } from "../decide-hold.ts";
-import { Denials } from "../denials.ts";
 import type { Identified } from "../identify.ts";
 import { type LeaseRow, toLeaseState } from "../lease-row.ts";
 import { unlocked } from "../secret-vault.ts";
@@ -53,7 +52,6 @@ const NOBODY: DeniedBy = { actor: "system", user: null, model: null, requestId: 
 export class LeaseDesk {
   readonly #room: Room;
   readonly #users: UserIdentities;
-  readonly #denials = new Denials();
 
   constructor(room: Room, users: UserIdentities) {
     this.#room = room;
@@ -69,6 +67,7 @@ export class LeaseDesk {
           if (!granted.ok) this.#countDenial(granted.refusal, { actor: who.actor, user: call.user, model: ask.model, requestId: call.requestId }, now);
           return granted;
         })),
+        (refusal, now) => this.#countRefused(call, ask, refusal, now),
       ),
     );
     return granted.ok ? done({ ...granted.value, contentKey: this.#room.contentKey, dpopNonce: this.#room.proofs.nonce(Date.now()) }) : granted;
@@ -101,11 +100,11 @@ export class LeaseDesk {
   get chore(): Chore {
     return {
       name: "leases",
-      nextAt: () => earliest(this.#room.leases.nextExpiry(), this.#denials.nextDue()),
+      nextAt: () => earliest(this.#room.leases.nextExpiry(), this.#room.denials.nextDue()),
       run: (now) =>
         this.#room.transact(() => {
           this.#room.leases.sweep(now);
-          for (const { code, count } of this.#denials.takeDue(now)) this.#logDenial(code, count, NOBODY, now);
+          for (const { code, count } of this.#room.denials.takeDue(now)) this.#logDenial(code, count, NOBODY, now);
         }),
     };
   }
@@ -173,10 +172,19 @@ export class LeaseDesk {
     return lease ? done(lease) : refuse("not-found", "There is no such lease.");
   }
 
+  /**
+   * A credential that this tenant made and that is not let in (from another page, revoked, of another scope) is the
+   * tenant's to know of. One that it never made is not: anybody could write into its audit.
+   */
+  #countRefused({ presented, user, requestId }: Call, { model }: LeaseCreate, refusal: Refusal, now: number): void {
+    const actor = presented.kind === "key" ? this.#room.keys.byHash(presented.hash)?.id : presented.kind === "lease" ? presented.leaseId : null;
+    if (actor) this.#countDenial(refusal, { actor, user, model, requestId }, now);
+  }
+
   #countDenial({ code }: Refusal, by: DeniedBy, now: number): void {
-    const count = this.#denials.count(code, now);
+    const count = this.#room.denials.count(code, now);
     if (count > 0) this.#logDenial(code, count, by, now);
-    const due = this.#denials.nextDue();
+    const due = this.#room.denials.nextDue();
     if (due !== null) this.#room.arm(due);
   }
 
