@@ -38,6 +38,8 @@ export interface ModelStore {
   revision(model: ModelId): Promise<Sha256 | null>;
   /** Puts another revision in force, in one step, and drops what only the one before needed. Its manifest is kept. */
   switchTo(model: ModelId, digest: Sha256): Promise<void>;
+  /** Asks the browser not to clear what is cached, where that is worth a question: a person uses the page, and a model lies on disk. */
+  askToStay(): Promise<void>;
   /** Rejects with the signal's reason while it waits; work that has begun is the caller's to abort. */
   exclusively<T>(sha256: Sha256, signal: AbortSignal, work: () => Promise<T>): Promise<T>;
   close(): void;
@@ -45,6 +47,8 @@ export interface ModelStore {
 
 /** Another tab that hangs with a lock must not hang this one. */
 const LOCK_PATIENCE_MS = 60_000;
+/** The browser's count of what an origin takes lags behind, and others write as well: room is made more than once. */
+const ROOM_ATTEMPTS = 3;
 
 export async function openModelStore(tenant: string): Promise<ModelStore> {
   if (!/^[a-z0-9][a-z0-9-]{0,31}$/.test(tenant)) throw new RangeError("not a tenant id");
@@ -69,6 +73,9 @@ class TenantStore implements ModelStore {
   readonly #chunks = new Map<Sha256, Blob>();
   readonly #manifests = new Map<Sha256, string>();
   readonly #revisions = new Map<ModelId, Sha256>();
+  #room: Promise<void> = Promise.resolve();
+  #freedBytes = 0;
+  #hasAsked = false;
   #place: Place;
 
   constructor(tenant: string, disk: Disk | null, place: Place) {
@@ -157,6 +164,13 @@ class TenantStore implements ModelStore {
     });
   }
 
+  /** Some browsers ask the person, so not before a model was fetched for something that the person did, and once a page. */
+  async askToStay(): Promise<void> {
+    if (this.#hasAsked || this.#place.kind === "memory" || !navigator.userActivation?.hasBeenActive) return;
+    this.#hasAsked = true;
+    if (!(await navigator.storage.persisted())) await navigator.storage.persist();
+  }
+
   async exclusively<T>(sha256: Sha256, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     if (!this.#disk || this.#place.kind === "memory" || !("locks" in navigator)) return work();
     const patience = AbortSignal.timeout(LOCK_PATIENCE_MS);
@@ -199,29 +213,37 @@ class TenantStore implements ModelStore {
       await disk.catalogue.put("chunks", { sha256, size, usedAt: Date.now(), isSealed });
       return file;
     };
-    return write().catch(async (error: unknown) => {
-      if (!isNamed(error, "QuotaExceededError") || !(await this.#makeRoom(disk, size + SEAL_BYTES))) throw error;
-      return write();
-    });
+    for (let attempt = 1; ; attempt++) {
+      const freedBefore = this.#freedBytes;
+      try {
+        return await write();
+      } catch (error) {
+        if (!isNamed(error, "QuotaExceededError") || attempt > ROOM_ATTEMPTS) throw error;
+        // One after another: several writers that find the disk full at once must not count the same room each.
+        const room = this.#room.then(() => this.#makeRoom(disk, attempt * (size + SEAL_BYTES)));
+        this.#room = room.catch(() => undefined);
+        await room;
+        if (this.#freedBytes === freedBefore) throw error;
+      }
+    }
   }
 
-  /** Drops files of pages that went away while they wrote, then least recently used chunks, until `bytes` are free; says whether it got there. */
-  async #makeRoom({ files, catalogue }: Disk, bytes: number): Promise<boolean> {
+  /** Drops files of pages that went away while they wrote, then least recently used chunks, until `bytes` are free. */
+  async #makeRoom({ files, catalogue }: Disk, bytes: number): Promise<void> {
+    const enough = this.#freedBytes + bytes;
     const known = new Set(await catalogue.getAllKeys("chunks"));
-    let freed = 0;
     for (const sha256 of await files.names()) {
       const file = known.has(sha256) ? null : await files.read(sha256);
       if (!file || file.lastModified >= this.#openedAt) continue; // what is being written has no record yet
       await files.remove(sha256);
-      freed += file.size;
+      this.#freedBytes += file.size;
     }
     for (const { sha256, size } of await catalogue.getAllFromIndex("chunks", "usedAt", IDBKeyRange.upperBound(this.#openedAt, true))) {
-      if (freed >= bytes) break;
+      if (this.#freedBytes >= enough) break;
       await catalogue.delete("chunks", sha256);
       await files.remove(sha256);
-      freed += size;
+      this.#freedBytes += size;
     }
-    return freed >= bytes;
   }
 }
 

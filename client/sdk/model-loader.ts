@@ -186,6 +186,7 @@ export class ModelLoader {
     pool.ready(manifest.model);
     await store.switchTo(manifest.model, digest);
     const { cache, fetchedBytes, cachedBytes } = fetched;
+    if (fetchedBytes > 0) void store.askToStay().catch(() => undefined); // a browser that won't is one that may clear the cache
     return { ...revision, runtime, cache, fetchedBytes, cachedBytes };
   }
 

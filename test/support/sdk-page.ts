@@ -26,6 +26,8 @@ interface PageSdk {
 }
 
 declare global {
+  /** The page's own script sets it. */
+  var Leasehold: new (options: unknown) => PageSdk;
   var sdks: Record<string, PageSdk>;
   var told: Told[];
 }
@@ -60,13 +62,13 @@ export class SdkPage {
   }
 
   async addSdk(options: SdkOptions, name: string): Promise<void> {
+    await this.page.waitForFunction(() => "Leasehold" in globalThis);
     await this.page.evaluate(
-      async ({ options, name, path }) => {
-        const { Leasehold } = (await import(path)) as { Leasehold: new (options: unknown) => PageSdk };
+      ({ options, name }) => {
         globalThis.told = [];
-        globalThis.sdks = { ...globalThis.sdks, [name]: new Leasehold({ ...options, backend: "wasm" }) };
+        globalThis.sdks = { ...globalThis.sdks, [name]: new globalThis.Leasehold({ ...options, backend: "wasm" }) };
       },
-      { options, name, path: "/client/sdk/leasehold.ts" },
+      { options, name },
     );
   }
 

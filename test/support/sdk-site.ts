@@ -36,7 +36,7 @@ export async function sdkSite(cacheDir: string, ort: { readonly path: string; re
             response.setHeader("Content-Type", "text/html");
             response.setHeader("Cross-Origin-Opener-Policy", "same-origin");
             response.setHeader("Cross-Origin-Embedder-Policy", "require-corp");
-            response.end('<!doctype html><title>A tenant</title><link rel="icon" href="data:,">');
+            response.end('<!doctype html><title>A tenant</title><link rel="icon" href="data:,"><script type="module">import { Leasehold } from "/client/sdk/leasehold.ts"; globalThis.Leasehold = Leasehold;</script>');
           });
         },
       },

@@ -1,5 +1,6 @@
 /** How chunks lie on the disk, by the manifest's cache mode, and what an update of a model costs and leaves behind. */
 import { afterEach, describe, expect, it } from "vitest";
+import { userEvent } from "vitest/browser";
 import { fetchModel, type FetchProgress, isStored } from "../../../client/cache/fetch-model.ts";
 import { type ModelStore, openModelStore } from "../../../client/cache/model-store.ts";
 import { importContentKey } from "../../../client/cache/seal.ts";
@@ -110,6 +111,24 @@ describe("the manifest's mode", () => {
     expect(source.asked.size).toBe(0);
     expect((await onDisk(tenant, first(model.chunks).sha256)).length).toBe(5028);
   });
+});
+
+it("the browser is asked not to clear the cache once a person uses the page, and not twice", async () => {
+  let asked = 0;
+  const storage = { persist: navigator.storage.persist, persisted: navigator.storage.persisted };
+  Object.assign(navigator.storage, { persist: async () => ++asked > 0, persisted: async () => false });
+  try {
+    const store = await open(freshTenant());
+    const isActive = navigator.userActivation.hasBeenActive;
+    await store.askToStay();
+    expect(asked).toBe(isActive ? 1 : 0);
+    await userEvent.click(document.body);
+    await store.askToStay();
+    await store.askToStay();
+    expect(asked).toBe(1);
+  } finally {
+    Object.assign(navigator.storage, storage);
+  }
 });
 
 describe("an update", () => {
