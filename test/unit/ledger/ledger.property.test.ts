@@ -106,6 +106,10 @@ function compare(books: Books, sums: ReturnType<Reference["sums"]>, index: numbe
     ["month", books.month, sums.month],
     ["user", books.userDay, sums.user],
     ["key", books.keyDay, sums.key],
+    ["key's month", books.key?.month ?? null, sums.keyMonth],
+    ["key's minute", books.key?.minuteTokens ?? null, sums.keyMinute],
+    ["key's requests", books.key?.minuteRequests ?? null, { held: 0, posted: sums.keyRequests }],
+    ["key's concurrent", books.key?.concurrent ?? null, { held: sums.keyConcurrent, posted: 0 }],
     ["spend", books.spendMonth, sums.spend],
     ["minute", books.minuteTokens, sums.minute],
     ["requests", books.minuteRequests, { held: 0, posted: sums.requests }],
@@ -127,8 +131,8 @@ function drain(ledger: Ledger, reference: Reference, wanted: Policy, limits: Rec
   for (const who of [{ user: "u1", key: "k1" }, { user: "u2", key: "k2" }, { user: "u3", key: "k1" }]) {
     const books = ledger.books({ ...who, keyLimit: limits[who.key] ?? null }, wanted, now);
     compare(books, reference.sums(who, wanted, now), -1);
-    const { tenant: _, ...windows } = books;
-    for (const [name, window] of Object.entries(windows)) {
+    const { tenant: _, key: ofKey, ...windows } = books;
+    for (const [name, window] of [...Object.entries(windows), ...Object.entries(ofKey ?? {})] as [string, Window | null][]) {
       expect(window?.held ?? 0, name).toBe(0);
       if (window && window.limit !== null) expect(remainingOf(window), name).toBe(window.limit - window.posted);
     }

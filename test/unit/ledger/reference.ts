@@ -2,6 +2,7 @@
  * What the ledger must say, told as simply as possible: a list of leases, and every sum computed from scratch out of it.
  * Shares no code with the ledger but the names of days (tested on their own) and the price of a hold.
  */
+import type { KeyLimits } from "../../../schema/contract/tenants.ts";
 import type { Policy } from "../../../schema/contract/policy.ts";
 import { dayAt } from "../../../worker/ledger/calendar.ts";
 
@@ -25,6 +26,15 @@ export interface Report {
   readonly ran: boolean;
   readonly final: boolean;
 }
+
+/** A key that has a limit has one of each kind, made of it. */
+export const limitsOfKey = (daily: number | null): KeyLimits => ({
+  daily_token_limit: daily,
+  monthly_token_limit: daily && Math.min(Number.MAX_SAFE_INTEGER, daily * 2),
+  tokens_per_minute: daily && Math.ceil(daily / 2),
+  requests_per_minute: daily === null ? null : 7,
+  concurrent_leases: daily === null ? null : 4,
+});
 
 interface Lease extends Ask {
   readonly at: number;
@@ -87,6 +97,11 @@ export class Reference {
     if (!fits(policy.daily_token_limit, sums.day, ask.tokens)) return "daily-quota-exceeded";
     if (!fits(policy.per_user_daily_tokens, sums.user, ask.tokens)) return "user-quota-exceeded";
     if (!fits(ask.keyLimit, sums.key, ask.tokens)) return "key-quota-exceeded";
+    const ofKey = limitsOfKey(ask.keyLimit);
+    if (!fits(ofKey.monthly_token_limit, sums.keyMonth, ask.tokens)) return "key-monthly-quota-exceeded";
+    if (!fits(ofKey.tokens_per_minute, sums.keyMinute, ask.tokens)) return "key-tokens-per-minute-exceeded";
+    if (!fits(ofKey.requests_per_minute, { held: 0, posted: sums.keyRequests }, 1)) return "key-requests-per-minute-exceeded";
+    if (ask.tokens > 0 && !fits(ofKey.concurrent_leases, { held: sums.keyConcurrent, posted: 0 }, 1)) return "key-concurrent-leases-exceeded";
     if (!fits(policy.tokens_per_minute, sums.minute, ask.tokens)) return "tokens-per-minute-exceeded";
     if (!fits(policy.requests_per_minute, { held: 0, posted: sums.requests }, 1)) return "requests-per-minute-exceeded";
     if (ask.tokens > 0 && !fits(policy.concurrent_leases, { held: sums.concurrent, posted: 0 }, 1)) return "concurrent-leases-exceeded";
@@ -123,7 +138,13 @@ export class Reference {
     const today = this.leases.filter((lease) => lease.day === day);
     const month = this.leases.filter((lease) => lease.day.slice(0, 7) === day.slice(0, 7));
     const recent = this.leases.filter((lease) => Math.floor(lease.at / 1000) > Math.floor(now / 1000) - 60);
+    const isKeys = (lease: Lease) => lease.key === who.key;
+    const running = this.leases.filter((lease) => lease.end === null && lease.tokens > 0 && lease.expiresAt > now);
     return {
+      keyMonth: total(month.filter(isKeys), tokensOf),
+      keyMinute: total(recent.filter(isKeys), tokensOf),
+      keyRequests: recent.filter(isKeys).length,
+      keyConcurrent: running.filter(isKeys).length,
       day: total(today, tokensOf),
       month: total(month, tokensOf),
       user: total(today.filter((lease) => lease.user === who.user), tokensOf),
@@ -131,7 +152,7 @@ export class Reference {
       spend: total(month, (lease) => this.#nanosOf(lease)),
       minute: total(recent, tokensOf),
       requests: recent.length,
-      concurrent: this.leases.filter((lease) => lease.end === null && lease.tokens > 0 && lease.expiresAt > now).length,
+      concurrent: running.length,
     };
   }
 }

@@ -13,7 +13,7 @@ import type { LeaseRow } from "../../../worker/ledger/lease-row.ts";
 import { Mirrors } from "../../../worker/ledger/mirrors.ts";
 import { OutboxRing } from "../../../worker/ledger/outbox-ring.ts";
 import { memoryStore } from "../../support/sqlite-storage.ts";
-import type { Ask, ReferencePrices, Report } from "./reference.ts";
+import { type Ask, type ReferencePrices, type Report, limitsOfKey } from "./reference.ts";
 
 export interface Ledger {
   /** The code of the refusal, or the number of the lease: 0, 1, 2, … in the order of their grants. */
@@ -27,7 +27,7 @@ export interface Ledger {
 }
 
 /** Users and keys of the reference are small names; a key is what `BookKeeper` needs to know of one. */
-const keyOf = (who: { key: string; keyLimit: number | null }): StoredKey => ({ id: who.key, line: [who.key], limits: { daily_token_limit: who.keyLimit } }) as unknown as StoredKey;
+const keyOf = (who: { key: string; keyLimit: number | null }): StoredKey => ({ id: who.key, line: [who.key], limits: limitsOfKey(who.keyLimit) }) as unknown as StoredKey;
 
 const TENANT = "acme" as TenantId;
 
