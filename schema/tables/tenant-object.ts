@@ -3,8 +3,8 @@
  * an object that was never provisioned has no tables at all.
  *
  * - Amounts are INTEGER (safe integers: the contract refuses larger ones); instants are milliseconds since the epoch.
- * - `windows` has one row a day and scope: `t` the tenant, `u:<user>`, `k:<key>` (tokens and nano-dollars), `e` egress (bytes,
- *   posted alone). Months are sums over their days.
+ * - `windows` has one row a day and scope: `t` the tenant, `u:<user>`, `k:<key>` (tokens and nano-dollars), `e` egress (bytes:
+ *   posted as they are sent, held by passes). Months are sums over their days.
  * - `leases.hold − reported` is what an active lease still holds; a resolved lease holds nothing.
  * - `outbox` is a ring of 4,096 slots that are written over, never emptied: an event costs one written row, not an
  *   insert and a deletion. Slots above the ring hold what an outage of D1 piles up, and are emptied (worker/ledger/outbox-ring.ts).
@@ -124,5 +124,9 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE sketches (hour INTEGER NOT NULL, model TEXT NOT NULL, tally TEXT NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (hour, model)) WITHOUT ROWID;
   CREATE TABLE sketches_sent (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL);
+  `,
+  // Egress that leases may be sent without asking again.
+  `
+  CREATE TABLE passes (id TEXT PRIMARY KEY, day TEXT NOT NULL, bytes INTEGER NOT NULL, lapses_at INTEGER NOT NULL) WITHOUT ROWID;
   `,
 ];

@@ -25,7 +25,7 @@ interface Sums extends Row {
 
 const NOTHING: Sums = { held: 0, posted: 0, held_nanos: 0, posted_nanos: 0 };
 
-/** Bytes of blobs sent: posted, never held. */
+/** Bytes of blobs: posted as they are sent, held where a lease may be sent them without asking again. */
 const EGRESS_SCOPE = "e";
 export const userScope = (user: string) => `u:${user}`;
 export const keyScope = (keyId: string) => `k:${keyId}`;
@@ -53,9 +53,9 @@ export class BookKeeper {
     }
   }
 
-  /** Counts `bytes` that are about to be sent. */
-  postEgress(day: string, bytes: number): void {
-    this.post([EGRESS_SCOPE], day, { held: 0, posted: bytes, heldNanos: 0, postedNanos: 0 });
+  /** Counts `posted` bytes that are about to be sent, and holds `held` more, or gives them back. */
+  postEgress(day: string, posted: number, held = 0): void {
+    this.post([EGRESS_SCOPE], day, { held, posted, heldNanos: 0, postedNanos: 0 });
   }
 
   egress(policy: Policy, now: number): Window {

@@ -17,6 +17,7 @@ import { ActiveLeases } from "./active.ts";
 import { AlertBook } from "./alert-book.ts";
 import type { AuditFact } from "./audit-chain.ts";
 import { BookKeeper } from "./books.ts";
+import { EgressPasses } from "./egress-passes.ts";
 import { type Profile, readConfig, toTenant } from "./config.ts";
 import { IdempotencyKeys, type IdempotentCall } from "./idempotency.ts";
 import { type Identified, identify } from "./identify.ts";
@@ -69,6 +70,7 @@ export class Room {
   readonly journal: Journal;
   readonly idempotency: IdempotencyKeys;
   readonly books: BookKeeper;
+  readonly passes: EgressPasses;
   readonly leases: LeaseBook;
   readonly proofs = new ProofLog();
   readonly webhooks: WebhookBook;
@@ -96,6 +98,7 @@ export class Room {
     this.journal = new Journal(this.ring);
     this.idempotency = new IdempotencyKeys(store);
     this.books = new BookKeeper(store, this.#minute, this.#active);
+    this.passes = new EgressPasses(store, this.books);
     this.leases = new LeaseBook(tenant, store, this.books, this.journal, this.#minute, this.#active);
     this.leases.fillMirrors(Date.now());
     this.webhooks = new WebhookBook(store);
