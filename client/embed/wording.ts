@@ -28,6 +28,7 @@ export const WORDS: Record<ErrorCode, Words> = {
   "image-unreadable": words("This is not a picture that can be opened", "Take a JPEG, PNG, WebP, GIF or BMP. A photo in another format can be saved as JPEG first.", "another"),
   "image-too-large": words("This picture is too large", "At most 40 megapixels can be read. Make it smaller, or cut out the part with the text.", "another"),
   "no-text-found": words("No text found", "Nothing in this picture looks like text. A sharper or closer picture may help.", "another"),
+  "context-length-exceeded": words("This text is too long", "It has more words than the model can hold at once. Make it shorter.", "another"),
 
   // Limits
   "daily-quota-exceeded": used("Daily quota"),
@@ -79,6 +80,7 @@ export const WORDS: Record<ErrorCode, Words> = {
   "digest-mismatch": broken("Unexpected answer"),
   "revision-incomplete": broken("The model is incomplete"),
   "payload-too-large": broken("Unexpected answer"),
+  "precondition-failed": broken("Unexpected answer"),
   "range-not-satisfiable": broken("Unexpected answer"),
   aborted: words("Stopped", "Nothing was read.", "retry"),
 };

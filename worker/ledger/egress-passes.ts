@@ -37,6 +37,11 @@ export class EgressPasses {
     this.#books = books;
   }
 
+  /** Adds what the passes hold to the mirror of what is held. To be called once, right after that was emptied. */
+  fillMirror(): void {
+    for (const { day, bytes } of this.#store.all<{ day: string; bytes: number }>("SELECT day, bytes FROM passes")) this.#books.postEgress(day, 0, bytes);
+  }
+
   /** `egress`: the day's window as it stands. */
   draw(day: string, modelBytes: number, egress: Window, now: number): DrawnPass | null {
     const left = egress.limit === null ? Number.MAX_SAFE_INTEGER : egress.limit - egress.held - egress.posted;
