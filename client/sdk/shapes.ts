@@ -38,6 +38,7 @@ const leaseGranted = object({
   expires_at: time,
   hold: amount,
   model: object({ id: string, revision: string, manifest_url: string, manifest_sha256: digest }),
+  content_key: (value) => typeof value === "string" && /^[\w-]{43}$/.test(value),
   quota,
 });
 
