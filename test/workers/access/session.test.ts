@@ -53,14 +53,13 @@ test("both are in the audit, with the key and the request; what it does there is
   expect(gone.headers.get("set-cookie")).toBe(`${SESSION_COOKIE}=; Max-Age=0; Path=/; Secure; HttpOnly; SameSite=Strict`);
   // A key itself has nothing to sign out of.
   expectStatus(await api.delete("/v1/session", { key }), 204);
-  const { data } = expectStatus(await api.get(`/v1/tenants/${tenant.id}/audit?limit=3`, { key: OPERATOR_KEY }), 200).json;
-  const events = data.map(({ action, actor, request_id, details }: Record<string, unknown>) => ({ action, actor, request_id, details }));
-  expect(events).toEqual(expect.arrayContaining([
+  const { data } = expectStatus(await api.get(`/v1/tenants/${tenant.id}/audit?limit=200`, { key: OPERATOR_KEY }), 200).json;
+  const events = data.slice(-3).map(({ action, actor, request_id, details }: Record<string, unknown>) => ({ action, actor, request_id, details }));
+  expect(events).toEqual([
     { action: "CONSOLE_SIGNED_IN", actor: id, request_id: "req_in", details: { key_id: id, scopes: ["admin"], expires_at: answer.json.expires_at } },
     expect.objectContaining({ action: "TENANT_UPDATED", actor: id }),
     { action: "CONSOLE_SIGNED_OUT", actor: id, request_id: "req_out", details: { key_id: id } },
-  ]));
-  expect(events).toHaveLength(3);
+  ]);
 });
 
 describe("a session ends at once", () => {
@@ -99,7 +98,8 @@ test("only our own pages use it: not another site's, and not a form that names n
   const tenant = await provisionTenant();
   const cookie = await signedIn(tenant.admin);
   const patch = (headers: Record<string, string>) => api.patch(`/v1/tenants/${tenant.id}`, { headers: { cookie, ...headers }, body: { name: "Changed" } });
-  for (const headers of [{}, { origin: "https://evil.example" }, { "sec-fetch-site": "same-site" }, { origin: "https://evil.example", "sec-fetch-site": "same-origin" }]) {
+  const strangers: Record<string, string>[] = [{}, { origin: "https://evil.example" }, { "sec-fetch-site": "same-site" }, { origin: "https://evil.example", "sec-fetch-site": "same-origin" }];
+  for (const headers of strangers) {
     expect((await patch(headers)).code, JSON.stringify(headers)).toBe("origin-not-allowed");
   }
   expect((await patch({ "sec-fetch-site": "same-origin" })).status).toBe(200);
