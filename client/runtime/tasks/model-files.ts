@@ -13,6 +13,10 @@ export class ModelFiles {
     for (const path of paths) this.#blob(path);
   }
 
+  has(path: string): boolean {
+    return this.#blobs.has(path);
+  }
+
   async bytes(path: string): Promise<Uint8Array> {
     return new Uint8Array(await this.#read(path, (blob) => blob.arrayBuffer()));
   }
