@@ -18,7 +18,7 @@ export const CLIENT_CODES = [
   "runtime-crashed", // the worker died or stopped answering
   "image-unreadable", // not an image that this browser can decode
   "image-too-large", // more pixels than the task takes
-  "context-length-exceeded", // the prompt does not fit the model's context
+  "context-length-exceeded", // more tokens than the model, or this device's memory, can hold
   "schema-unsupported", // a JSON schema with something that generation can't be held to
   "tools-unsupported", // the model was not taught to call tools, or in a way that is not known here
   "no-text-found", // the widget's: someone waits for the text of a picture that has none

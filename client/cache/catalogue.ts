@@ -7,6 +7,7 @@
  */
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import type { ModelId, Sha256 } from "../../schema/contract/ids.ts";
+import { inTime } from "./in-time.ts";
 
 interface ChunkRecord {
   readonly sha256: Sha256;
@@ -23,34 +24,22 @@ interface CatalogueSchema extends DBSchema {
 export type Catalogue = IDBPDatabase<CatalogueSchema>;
 
 const VERSION = 1;
-const OPEN_TIMEOUT_MS = 3000;
 
 const catalogueName = (tenant: string) => `leasehold/${tenant}`;
 
 /** Rejects where IndexedDB is refused, or where another tab with older code holds the database for too long. */
-export async function openCatalogue(tenant: string): Promise<Catalogue> {
-  const opening = openDB<CatalogueSchema>(catalogueName(tenant), VERSION, {
-    upgrade(db) {
-      db.createObjectStore("chunks", { keyPath: "sha256" }).createIndex("usedAt", "usedAt");
-      db.createObjectStore("manifests", { keyPath: "digest" });
-      db.createObjectStore("models", { keyPath: "model" });
-    },
-    // Newer code in another tab waits for this connection: let it pass; this page goes on without the catalogue.
-    blocking(_current, _blocked, event) {
-      (event.target as IDBDatabase).close();
-    },
-  });
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const tooLate = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("the database did not open in time")), OPEN_TIMEOUT_MS);
-  });
-  try {
-    return await Promise.race([opening, tooLate]);
-  } catch (error) {
-    // An open that succeeds after we gave up must not hold later versions back.
-    opening.then((db) => db.close(), () => undefined);
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
+export function openCatalogue(tenant: string): Promise<Catalogue> {
+  return inTime(
+    openDB<CatalogueSchema>(catalogueName(tenant), VERSION, {
+      upgrade(db) {
+        db.createObjectStore("chunks", { keyPath: "sha256" }).createIndex("usedAt", "usedAt");
+        db.createObjectStore("manifests", { keyPath: "digest" });
+        db.createObjectStore("models", { keyPath: "model" });
+      },
+      // Newer code in another tab waits for this connection: let it pass; this page goes on without the catalogue.
+      blocking(_current, _blocked, event) {
+        (event.target as IDBDatabase).close();
+      },
+    }),
+  );
 }

@@ -2,6 +2,7 @@
  * The control plane over HTTP, typed. Everything it throws is a `LeaseholdError`.
  *
  * - A credential goes to `baseUrl`'s origin only.
+ * - A lease is presented by the `Prover`; an answer that asks for another nonce is followed once.
  * - No answer, a broken one or none within the time limit is `network-failed`; a fired signal is `aborted`.
  * - A chunk's body may take as long as it likes while bytes keep coming.
  */
@@ -10,6 +11,7 @@ import type { Chunk } from "../../schema/contract/models.ts";
 import type { FetchChunkOptions } from "../cache/fetch-model.ts";
 import { LeaseholdError } from "../errors.ts";
 import { readError, readJson } from "./answers.ts";
+import type { Presentation, Prover } from "./prover.ts";
 import { withRetries } from "./retries.ts";
 import { isLeaseGranted, isLeaseState } from "./shapes.ts";
 
@@ -27,9 +29,11 @@ export interface LeaseAsk {
   readonly metadata?: Metadata;
 }
 
+type Credential = { readonly kind: "key" | "lease"; readonly token: string };
+
 interface Call {
   readonly method: "GET" | "POST";
-  readonly bearer: string;
+  readonly as: Credential;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
@@ -38,28 +42,33 @@ interface Call {
 
 export class ControlPlane {
   readonly #base: URL;
+  readonly #prover: Prover;
 
-  constructor(baseUrl: string) {
+  constructor(baseUrl: string, prover: Prover) {
     this.#base = new URL(baseUrl);
+    this.#prover = prover;
   }
 
   /** A request that got no answer is sent once more under the same idempotency key, so that it is granted once. */
   async createLease(publishableKey: string, ask: LeaseAsk, signal?: AbortSignal): Promise<LeaseGranted> {
     const headers = { "Idempotency-Key": crypto.randomUUID() };
-    return withRetries(
-      () => this.#json("/v1/leases", { method: "POST", bearer: publishableKey, body: ask, headers, signal }, isLeaseGranted),
+    const body = { ...ask, dpop_jkt: await this.#prover.jkt() };
+    const grant = await withRetries(
+      () => this.#json("/v1/leases", { method: "POST", as: { kind: "key", token: publishableKey }, body, headers, signal }, isLeaseGranted),
       { delaysMs: [400], isWorthIt: (error) => error.code === "network-failed", signal },
     );
+    await this.#prover.prepare(grant.lease, "POST", this.#url(usagePath(grant)).href);
+    return grant;
   }
 
   /** Sent with `keepalive`, so that it also leaves a page that is closing. */
   reportUsage(grant: LeaseGranted, report: UsageReport): Promise<LeaseState> {
-    return this.#json(`/v1/leases/${grant.lease_id}/usage`, { method: "POST", bearer: grant.lease, body: report, keepalive: true }, isLeaseState);
+    return this.#json(usagePath(grant), { method: "POST", as: leaseOf(grant), body: report, keepalive: true }, isLeaseState);
   }
 
   /** The manifest as served; the caller checks its digest. */
   async manifest(grant: LeaseGranted, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
-    return this.#exchange(grant.model.manifest_url, { method: "GET", bearer: grant.lease, signal }, async (response) => {
+    return this.#exchange(grant.model.manifest_url, { method: "GET", as: leaseOf(grant), signal }, async (response) => {
       if (!response.ok) throw await readError(response);
       return new Uint8Array(await response.arrayBuffer());
     });
@@ -69,7 +78,7 @@ export class ControlPlane {
   async chunk(lease: string, chunk: Chunk, { signal, onBytes }: FetchChunkOptions): Promise<Uint8Array<ArrayBuffer>> {
     const bytes = new Uint8Array(chunk.size + 1);
     let filled = 0;
-    await this.#exchange(`/v1/blobs/${chunk.sha256}`, { method: "GET", bearer: lease, signal }, async (response, keepAlive) => {
+    await this.#exchange(`/v1/blobs/${chunk.sha256}`, { method: "GET", as: { kind: "lease", token: lease }, signal }, async (response, keepAlive) => {
       if (!response.ok) throw await readError(response);
       const reader = response.body?.getReader(); // Safari has no `for await` over a body yet
       for (let part = await reader?.read(); part?.value; part = await reader?.read()) {
@@ -84,21 +93,40 @@ export class ControlPlane {
     return bytes.subarray(0, filled);
   }
 
+  #url(path: string): URL {
+    const url = new URL(path, this.#base);
+    if (url.origin !== this.#base.origin) throw new LeaseholdError("bad-response", "The service named an address that is not its own.");
+    return url;
+  }
+
   #json<T>(path: string, call: Call, isExpected: (value: unknown) => value is T): Promise<T> {
     return this.#exchange(path, call, (response) => readJson(response, isExpected));
   }
 
+  /** A stale nonce is refused before anything is done: the same request is sent once more with the new one. */
+  async #exchange<T>(path: string, call: Call, read: Read<T>): Promise<T> {
+    const url = this.#url(path);
+    const { as, method } = call;
+    if (as.kind === "key") return this.#send(url, call, { Authorization: `Bearer ${as.token}` }, read);
+    const present = () => this.#prover.present(as.token, method, url.href);
+    try {
+      // Where a proof is ready the request leaves at once: the page may be going away.
+      return await this.#send(url, call, this.#prover.takeReady(url.href) ?? (await present()), read);
+    } catch (error) {
+      if (!(error instanceof LeaseholdError) || error.code !== "dpop-nonce-required") throw error;
+      return this.#send(url, call, await present(), read);
+    }
+  }
+
   /** One request and the reading of its answer, under one time limit that `read` may push out. */
-  async #exchange<T>(path: string, call: Call, read: (response: Response, keepAlive: (ms: number) => void) => Promise<T>): Promise<T> {
-    const url = new URL(path, this.#base);
-    if (url.origin !== this.#base.origin) throw new LeaseholdError("bad-response", "The service named an address that is not its own.");
+  async #send<T>(url: URL, call: Call, credential: Presentation, read: Read<T>): Promise<T> {
     const limit = new AbortController();
     let timer = setTimeout(() => limit.abort(), ANSWER_TIMEOUT_MS);
     const keepAlive = (ms: number) => {
       clearTimeout(timer);
       timer = setTimeout(() => limit.abort(), ms);
     };
-    const headers: Record<string, string> = { ...call.headers, Authorization: `Bearer ${call.bearer}` };
+    const headers: Record<string, string> = { ...call.headers, ...credential };
     if (call.body !== undefined) headers["Content-Type"] = "application/json";
     try {
       const response = await fetch(url, {
@@ -112,6 +140,7 @@ export class ControlPlane {
         // Chunks are kept in the tenant's own cache, verified; the HTTP cache would hold them a second time.
         cache: "no-store",
       });
+      this.#prover.note(response.headers);
       return await read(response, keepAlive);
     } catch (error) {
       if (error instanceof LeaseholdError) throw error;
@@ -122,3 +151,8 @@ export class ControlPlane {
     }
   }
 }
+
+type Read<T> = (response: Response, keepAlive: (ms: number) => void) => Promise<T>;
+
+const leaseOf = ({ lease }: LeaseGranted): Credential => ({ kind: "lease", token: lease });
+const usagePath = (grant: LeaseGranted) => `/v1/leases/${grant.lease_id}/usage`;

@@ -14,6 +14,8 @@ import { asLeaseholdError } from "./as-error.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { LeaseDesk } from "./lease-desk.ts";
 import { ModelLoader } from "./model-loader.ts";
+import { type LeaseBinding, openProofKey } from "./proof-key.ts";
+import { Prover } from "./prover.ts";
 import { type QuotaView, viewQuota } from "./quota.ts";
 import { type ReadRequest, type ReadResult, readImage } from "./read-image.ts";
 import type { Caller } from "./shared-task.ts";
@@ -56,6 +58,7 @@ export class Leasehold {
 
   readonly #loader: ModelLoader;
   readonly #desk: LeaseDesk;
+  readonly #prover: Prover;
   readonly #store: ReturnType<typeof openModelStore>;
   readonly #closing = new AbortController();
   readonly #onPageHide = () => void this.#desk.abandonAll();
@@ -63,7 +66,8 @@ export class Leasehold {
 
   constructor({ publishableKey, user, userSignature, baseUrl, metadata, backend = "auto" }: LeaseholdOptions) {
     const tenant = tenantOfKey(publishableKey);
-    const api = new ControlPlane(baseUrl ?? location.origin);
+    this.#prover = new Prover(openProofKey(tenant));
+    const api = new ControlPlane(baseUrl ?? location.origin, this.#prover);
     this.#store = openModelStore(tenant);
     this.#desk = new LeaseDesk({
       api,
@@ -77,6 +81,11 @@ export class Leasehold {
     });
     addEventListener("pagehide", this.#onPageHide);
     this.#loader = new ModelLoader({ tenant, backend, api, desk: this.#desk, store: this.#store });
+  }
+
+  /** Whether leases are bound to a key of this browser, so that one that leaks is of no use; if not, why. */
+  get binding(): Promise<LeaseBinding> {
+    return this.#prover.binding();
   }
 
   /** What is left, as of the last grant; null before the first. */

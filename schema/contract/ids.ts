@@ -81,6 +81,13 @@ export function sortableId(nowMs: number, random: (bytes: Uint8Array<ArrayBuffer
   return time + Array.from(bytes, (b) => ALPHABET[b % 32]).join("");
 }
 
+/** The instant in a sortable id body. */
+export function instantOf(body: string): number {
+  let at = 0;
+  for (const char of body.slice(0, 10)) at = at * 32 + ALPHABET.indexOf(char);
+  return at;
+}
+
 /** The tenant that a lease id names, or null where the text is no lease id. Says nothing about whether it exists. */
 export function tenantOfLeaseId(id: string): TenantId | null {
   if (!leaseId.safeParse(id).success) return null;

@@ -8,6 +8,10 @@
 import { z } from "zod";
 import { amount, positiveAmount, timestamp } from "./amounts.ts";
 import { modelId, revisionId, sha256, tenantId } from "./ids.ts";
+import { requirements } from "./requirements.ts";
+import { type SelfTest, selfTest } from "./self-test.ts";
+
+export { type Backend, backend } from "./requirements.ts";
 
 export const MAX_CHUNK_BYTES = 16 * 1024 * 1024;
 /** What our own tools cut files into: small enough to resume well, large enough that a request costs little. */
@@ -32,22 +36,11 @@ export const modelFile = z
   .meta({ id: "ModelFile" });
 export type ModelFile = z.infer<typeof modelFile>;
 
-export const backend = z.enum(["webgpu", "wasm"]);
-export type Backend = z.infer<typeof backend>;
-
-/** What a device needs for a variant; an empty object fits every device. */
-export const requirements = z
-  .object({
-    backend: backend.optional(),
-    features: z.array(z.string().max(64)).max(16).optional().meta({ description: "WebGPU feature names, e.g. shader-f16." }),
-    memory_bytes: positiveAmount.optional(),
-  })
-  .meta({ id: "Requirements" });
-
 export const variant = z
   .strictObject({
     id: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/),
     requires: requirements.prefault({}),
+    self_test: selfTest.optional().meta({ description: "In place of the model's own, where this build answers otherwise." }),
     files: z.array(modelFile).min(1).max(256),
   })
   .refine((v) => new Set(v.files.map((file) => file.path)).size === v.files.length, { path: ["files"], message: "each path once" })
@@ -70,18 +63,42 @@ export const prices = z
   .meta({ id: "Prices", description: "Nano-dollars." });
 export type Prices = z.infer<typeof prices>;
 
-export const TASKS = ["ocr", "text-generation", "feature-extraction", "text-classification", "token-classification", "zero-shot-classification", "image-classification", "raw"] as const;
+export const TASKS = [
+  "text-generation", "embeddings", "feature-extraction", "text-classification", "token-classification", "zero-shot-classification",
+  "image-classification", "image-embeddings", "ocr", "raw",
+] as const;
+export type Task = (typeof TASKS)[number];
+
+/** How a visitor's browser keeps the weights; left out: `encrypted`. `none`: in memory alone. */
+export const cacheMode = z.enum(["encrypted", "plain", "none"]);
+export type CacheMode = z.infer<typeof cacheMode>;
+
+/** The tasks that a self-test of this kind is for; null: any. */
+const SELF_TEST_TASKS: Record<SelfTest["kind"], readonly Task[] | null> = {
+  tokens: ["text-generation"],
+  embedding: ["embeddings", "feature-extraction"],
+  tensors: null,
+};
+
+/** What a revision says of itself, beside its files: the same words in the body that begins it and in its manifest. */
+const description = {
+  task: z.enum(TASKS),
+  usage: usageMeasure,
+  cache: cacheMode.optional(),
+  self_test: selfTest.optional(),
+  licence: z.string().min(1).max(100).optional().meta({ description: "SPDX name where there is one.", example: "Apache-2.0" }),
+  source: z.string().min(1).max(300).optional().meta({ example: "hf:HuggingFaceTB/SmolLM2-135M-Instruct@12fd25f" }),
+};
 
 export const revisionCreate = z
-  .strictObject({
-    task: z.enum(TASKS),
-    usage: usageMeasure,
-    variants: z.array(variant).min(1).max(16),
-    prices: prices,
-    licence: z.string().max(100).optional(),
-    source: z.string().max(300).optional(),
-  })
+  .strictObject({ ...description, variants: z.array(variant).min(1).max(16), prices })
   .refine((body) => new Set(body.variants.map((v) => v.id)).size === body.variants.length, { path: ["variants"], message: "each variant id once" })
+  .superRefine((body, ctx) => {
+    [body, ...body.variants].forEach(({ self_test }, at) => {
+      const tasks = self_test && SELF_TEST_TASKS[self_test.kind];
+      if (tasks && !tasks.includes(body.task)) ctx.addIssue({ code: "custom", path: at === 0 ? ["self_test"] : ["variants", at - 1, "self_test"], message: `a self-test of ${self_test.kind} is for ${tasks.join(", ")}` });
+    });
+  })
   .meta({ id: "RevisionCreate" });
 export type RevisionCreate = z.infer<typeof revisionCreate>;
 
@@ -92,11 +109,8 @@ export const manifest = z
     tenant: tenantId,
     model: modelId,
     revision: revisionId,
-    task: z.enum(TASKS),
-    usage: usageMeasure,
+    ...description,
     variants: z.array(variant),
-    licence: z.string().optional(),
-    source: z.string().optional(),
   })
   .meta({ id: "Manifest" });
 export type Manifest = z.infer<typeof manifest>;

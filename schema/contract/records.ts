@@ -1,6 +1,7 @@
 /** Audit events, cost and usage: what stands in D1 and what the API answers about it. */
 import { z } from "zod";
 import { amount, money, timestamp } from "./amounts.ts";
+import { priceFloor } from "./prices.ts";
 
 export const AUDIT_ACTIONS = [
   "TENANT_PROVISIONED",
@@ -99,6 +100,7 @@ export const billing = z
     total_cost: money,
     total_tokens: amount,
     api_calls: amount,
+    price_floor: priceFloor.nullable().meta({ description: "What each lease granted now costs at least; null: the operator has set no floor." }),
     lines: z.array(billingLine),
   })
   .meta({ id: "Billing" });

@@ -5,7 +5,10 @@
  * - Amounts are INTEGER (safe integers: the contract refuses larger ones); instants are milliseconds since the epoch.
  * - `windows` has one row a day and scope: `t` the tenant, `u:<user>`, `k:<key>` (tokens and nano-dollars), `e` egress (bytes,
  *   posted alone). Months are sums over their days.
- * - `leases.hold − reported` is what an active lease still holds; a resolved lease holds nothing.
+ * - `leases.hold − reported` is what an active lease still holds; a resolved lease holds nothing. What a window has held
+ *   is mirrored from the leases in memory; the table has what was posted.
+ * - The instant in a lease's id is when it falls due, so that what is due and what is not yet lie together in the table
+ *   without an index. All leases before `lease_floor` are resolved.
  * - `outbox` is a ring of 4,096 slots that are written over, never emptied: an event costs one written row, not an
  *   insert and a deletion. Slots above the ring hold what an outage of D1 piles up, and are emptied (worker/ledger/outbox-ring.ts).
  * - `audit_head` is the last event that D1 has; the chain's own head is the newest slot after it.
@@ -124,5 +127,17 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE sketches (hour INTEGER NOT NULL, model TEXT NOT NULL, tally TEXT NOT NULL, version INTEGER NOT NULL, PRIMARY KEY (hour, model)) WITHOUT ROWID;
   CREATE TABLE sketches_sent (id INTEGER PRIMARY KEY CHECK (id = 1), version INTEGER NOT NULL);
+  `,
+  // What is held is the mirror of the leases that hold it; the place of a lease in the table is when it falls due.
+  `
+  ALTER TABLE windows DROP COLUMN held;
+  ALTER TABLE windows DROP COLUMN held_nanos;
+  DROP INDEX leases_active;
+  CREATE TABLE lease_floor (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL);
+  `,
+  // What the operator itself stated of a model's prices: a floor that no entry of a tenant's admin writes over.
+  `
+  CREATE TABLE operator_prices (model TEXT NOT NULL, effective_at INTEGER NOT NULL, prices TEXT NOT NULL, PRIMARY KEY (model, effective_at)) WITHOUT ROWID;
+  INSERT INTO operator_prices (model, effective_at, prices) SELECT model, effective_at, prices FROM prices WHERE set_by = 'operator';
   `,
 ];

@@ -6,6 +6,7 @@ import { globSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { leaseGranted } from "../../schema/contract/leases.ts";
 import { quota } from "../../schema/contract/policy.ts";
 import { keyCreated, tenant as tenantShape } from "../../schema/contract/tenants.ts";
 import { apiAt } from "../../cli/api.ts";
@@ -100,6 +101,32 @@ test("a page whose origin the key does not allow has no widget, and says why", a
   expect(await widget.getAttribute("data-code")).toBe("origin-not-allowed");
   expect(await widget.getByRole("status").innerText()).toContain(host.origin);
   expect(await readByCode(person, "blob")).toBe("origin-not-allowed");
+});
+
+test("a lease that is seen on its way is of no use to whoever saw it: the key stays in the browser, over a reload too", async () => {
+  const person = await newVisitor(onWasm(acme));
+  const seen: { lease_id: string; lease: string; jkt: unknown }[] = [];
+  person.page.context().on("response", async (response) => {
+    if (new URL(response.url()).pathname !== "/v1/leases" || response.request().method() !== "POST") return;
+    const { lease_id, lease } = leaseGranted.parse(await response.json());
+    const claims = JSON.parse(Buffer.from(lease.split(".")[1] ?? "", "base64url").toString()) as { cnf?: { jkt: string } };
+    seen.push({ lease_id, lease, jkt: claims.cnf?.jkt });
+    // Used at once, while it is good, by somebody who has all but the key.
+    for (const scheme of ["Bearer", "DPoP"]) {
+      stolen.push(await fetch(`${demo.plane.url}/v1/models/ocr/manifest`, { headers: { authorization: `${scheme} ${lease}` } }).then((answer) => answer.json()));
+    }
+  });
+  const stolen: unknown[] = [];
+
+  const { told } = await person.read(receipt);
+  await person.page.reload();
+  await person.read(receipt);
+
+  expect(seen.length).toBeGreaterThanOrEqual(3); // one for the download, one for each reading
+  expect(seen.map(({ lease_id }) => lease_id)).toContain(told.lease_id);
+  expect(new Set(seen.map(({ jkt }) => jkt))).toEqual(new Set([expect.stringMatching(/^[\w-]{43}$/)]));
+  await expect.poll(() => stolen.length).toBe(2 * seen.length);
+  for (const answer of stolen) expect(answer).toMatchObject({ code: "invalid-dpop-proof" });
 });
 
 test("a disabled tenant's widget says that it is switched off, and works again when the tenant does", async () => {

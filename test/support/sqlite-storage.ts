@@ -26,7 +26,7 @@ export function memoryStore(): { store: Store; database: DatabaseSync } {
   const sql = {
     exec(text: string, ...values: Value[]) {
       const rows = rowsOf(text, values);
-      return { toArray: () => rows, [Symbol.iterator]: () => rows[Symbol.iterator]() };
+      return { rowsWritten: 0, toArray: () => rows, [Symbol.iterator]: () => rows[Symbol.iterator]() };
     },
   };
   const store = new Store({ sql } as unknown as DurableObjectStorage);

@@ -3,27 +3,31 @@
  *
  * - A hold is charged to the day of its grant for the tenant, its user and its key; refunds go back to that day.
  * - A month is the sum of its days, so that the two can't drift apart.
+ * - What is posted stands in the table; what is held is the mirror of the leases that hold it.
  * - Enforcement and `GET …/quota` read the same books.
  */
 import type { Balance, Policy, Quota } from "../../schema/contract/policy.ts";
 import { toTimestamp } from "../../schema/contract/amounts.ts";
-import type { ActiveLeases } from "./active.ts";
 import type { Change } from "./charges.ts";
 import { dayAt, dayEndsAt, monthEndsAt, monthOf } from "./calendar.ts";
 import { type Books, type Window, remainingOf } from "./decide-hold.ts";
 import type { StoredKey } from "./key-ring.ts";
 import type { ModelShelf } from "./model-shelf.ts";
-import type { MinuteWindow } from "./minute.ts";
+import type { Held } from "./holds.ts";
+import type { Mirrors } from "./mirrors.ts";
 import type { Row, Store } from "./store.ts";
 
-interface Sums extends Row {
-  held: number;
-  posted: number;
-  held_nanos: number;
-  posted_nanos: number;
+interface Sums {
+  readonly held: number;
+  readonly posted: number;
+  readonly heldNanos: number;
+  readonly postedNanos: number;
 }
 
-const NOTHING: Sums = { held: 0, posted: 0, held_nanos: 0, posted_nanos: 0 };
+interface Posted extends Row {
+  posted: number | null;
+  posted_nanos: number | null;
+}
 
 /** Bytes of blobs sent: posted, never held. */
 const EGRESS_SCOPE = "e";
@@ -32,23 +36,22 @@ export const keyScope = (keyId: string) => `k:${keyId}`;
 
 export class BookKeeper {
   readonly #store: Store;
-  readonly #minute: MinuteWindow;
-  readonly #active: ActiveLeases;
+  readonly #mirrors: Mirrors;
 
-  constructor(store: Store, minute: MinuteWindow, active: ActiveLeases) {
+  constructor(store: Store, mirrors: Mirrors) {
     this.#store = store;
-    this.#minute = minute;
-    this.#active = active;
+    this.#mirrors = mirrors;
   }
 
-  /** Adds `change` to the day's row of each scope. */
+  /** Adds `change` to the day of each scope. The caller writes the lease, whose mirror the held part is. */
   post(scopes: readonly string[], day: string, change: Change): void {
+    this.#mirrors.holds.change(scopes, day, change.held, change.heldNanos);
+    if (change.posted === 0 && change.postedNanos === 0) return;
     for (const scope of scopes) {
       this.#store.run(
-        `INSERT INTO windows (scope, day, held, posted, held_nanos, posted_nanos) VALUES (?, ?, ?, ?, ?, ?)
-         ON CONFLICT (scope, day) DO UPDATE SET held = held + excluded.held, posted = posted + excluded.posted,
-           held_nanos = held_nanos + excluded.held_nanos, posted_nanos = posted_nanos + excluded.posted_nanos`,
-        scope, day, change.held, change.posted, change.heldNanos, change.postedNanos,
+        `INSERT INTO windows (scope, day, posted, posted_nanos) VALUES (?, ?, ?, ?)
+         ON CONFLICT (scope, day) DO UPDATE SET posted = posted + excluded.posted, posted_nanos = posted_nanos + excluded.posted_nanos`,
+        scope, day, change.posted, change.postedNanos,
       );
     }
   }
@@ -67,9 +70,9 @@ export class BookKeeper {
     const dayEnd = dayEndsAt(now, policy.time_zone);
     const monthEnd = monthEndsAt(now, policy.time_zone);
     const month = this.#month(monthOf(day));
-    const minute = this.#minute.sums(now);
+    const minute = this.#mirrors.minute.sums(now);
     const sliding = (measure: "tokens" | "requests") => {
-      const freesAt = (needed: number) => this.#minute.freesAt(now, needed, measure);
+      const freesAt = (needed: number) => this.#mirrors.minute.freesAt(now, needed, measure);
       return { resetsAt: freesAt(1), freesAt };
     };
     const tokensOfDay = (scope: string, limit: number | null): Window => windowOf(limit, this.#day(scope, day), dayEnd);
@@ -79,7 +82,7 @@ export class BookKeeper {
       month: windowOf(policy.monthly_token_limit, month, monthEnd),
       userDay: user === null ? null : tokensOfDay(userScope(user), policy.per_user_daily_tokens),
       keyDay: key === null ? null : windowOf(key.limits.daily_token_limit, this.#dayOfKeys(key.line, day), dayEnd),
-      spendMonth: { limit: policy.monthly_spend_limit, held: month.held_nanos, posted: month.posted_nanos, resetsAt: monthEnd },
+      spendMonth: { limit: policy.monthly_spend_limit, held: month.heldNanos, posted: month.postedNanos, resetsAt: monthEnd },
       minuteTokens: { limit: policy.tokens_per_minute, held: minute.held, posted: minute.posted, ...sliding("tokens") },
       minuteRequests: { limit: policy.requests_per_minute, held: 0, posted: minute.requests, ...sliding("requests") },
       concurrent: { limit: policy.concurrent_leases, ...this.#concurrent(now) },
@@ -106,31 +109,28 @@ export class BookKeeper {
   }
 
   #day(scope: string, day: string): Sums {
-    return this.#store.first<Sums>("SELECT held, posted, held_nanos, posted_nanos FROM windows WHERE scope = ? AND day = ?", scope, day) ?? NOTHING;
+    return sumsOf(this.#store.first<Posted>("SELECT posted, posted_nanos FROM windows WHERE scope = ? AND day = ?", scope, day), this.#mirrors.holds.of(scope, day));
   }
 
   /** A line of rotated keys shares one allowance; each charges its own row. */
   #dayOfKeys(ids: readonly string[], day: string): Sums {
     const days = ids.map((id) => this.#day(keyScope(id), day));
     const sum = (of: (sums: Sums) => number) => days.reduce((total, sums) => total + of(sums), 0);
-    return { held: sum((s) => s.held), posted: sum((s) => s.posted), held_nanos: sum((s) => s.held_nanos), posted_nanos: sum((s) => s.posted_nanos) };
+    return { held: sum((s) => s.held), posted: sum((s) => s.posted), heldNanos: sum((s) => s.heldNanos), postedNanos: sum((s) => s.postedNanos) };
   }
 
   #month(month: string): Sums {
-    const row = this.#store.first<Record<keyof Sums, number | null>>(
-      `SELECT sum(held) AS held, sum(posted) AS posted, sum(held_nanos) AS held_nanos, sum(posted_nanos) AS posted_nanos
-       FROM windows WHERE scope = 't' AND day BETWEEN ? AND ?`,
-      `${month}-01`,
-      `${month}-31`,
-    );
-    return row?.held == null ? NOTHING : (row as Sums);
+    const row = this.#store.first<Posted>("SELECT sum(posted) AS posted, sum(posted_nanos) AS posted_nanos FROM windows WHERE scope = 't' AND day BETWEEN ? AND ?", `${month}-01`, `${month}-31`);
+    return sumsOf(row, this.#mirrors.holds.ofMonth("t", month));
   }
 
   #concurrent(now: number): { held: number; posted: number; resetsAt: number } {
-    const { count, soonest } = this.#active.at(now);
+    const { count, soonest } = this.#mirrors.active.at(now);
     return { held: count, posted: 0, resetsAt: soonest ?? now + 1000 };
   }
 }
+
+const sumsOf = (row: Posted | null, held: Held): Sums => ({ held: held.tokens, posted: row?.posted ?? 0, heldNanos: held.nanos, postedNanos: row?.posted_nanos ?? 0 });
 
 const windowOf = (limit: number | null, sums: Sums, resetsAt: number): Window => ({ limit, held: sums.held, posted: sums.posted, resetsAt });
 

@@ -6,44 +6,19 @@
  * - Expiry is decided at read: whoever comes first after `reports_until` books it, the alarm at the latest. That is the
  *   lease's end, and for an offline lease the end of its grace time; between the two it may be reported, and nothing else.
  */
-import { toTimestamp, usd } from "../../schema/contract/amounts.ts";
+import { toTimestamp } from "../../schema/contract/amounts.ts";
 import { type LeaseId, type TenantId, sortableId } from "../../schema/contract/ids.ts";
 import type { LeaseState, UsageReport } from "../../schema/contract/leases.ts";
 import type { Prices } from "../../schema/contract/models.ts";
-import { type BookKeeper, keyScope, userScope } from "./books.ts";
-import type { ActiveLeases } from "./active.ts";
-import { type Account, type Change, endCharge, grantChange, reportCharge } from "./charges.ts";
-import type { CostEntry, Journal } from "./journal.ts";
-import { MINUTE_SECONDS, type MinuteWindow } from "./minute.ts";
+import type { BookKeeper } from "./books.ts";
+import { type Change, endCharge, grantChange, reportCharge } from "./charges.ts";
+import type { Journal } from "./journal.ts";
+import { COLUMNS, type LeaseRow, accountOf, costOf, placeOf, scopesOf, toLeaseState } from "./lease-row.ts";
+import { MINUTE_SECONDS } from "./minute.ts";
+import type { Mirrors } from "./mirrors.ts";
 import { canonicalJson } from "./audit-chain.ts";
 import { type Result, done, refuse } from "./result.ts";
-import type { Row, Store } from "./store.ts";
-
-export interface LeaseRow extends Row {
-  id: string;
-  state: string;
-  purpose: string;
-  key_id: string;
-  user_id: string | null;
-  model: string;
-  revision: string;
-  manifest_sha256: string;
-  prices: string;
-  request_id: string | null;
-  metadata: string;
-  day: string;
-  hold: number;
-  hold_nanos: number;
-  reported: number;
-  charged: number;
-  cost_nanos: number;
-  calls: number;
-  reports: number;
-  created_at: number;
-  expires_at: number;
-  reports_until: number;
-  resolved_at: number | null;
-}
+import type { Store } from "./store.ts";
 
 export interface NewLease {
   readonly purpose: "inference" | "download";
@@ -65,56 +40,64 @@ export interface NewLease {
 
 type Ending = "expired" | "revoked";
 const SWEEP_LIMIT = 500;
-const COLUMNS =
-  "id, state, purpose, key_id, user_id, model, revision, manifest_sha256, prices, request_id, metadata, day, hold, hold_nanos, reported, charged, cost_nanos, calls, reports, created_at, expires_at, reports_until, resolved_at";
-
+/** How many leases a woken object may have to look through that were resolved long ago. */
+const FLOOR_STEP = 5_000;
 export class LeaseBook {
   readonly #store: Store;
   readonly #books: BookKeeper;
   readonly #journal: Journal;
-  readonly #minute: MinuteWindow;
-  readonly #active: ActiveLeases;
+  readonly #mirrors: Mirrors;
   readonly #tenant: TenantId;
+  /** Every lease whose id has an earlier instant is resolved. */
+  #floor = 0;
+  #opened = 0;
 
-  constructor(tenant: TenantId, store: Store, books: BookKeeper, journal: Journal, minute: MinuteWindow, active: ActiveLeases) {
+  constructor(tenant: TenantId, store: Store, books: BookKeeper, journal: Journal, mirrors: Mirrors) {
     this.#tenant = tenant;
     this.#store = store;
     this.#books = books;
     this.#journal = journal;
-    this.#minute = minute;
-    this.#active = active;
+    this.#mirrors = mirrors;
   }
 
-  /** Reads anew what is mirrored in memory: the sliding minute from its leases, whose ids sort by time; and the active leases. */
+  /** Reads anew what is mirrored in memory, from the leases that may be unresolved or of the last minute. */
   fillMirrors(now: number): void {
-    this.#active.clear();
-    const ends = this.#store.all<{ expires_at: number; n: number }>(
-      "SELECT expires_at, count(*) AS n FROM leases WHERE state = 'active' AND hold > 0 AND expires_at > ? GROUP BY expires_at",
-      now,
-    );
-    for (const { expires_at, n } of ends) this.#active.add(expires_at, n);
-    this.#minute.clear();
-    const since = `ls_${this.#tenant}_${sortableId(now - (MINUTE_SECONDS + 1) * 1000, (bytes) => bytes.fill(0))}`;
-    for (const lease of this.#store.all<LeaseRow>(`SELECT ${COLUMNS} FROM leases WHERE id >= ?`, since)) {
-      const held = lease.state === "active" ? lease.hold - lease.reported : 0;
-      this.#minute.admit(lease.created_at, held, lease.charged);
+    const { minute } = this.#mirrors;
+    this.#mirrors.clear();
+    this.#floor = this.#store.first<{ at: number }>("SELECT at FROM lease_floor WHERE id = 1")?.at ?? 0;
+    const minuteBegan = now - (MINUTE_SECONDS + 1) * 1000;
+    const from = this.#idAt(Math.min(this.#floor, minuteBegan));
+    let seen = 0;
+    for (const lease of this.#store.each<LeaseRow>(`SELECT ${COLUMNS} FROM leases WHERE id >= ?`, from)) {
+      seen += 1;
+      const isUnresolved = lease.state === "active";
+      if (isUnresolved) {
+        this.#enter(lease);
+        this.#mirrors.holds.change(scopesOf(lease), lease.day, lease.hold - lease.reported, lease.hold_nanos - lease.cost_nanos);
+      }
+      if (lease.created_at >= minuteBegan) minute.admit(lease.created_at, isUnresolved ? lease.hold - lease.reported : 0, lease.charged);
     }
+    if (seen > FLOOR_STEP) this.#raiseFloor(now);
   }
 
   /** Writes the lease and its hold. The caller has decided that it may be. */
   open(ask: NewLease, now: number): LeaseRow {
-    const id = `ls_${this.#tenant}_${sortableId(now)}` as LeaseId;
     const expiresAt = expiryOf(now, ask.ttlSeconds);
+    const reportsUntil = expiresAt + ask.graceSeconds * 1000;
+    const id = `ls_${this.#tenant}_${sortableId(reportsUntil)}` as LeaseId;
     this.#store.run(
       `INSERT INTO leases (id, state, purpose, key_id, user_id, model, revision, manifest_sha256, prices, request_id, metadata, day, hold, hold_nanos, created_at, expires_at, reports_until)
        VALUES (?, 'active', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       id, ask.purpose, ask.keyId, ask.user, ask.model, ask.revision, ask.manifestSha256, JSON.stringify(ask.prices), ask.requestId,
-      JSON.stringify(ask.metadata), ask.day, ask.tokens, ask.nanos, now, expiresAt, expiresAt + ask.graceSeconds * 1000,
+      JSON.stringify(ask.metadata), ask.day, ask.tokens, ask.nanos, now, expiresAt, reportsUntil,
     );
     const lease = this.find(id) as LeaseRow;
+    this.#enter(lease);
     this.#post(lease, grantChange(ask.tokens, ask.nanos));
-    this.#minute.admit(now, ask.tokens);
-    if (ask.tokens > 0) this.#active.add(expiresAt);
+    this.#mirrors.minute.admit(now, ask.tokens);
+    this.#opened += 1;
+    // A clock that went back may put a lease under the floor.
+    if (this.#opened >= FLOOR_STEP || reportsUntil < this.#floor) this.#raiseFloor(now);
     return lease;
   }
 
@@ -124,27 +107,65 @@ export class LeaseBook {
 
   /** Books every lease whose time has passed. */
   sweep(now: number): void {
-    for (;;) {
-      const due = this.#store.all<LeaseRow>(`SELECT ${COLUMNS} FROM leases WHERE state = 'active' AND reports_until <= ? LIMIT ?`, now, SWEEP_LIMIT);
-      for (const lease of due) this.#end(lease, "expired", now, "system", null);
-      if (due.length < SWEEP_LIMIT) return;
+    const { due } = this.#mirrors;
+    while (due.soonest !== null && due.soonest <= now) {
+      const leases = this.#store.all<LeaseRow>(
+        `SELECT ${COLUMNS} FROM leases WHERE id >= ? AND id < ? AND state = 'active' AND reports_until <= ? LIMIT ?`,
+        this.#firstUnresolved(), this.#idAt(now + 1), now, SWEEP_LIMIT,
+      );
+      if (leases.length === 0) throw new Error("a lease is due that the table does not have");
+      for (const lease of leases) this.#end(lease, "expired", now, "system", null);
     }
   }
 
   /** Ends every active lease at once. */
   revokeAll(now: number, actor: string, requestId: string): void {
-    for (const lease of this.#store.all<LeaseRow>(`SELECT ${COLUMNS} FROM leases WHERE state = 'active'`)) this.#end(lease, "revoked", now, actor, requestId);
+    for (const lease of this.#unresolved()) this.#end(lease, "revoked", now, actor, requestId);
   }
 
   /** Ends every active lease that this key was granted. */
   revokeOf(keyId: string, now: number, actor: string, requestId: string): number {
-    const leases = this.#store.all<LeaseRow>(`SELECT ${COLUMNS} FROM leases WHERE state = 'active' AND key_id = ?`, keyId);
+    const leases = this.#unresolved().filter((lease) => lease.key_id === keyId);
     for (const lease of leases) this.#end(lease, "revoked", now, actor, requestId);
     return leases.length;
   }
 
   nextExpiry(): number | null {
-    return this.#store.first<{ at: number | null }>("SELECT min(reports_until) AS at FROM leases WHERE state = 'active'")?.at ?? null;
+    return this.#mirrors.due.soonest;
+  }
+
+  #unresolved(): LeaseRow[] {
+    return this.#store.all<LeaseRow>(`SELECT ${COLUMNS} FROM leases WHERE id >= ? AND state = 'active'`, this.#firstUnresolved());
+  }
+
+  #firstUnresolved(): string {
+    return this.#idAt(this.#mirrors.places.soonest ?? Number.MAX_SAFE_INTEGER);
+  }
+
+  /** The least id of an instant. */
+  #idAt(at: number): string {
+    return `ls_${this.#tenant}_${sortableId(Math.max(0, at), (bytes) => bytes.fill(0))}`;
+  }
+
+  /** Notes from where on a woken object has to look for unresolved leases. */
+  #raiseFloor(now: number): void {
+    this.#opened = 0;
+    this.#floor = Math.min(now, this.#mirrors.places.soonest ?? now);
+    this.#store.run("INSERT INTO lease_floor (id, at) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET at = excluded.at", this.#floor);
+  }
+
+  /** The lease is unresolved from here on. */
+  #enter(lease: LeaseRow): void {
+    this.#mirrors.due.add(lease.reports_until);
+    this.#mirrors.places.add(placeOf(lease));
+    if (lease.hold > 0) this.#mirrors.active.add(lease.expires_at);
+  }
+
+  /** The lease is resolved. */
+  #leave(lease: LeaseRow): void {
+    this.#mirrors.due.remove(lease.reports_until);
+    this.#mirrors.places.remove(placeOf(lease));
+    if (lease.hold > 0) this.#mirrors.active.remove(lease.expires_at);
   }
 
   /** Takes one usage report. The same `seq` with the same body answers as before; nothing is charged twice. */
@@ -175,13 +196,13 @@ export class LeaseBook {
     const usage = { inputTokens: report.input_tokens, outputTokens: report.output_tokens, ran: report.outcome === "ok", final: report.final };
     const { change, tokens, costNanos, calls, refund } = reportCharge(accountOf(lease), usage);
     this.#post(lease, change);
-    this.#minute.resolve(lease.created_at, -change.held, change.posted);
+    this.#mirrors.minute.resolve(lease.created_at, -change.held, change.posted);
     this.#store.run(
       `UPDATE leases SET reported = reported + ?, charged = charged + ?, cost_nanos = cost_nanos + ?, calls = calls + ?, reports = reports + 1, state = ?, resolved_at = ? WHERE id = ?`,
       tokens, tokens, costNanos, calls, report.final ? "settled" : "active", report.final ? now : null, lease.id,
     );
+    if (report.final) this.#leave(lease);
     if (lease.purpose === "download") return;
-    if (report.final) this.#active.remove(lease.expires_at);
     const details = {
       lease_id: lease.id, revision: lease.revision, seq: report.seq, input_tokens: report.input_tokens, output_tokens: report.output_tokens,
       cost_nanos: costNanos, outcome: report.outcome, error_code: report.error_code, latency_ms: report.latency_ms, ttft_ms: report.ttft_ms,
@@ -204,13 +225,13 @@ export class LeaseBook {
   #end(lease: LeaseRow, ending: Ending, now: number, actor: string, requestId: string | null): void {
     const { change, tokens, costNanos, calls } = endCharge(accountOf(lease));
     this.#post(lease, change);
-    this.#minute.resolve(lease.created_at, -change.held, change.posted);
+    this.#mirrors.minute.resolve(lease.created_at, -change.held, change.posted);
     this.#store.run(
       "UPDATE leases SET state = ?, charged = charged + ?, cost_nanos = cost_nanos + ?, calls = calls + ?, resolved_at = ? WHERE id = ?",
       ending, tokens, costNanos, calls, ending === "expired" ? lease.reports_until : now, lease.id,
     );
+    this.#leave(lease);
     if (lease.purpose === "download") return;
-    this.#active.remove(lease.expires_at);
     this.#journal.append(
       this.#tenant,
       now,
@@ -230,40 +251,3 @@ export class LeaseBook {
 
 /** A whole second, as the token's `exp` is: the ledger and the token end the lease at the same instant. */
 const expiryOf = (now: number, ttlSeconds: number): number => (Math.floor(now / 1000) + ttlSeconds) * 1000;
-
-const accountOf = (lease: LeaseRow): Account => ({
-  purpose: lease.purpose as Account["purpose"],
-  prices: JSON.parse(lease.prices) as Prices,
-  hold: lease.hold,
-  holdNanos: lease.hold_nanos,
-  reported: lease.reported,
-  costNanos: lease.cost_nanos,
-  calls: lease.calls,
-});
-
-const costOf = (lease: LeaseRow): Pick<CostEntry, "day" | "leaseId" | "model" | "revision"> => ({ day: lease.day, leaseId: lease.id, model: lease.model, revision: lease.revision });
-
-function scopesOf(lease: LeaseRow): string[] {
-  return ["t", ...(lease.user_id === null ? [] : [userScope(lease.user_id)]), keyScope(lease.key_id)];
-}
-
-/** The lease as the API shows it. */
-export function toLeaseState(lease: LeaseRow): LeaseState {
-  return {
-    lease_id: lease.id as LeaseState["lease_id"],
-    state: lease.state as LeaseState["state"],
-    model: lease.model as LeaseState["model"],
-    revision: lease.revision as LeaseState["revision"],
-    user: lease.user_id as LeaseState["user"],
-    hold: lease.hold,
-    used: lease.charged,
-    remaining: lease.state === "active" ? lease.hold - lease.reported : 0,
-    cost: usd(lease.cost_nanos),
-    reports: lease.reports,
-    offline: lease.reports_until > lease.expires_at,
-    created_at: toTimestamp(lease.created_at),
-    expires_at: toTimestamp(lease.expires_at),
-    reports_until: toTimestamp(lease.reports_until),
-    resolved_at: lease.resolved_at === null ? null : toTimestamp(lease.resolved_at),
-  };
-}

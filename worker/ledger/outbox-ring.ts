@@ -100,14 +100,16 @@ export class OutboxRing {
   /** D1 has everything up to this record, and the sums count it. */
   ack(last: OutboxRecord): void {
     this.#sent = headOf(last);
+    // What was sent was folded before; a mark that was not worth a row then may have been read back since.
+    this.#folded = Math.max(this.#folded, last.event.seq);
     this.#store.run("DELETE FROM outbox WHERE slot > ? AND slot <= ?", RING, RING + last.event.seq);
     this.#writeHead();
   }
 
-  /** The sums count everything up to `seq`. */
-  fold(seq: number): void {
+  /** The sums count everything up to `seq`. `changed`: they are others than before; else the mark can wait for the next. */
+  fold(seq: number, changed: boolean): void {
     this.#folded = seq;
-    this.#writeHead();
+    if (changed) this.#writeHead();
   }
 
   #writeHead(): void {

@@ -31,10 +31,11 @@ export class Rollups {
   fold(): void {
     while (this.#ring.folded < this.#ring.newest.seq) {
       const records = this.#ring.after(this.#ring.folded, STEP).map(({ record }) => record);
-      for (const sum of sumsOf(records)) this.#add(sum);
+      const sums = sumsOf(records);
+      for (const sum of sums) this.#add(sum);
       const last = (records.at(-1) as OutboxRecord).event.seq;
       this.#tallies.add(records, last);
-      this.#ring.fold(last);
+      this.#ring.fold(last, sums.length > 0);
     }
   }
 

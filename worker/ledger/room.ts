@@ -8,12 +8,13 @@
  * - `arm` inside a transaction joins it: the alarm is set exactly when the state is.
  */
 import type { TenantId } from "../../schema/contract/ids.ts";
+import type { Prices } from "../../schema/contract/models.ts";
 import type { Env } from "../env.ts";
 import { toBase64Url } from "../secrets/envelope.ts";
-import type { Access, Identity, IsolationLevel, Presented } from "../tenants/credential.ts";
+import { type Access, type Identity, type IsolationLevel, type Presented, type Verified, asVerified } from "../tenants/credential.ts";
+import { TenantRecords } from "../tenants/records.ts";
 import type { TenantContext } from "../tenants/context.ts";
 import { type Stand, alertFact } from "../alerts/thresholds.ts";
-import { ActiveLeases } from "./active.ts";
 import { AlertBook } from "./alert-book.ts";
 import type { AuditFact } from "./audit-chain.ts";
 import { BookKeeper } from "./books.ts";
@@ -23,7 +24,7 @@ import { type Identified, identify } from "./identify.ts";
 import { Journal } from "./journal.ts";
 import { KeyRing } from "./key-ring.ts";
 import { LeaseBook } from "./lease-book.ts";
-import { MinuteWindow } from "./minute.ts";
+import { Mirrors } from "./mirrors.ts";
 import { ModelShelf } from "./model-shelf.ts";
 import { OutboxRing } from "./outbox-ring.ts";
 import { PriceBook } from "./price-book.ts";
@@ -48,7 +49,10 @@ export interface Chore {
   /** When it should run next, in milliseconds since the epoch; null: not before something changes. */
   nextAt(now: number): number | null;
   run(now: number): void | Promise<void>;
-  /** It waits for other people's machines: the others don't wait for it. */
+  /**
+   * It waits for other people's machines: neither the others nor the alarm wait for it, so a new run may begin while one
+   * is under way. Before it first waits, `run` has made sure that `nextAt` comes back to what it lost if the object dies.
+   */
   readonly aside?: true;
 }
 
@@ -60,6 +64,10 @@ export class Room {
   readonly isolation: IsolationLevel;
   readonly env: Env;
   readonly store: Store;
+  /** The object itself, for what it does on its own behalf. */
+  readonly self: Verified;
+  /** What it sends to D1. */
+  readonly records: TenantRecords;
   readonly keys: KeyRing;
   readonly shelf: ModelShelf;
   readonly prices: PriceBook;
@@ -75,8 +83,6 @@ export class Room {
   readonly alerts: AlertBook;
   /** The key under which the tenant's weights are cached in its visitors' browsers, base64url of 32 bytes. */
   readonly contentKey: string;
-  readonly #minute = new MinuteWindow();
-  readonly #active = new ActiveLeases();
   readonly #storage: DurableObjectStorage;
   #alarmAt: number | null;
 
@@ -85,6 +91,8 @@ export class Room {
     this.isolation = isolationLevel;
     this.env = env;
     this.store = store;
+    this.self = asVerified({ tenant, isolation: isolationLevel, actor: "system", kind: "operator", keyId: null, leaseId: null });
+    this.records = TenantRecords.for(this.self, env);
     this.#storage = storage;
     this.#alarmAt = alarmAt;
     this.keys = new KeyRing(store);
@@ -95,8 +103,9 @@ export class Room {
     this.rollups = new Rollups(store, this.ring, this.tallies);
     this.journal = new Journal(this.ring);
     this.idempotency = new IdempotencyKeys(store);
-    this.books = new BookKeeper(store, this.#minute, this.#active);
-    this.leases = new LeaseBook(tenant, store, this.books, this.journal, this.#minute, this.#active);
+    const mirrors = new Mirrors();
+    this.books = new BookKeeper(store, mirrors);
+    this.leases = new LeaseBook(tenant, store, this.books, this.journal, mirrors);
     this.leases.fillMirrors(Date.now());
     this.webhooks = new WebhookBook(store);
     this.alerts = new AlertBook(store);
@@ -167,6 +176,11 @@ export class Room {
     }
   }
 
+  /** What a lease of this model granted now costs. */
+  pricesOf(model: string, now: number): Prices {
+    return this.prices.at(model, now, readConfig(this.store).profile.priceFloor);
+  }
+
   armFlush(now: number): void {
     this.arm(now + FLUSH_DELAY_MS);
   }
@@ -174,6 +188,7 @@ export class Room {
   arm(at: number): void {
     if (this.#alarmAt !== null && this.#alarmAt <= at) return;
     this.#alarmAt = at;
+    this.store.countAlarm();
     void this.#storage.setAlarm(at);
   }
 

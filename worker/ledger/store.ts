@@ -1,6 +1,6 @@
 /**
  * A thin typed door to the object's SQLite: named helpers over `SqlStorage`, and the migrations.
- * Statements are literals; values are always bound.
+ * Statements are literals; values are always bound. Counts the rows that are written, as the platform bills them.
  */
 import type { Home } from "../tenants/home.ts";
 import { TENANT_OBJECT_MIGRATIONS } from "../../schema/tables/tenant-object.ts";
@@ -10,13 +10,28 @@ export type Row = Record<string, SqlValue>;
 
 export class Store {
   readonly #storage: DurableObjectStorage;
+  #rowsWritten = 0;
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
   }
 
+  /** Rows written since this object woke: rows of tables and of indexes, and settings of the alarm. */
+  get rowsWritten(): number {
+    return this.#rowsWritten;
+  }
+
+  countAlarm(): void {
+    this.#rowsWritten += 1;
+  }
+
   all<T extends Row>(statement: string, ...values: SqlValue[]): T[] {
     return this.#storage.sql.exec<T>(statement, ...values).toArray();
+  }
+
+  /** Row after row, for more of them than memory should hold at once. Nothing may be written while it is read. */
+  each<T extends Row>(statement: string, ...values: SqlValue[]): Iterable<T> {
+    return this.#storage.sql.exec<T>(statement, ...values);
   }
 
   first<T extends Row>(statement: string, ...values: SqlValue[]): T | null {
@@ -25,7 +40,7 @@ export class Store {
   }
 
   run(statement: string, ...values: SqlValue[]): void {
-    this.#storage.sql.exec(statement, ...values);
+    this.#rowsWritten += this.#storage.sql.exec(statement, ...values).rowsWritten;
   }
 
   /** Whether this object was ever provisioned. Reads nothing into being. */

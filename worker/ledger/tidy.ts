@@ -1,7 +1,7 @@
 /**
  * Forgets what nobody will ask for again, so that a tenant's object does not grow for ever (it may have 10 GB).
  *
- * - Leases with their reports: 7 days after their grant, when each has been over for days; D1 has the records for good.
+ * - Leases with their reports: 7 days after they fell due; D1 has the records for good.
  * - Windows of users, keys and egress: after 40 days; the tenant's own: after 400. Answers to idempotency keys: after
  *   their day. Told alerts and deliveries: as their books say.
  * - A bounded piece at a time, with alarms that are due anyway, at most once a minute: an idle object is not woken for it,
@@ -25,7 +25,7 @@ export function tidyChore(room: Room): Chore {
   const { store, tenant } = room;
 
   const leases = (now: number) => {
-    // Ids sort by time.
+    // Ids sort by when their leases fall due.
     const before = `ls_${tenant}_${sortableId(now - KEEP_LEASES_MS, (bytes) => bytes.fill(0))}`;
     const last = store.first<{ id: string | null }>("SELECT max(id) AS id FROM (SELECT id FROM leases WHERE id < ? ORDER BY id LIMIT ?)", before, PIECE)?.id;
     if (!last) return;

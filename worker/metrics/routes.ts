@@ -47,8 +47,13 @@ export function metricsRoutes(app: OpenAPIHono<AppEnv>): void {
 
   app.openapi(scrape, async (c) => {
     const { object, call } = enter(c, "GET /v1/tenants/{t}/metrics.prom");
-    const { series, quota } = unwrap(await object.metrics.series(call));
-    return exposed([...familiesOf(series), ...quotaFamilies(call.tenant, quota)]);
+    const { series, quota, rowsWritten } = unwrap(await object.metrics.series(call));
+    const rows = Object.entries(rowsWritten).map(([store, value]) => ({ labels: { tenant: call.tenant, store }, value }));
+    return exposed([
+      ...familiesOf(series),
+      ...quotaFamilies(call.tenant, quota),
+      { type: "counter", name: "leasehold_rows_written_total", help: "Rows written for this tenant since its object woke, as the platform bills them: tables, indexes, and settings of the alarm.", samples: rows },
+    ]);
   });
 
   app.openapi(scrapeAll, async (c) => exposed(await operatorFamilies(c.env, Date.now())));

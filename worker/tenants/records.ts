@@ -83,6 +83,7 @@ export class TenantRecords {
   readonly #tenant: TenantId;
   readonly #d1: D1Database;
   readonly #db: DrizzleD1Database;
+  #rowsWritten = 0;
   readonly audit: AuditRecords;
 
   private constructor(tenant: TenantId, d1: D1Database) {
@@ -96,6 +97,11 @@ export class TenantRecords {
     return new TenantRecords(credential.tenant, storesOf(credential.tenant, credential.isolation, env).d1);
   }
 
+  /** Rows that D1 wrote for this handle, as it says. */
+  get rowsWritten(): number {
+    return this.#rowsWritten;
+  }
+
   /** Writes a batch of outbox records and the days they touched, in one transaction of D1. */
   async project(batch: readonly Waiting[], days: readonly UsageDailyRow[]): Promise<void> {
     const records = batch.map(({ record }) => record);
@@ -105,12 +111,13 @@ export class TenantRecords {
     if (days.length > 0) statements.push(this.#d1.prepare(UPSERT_DAYS).bind(this.#tenant, JSON.stringify(days)));
     const latest = records.findLast((record) => record.profile !== undefined);
     if (latest) statements.push(this.#d1.prepare(UPSERT_TENANT).bind(this.#tenant, JSON.stringify(latest.profile), latest.event.seq));
-    await this.#d1.batch(statements);
+    for (const { meta } of await this.#d1.batch(statements)) this.#rowsWritten += meta.rows_written;
   }
 
   /** The metrics of the models that changed, as they stand now. */
   async putTallies(rows: readonly TallyRow[]): Promise<void> {
-    await this.#d1.prepare(UPSERT_TALLIES).bind(this.#tenant, JSON.stringify(rows)).run();
+    const { meta } = await this.#d1.prepare(UPSERT_TALLIES).bind(this.#tenant, JSON.stringify(rows)).run();
+    this.#rowsWritten += meta.rows_written;
   }
 
   /** Sums of the days from `since` up to, not including, `until`. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { leaseId, modelId, requestId, sortableId, tenantId, tenantOfLeaseId, userId } from "../../../schema/contract/ids.ts";
+import { instantOf, leaseId, modelId, requestId, sortableId, tenantId, tenantOfLeaseId, userId } from "../../../schema/contract/ids.ts";
 
 const accepts = (schema: { safeParse(text: unknown): { success: boolean } }, text: unknown) => schema.safeParse(text).success;
 
@@ -40,4 +40,8 @@ describe("a lease id", () => {
   test.each(["", "ls_acme", id.slice(0, -1), `${id}0`, id.replace("acme", "Acme"), id.replace("acme", "-a"), id.replace("ls_", "lx_")])("%j names none", (text) => {
     expect(tenantOfLeaseId(text)).toBeNull();
   });
+});
+
+test("a sortable id tells its instant", () => {
+  for (const at of [0, 31, 32, 1_795_365_193_251, 32 ** 10 - 1]) expect(instantOf(sortableId(at))).toBe(at);
 });

@@ -1,7 +1,8 @@
 /** DPoP proofs: one that holds for this very request, and every way in which it might not (RFC 9449 §4.3). */
 import { type JWTHeaderParameters, type JWTPayload, SignJWT, base64url, calculateJwkThumbprint, exportJWK, generateKeyPair } from "jose";
 import { beforeAll, describe, expect, test } from "vitest";
-import { type ProofKey, makeProof, makeProofKey, proofClaims, thumbprint } from "../../../schema/contract/dpop.ts";
+import { proofClaims, thumbprint } from "../../../schema/contract/dpop.ts";
+import { type ProofKey, makeProof, makeProofKey } from "../../../schema/contract/dpop-proof.ts";
 import { ProofLog } from "../../../worker/ledger/proof-log.ts";
 import { verifyProof } from "../../../worker/leases/dpop.ts";
 

@@ -57,7 +57,7 @@ describe("the outbox", () => {
         const ring = new OutboxRing(store);
         for (const step of steps) {
           if ("put" in step) put(ring, step.put);
-          if ("fold" in step) ring.fold(ring.newest.seq);
+          if ("fold" in step) ring.fold(ring.newest.seq, true);
           if ("send" in step) {
             const last = ring.waiting(step.send).at(-1);
             if (last) ring.ack(last.record);

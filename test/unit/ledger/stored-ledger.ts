@@ -3,14 +3,14 @@ import { ceilingNanos } from "../../../schema/contract/measure.ts";
 import type { LeaseState, UsageReport } from "../../../schema/contract/leases.ts";
 import type { TenantId } from "../../../schema/contract/ids.ts";
 import type { Policy } from "../../../schema/contract/policy.ts";
-import { ActiveLeases } from "../../../worker/ledger/active.ts";
 import { BookKeeper } from "../../../worker/ledger/books.ts";
 import { dayAt } from "../../../worker/ledger/calendar.ts";
 import { type Books, afterHold, decideHold } from "../../../worker/ledger/decide-hold.ts";
 import { Journal } from "../../../worker/ledger/journal.ts";
 import type { StoredKey } from "../../../worker/ledger/key-ring.ts";
-import { LeaseBook, type LeaseRow } from "../../../worker/ledger/lease-book.ts";
-import { MinuteWindow } from "../../../worker/ledger/minute.ts";
+import { LeaseBook } from "../../../worker/ledger/lease-book.ts";
+import type { LeaseRow } from "../../../worker/ledger/lease-row.ts";
+import { Mirrors } from "../../../worker/ledger/mirrors.ts";
 import { OutboxRing } from "../../../worker/ledger/outbox-ring.ts";
 import { memoryStore } from "../../support/sqlite-storage.ts";
 import { type Ask, PRICES, type Report } from "./reference.ts";
@@ -35,10 +35,9 @@ const TENANT = "acme" as TenantId;
 
 export function storedLedger(): Ledger {
   const { store } = memoryStore();
-  const minute = new MinuteWindow();
-  const active = new ActiveLeases();
-  const keeper = new BookKeeper(store, minute, active);
-  const book = new LeaseBook(TENANT, store, keeper, new Journal(new OutboxRing(store)), minute, active);
+  const mirrors = new Mirrors();
+  const keeper = new BookKeeper(store, mirrors);
+  const book = new LeaseBook(TENANT, store, keeper, new Journal(new OutboxRing(store)), mirrors);
   const ids: string[] = [];
   const seqs = new Map<number, number>();
   const self: Ledger = {

@@ -3,7 +3,7 @@ import { ControlPlane } from "../../../client/sdk/control-plane.ts";
 import { LeaseholdError } from "../../../client/errors.ts";
 import type { Chunk } from "../../../schema/contract/models.ts";
 import { type Answer, json, type ScriptedServer, serve } from "../../support/scripted-server.ts";
-import { granted, refusal, settled } from "./examples.ts";
+import { granted, refusal, settled, unbound } from "./examples.ts";
 
 const ASK = { model: "ocr", purpose: "inference", tokens: 200 } as const;
 const CHUNK = { sha256: "b".repeat(64), size: 5 } as Chunk;
@@ -12,7 +12,7 @@ const quiet = { signal: new AbortController().signal, onBytes: () => undefined }
 let server: ScriptedServer;
 async function plane(answer: Answer): Promise<ControlPlane> {
   server = await serve(answer);
-  return new ControlPlane(server.url);
+  return new ControlPlane(server.url, unbound());
 }
 afterEach(() => server[Symbol.asyncDispose]());
 

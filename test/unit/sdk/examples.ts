@@ -1,5 +1,6 @@
 /** Answers as the contract has them, checked by its own schemas, so that a changed contract fails here first. */
 import { type LeaseGranted, type LeaseState, leaseGranted, leaseState } from "../../../schema/contract/leases.ts";
+import { Prover } from "../../../client/sdk/prover.ts";
 import { type Manifest, manifest } from "../../../schema/contract/models.ts";
 import type { Balance } from "../../../schema/contract/policy.ts";
 import { PROBLEMS, type Problem, type ProblemCode, problem } from "../../../schema/contract/problems.ts";
@@ -64,3 +65,6 @@ export const published = (): Manifest =>
     usage: { measure: "image-tokens" },
     variants: [{ id: "all", requires: {}, files: [{ path: "det.onnx", size: 5, sha256: "b".repeat(64), chunks: [{ sha256: "b".repeat(64), size: 5 }] }] }],
   });
+
+/** Presents leases as bearers. */
+export const unbound = () => new Prover(Promise.resolve({ key: null, reason: "for these tests" }));

@@ -6,7 +6,7 @@ import { LeaseholdError } from "../../../client/errors.ts";
 import type { UsageReport } from "../../../schema/contract/leases.ts";
 import type { Quota } from "../../../schema/contract/policy.ts";
 import { type Answer, json, type ScriptedServer, serve } from "../../support/scripted-server.ts";
-import { granted, refusal, settled } from "./examples.ts";
+import { granted, refusal, settled, unbound } from "./examples.ts";
 
 const OK = { outcome: "ok", inputTokens: 200, outputTokens: 0, latencyMs: 12.6, backend: "wasm", cache: "hit" } as const;
 
@@ -18,7 +18,7 @@ async function desk(onReport: Answer) {
   const quotas: Quota[] = [];
   const failures: LeaseholdError[] = [];
   const made = new LeaseDesk({
-    api: new ControlPlane(server.url),
+    api: new ControlPlane(server.url, unbound()),
     publishableKey: "lh_pk_acme_x",
     user: "user-456",
     metadata: { region: "eu" },

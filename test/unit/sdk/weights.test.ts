@@ -6,7 +6,7 @@ import { parseManifest, RevisionMoved, WeightsSource } from "../../../client/sdk
 import type { Sha256 } from "../../../schema/contract/ids.ts";
 import type { Chunk } from "../../../schema/contract/models.ts";
 import { type Answer, json, type ScriptedServer, serve } from "../../support/scripted-server.ts";
-import { granted, published, refusal, settled } from "./examples.ts";
+import { granted, published, refusal, settled, unbound } from "./examples.ts";
 
 const TEXT = JSON.stringify(published());
 const DIGEST = createHash("sha256").update(TEXT).digest("hex") as Sha256;
@@ -25,7 +25,7 @@ async function source(onFetch: Answer, digestOf: (grants: number) => string = ()
     } else if (heard.path.endsWith("/usage")) json(response, 200, settled(0, 0));
     else onFetch(response, heard);
   });
-  const api = new ControlPlane(server.url);
+  const api = new ControlPlane(server.url, unbound());
   const ignore = () => undefined;
   const desk = new LeaseDesk({ api, publishableKey: "lh_pk_acme_x", user: undefined, metadata: undefined, likelyBackend: "wasm", onQuota: ignore, onReportFailed: ignore });
   return new WeightsSource(api, desk, "ocr", "req_1", new AbortController().signal);

@@ -2,7 +2,7 @@
 import { evictDurableObject } from "cloudflare:test";
 import { decodeJwt } from "jose";
 import { describe, expect, test } from "vitest";
-import { type ProofKey, makeProof, makeProofKey } from "../../../schema/contract/dpop.ts";
+import { type ProofKey, makeProof, makeProofKey } from "../../../schema/contract/dpop-proof.ts";
 import { type Answer, BASE, api, expectStatus } from "../../support/api.ts";
 import { clock } from "../../support/clock.ts";
 import { type TestTenant, type TinyModel, askLease, getLease, objectOf, provisionTenant, publishTinyModel, quotaOf } from "../../support/tenant.ts";

@@ -7,7 +7,7 @@
  */
 import { type HeadKey, type HeadName, signHead, signingKey } from "../../audit/signed-head.ts";
 import { settingsOf } from "../../env.ts";
-import { type Identity, asVerified } from "../../tenants/credential.ts";
+import type { Identity } from "../../tenants/credential.ts";
 import { TenantHeads } from "../../tenants/heads.ts";
 import { within } from "../../within.ts";
 import { type ChainHead, sha256Hex } from "../audit-chain.ts";
@@ -53,7 +53,7 @@ export class AuditDesk {
   constructor(room: Room, records: RecordDesk) {
     this.#room = room;
     this.#records = records;
-    this.#heads = TenantHeads.for(asVerified({ tenant: room.tenant, isolation: room.isolation, actor: "system", kind: "operator", keyId: null, leaseId: null }), room.env);
+    this.#heads = TenantHeads.for(room.self, room.env);
   }
 
   /** Sends what D1 lacks, then says where the chain stands. */

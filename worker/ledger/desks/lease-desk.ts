@@ -10,7 +10,7 @@ import { readConfig } from "../config.ts";
 import { afterHold, decideHold } from "../decide-hold.ts";
 import { Denials } from "../denials.ts";
 import type { Identified } from "../identify.ts";
-import { type LeaseRow, toLeaseState } from "../lease-book.ts";
+import { type LeaseRow, toLeaseState } from "../lease-row.ts";
 import { unlocked } from "../secret-vault.ts";
 import type { UserIdentities } from "../user-identities.ts";
 import { type Refusal, type Result, done, refuse } from "../result.ts";
@@ -119,7 +119,7 @@ export class LeaseDesk {
     const model = room.shelf.live(ask.model);
     if (!model) return refuse("model-not-available", `This tenant has no model ${ask.model}. GET /v1/models lists what it has.`);
     const tokens = ask.tokens ?? 0;
-    const prices = room.prices.at(ask.model, now);
+    const prices = room.pricesOf(ask.model, now);
     const nanos = ask.purpose === "download" ? 0 : ceilingNanos(tokens, prices);
     if (nanos === null) return refuse("invalid-request", `${tokens} tokens at this model's price are more than can be counted. Ask for fewer.`);
     const { user } = call;

@@ -9,8 +9,6 @@ import type { Series } from "../../metrics/families.ts";
 import { HOUR_MS, hourOf } from "../../metrics/span.ts";
 import { EMPTY_TALLY, merged } from "../../metrics/tally.ts";
 import { valuesOf } from "../../metrics/values.ts";
-import { asVerified } from "../../tenants/credential.ts";
-import { TenantRecords } from "../../tenants/records.ts";
 import { readConfig } from "../config.ts";
 import { type Result, done } from "../result.ts";
 import type { Call, Chore, Room } from "../room.ts";
@@ -19,15 +17,19 @@ import { within } from "../../within.ts";
 const EVERY_MS = 60_000;
 const D1_TIMEOUT_MS = 10_000;
 
+export interface Scrape {
+  readonly series: Series[];
+  readonly quota: Quota;
+  /** Since the object woke: what the platform bills. */
+  readonly rowsWritten: { readonly object: number; readonly d1: number };
+}
+
 export class MetricsDesk {
   readonly #room: Room;
-  readonly #records: TenantRecords;
   #notBefore = 0;
 
   constructor(room: Room) {
     this.#room = room;
-    const self = asVerified({ tenant: room.tenant, isolation: room.isolation, actor: "system", kind: "operator", keyId: null, leaseId: null });
-    this.#records = TenantRecords.for(self, room.env);
   }
 
   /** Of the whole hours that `since` and `until` touch. */
@@ -47,14 +49,14 @@ export class MetricsDesk {
   }
 
   /** What a scraper of this tenant gets. */
-  series(call: Call): Result<{ series: Series[]; quota: Quota }> {
-    const { rollups, tallies, tenant, books, shelf, store } = this.#room;
+  series(call: Call): Result<Scrape> {
+    const { rollups, tallies, tenant, books, shelf, store, records } = this.#room;
     return this.#room.as(call, (_who, now) => {
       rollups.fold();
       const recent = tallies.between(hourOf(now) - 1, hourOf(now) + 1);
       const series = [...tallies.totals()].map(([model, total]) => ({ labels: { tenant, model }, total, recent: recent.get(model) ?? EMPTY_TALLY }));
       const { policy } = readConfig(store);
-      return done({ series, quota: books.quota(books.read(tenant, policy, now, null, null), policy, shelf, now) });
+      return done({ series, quota: books.quota(books.read(tenant, policy, now, null, null), policy, shelf, now), rowsWritten: { object: store.rowsWritten, d1: records.rowsWritten } });
     });
   }
 
@@ -68,7 +70,7 @@ export class MetricsDesk {
         const rows = tallies.unsent(now);
         if (rows.length === 0) return;
         this.#notBefore = now + EVERY_MS;
-        await within(D1_TIMEOUT_MS, "D1", this.#records.putTallies(rows));
+        await within(D1_TIMEOUT_MS, "D1", this.#room.records.putTallies(rows));
         this.#room.transact(() => {
           tallies.markSent(Math.max(...rows.map(({ version }) => version)));
           tallies.forgetOld(now);

@@ -16,7 +16,7 @@ import { balanceOf } from "../books.ts";
 import { dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
 import { decideEgress } from "../decide-hold.ts";
-import type { LeaseRow } from "../lease-book.ts";
+import type { LeaseRow } from "../lease-row.ts";
 import { type Revision, toModel } from "../model-shelf.ts";
 import { type Result, done, refuse } from "../result.ts";
 import { type Call, type Room, identityOf } from "../room.ts";
@@ -96,16 +96,16 @@ export class ModelDesk {
         this.#room.log(now, { action: "MODEL_PUBLISHED", actor: who.actor, model, requestId: call.requestId, details });
         this.#observeShelf(now);
       }
-      return done(toModel(shelf.live(model) as Revision, prices.at(model, now)));
+      return done(toModel(shelf.live(model) as Revision, this.#room.pricesOf(model, now)));
     });
   }
 
   list(call: Call, after: string, limit: number): Result<Model[]> {
-    const { shelf, prices } = this.#room;
+    const { shelf } = this.#room;
     return this.#room.as(call, (who, now) => {
       const pinned = who.leaseId === null ? null : this.#pinned(who.leaseId);
       if (pinned && !pinned.ok) return pinned;
-      return done(shelf.list(after, limit).map((revision) => toModel(revision, prices.at(revision.model, now))));
+      return done(shelf.list(after, limit).map((revision) => toModel(revision, this.#room.pricesOf(revision.model, now))));
     });
   }
 

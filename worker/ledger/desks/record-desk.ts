@@ -2,8 +2,8 @@
  * The way of the records to D1: sent by the alarm, and on request before somebody reads them. Where D1 does not take
  * them, the lag board hears of it, and again when it has them all.
  */
-import { type Identity, asVerified } from "../../tenants/credential.ts";
-import { TenantRecords } from "../../tenants/records.ts";
+import type { PriceFloor } from "../../../schema/contract/prices.ts";
+import type { Identity } from "../../tenants/credential.ts";
 import { lagBoard } from "../../metrics/lag-board.ts";
 import { type DayName, dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
@@ -22,14 +22,16 @@ export class RecordDesk {
 
   constructor(room: Room) {
     this.#room = room;
-    const self = asVerified({ tenant: room.tenant, isolation: room.isolation, actor: "system", kind: "operator", keyId: null, leaseId: null });
-    this.#outbox = new Outbox({ ring: room.ring, rollups: room.rollups, transact: (work) => room.transact(work) }, TenantRecords.for(self, room.env));
+    this.#outbox = new Outbox({ ring: room.ring, rollups: room.rollups, transact: (work) => room.transact(work) }, room.records);
     this.#onBoard = room.ring.size > 0;
   }
 
-  /** Sends what D1 does not have yet; answers how much is left and why, and which day it is for the tenant. */
-  async flush(call: Call): Promise<Result<{ identity: Identity; lag: Lag; today: DayName }>> {
-    const verified = this.#room.as(call, (who, now) => done({ identity: identityOf(who), today: dayAt(now, readConfig(this.#room.store).policy.time_zone) }));
+  /** Sends what D1 does not have yet; answers how much is left and why, and which day and price floor the tenant has. */
+  async flush(call: Call): Promise<Result<{ identity: Identity; lag: Lag; today: DayName; priceFloor: PriceFloor | null }>> {
+    const verified = this.#room.as(call, (who, now) => {
+      const { policy, profile } = readConfig(this.#room.store);
+      return done({ identity: identityOf(who), today: dayAt(now, policy.time_zone), priceFloor: profile.priceFloor });
+    });
     return verified.ok ? done({ ...verified.value, lag: await this.#outbox.flush() }) : verified;
   }
 

@@ -3,8 +3,8 @@
  *
  * - A signing secret is drawn at random, kept sealed under the tenant's data key, and shown once: again only to a repeat
  *   with the idempotency key of its making.
- * - Sending never holds up the ledger: the object serves on while an address is slow, and a message that is not
- *   delivered is tried again later.
+ * - Sending never holds up the ledger: the object serves on while an address is slow, its alarm comes and goes, and a
+ *   message that is not delivered is tried again later.
  */
 import { sortableId } from "../../../schema/contract/ids.ts";
 import type { Delivery, Webhook, WebhookCreate, WebhookCreated, WebhookId } from "../../../schema/contract/webhooks.ts";
@@ -95,7 +95,8 @@ export class WebhookDesk {
       aside: true,
       nextAt: () => this.#book.nextDue(),
       run: async (now) => {
-        await Promise.all(this.#book.due(now, BATCH).map((delivery) => this.#attempt(delivery, now)));
+        const claimed = this.#room.transact(() => this.#book.claimDue(now, BATCH));
+        await Promise.all(claimed.map((delivery) => this.#attempt(delivery, now)));
       },
     };
   }

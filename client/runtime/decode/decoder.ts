@@ -1,0 +1,75 @@
+/**
+ * A decoder model that can be stepped: what text generation stands on. Worker side.
+ *
+ * - It holds one sequence: the tokens whose keys and values (KV) are computed. `feed` appends to it.
+ * - Several conversations on one model: keep the tokens of each; before a turn, `truncate` to the common prefix and
+ *   feed the rest. Where two take turns often, `save` and `restore` cost a copy (SmolLM2-135M: 46 KB a token)
+ *   instead of a prefill.
+ * - Calls never overlap; the caller awaits each.
+ * - An abort leaves the sequence at `position`, whole and usable: what was fed before the abort stays.
+ * - After any other error the engine's state is unknown: the worker is to be ended.
+ */
+import type { Step } from "../tasks/task.ts";
+
+export interface Decoder {
+  /** Logits per token. May be more than the tokenizer knows. */
+  readonly vocabulary: number;
+  /** The most tokens that the sequence can hold here: the model's own limit, or less where memory is short. */
+  readonly contextLength: number;
+  /** Tokens in the sequence. */
+  readonly position: number;
+  /** Memory that model and sequence take now. */
+  readonly memoryBytes: number;
+  /** What was done to the model, and what it runs on, in plain words. */
+  readonly description: string;
+
+  /**
+   * Appends tokens (at least one) and computes what comes after the last. Long inputs go in pieces; `step` is called
+   * before each, so an abort comes through within one piece, and between single tokens at once.
+   * Throws `context-length-exceeded` where they don't fit, with the sequence unchanged.
+   */
+  feed(ids: Int32Array, step: Step): Promise<NextToken>;
+
+  /** Forgets all tokens from `length` on. */
+  truncate(length: number): Promise<void>;
+
+  /** A copy of the sequence's KV, outside of the engine. */
+  save(): Promise<SavedSequence>;
+  /** Puts a saved sequence in place of the present one. */
+  restore(saved: SavedSequence): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+/** What may come next. Valid until the decoder's next call. */
+export interface NextToken {
+  /** The likeliest token; on equal logits the one with the smallest id. */
+  greedy(): Promise<number>;
+  /** The `count` (1 to 64) likeliest, likeliest first. */
+  top(count: number): Promise<Candidates>;
+  /** All logits, in an array of the caller's own. On WebGPU this copies `vocabulary` × 4 bytes from the GPU. */
+  logits(): Promise<Float32Array>;
+}
+
+export interface Candidates {
+  readonly ids: Int32Array;
+  readonly logits: Float32Array;
+  /** Over the whole vocabulary: a candidate's log probability is its logit minus this. */
+  readonly logSumExp: number;
+}
+
+export type KvType = "float32" | "float16";
+
+/** Fits only the decoder that it was saved from, and others of the same model and backend. */
+export interface SavedSequence {
+  readonly length: number;
+  readonly type: KvType;
+  readonly bytes: readonly Uint8Array[];
+}
+
+export interface DecoderOptions {
+  /** How much memory the model may take; decides which rewrite it gets. */
+  readonly memoryBytes: number;
+  /** Upper limit for `contextLength`. */
+  readonly maxContext?: number;
+}

@@ -1,0 +1,279 @@
+/**
+ * Protobuf, read front to back from a source that is too large for memory.
+ *
+ * - `eachField` walks a message; the handler takes the field that stands before it, or leaves it by returning false.
+ *   What is left lands, encoded, in the bytes that `eachField` gives back.
+ * - `range` steps over a field's content without reading it.
+ * - Bytes are hostile: every length is held to the message around it, and depth, fields and kept bytes to the limits.
+ *   Whatever the bytes say, it ends, with an `OnnxError` where they make no sense.
+ */
+import { OnnxError } from "./error.ts";
+import type { ByteSource } from "./source.ts";
+import type { ByteRange } from "./types.ts";
+
+export interface ReadLimits {
+  readonly depth: number;
+  readonly fields: number;
+  /** Of names, attributes and fields passed through. */
+  readonly keptBytes: number;
+}
+
+export const READ_LIMITS: ReadLimits = { depth: 24, fields: 4_000_000, keptBytes: 64 * 1024 * 1024 };
+
+/** After a jump little is read, for a weight may follow; then more and more. */
+const FIRST_WINDOW = 16 * 1024;
+const MAX_WINDOW = 1024 * 1024;
+const LONGEST_VARINT = 10;
+
+type Wire = 0 | 1 | 2 | 5;
+const isWire = (wire: number): wire is Wire => wire === 0 || wire === 1 || wire === 2 || wire === 5;
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const EMPTY = new Uint8Array(0);
+
+export class WireReader {
+  readonly #source: ByteSource;
+  readonly #limits: ReadLimits;
+  #window: Uint8Array = EMPTY;
+  #windowStart = 0;
+  #nextWindow = FIRST_WINDOW;
+  #position = 0;
+  #end: number;
+  #wire: Wire = 0;
+  #tagAt = 0;
+  #depth = 0;
+  #fields = 0;
+  #kept = 0;
+
+  constructor(source: ByteSource, limits: ReadLimits = READ_LIMITS) {
+    this.#source = source;
+    this.#limits = limits;
+    this.#end = source.size;
+  }
+
+  /** Where the field that the handler looks at begins, its tag included. */
+  get tagAt(): number {
+    return this.#tagAt;
+  }
+
+  get position(): number {
+    return this.#position;
+  }
+
+  /** The handler gets the field's number; it reads the field and returns true, or returns false at once. */
+  async eachField(take: (field: number) => Promise<boolean> | false): Promise<Uint8Array> {
+    const left: Uint8Array[] = [];
+    while (this.#position < this.#end) {
+      this.#tagAt = this.#position;
+      if (++this.#fields > this.#limits.fields) throw new OnnxError("too-many", `more than ${this.#limits.fields} fields`);
+      const tag = await this.#number();
+      const wire = tag % 8;
+      const field = Math.floor(tag / 8);
+      if (!isWire(wire) || field === 0 || field > 0x1fff_ffff) throw this.#malformed("a field that protobuf doesn't know");
+      this.#wire = wire;
+      const start = this.#tagAt;
+      const taken = take(field);
+      if (taken && (await taken)) continue;
+      await this.#skip();
+      left.push(await this.#copy(start, this.#position - start));
+    }
+    return concat(left);
+  }
+
+  /** Reads the field as a message of its own. */
+  async message<T>(read: () => Promise<T>): Promise<T> {
+    const length = await this.#length();
+    const outer = this.#end;
+    if (++this.#depth > this.#limits.depth) throw new OnnxError("too-deep", `messages nested more than ${this.#limits.depth} deep`);
+    this.#end = this.#position + length;
+    const value = await read();
+    this.#end = outer;
+    this.#depth--;
+    return value;
+  }
+
+  async bytes(): Promise<Uint8Array> {
+    const length = await this.#length();
+    const bytes = await this.#copy(this.#position, length);
+    this.#position += length;
+    return bytes;
+  }
+
+  async string(): Promise<string> {
+    const bytes = await this.bytes();
+    try {
+      return utf8.decode(bytes);
+    } catch {
+      throw this.#malformed("text that is not UTF-8");
+    }
+  }
+
+  async range(): Promise<ByteRange> {
+    const length = await this.#length();
+    const offset = this.#position;
+    this.#position += length;
+    return { offset, length };
+  }
+
+  /** Steps over the field, whatever it is. */
+  skip(): Promise<void> {
+    return this.#skip();
+  }
+
+  /** A number from 0 up that is exact. */
+  async count(): Promise<number> {
+    this.#expect(0);
+    return this.#number();
+  }
+
+  async int64(): Promise<bigint> {
+    this.#expect(0);
+    return this.#varint();
+  }
+
+  async float(): Promise<number> {
+    this.#expect(5);
+    const view = await this.#need(4);
+    this.#position += 4;
+    return view.getFloat32(0, true);
+  }
+
+  /** A repeated number: packed, or one of many. */
+  async floats(into: number[]): Promise<void> {
+    await this.#repeated(async () => {
+      const view = await this.#need(4);
+      this.#position += 4;
+      into.push(view.getFloat32(0, true));
+    }, 5);
+  }
+
+  async int64s(into: bigint[]): Promise<void> {
+    await this.#repeated(async () => void into.push(await this.#varint()), 0);
+  }
+
+  async counts(into: number[]): Promise<void> {
+    await this.#repeated(async () => void into.push(await this.#number()), 0);
+  }
+
+  async #repeated(one: () => Promise<void>, wire: Wire): Promise<void> {
+    if (this.#wire !== 2) {
+      this.#expect(wire);
+      return one();
+    }
+    const length = await this.#length();
+    const end = this.#position + length;
+    const outer = this.#end;
+    this.#end = end;
+    while (this.#position < end) {
+      if (++this.#fields > this.#limits.fields) throw new OnnxError("too-many", `more than ${this.#limits.fields} fields`);
+      await one();
+    }
+    this.#end = outer;
+  }
+
+  async #skip(): Promise<void> {
+    switch (this.#wire) {
+      case 0:
+        await this.#varint();
+        break;
+      case 1:
+      case 5: {
+        const size = this.#wire === 1 ? 8 : 4;
+        if (this.#position + size > this.#end) throw this.#truncated();
+        this.#position += size;
+        break;
+      }
+      case 2:
+        await this.range();
+    }
+  }
+
+  /** The field's length; the content lies within the message. */
+  async #length(): Promise<number> {
+    this.#expect(2);
+    const length = await this.#number();
+    if (this.#position + length > this.#end) throw this.#truncated();
+    return length;
+  }
+
+  #expect(wire: Wire): void {
+    if (this.#wire !== wire) throw this.#malformed("a field of another type than ONNX gives it");
+  }
+
+  async #number(): Promise<number> {
+    const value = await this.#varint();
+    if (value < 0n || value > BigInt(Number.MAX_SAFE_INTEGER)) throw this.#malformed("a number out of range");
+    return Number(value);
+  }
+
+  async #varint(): Promise<bigint> {
+    await this.#fill(LONGEST_VARINT);
+    const window = this.#window;
+    let at = this.#position - this.#windowStart;
+    const limit = Math.min(window.length, this.#end - this.#windowStart);
+    let small = 0;
+    let large = 0n;
+    for (let index = 0; index < LONGEST_VARINT; index++) {
+      if (at >= limit) throw this.#truncated();
+      const byte = window[at++] ?? 0;
+      if (index < 4) small += (byte & 127) * 2 ** (7 * index);
+      else large |= BigInt(byte & 127) << BigInt(7 * index);
+      if (byte < 128) {
+        this.#position = this.#windowStart + at;
+        return BigInt.asIntN(64, BigInt(small) | large);
+      }
+    }
+    throw this.#malformed("a number that doesn't end");
+  }
+
+  async #need(length: number): Promise<DataView> {
+    if (this.#position + length > this.#end) throw this.#truncated();
+    await this.#fill(length);
+    return new DataView(this.#window.buffer, this.#window.byteOffset + this.#position - this.#windowStart, length);
+  }
+
+  /** The window holds `length` bytes from the position on, or all to the source's end. */
+  async #fill(length: number): Promise<void> {
+    const { size } = this.#source;
+    const windowEnd = this.#windowStart + this.#window.length;
+    const isInside = this.#position >= this.#windowStart && this.#position <= windowEnd;
+    if (isInside && (this.#position + length <= windowEnd || windowEnd === size)) return;
+    this.#nextWindow = isInside ? Math.min(this.#nextWindow * 2, MAX_WINDOW) : FIRST_WINDOW;
+    const wanted = Math.min(Math.max(length, this.#nextWindow), size - this.#position);
+    this.#window = await this.#read(this.#position, wanted);
+    this.#windowStart = this.#position;
+  }
+
+  async #copy(offset: number, length: number): Promise<Uint8Array> {
+    this.#kept += length;
+    if (this.#kept > this.#limits.keptBytes) throw new OnnxError("too-large", `more than ${this.#limits.keptBytes} bytes of structure`);
+    const at = offset - this.#windowStart;
+    if (at >= 0 && at + length <= this.#window.length) return this.#window.slice(at, at + length);
+    return (await this.#read(offset, length)).slice();
+  }
+
+  async #read(offset: number, length: number): Promise<Uint8Array> {
+    const bytes = await this.#source.read(offset, length);
+    if (bytes.length !== length) throw new OnnxError("truncated", `the source gave ${bytes.length} of ${length} bytes at ${offset}`);
+    return bytes;
+  }
+
+  #truncated(): OnnxError {
+    return new OnnxError("truncated", `the bytes at ${this.#tagAt} point past the end`);
+  }
+
+  #malformed(what: string): OnnxError {
+    return new OnnxError("malformed", `${what}, at ${this.#tagAt}`);
+  }
+}
+
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 0) return EMPTY;
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

@@ -1,0 +1,168 @@
+/** What a lease book keeps in memory of its table, and what it finds again in the table without it. */
+import { expect, test } from "vitest";
+import { sortableId, type TenantId } from "../../../schema/contract/ids.ts";
+import { BookKeeper } from "../../../worker/ledger/books.ts";
+import { Holds } from "../../../worker/ledger/holds.ts";
+import { Instants } from "../../../worker/ledger/instants.ts";
+import { Journal } from "../../../worker/ledger/journal.ts";
+import { LeaseBook } from "../../../worker/ledger/lease-book.ts";
+import type { LeaseRow } from "../../../worker/ledger/lease-row.ts";
+import { Mirrors } from "../../../worker/ledger/mirrors.ts";
+import { OutboxRing } from "../../../worker/ledger/outbox-ring.ts";
+import type { Store } from "../../../worker/ledger/store.ts";
+import { randomOf } from "../../support/random.ts";
+import { memoryStore } from "../../support/sqlite-storage.ts";
+
+const TENANT = "acme" as TenantId;
+const START = Date.parse("2026-11-22T10:00:00Z");
+const REPORT = { seq: 1, request_id: "r", input_tokens: 1, output_tokens: 0, outcome: "ok", latency_ms: 1, backend: "wasm", cache: "hit", final: true } as Parameters<LeaseBook["report"]>[1];
+
+function bookOn(store: Store, now: number) {
+  const mirrors = new Mirrors();
+  const book = new LeaseBook(TENANT, store, new BookKeeper(store, mirrors), new Journal(new OutboxRing(store)), mirrors);
+  book.fillMirrors(now);
+  return { book, mirrors };
+}
+
+const open = (book: LeaseBook, now: number, more: { ttlSeconds?: number; graceSeconds?: number; tokens?: number } = {}) =>
+  book.open(
+    {
+      purpose: "inference", keyId: "k", user: "u", model: "m", revision: "r", manifestSha256: "", prices: { input_nanos_per_token: 1, output_nanos_per_token: 1 },
+      requestId: null, metadata: {}, day: "2026-11-22", tokens: 10, nanos: 10, ttlSeconds: 60, graceSeconds: 0, ...more,
+    },
+    now,
+  );
+
+const floorOf = (store: Store) => store.first<{ at: number }>("SELECT at FROM lease_floor WHERE id = 1")?.at ?? 0;
+
+test("a lease stands in the table where it falls due", () => {
+  const { store } = memoryStore();
+  const { book } = bookOn(store, START);
+  const ids = [open(book, START, { ttlSeconds: 300 }), open(book, START + 1_000, { ttlSeconds: 5 }), open(book, START + 2_000, { ttlSeconds: 60, graceSeconds: 3_600 })].map(({ id }) => id);
+  expect(ids.toSorted()).toEqual([ids[1], ids[0], ids[2]]);
+});
+
+test("a woken object does not look through what was resolved long ago", () => {
+  const { store } = memoryStore();
+  const { book } = bookOn(store, START);
+  for (let i = 0; i < 5_000; i++) {
+    const lease = open(book, START + i * 100, { ttlSeconds: 5 });
+    if (i % 2 === 0) book.report(lease, REPORT, "k", START + i * 100);
+    book.sweep(START + i * 100);
+  }
+  const now = START + 4_999 * 100;
+  expect(floorOf(store)).toBeGreaterThan(now - 6_000);
+  expect(floorOf(store)).toBeLessThanOrEqual(now);
+  const { mirrors } = bookOn(store, now);
+  expect(mirrors.active.at(now).count).toBe(25);
+});
+
+test("a woken object that had to look through many notes from where on to look the next time", () => {
+  const { store } = memoryStore();
+  const { book } = bookOn(store, START);
+  for (let i = 0; i < 4_999; i++) book.report(open(book, START + i), REPORT, "k", START + i);
+  expect(floorOf(store)).toBe(0);
+  const { book: again } = bookOn(store, START + 5_000);
+  for (let i = 0; i < 4_999; i++) again.report(open(again, START + 5_000 + i), REPORT, "k", START + 5_000 + i);
+  bookOn(store, START + 600_000);
+  expect(floorOf(store)).toBe(START + 600_000);
+});
+
+test("a clock that goes back puts no lease out of sight", () => {
+  const { store } = memoryStore();
+  const { book } = bookOn(store, START);
+  for (let i = 0; i < 5_000; i++) book.report(open(book, START), REPORT, "k", START);
+  const past = START - 3_600_000;
+  const lease = open(book, past);
+  expect(floorOf(store)).toBeLessThan(lease.reports_until);
+  const { book: woken, mirrors } = bookOn(store, past);
+  expect(mirrors.holds.of("t", "2026-11-22")).toEqual({ tokens: 10, nanos: 10 });
+  woken.sweep(lease.reports_until);
+  expect(woken.find(lease.id)?.state).toBe("expired");
+});
+
+test("a lease from before ids said when they fall due is found, held and ended in time", () => {
+  const { store } = memoryStore();
+  const { book } = bookOn(store, START);
+  const lease = open(book, START, { ttlSeconds: 300 });
+  const old = `ls_acme_${sortableId(START)}`;
+  store.run("UPDATE leases SET id = ? WHERE id = ?", old, lease.id);
+  const { book: woken, mirrors } = bookOn(store, START + 1_000);
+  expect([mirrors.active.at(START + 1_000).count, mirrors.holds.of("u:u", "2026-11-22").tokens, woken.nextExpiry()]).toEqual([1, 10, lease.reports_until]);
+  woken.sweep(lease.reports_until - 1);
+  expect(woken.find(old)?.state).toBe("active");
+  woken.sweep(lease.reports_until);
+  expect(woken.find(old)?.state).toBe("expired");
+  expect([mirrors.due.soonest, mirrors.places.soonest]).toEqual([null, null]);
+});
+
+test("revoking ends what is unresolved, of one key or of all, and nothing else", () => {
+  const { store } = memoryStore();
+  const { book, mirrors } = bookOn(store, START);
+  const settled = open(book, START);
+  book.report(settled, REPORT, "k", START);
+  const [a, b] = [open(book, START), open(book, START, { ttlSeconds: 300, graceSeconds: 3_600 })];
+  expect(book.revokeOf("other", START, "operator", "r")).toBe(0);
+  expect(book.revokeOf("k", START, "operator", "r")).toBe(2);
+  book.revokeAll(START, "operator", "r");
+  expect([settled, a, b].map(({ id }) => (book.find(id) as LeaseRow).state)).toEqual(["settled", "revoked", "revoked"]);
+  expect(mirrors.holds.of("t", "2026-11-22")).toEqual({ tokens: 0, nanos: 0 });
+});
+
+test("memory is what the table says after any step, and after one that was undone", () => {
+  const { store, database } = memoryStore();
+  const { book, mirrors } = bookOn(store, START);
+  const random = randomOf(7);
+  const seen = (of: Mirrors, at: number) => ({
+    minute: of.minute.sums(at),
+    active: of.active.at(at),
+    held: ["t", "u:u", "k:k"].map((scope) => of.holds.of(scope, "2026-11-22")),
+    due: of.due.soonest,
+    places: of.places.soonest,
+  });
+  const leases: LeaseRow[] = [];
+  let now = START;
+  const step = () => {
+    book.sweep(now);
+    const kind = random.int(0, 9);
+    if (kind < 4 || leases.length === 0) return void leases.push(open(book, now, { ttlSeconds: random.pick([5, 60, 300]), graceSeconds: random.pick([0, 0, 600]) }));
+    if (kind === 9) return void book.revokeOf("k", now, "operator", "r");
+    const lease = book.find(random.pick(leases).id) as LeaseRow;
+    book.report(lease, { ...REPORT, seq: lease.reports + 1, final: kind < 7 }, "k", now);
+  };
+  for (let i = 0; i < 400; i++) {
+    now += random.pick([0, 1, 900, 7_000, 61_000]);
+    if (i % 5 === 0) {
+      database.exec("SAVEPOINT undone");
+      step();
+      database.exec("ROLLBACK TO undone");
+      book.fillMirrors(now);
+      leases.splice(0, leases.length, ...leases.filter(({ id }) => book.find(id) !== null));
+    }
+    step();
+    expect(seen(mirrors, now), `step ${i}`).toEqual(seen(bookOn(store, now).mirrors, now));
+  }
+});
+
+test("what is held of a month is the sum of its days, whatever else is held", () => {
+  const holds = new Holds();
+  holds.change(["t", "u:x"], "2026-11-30", 5, 50);
+  holds.change(["t"], "2026-11-01", 1, 10);
+  holds.change(["t"], "2026-12-01", 100, 1_000);
+  expect(holds.ofMonth("t", "2026-11")).toEqual({ tokens: 6, nanos: 60 });
+  expect(holds.ofMonth("u:x", "2026-11")).toEqual({ tokens: 5, nanos: 50 });
+  expect(holds.ofMonth("u:y", "2026-11")).toEqual({ tokens: 0, nanos: 0 });
+});
+
+test("the soonest of many instants, however they come and go", () => {
+  const instants = new Instants();
+  expect(instants.soonest).toBeNull();
+  for (const at of [30, 10, 20, 10]) instants.add(at);
+  const left: (number | null)[] = [];
+  for (const at of [10, 30, 10, 20]) {
+    instants.remove(at);
+    left.push(instants.soonest);
+  }
+  expect(left).toEqual([10, 10, 20, null]);
+  expect(() => instants.remove(10)).toThrow("never added");
+});
