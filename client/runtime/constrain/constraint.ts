@@ -71,9 +71,10 @@ export class ConstrainedText {
     this.#state = next;
   }
 
-  /** Whether the text is whole as it stands. */
-  get mayEnd(): boolean {
-    return this.#constraint.automaton.mayEnd(this.#state);
+  /** Takes text that is there already; false where it breaks the rules. */
+  take(bytes: Uint8Array): boolean {
+    this.#state = this.#constraint.automaton.walk(this.#state, bytes);
+    return this.#state !== DEAD;
   }
 
   /** Whether it is whole and nothing can be added. */

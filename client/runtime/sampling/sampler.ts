@@ -34,6 +34,9 @@ export interface TokenLogprob {
   readonly logprob: number;
 }
 
+/** Decoders give no more than this without all the logits. */
+const MOST_OF_TOP = 64;
+
 export class Sampler {
   readonly #settings: SamplingSettings;
   readonly #random: Random;
@@ -51,6 +54,17 @@ export class Sampler {
   get isPlain(): boolean {
     const { temperature, repetitionPenalty, frequencyPenalty, presencePenalty, logitBias } = this.#settings;
     return temperature === 0 && repetitionPenalty === 1 && frequencyPenalty === 0 && presencePenalty === 0 && logitBias.size === 0;
+  }
+
+  /** How many of the likeliest tokens are all that sampling can choose from; 0: all of them. */
+  get enough(): number {
+    const { temperature, topK } = this.#settings;
+    return this.#isBare && temperature > 0 && topK > 0 && topK <= MOST_OF_TOP ? topK : 0;
+  }
+
+  /** As `next`, from the `enough` likeliest. */
+  nextOf({ ids, logits }: { readonly ids: Int32Array; readonly logits: Float32Array }): number {
+    return ids[this.next(logits)] as number;
   }
 
   next(logits: Float32Array, mask?: TokenMask): number {

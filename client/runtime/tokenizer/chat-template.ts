@@ -2,11 +2,11 @@
  * A model's chat template: from messages to the prompt's text.
  *
  * - What the template itself refuses (`raise_exception`, a role it doesn't know) is `invalid-request` with its words.
- * - `contentParts` is flattened to text before: templates of text models expect strings.
- * - `takesTools`: the template reads `tools`, so the model was taught to call them.
+ * - `teachesToolCalls`: the template tells the model of tools in a way that can be read back.
  */
 import { Template } from "@huggingface/jinja";
 import { LeaseholdError } from "../../errors.ts";
+import { teachesToolCalls } from "../generate/tool-calls.ts";
 
 export interface TemplateMessage {
   readonly role: string;
@@ -18,14 +18,14 @@ export interface TemplateMessage {
 }
 
 export class ChatTemplate {
-  readonly takesTools: boolean;
+  readonly teachesToolCalls: boolean;
   readonly #template: Template;
   readonly #specials: Readonly<Record<string, string>>;
 
   constructor(source: string, specials: Readonly<Record<string, string>>) {
     this.#template = new Template(source);
     this.#specials = specials;
-    this.takesTools = /\btools\b/.test(source);
+    this.teachesToolCalls = teachesToolCalls(source);
   }
 
   render(messages: readonly TemplateMessage[], tools?: readonly unknown[]): string {
