@@ -140,4 +140,13 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   CREATE TABLE operator_prices (model TEXT NOT NULL, effective_at INTEGER NOT NULL, prices TEXT NOT NULL, PRIMARY KEY (model, effective_at)) WITHOUT ROWID;
   INSERT INTO operator_prices (model, effective_at, prices) SELECT model, effective_at, prices FROM prices WHERE set_by = 'operator';
   `,
+  // Revisions that are not committed, with when they last got a blob; `dropping`: their manifest is yet to be deleted.
+  `
+  CREATE TABLE drafts (model TEXT NOT NULL, revision TEXT NOT NULL, touched_at INTEGER NOT NULL, dropping INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (model, revision)) WITHOUT ROWID;
+  INSERT INTO drafts (model, revision, touched_at) SELECT model, revision, created_at FROM revisions WHERE published_at IS NULL;
+  `,
+  // Denials that are counted and not yet written to the audit, by reason.
+  `
+  CREATE TABLE denials (code TEXT PRIMARY KEY, since INTEGER NOT NULL, suppressed INTEGER NOT NULL) WITHOUT ROWID;
+  `,
 ];

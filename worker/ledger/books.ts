@@ -31,6 +31,8 @@ interface Posted extends Row {
 
 /** Bytes of blobs sent: posted, never held. */
 const EGRESS_SCOPE = "e";
+/** The user of leases that name none: they share one window. No user's id is empty. */
+export const ANONYMOUS = "";
 export const userScope = (user: string) => `u:${user}`;
 export const keyScope = (keyId: string) => `k:${keyId}`;
 
@@ -65,6 +67,7 @@ export class BookKeeper {
     return windowOf(policy.egress_bytes_daily, this.#day(EGRESS_SCOPE, dayAt(now, policy.time_zone)), dayEndsAt(now, policy.time_zone));
   }
 
+  /** `user` null: of no user; `ANONYMOUS`: of those that name none. */
   read(tenant: string, policy: Policy, now: number, user: string | null, key: StoredKey | null): Books {
     const day = dayAt(now, policy.time_zone);
     const dayEnd = dayEndsAt(now, policy.time_zone);
@@ -80,7 +83,7 @@ export class BookKeeper {
       tenant,
       day: tokensOfDay("t", policy.daily_token_limit),
       month: windowOf(policy.monthly_token_limit, month, monthEnd),
-      userDay: user === null ? null : tokensOfDay(userScope(user), policy.per_user_daily_tokens),
+      userDay: user === null ? null : { ...tokensOfDay(userScope(user), policy.per_user_daily_tokens), ...(user === ANONYMOUS && { shared: true as const }) },
       keyDay: key === null ? null : windowOf(key.limits.daily_token_limit, this.#dayOfKeys(key.line, day), dayEnd),
       spendMonth: { limit: policy.monthly_spend_limit, held: month.heldNanos, posted: month.postedNanos, resetsAt: monthEnd },
       minuteTokens: { limit: policy.tokens_per_minute, held: minute.held, posted: minute.posted, ...sliding("tokens") },
@@ -91,7 +94,7 @@ export class BookKeeper {
   }
 
   /** The live balances, as the API shows them. */
-  quota(books: Books, policy: Policy, shelf: Pick<ModelShelf, "count" | "storage">, now: number): Quota {
+  quota(books: Books, policy: Policy, shelf: Pick<ModelShelf, "models" | "storage">, now: number): Quota {
     const standing = (limit: number | null, sums: { held: number; posted: number }): Balance => ({ ...balanceOf({ limit, ...sums, resetsAt: 0 }), reset: null });
     return {
       daily_token_limit: balanceOf(books.day),
@@ -99,10 +102,10 @@ export class BookKeeper {
       tokens_per_minute: balanceOf(books.minuteTokens),
       requests_per_minute: balanceOf(books.minuteRequests),
       concurrent_leases: balanceOf(books.concurrent),
-      ...(books.userDay && { per_user_daily_tokens: balanceOf(books.userDay) }),
+      ...(books.userDay && (books.userDay.limit !== null || !books.userDay.shared) && { per_user_daily_tokens: { ...balanceOf(books.userDay), ...(books.userDay.shared && { shared: true as const }) } }),
       ...(books.keyDay && books.keyDay.limit !== null && { key_daily_token_limit: balanceOf(books.keyDay) }),
       monthly_spend_limit: balanceOf(books.spendMonth),
-      model_quota: standing(policy.model_quota, { held: 0, posted: shelf.count() }),
+      model_quota: standing(policy.model_quota, shelf.models()),
       storage_bytes: standing(policy.storage_bytes, shelf.storage(now)),
       egress_bytes_daily: balanceOf(books.egressDay),
     };

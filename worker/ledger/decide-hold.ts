@@ -25,7 +25,8 @@ export interface Books {
   readonly tenant: string;
   readonly month: Window;
   readonly day: Window;
-  readonly userDay: Window | null;
+  /** `shared`: of all leases that name no user. */
+  readonly userDay: (Window & { readonly shared?: true }) | null;
   readonly keyDay: Window | null;
   readonly spendMonth: Window;
   readonly minuteTokens: Window;
@@ -68,7 +69,8 @@ const CHECKS: readonly Check[] = [
   { code: "spend-limit-exceeded", title: "Spend limit", unit: "nano-dollars", window: (b) => b.spendMonth, ask: (r) => r.nanos },
   { code: "monthly-quota-exceeded", title: "Monthly quota", unit: "tokens", window: (b) => b.month, ask: tokensAsked },
   { code: "daily-quota-exceeded", title: "Daily quota", unit: "tokens", window: (b) => b.day, ask: tokensAsked },
-  { code: "user-quota-exceeded", title: "Daily quota of this user", unit: "tokens", window: (b) => b.userDay, ask: tokensAsked },
+  { code: "user-quota-exceeded", title: "Daily quota of this user", unit: "tokens", window: (b) => (b.userDay?.shared ? null : b.userDay), ask: tokensAsked },
+  { code: "user-quota-exceeded", title: "Daily quota that leases without a user share", unit: "tokens", window: (b) => (b.userDay?.shared ? b.userDay : null), ask: tokensAsked },
   { code: "key-quota-exceeded", title: "Daily quota of this key", unit: "tokens", window: (b) => b.keyDay, ask: tokensAsked },
   { code: "tokens-per-minute-exceeded", title: "Tokens per minute", unit: "tokens", window: (b) => b.minuteTokens, ask: tokensAsked },
   { code: "requests-per-minute-exceeded", title: "Requests per minute", unit: "requests", window: (b) => b.minuteRequests, ask: oneAsked },

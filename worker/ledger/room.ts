@@ -9,6 +9,7 @@
  */
 import type { TenantId } from "../../schema/contract/ids.ts";
 import type { Prices } from "../../schema/contract/models.ts";
+import type { Quota } from "../../schema/contract/policy.ts";
 import type { Env } from "../env.ts";
 import { toBase64Url } from "../secrets/envelope.ts";
 import { type Access, type Identity, type IsolationLevel, type Presented, type Verified, asVerified } from "../tenants/credential.ts";
@@ -20,6 +21,7 @@ import type { AuditFact } from "./audit-chain.ts";
 import { BookKeeper } from "./books.ts";
 import { type Profile, readConfig, toTenant } from "./config.ts";
 import { IdempotencyKeys, type IdempotentCall } from "./idempotency.ts";
+import { Denials } from "./denials.ts";
 import { type Identified, identify } from "./identify.ts";
 import { Journal } from "./journal.ts";
 import { KeyRing } from "./key-ring.ts";
@@ -29,7 +31,7 @@ import { ModelShelf } from "./model-shelf.ts";
 import { OutboxRing } from "./outbox-ring.ts";
 import { PriceBook } from "./price-book.ts";
 import { ProofLog } from "./proof-log.ts";
-import { type Result, refuse } from "./result.ts";
+import { type Refusal, type Result, refuse } from "./result.ts";
 import { Rollups } from "./rollups.ts";
 import type { Store } from "./store.ts";
 import { TallyBook } from "./tally-book.ts";
@@ -42,6 +44,9 @@ export interface Call extends TenantContext {
   readonly access: readonly Access[];
   readonly idempotent?: IdempotentCall | null;
 }
+
+/** Browsers come this way: every answer to a credential that holds says how the limits stand. */
+const isDataPlane = (access: readonly Access[]) => access.includes("lease") || access.includes("publishable");
 
 /** Something that an alarm does. A chore that throws is logged and comes again; it never stops the others. */
 export interface Chore {
@@ -79,6 +84,7 @@ export class Room {
   readonly books: BookKeeper;
   readonly leases: LeaseBook;
   readonly proofs = new ProofLog();
+  readonly denials: Denials;
   readonly webhooks: WebhookBook;
   readonly alerts: AlertBook;
   /** The key under which the tenant's weights are cached in its visitors' browsers, base64url of 32 bytes. */
@@ -109,19 +115,31 @@ export class Room {
     this.leases.fillMirrors(Date.now());
     this.webhooks = new WebhookBook(store);
     this.alerts = new AlertBook(store);
+    this.denials = new Denials(store);
     this.contentKey = this.#contentKey();
   }
 
-  as<T>(call: Call, work: (who: Identified, now: number) => Result<T>): Result<T> {
+  /** `refused`: hears, in the transaction, why the credential was. */
+  as<T>(call: Call, work: (who: Identified, now: number) => Result<T>, refused?: (refusal: Refusal, now: number) => void): Result<T> {
     const now = Date.now();
     return this.transact(() => {
       const who = identify(call.presented, call.access, this, this.keys, now);
-      if (!who.ok) return who;
+      if (!who.ok) {
+        refused?.(who.refusal, now);
+        return who;
+      }
       const unproved = this.#unproved(call.presented, now);
       if (unproved) return unproved;
       this.leases.sweep(now);
-      return work(who.value, now);
+      const result = work(who.value, now);
+      return result.ok || !isDataPlane(call.access) ? result : { ok: false, refusal: { ...result.refusal, quota: this.quotaOf(call, now) } };
     });
+  }
+
+  /** The limits as they stand, of the user too whom the request is for. */
+  quotaOf({ user }: Call, now: number): Quota {
+    const { policy } = readConfig(this.store);
+    return this.books.quota(this.books.read(this.tenant, policy, now, user, null), policy, this.shelf, now);
   }
 
   /** Why the proof of a bound lease is not taken; null: it is, or there is none to take. */
@@ -154,6 +172,7 @@ export class Room {
       this.leases.fillMirrors(Date.now());
       this.shelf.forgetSums();
       this.alerts.forget();
+      this.denials.reload();
       throw cause;
     }
   }

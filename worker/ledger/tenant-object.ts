@@ -140,15 +140,15 @@ export class TenantObject extends DurableObject<Env> {
     const house = this.#house;
     if (!house) return;
     house.room.alarmFired();
-    for (const chore of house.chores.filter((one) => one.aside)) this.ctx.waitUntil(this.#do(chore, house).finally(() => this.#rearm(house)));
+    for (const chore of house.chores.filter((one) => one.aside)) this.ctx.waitUntil(this.#do(chore, house).finally(() => this.#rearm(house, [chore])));
     for (const chore of house.chores.filter((one) => !one.aside)) await this.#do(chore, house);
-    this.#rearm(house);
+    this.#rearm(house, house.chores);
   }
 
-  #rearm(house: House): void {
+  #rearm(house: House, chores: readonly Chore[]): void {
     if (this.#house !== house) return; // an erasure has begun: the alarm is the eraser's
     const now = Date.now();
-    for (const chore of house.chores) {
+    for (const chore of chores) {
       const at = chore.nextAt(now);
       if (at !== null) house.room.arm(Math.max(now + 1, at));
     }
@@ -174,12 +174,13 @@ export class TenantObject extends DurableObject<Env> {
     const metrics = new MetricsDesk(room);
     const keys = new KeyDesk(room);
     const webhooks = new WebhookDesk(room);
+    const models = new ModelDesk(room);
     return {
       room,
       desks: {
         tenants: new TenantDesk(room),
         keys,
-        models: new ModelDesk(room),
+        models,
         leases,
         records,
         audit,
@@ -189,7 +190,7 @@ export class TenantObject extends DurableObject<Env> {
         webhooks,
         users: new UserDesk(room, users),
       },
-      chores: [leases.chore, keys.chore, records.chore, audit.chore, metrics.chore, webhooks.chore, tidyChore(room)],
+      chores: [leases.chore, keys.chore, records.chore, audit.chore, metrics.chore, webhooks.chore, models.chore, tidyChore(room)],
     };
   }
 }

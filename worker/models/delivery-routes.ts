@@ -53,8 +53,8 @@ export function deliveryRoutes(app: OpenAPIHono<AppEnv>): void {
   app.openapi(list, async (c) => {
     const { object, call } = enter(c, "GET /v1/models");
     const { limit, cursor } = c.req.valid("query");
-    const models = unwrap(await object.models.list(call, cursor ?? "", limit + 1));
-    return c.json(pageOf(models, limit, (item) => item.id, ({ prices: _, ...shown }) => shown), 200);
+    const { models, quota } = unwrap(await object.models.list(call, cursor ?? "", limit + 1));
+    return c.json(pageOf(models, limit, (item) => item.id, ({ prices: _, ...shown }) => shown), 200, rateLimitHeaders(quota, Date.now()));
   });
 
   app.openapi(readManifest, async (c) => {
@@ -84,9 +84,9 @@ async function deliver(c: Context<AppEnv>, { object, call }: Entered, digest: Sh
     case "not-modified":
       return new Response(null, { status: 304, headers });
     case "precondition-failed":
-      throw problem("conflict", "If-Match names another blob. A blob's ETag is its SHA-256.");
+      throw problem("conflict", "If-Match names another blob. A blob's ETag is its SHA-256.", { headers: limits });
     case "not-satisfiable":
-      throw problem("range-not-satisfiable", `The blob has ${size} bytes.`, { headers: { "content-range": `bytes */${size}`, "accept-ranges": "bytes" } });
+      throw problem("range-not-satisfiable", `The blob has ${size} bytes.`, { headers: { ...limits, "content-range": `bytes */${size}`, "accept-ranges": "bytes" } });
     case "whole":
     case "part": {
       const part = delivery.kind === "part" ? delivery : undefined;

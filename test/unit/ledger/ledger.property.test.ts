@@ -1,6 +1,6 @@
 /**
  * Model-based: random lives of many leases on the ledger's own parts, each step compared with the reference.
- * A failure prints fast-check's seed and the shortest life that it found; `LEDGER_SEED=<n>` repeats it.
+ * A failure prints fast-check's seed and the shortest life that it found; `LEDGER_SEED=<n>` repeats it. `LEDGER_STEPS=<n>`: another number of steps.
  *
  * - Every decision is the reference's, and every window's sums are, after every step.
  * - No step takes a window above its limit. After a drain nothing is held, and what is available is limit − posted.
@@ -128,7 +128,7 @@ function expectNoFullMinute(reference: Reference, { requests_per_minute }: Polic
   }
 }
 
-const wanted = SOAK ? 1_000_000 : 100_000;
+const wanted = Number(process.env.LEDGER_STEPS ?? (SOAK ? 1_000_000 : 100_000));
 const seed = process.env.LEDGER_SEED === undefined ? (Date.now() ^ (Math.random() * 0x1_0000_0000)) >>> 0 : Number(process.env.LEDGER_SEED);
 
 test(`${wanted} steps and more agree with the reference (seed ${seed})`, { timeout: 3_600_000 }, () => {

@@ -66,7 +66,7 @@ export class Reference {
     if (!fits(policy.monthly_spend_limit, sums.spend, ceiling(ask.tokens))) return "spend-limit-exceeded";
     if (!fits(policy.monthly_token_limit, sums.month, ask.tokens)) return "monthly-quota-exceeded";
     if (!fits(policy.daily_token_limit, sums.day, ask.tokens)) return "daily-quota-exceeded";
-    if (ask.user !== null && !fits(policy.per_user_daily_tokens, sums.user, ask.tokens)) return "user-quota-exceeded";
+    if (!fits(policy.per_user_daily_tokens, sums.user, ask.tokens)) return "user-quota-exceeded";
     if (!fits(ask.keyLimit, sums.key, ask.tokens)) return "key-quota-exceeded";
     if (!fits(policy.tokens_per_minute, sums.minute, ask.tokens)) return "tokens-per-minute-exceeded";
     if (!fits(policy.requests_per_minute, { held: 0, posted: sums.requests }, 1)) return "requests-per-minute-exceeded";

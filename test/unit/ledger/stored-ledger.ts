@@ -3,7 +3,7 @@ import { ceilingNanos } from "../../../schema/contract/measure.ts";
 import type { LeaseState, UsageReport } from "../../../schema/contract/leases.ts";
 import type { TenantId } from "../../../schema/contract/ids.ts";
 import type { Policy } from "../../../schema/contract/policy.ts";
-import { BookKeeper } from "../../../worker/ledger/books.ts";
+import { ANONYMOUS, BookKeeper } from "../../../worker/ledger/books.ts";
 import { dayAt } from "../../../worker/ledger/calendar.ts";
 import { type Books, afterHold, decideHold } from "../../../worker/ledger/decide-hold.ts";
 import { Journal } from "../../../worker/ledger/journal.ts";
@@ -41,7 +41,7 @@ export function storedLedger(): Ledger {
   const ids: string[] = [];
   const seqs = new Map<number, number>();
   const self: Ledger = {
-    books: (who, policy, now) => keeper.read(TENANT, policy, now, who.user, keyOf(who)),
+    books: (who, policy, now) => keeper.read(TENANT, policy, now, who.user ?? ANONYMOUS, keyOf(who)),
     grant(ask, policy, now) {
       const nanos = nanosOf(ask.tokens);
       const before = self.books(ask, policy, now);

@@ -4,6 +4,7 @@
  */
 import type { PriceFloor } from "../../../schema/contract/prices.ts";
 import type { Identity } from "../../tenants/credential.ts";
+import type { DayKey, UsageDailyRow } from "../../tenants/usage-rows.ts";
 import { lagBoard } from "../../metrics/lag-board.ts";
 import { type DayName, dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
@@ -33,6 +34,24 @@ export class RecordDesk {
       return done({ identity: identityOf(who), today: dayAt(now, policy.time_zone), priceFloor: profile.priceFloor });
     });
     return verified.ok ? done({ ...verified.value, lag: await this.#outbox.flush() }) : verified;
+  }
+
+  /** The ledger's own sums, to hold D1's against. */
+  sums(call: Call, after: DayKey, upTo: DayKey | null, limit: number): Result<{ rows: UsageDailyRow[]; sent: number; newest: number }> {
+    const { rollups, ring } = this.#room;
+    return this.#room.as(call, () => {
+      rollups.fold();
+      return done({ rows: rollups.between(after, upTo, limit), sent: ring.sent.seq, newest: ring.newest.seq });
+    });
+  }
+
+  /** Days whose postings in the windows are not the sums of the day. */
+  unlikePostings(call: Call): Result<string[]> {
+    const { rollups } = this.#room;
+    return this.#room.as(call, () => {
+      rollups.fold();
+      return done(rollups.unlikePostings());
+    });
   }
 
   get chore(): Chore {

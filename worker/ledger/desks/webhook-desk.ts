@@ -76,7 +76,7 @@ export class WebhookDesk {
 
   replay(call: Call, id: string, deliveryId: string): Result<Delivery> {
     const room = this.#room;
-    return room.as(call, (who, now) => {
+    return room.as(call, (who, now) => room.idempotency.once(call.idempotent ?? null, now, () => {
       const webhook = this.#book.find(id);
       if (!webhook) return refuse("not-found", NO_WEBHOOK);
       if (webhook.disabledAt !== null) return refuse("conflict", "The address of this webhook answered that it is gone. Make a new webhook.");
@@ -86,7 +86,7 @@ export class WebhookDesk {
       room.log(now, { action: "WEBHOOK_REPLAYED", actor: who.actor, requestId: call.requestId, details: { webhook_id: id, delivery_id: deliveryId, event_id: delivery.event_id } });
       room.arm(now);
       return done(toDelivery(this.#book.delivery(id, deliveryId) as DeliveryRow));
-    });
+    }));
   }
 
   get chore(): Chore {
