@@ -54,6 +54,10 @@ export class Tokenizer {
     return this.#hub.id_to_token(id);
   }
 
+  isSpecial(id: number): boolean {
+    return this.#hub.get_added_tokens_decoder().get(id)?.special ?? false;
+  }
+
   /** What each token stands for; made when first asked for. */
   get bytes(): TokenBytes {
     if (!this.#bytes) {
