@@ -59,7 +59,11 @@ export const quota = z
       .extend({ shared: z.literal(true).optional().meta({ description: "No user was named, and this is what all leases without one share." }) })
       .optional()
       .meta({ description: "Where a user is named; of a lease without one, where the limit is set." }),
-    key_daily_token_limit: balance.optional().meta({ description: "Where a key is named that has a limit of its own." }),
+    key_daily_token_limit: balance.optional().meta({ description: "Where a key is named that has a limit of its own; so are the four that follow." }),
+    key_monthly_token_limit: balance.optional(),
+    key_tokens_per_minute: balance.optional(),
+    key_requests_per_minute: balance.optional(),
+    key_concurrent_leases: balance.optional(),
     monthly_spend_limit: balance,
     model_quota: balance,
     storage_bytes: balance,

@@ -70,8 +70,14 @@ export const origin = z
   .meta({ description: "Web origin.", example: "https://shop.example" });
 
 export const keyLimits = z
-  .strictObject({ daily_token_limit: amount.nullable().default(null) })
-  .meta({ id: "KeyLimits", description: "Limits of this key, within the tenant's." });
+  .strictObject({
+    daily_token_limit: amount.nullable().default(null),
+    monthly_token_limit: amount.nullable().default(null),
+    tokens_per_minute: amount.nullable().default(null),
+    requests_per_minute: amount.nullable().default(null),
+    concurrent_leases: amount.nullable().default(null),
+  })
+  .meta({ id: "KeyLimits", description: "Limits of this key and of those that take its place, within the tenant's." });
 export type KeyLimits = z.infer<typeof keyLimits>;
 
 export const keyCreate = z

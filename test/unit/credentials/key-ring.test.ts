@@ -1,7 +1,7 @@
 /** The keys of a tenant on a real SQLite (Node's): the same statements that the tenant object runs. */
 import { beforeEach, describe, expect, test } from "vitest";
 import type { KeyId } from "../../../schema/contract/ids.ts";
-import type { KeyCreate } from "../../../schema/contract/tenants.ts";
+import { type KeyCreate, keyLimits } from "../../../schema/contract/tenants.ts";
 import { KeyRing, toKey } from "../../../worker/ledger/key-ring.ts";
 import { memoryStore } from "../../support/sqlite-storage.ts";
 
@@ -19,16 +19,16 @@ beforeEach(() => {
 
 test("a secret key may ask for leases where nothing else is said; it has no origins and no limit", () => {
   expect(ring.add(id("a"), "hash-a", "lh_sk_acme_1234…", secret(), NOW)).toEqual({
-    id: "key_a", type: "secret", name: "back end", hint: "lh_sk_acme_1234…", scopes: ["leases"], origins: [], limits: { daily_token_limit: null }, requireSignedUser: false,
+    id: "key_a", type: "secret", name: "back end", hint: "lh_sk_acme_1234…", scopes: ["leases"], origins: [], limits: keyLimits.parse({ daily_token_limit: null }), requireSignedUser: false,
     createdAt: NOW, expiresAt: null, revokedAt: null, lineage: null, rotatedTo: null, line: ["key_a"],
   });
   expect(ring.add(id("b"), "hash-b", "", secret({ scopes: ["admin", "read"] }), NOW).scopes).toEqual(["admin", "read"]);
 });
 
 test("a publishable key has no scope; its origins, its limit, its demand for signed users and its end are kept", () => {
-  const body = publishable({ limits: { daily_token_limit: 7 }, require_signed_user: true, expires_at: stamp(NOW + DAY) });
+  const body = publishable({ limits: keyLimits.parse({ daily_token_limit: 7 }), require_signed_user: true, expires_at: stamp(NOW + DAY) });
   const made = ring.add(id("a"), "hash-a", "", { ...body, scopes: ["admin"] }, NOW);
-  expect(made).toMatchObject({ scopes: [], origins: ["https://shop.example"], limits: { daily_token_limit: 7 }, requireSignedUser: true, expiresAt: NOW + DAY });
+  expect(made).toMatchObject({ scopes: [], origins: ["https://shop.example"], limits: keyLimits.parse({ daily_token_limit: 7 }), requireSignedUser: true, expiresAt: NOW + DAY });
 });
 
 test("what the API shows of a key holds neither the key nor its hash", () => {
@@ -36,7 +36,7 @@ test("what the API shows of a key holds neither the key nor its hash", () => {
   ring.revoke(id("a"), NOW + 5);
   const shown = toKey(ring.byId("key_a") as NonNullable<ReturnType<KeyRing["byId"]>>);
   expect(shown).toEqual({
-    id: "key_a", type: "secret", name: "back end", hint: "hint", scopes: ["leases"], origins: [], limits: { daily_token_limit: null }, require_signed_user: false,
+    id: "key_a", type: "secret", name: "back end", hint: "hint", scopes: ["leases"], origins: [], limits: keyLimits.parse({ daily_token_limit: null }), require_signed_user: false,
     created_at: stamp(NOW), expires_at: stamp(NOW + DAY), revoked_at: stamp(NOW + 5), rotated_to: null,
   });
   ring.add(id("c"), "hash-c", "", publishable(), NOW);
@@ -69,9 +69,9 @@ describe("a rotation", () => {
   const rotate = (from: string, to: string, endsAt: number, now: number) => ring.rotate(ring.byId(id(from)) as NonNullable<ReturnType<KeyRing["byId"]>>, id(to), `hash-${to}`, `hint-${to}`, endsAt, now);
 
   test("hands the name and the rights on, and ends the old key when it is to end", () => {
-    ring.add(id("a"), "hash-a", "hint-a", publishable({ limits: { daily_token_limit: 9 }, require_signed_user: true }), NOW);
+    ring.add(id("a"), "hash-a", "hint-a", publishable({ limits: keyLimits.parse({ daily_token_limit: 9 }), require_signed_user: true }), NOW);
     expect(rotate("a", "b", NOW + 100, NOW + 10)).toEqual({
-      id: "key_b", type: "publishable", name: "shop", hint: "hint-b", scopes: [], origins: ["https://shop.example"], limits: { daily_token_limit: 9 }, requireSignedUser: true,
+      id: "key_b", type: "publishable", name: "shop", hint: "hint-b", scopes: [], origins: ["https://shop.example"], limits: keyLimits.parse({ daily_token_limit: 9 }), requireSignedUser: true,
       createdAt: NOW + 10, expiresAt: null, revokedAt: null, lineage: "key_a", rotatedTo: null, line: ["key_a", "key_b"],
     });
     expect(ring.byId("key_a")).toMatchObject({ hint: "hint-a", expiresAt: NOW + 100, rotatedTo: "key_b", lineage: "key_a", line: ["key_a", "key_b"] });
