@@ -60,6 +60,27 @@ export interface RunRequest {
   readonly outputs?: readonly string[];
 }
 
+export interface Classified {
+  /** Of each input, likeliest first. */
+  readonly data: readonly (readonly Label[])[];
+  readonly leasehold: CallAccount;
+}
+
+export interface Tagged {
+  readonly data: readonly (readonly Entity[])[];
+  readonly leasehold: CallAccount;
+}
+
+export interface ImageEmbeddingRequest {
+  readonly model: string;
+  readonly input: Blob | readonly Blob[];
+}
+
+export interface ImageEmbeddings {
+  readonly data: readonly Float32Array[];
+  readonly leasehold: CallAccount;
+}
+
 interface Answer<T> {
   readonly output: T;
   readonly tokens: number;
@@ -86,7 +107,7 @@ export async function embed(parts: Parts, request: EmbeddingRequest, options: Ca
   };
 }
 
-export async function classify(parts: Parts, { model, input, labels, ...wish }: ClassifyRequest, options: CallOptions): Promise<{ readonly data: readonly (readonly Label[])[]; readonly leasehold: CallAccount }> {
+export async function classify(parts: Parts, { model, input, labels, ...wish }: ClassifyRequest, options: CallOptions): Promise<Classified> {
   const items = listOf<string | Blob>(input);
   const texts = items.filter((item) => typeof item === "string");
   const images = items.filter((item) => item instanceof Blob);
@@ -106,14 +127,14 @@ export async function classify(parts: Parts, { model, input, labels, ...wish }: 
   return { data: output.labels, leasehold: account };
 }
 
-export async function tag(parts: Parts, { model, input, aggregation = "simple" }: TagRequest, options: CallOptions): Promise<{ readonly data: readonly (readonly Entity[])[]; readonly leasehold: CallAccount }> {
+export async function tag(parts: Parts, { model, input, aggregation = "simple" }: TagRequest, options: CallOptions): Promise<Tagged> {
   const given = { texts: listOf(input), isMeasure: false, aggregation };
   const { output, account } = await call(parts, "token-classification", model, given, options, (runtime) => countTexts(runtime, "token-classification", given));
   return { data: output.entities, leasehold: account };
 }
 
 /** Embeddings of pictures. */
-export async function embedImages(parts: Parts, { model, input }: { readonly model: string; readonly input: Blob | readonly Blob[] }, options: CallOptions): Promise<{ readonly data: readonly Float32Array[]; readonly leasehold: CallAccount }> {
+export async function embedImages(parts: Parts, { model, input }: ImageEmbeddingRequest, options: CallOptions): Promise<ImageEmbeddings> {
   const given = { images: listOf(input), want: "embedding" as const };
   const { output, account } = await call(parts, "image-classification", model, given, options, (_, loaded) => countImages(loaded, given.images));
   return { data: output.embeddings, leasehold: account };
@@ -136,16 +157,20 @@ async function countImages({ manifest }: LoadedModel, images: readonly Blob[]): 
   return sizes.reduce((sum, { width, height }) => sum + imageTokens(width, height), 0);
 }
 
-/** `count`: the tokens of the input; null where the manifest states what a run costs. */
-async function call<Name extends TaskName>(
-  parts: Parts,
-  task: Name,
-  model: string,
-  input: InputOf<Name>,
-  options: CallOptions,
-  count: (runtime: Runtime, loaded: LoadedModel) => Promise<number | null>,
-): Promise<Answer<OutputOf<Name>>> {
-  const { signal } = options;
+/** The tokens of the input; null where the manifest states what a run costs. */
+type Count = (runtime: Runtime, loaded: LoadedModel) => Promise<number | null>;
+
+async function call<Name extends TaskName>(parts: Parts, task: Name, model: string, input: InputOf<Name>, options: CallOptions, count: Count): Promise<Answer<OutputOf<Name>>> {
+  const release = parts.pool.hold(model);
+  try {
+    return await callHeld(parts, task, model, input, options, count);
+  } finally {
+    release();
+  }
+}
+
+async function callHeld<Name extends TaskName>(parts: Parts, task: Name, model: string, input: InputOf<Name>, options: CallOptions, count: Count): Promise<Answer<OutputOf<Name>>> {
+  const { signal, priority } = options;
   const { lease, loaded, measured } = await holdFor(parts, model, options, async (found) => {
     const counted = await count(found.runtime, found);
     const isImages = found.manifest.usage.measure === "image-tokens" && counted !== null;
@@ -153,9 +178,12 @@ async function call<Name extends TaskName>(
   });
   const { runtime, cache } = loaded;
   try {
-    lease.runningTokens = measured.tokens;
-    const began = performance.now();
-    const output = await runtime.run(task, input, { signal });
+    let began = performance.now();
+    const output = await parts.pool.run(model, { signal, ...(priority && { priority }) }, () => {
+      lease.runningTokens = measured.tokens;
+      began = performance.now();
+      return runtime.run(task, input, { signal });
+    });
     const latencyMs = performance.now() - began;
     await parts.desk.settle(lease, { outcome: "ok", inputTokens: measured.tokens, outputTokens: 0, latencyMs, backend: runtime.backend, cache });
     return { output, tokens: measured.counted ?? measured.tokens, account: { ...engineOf(runtime), request_id: lease.requestId, lease_ids: [lease.grant.lease_id], cache } };

@@ -26,6 +26,18 @@ export interface Generation {
 }
 
 export async function beginGeneration(parts: Parts, model: string, input: GenerateInput, options: CallOptions): Promise<Generation> {
+  const release = parts.pool.hold(model);
+  try {
+    const generation = await begin(parts, model, input, options);
+    generation.closing.then(release, release);
+    return generation;
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+async function begin(parts: Parts, model: string, input: GenerateInput, options: CallOptions): Promise<Generation> {
   const stopping = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stopping.signal]) : stopping.signal;
   const { lease, loaded, measured } = await holdFor(parts, model, { ...options, signal }, async ({ runtime, manifest }) => {
@@ -72,7 +84,16 @@ export async function beginGeneration(parts: Parts, model: string, input: Genera
   };
   const run = async (): Promise<Closing> => {
     try {
-      const output = await runtime.run("text-generation", { ...input, hold: isByText ? lease.grant.hold : null }, { signal, onPiece, onSent: (send) => (tell = send) });
+      const given = { ...input, hold: isByText ? lease.grant.hold : null };
+      const output = await parts.pool.run(model, { signal, ...(options.priority && { priority: options.priority }) }, () =>
+        runtime.run("text-generation", given, {
+          signal,
+          onPiece,
+          onSent: (send) => {
+            tell = send;
+          },
+        }),
+      );
       const closing = await closeWith(output);
       queue.end();
       return closing;

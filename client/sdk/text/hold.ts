@@ -6,6 +6,8 @@
  */
 import type { Manifest } from "../../../schema/contract/models.ts";
 import { LeaseholdError } from "../../errors.ts";
+import type { Pool } from "../../pool/pool.ts";
+import type { Priority } from "../../pool/turns.ts";
 import type { LeaseDesk } from "../lease-desk.ts";
 import type { LoadedModel, ModelLoader } from "../model-loader.ts";
 import type { OpenLease } from "../open-lease.ts";
@@ -15,11 +17,14 @@ import { newRequestId } from "../request-id.ts";
 export interface Parts {
   readonly loader: ModelLoader;
   readonly desk: LeaseDesk;
+  readonly pool: Pool;
 }
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
+  /** Before what else waits for this model. */
+  readonly priority?: Priority;
 }
 
 export interface Held<T> {

@@ -2,16 +2,13 @@
  * Text generation: a decoder, a tokenizer, and the files that say how to use them.
  *
  * - Where the manifest brings a self-test, the decoder must go on with its tokens, one for one.
- * - Needs the engine's heap: elsewhere it says so (`backend-unavailable`), and "auto" goes on to WASM.
  */
 import type { SelfTest } from "../../../../schema/contract/self-test.ts";
 import { LeaseholdError } from "../../../errors.ts";
-import type { Engine } from "../../backends/engine.ts";
-import type { Decoder, DecoderOptions } from "../../decode/decoder.ts";
-import { openHeapDecoder } from "../../decode/open-decoder.ts";
+import type { Decoder } from "../../decode/decoder.ts";
+import { openDecoder } from "../../decode/open-decoder.ts";
 import { Generator } from "../../generate/generator.ts";
 import { loadTokenizer, readJson } from "../../tokenizer/tokenizer.ts";
-import type { ModelFiles } from "../model-files.ts";
 import type { Step, TaskAdapter } from "../task.ts";
 import type { GenerateEvent, GenerateInput, GenerateNote, GenerateOutput } from "./request.ts";
 
@@ -28,11 +25,6 @@ export const textGeneration: TaskAdapter<GenerateInput, GenerateOutput, Generate
     return { run: (input, call) => generator.run(input, call.step, call) };
   },
 };
-
-function openDecoder(files: ModelFiles, engine: Engine, options: DecoderOptions, step: Step): Promise<Decoder> {
-  if (engine.kind === "heap") return openHeapDecoder(files, engine.ort, options, step);
-  throw new LeaseholdError("backend-unavailable", "Text is generated on WebAssembly.");
-}
 
 async function check(decoder: Decoder, test: SelfTest, step: Step): Promise<void> {
   if (test.kind !== "tokens") throw new LeaseholdError("model-invalid", `The model's self-test is of the kind "${test.kind}", and a text model's is of "tokens".`);
