@@ -86,6 +86,7 @@ export const WORDS: Record<ErrorCode, Words> = {
   "digest-mismatch": broken("Unexpected answer"),
   "revision-incomplete": broken("The model is incomplete"),
   "payload-too-large": broken("Unexpected answer"),
+  "precondition-failed": broken("Unexpected answer"),
   "range-not-satisfiable": broken("Unexpected answer"),
   aborted: words("Stopped", "Nothing was read.", "retry"),
 };

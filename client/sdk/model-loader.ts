@@ -116,7 +116,7 @@ export class ModelLoader {
   }
 
   close(): void {
-    for (const model of [...this.#loads.keys()]) this.unload(model);
+    for (const model of this.#loads.keys()) this.unload(model);
   }
 
   #begin(model: string, mayUseCache: boolean, lease?: Promise<void>): ModelLoad {
