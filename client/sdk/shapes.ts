@@ -90,6 +90,7 @@ const KNOWN: Record<ProblemCode, true> = {
   "usage-exceeds-hold": true,
   "digest-mismatch": true,
   "revision-incomplete": true,
+  "precondition-failed": true,
   "payload-too-large": true,
   "range-not-satisfiable": true,
   "invalid-dpop-proof": true,

@@ -9,7 +9,7 @@ import { z } from "zod";
 import { timestamp } from "./amounts.ts";
 
 export interface ProblemShape {
-  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 416 | 422 | 429 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 415 | 416 | 422 | 429 | 503;
   readonly title: string;
   readonly retry?: true;
 }
@@ -51,6 +51,7 @@ export const PROBLEMS = {
   "usage-exceeds-hold": shape(409, "Usage exceeds hold"),
   "digest-mismatch": shape(422, "Digest mismatch"),
   "revision-incomplete": shape(409, "Revision incomplete"),
+  "precondition-failed": shape(412, "Precondition failed"),
   "payload-too-large": shape(413, "Payload too large"),
   "range-not-satisfiable": shape(416, "Range not satisfiable"),
   "invalid-dpop-proof": shape(401, "Invalid DPoP proof"),

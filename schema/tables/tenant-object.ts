@@ -149,4 +149,8 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE denials (code TEXT PRIMARY KEY, since INTEGER NOT NULL, suppressed INTEGER NOT NULL) WITHOUT ROWID;
   `,
+  // Egress that leases may be sent without asking again.
+  `
+  CREATE TABLE passes (id TEXT PRIMARY KEY, day TEXT NOT NULL, bytes INTEGER NOT NULL, lapses_at INTEGER NOT NULL) WITHOUT ROWID;
+  `,
 ];

@@ -31,7 +31,7 @@ interface Posted extends Row {
   posted_nanos: number | null;
 }
 
-/** Bytes of blobs sent: posted, never held. */
+/** Bytes of blobs: posted as they are sent, held where a lease may be sent them without asking again. */
 const EGRESS_SCOPE = "e";
 /** The user of leases that name none: they share one window. No user's id is empty. */
 export const ANONYMOUS = "";
@@ -60,9 +60,9 @@ export class BookKeeper {
     }
   }
 
-  /** Counts `bytes` that are about to be sent. */
-  postEgress(day: string, bytes: number): void {
-    this.post([EGRESS_SCOPE], day, { held: 0, posted: bytes, heldNanos: 0, postedNanos: 0 });
+  /** Counts `posted` bytes that are about to be sent, and holds `held` more, or gives them back. */
+  postEgress(day: string, posted: number, held = 0): void {
+    this.post([EGRESS_SCOPE], day, { held, posted, heldNanos: 0, postedNanos: 0 });
   }
 
   egress(policy: Policy, now: number): Window {

@@ -1,6 +1,6 @@
 /**
  * What is kept in memory of the leases table, so that a grant writes one row for its lease and reads none of the others.
- * Filled by `LeaseBook.fillMirrors`, when the object wakes and after a transaction that failed; never written to storage.
+ * Filled by `LeaseBook.fillMirrors` and `EgressPasses.fillMirror`, when the object wakes and after a transaction that failed; never written to storage.
  */
 import { ActiveLeases } from "./active.ts";
 import { Holds } from "./holds.ts";

@@ -92,6 +92,12 @@ export class ModelShelf {
     return this.#store.first<{ size: number }>("SELECT size FROM chunks WHERE model = ? AND revision = ? AND sha256 = ?", model, revision, digest)?.size ?? null;
   }
 
+  /** Every chunk of this revision with its size. */
+  chunksOf(model: string, revision: string): Record<Sha256, number> {
+    const rows = this.#store.all<{ sha256: string; size: number }>("SELECT sha256, size FROM chunks WHERE model = ? AND revision = ?", model, revision);
+    return Object.fromEntries(rows.map(({ sha256, size }) => [sha256, size]));
+  }
+
   /** Chunks of this revision that are not stored (`stored` null) or not as large as the manifest says. */
   unfit(model: string, revision: string): { sha256: string; size: number; stored: number | null }[] {
     return this.#store.all<{ sha256: string; size: number; stored: number | null }>(

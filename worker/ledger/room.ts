@@ -19,6 +19,7 @@ import { type Stand, alertFact } from "../alerts/thresholds.ts";
 import { AlertBook } from "./alert-book.ts";
 import type { AuditFact } from "./audit-chain.ts";
 import { BookKeeper } from "./books.ts";
+import { EgressPasses } from "./egress-passes.ts";
 import { type Profile, readConfig, toTenant } from "./config.ts";
 import { IdempotencyKeys, type IdempotentCall } from "./idempotency.ts";
 import { Denials } from "./denials.ts";
@@ -82,6 +83,7 @@ export class Room {
   readonly journal: Journal;
   readonly idempotency: IdempotencyKeys;
   readonly books: BookKeeper;
+  readonly passes: EgressPasses;
   readonly leases: LeaseBook;
   readonly proofs = new ProofLog();
   readonly denials: Denials;
@@ -112,7 +114,8 @@ export class Room {
     const mirrors = new Mirrors();
     this.books = new BookKeeper(store, mirrors);
     this.leases = new LeaseBook(tenant, store, this.books, this.journal, mirrors);
-    this.leases.fillMirrors(Date.now());
+    this.passes = new EgressPasses(store, this.books);
+    this.#fillMirrors();
     this.webhooks = new WebhookBook(store);
     this.alerts = new AlertBook(store);
     this.denials = new Denials(store);
@@ -169,12 +172,17 @@ export class Room {
     } catch (cause) {
       this.#alarmAt = null;
       this.ring.reload();
-      this.leases.fillMirrors(Date.now());
+      this.#fillMirrors();
       this.shelf.forgetSums();
       this.alerts.forget();
       this.denials.reload();
       throw cause;
     }
+  }
+
+  #fillMirrors(): void {
+    this.leases.fillMirrors(Date.now());
+    this.passes.fillMirror();
   }
 
   /**

@@ -2,12 +2,14 @@
  * Models of the tenant: publishing and what may be read of them. Bytes and manifests are in R2, which the Worker moves.
  *
  * - `deliver` decides a read of a blob and counts its bytes in the same transaction: no more than `egress_bytes_daily`
- *   are ever set out to be sent. What is counted stays counted, even where the client goes away in the middle.
+ *   are ever set out to be sent. What is counted stays counted, even where the client goes away in the middle. A lease
+ *   may get a pass for what it reads next (egress-passes.ts).
  * - `admitBlob` holds an upload's bytes of `storage_bytes` until `recordBlob`: two uploads at once never exceed it.
  */
 import type { Model, RevisionBegun } from "../../../schema/contract/models.ts";
 import type { AlertedLimit } from "../../../schema/contract/webhooks.ts";
 import type { Balance, Quota } from "../../../schema/contract/policy.ts";
+import type { Pass } from "../../models/passes.ts";
 import { type Conditions, type Delivery, bytesOf, decideDelivery } from "../../models/range.ts";
 import { standOf } from "../../alerts/thresholds.ts";
 import { TenantBlobs } from "../../tenants/blobs.ts";
@@ -24,6 +26,9 @@ import { type Call, type Chore, type Room, identityOf } from "../room.ts";
 
 const LEASE_OVER = { settled: "lease-settled", expired: "lease-expired", revoked: "lease-revoked" } as const;
 
+/** A lease whose requests need no proof that only the object can take. */
+const isUnbound = ({ presented }: Call): boolean => presented.kind === "lease" && !presented.proof;
+
 /** After a failure (R2 away): how long until the next attempt. */
 const DROP_RETRY_MS = 60_000;
 const NO_BLOB = "There is no such blob.";
@@ -35,6 +40,8 @@ export interface Delivered {
   readonly size: number;
   readonly delivery: Delivery;
   readonly egress: Balance;
+  /** What the lease may be sent next without asking again. */
+  readonly pass: Pass | null;
 }
 
 export class ModelDesk {
@@ -167,8 +174,8 @@ export class ModelDesk {
    * Decides what a request for a blob is answered with, and counts the bytes that it sends. A lease reads the chunks of
    * the revision that it pins, a secret key any blob of the tenant.
    */
-  deliver(call: Call, digest: string, conditions: Conditions, headOnly: boolean): Result<Delivered> {
-    const { shelf, store, books, tenant } = this.#room;
+  deliver(call: Call, digest: string, conditions: Conditions): Result<Delivered> {
+    const { shelf, store, books, tenant, passes } = this.#room;
     return this.#room.as<Delivered>(call, (who, now) => {
       const pinned = who.leaseId === null ? null : this.#pinned(who.leaseId);
       if (pinned && !pinned.ok) return pinned;
@@ -176,15 +183,24 @@ export class ModelDesk {
       if (size === null) return refuse("not-found", NO_BLOB);
       const { policy } = readConfig(store);
       const delivery = decideDelivery(conditions, `"${digest}"`, size);
-      const bytes = headOnly ? 0 : bytesOf(delivery, size);
+      const bytes = conditions.method === "HEAD" ? 0 : bytesOf(delivery, size);
       const day = dayAt(now, policy.time_zone);
       const before = books.egress(policy, now);
       const allowed = decideEgress(tenant, bytes, before);
       if (bytes > 0 && allowed.ok) books.postEgress(day, bytes);
-      const egress = bytes > 0 && allowed.ok ? books.egress(policy, now) : before;
-      this.#room.observe(standOf("egress_bytes_daily", egress, day), now, !allowed.ok);
-      return allowed.ok ? done({ identity: identityOf(who), size, delivery, egress: balanceOf(egress) }) : allowed;
+      const after = bytes > 0 && allowed.ok ? books.egress(policy, now) : before;
+      this.#room.observe(standOf("egress_bytes_daily", after, day), now, !allowed.ok);
+      if (!allowed.ok) return allowed;
+      const drawn = bytes > 0 && pinned && isUnbound(call) ? passes.draw(day, shelf.find(pinned.value.model, pinned.value.revision)?.facts.sizeBytes ?? 0, after, now) : null;
+      const [identity, egress] = [identityOf(who), balanceOf(drawn ? books.egress(policy, now) : after)];
+      const pass = drawn && pinned && { ...drawn, identity, egress, chunks: shelf.chunksOf(pinned.value.model, pinned.value.revision) };
+      return done({ identity, size, delivery, egress, pass });
     });
+  }
+
+  /** What was used of a pass. It is no credential's to ask: the Worker settles what it drew. */
+  settlePass(id: string, used: number): void {
+    this.#room.transact(() => this.#room.passes.settle(id, used));
   }
 
   /** The revision that the credential may read: the one its lease pins while it is active, else the live one of `model`. */
