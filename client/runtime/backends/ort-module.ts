@@ -3,8 +3,8 @@
  *
  * - Why: the API copies every input in and every output out. Keys and values of a text would be copied with each
  *   token; here they stay in the heap, and one value is past and present.
- * - These exports are private: `REQUIRED` names all that is used, and a test holds them to the installed version.
- *   Where one is missing, `startModule` throws, and the caller goes on with the public API.
+ * - These exports are private: `REQUIRED_EXPORTS` names all that is used, and a test holds them to the installed version.
+ *   Where one is missing, `startModule` throws `MissingExports`, and the caller goes on with the public API.
  * - Runs are synchronous: nothing else happens in the worker until one ends.
  */
 import { ORT_BUILDS } from "../ort-files.ts";
@@ -46,13 +46,16 @@ interface Exports {
   readonly _OrtRun: (session: number, inputNames: number, inputs: number, inputCount: number, outputNames: number, outputCount: number, outputs: number, options: number) => number | Promise<number>;
 }
 
-const REQUIRED: Record<keyof Exports, "function" | "object"> = {
+export const REQUIRED_EXPORTS: Record<keyof Exports, "function" | "object"> = {
   HEAPU8: "object", mountExternalData: "function", unmountExternalData: "function", _malloc: "function", _free: "function",
   stackSave: "function", stackAlloc: "function", stackRestore: "function", UTF8ToString: "function", stringToUTF8: "function",
   lengthBytesUTF8: "function", _OrtInit: "function", _OrtGetLastError: "function", _OrtCreateSessionOptions: "function",
   _OrtAddSessionConfigEntry: "function", _OrtReleaseSessionOptions: "function", _OrtCreateSession: "function", _OrtReleaseSession: "function",
   _OrtCreateTensor: "function", _OrtGetTensorData: "function", _OrtReleaseTensor: "function", _OrtFree: "function", _OrtRun: "function",
 };
+
+/** This version's module is not as this file knows it. */
+export class MissingExports extends Error {}
 
 /** A value in the heap: its handle, and what it is. */
 export interface HeapTensor {
@@ -103,8 +106,8 @@ export async function startModule(ortBase: string, threads: number): Promise<Ort
 
 function requireExports(module: object): asserts module is Exports {
   const found = module as Record<string, unknown>;
-  const missing = Object.entries(REQUIRED).filter(([name, type]) => typeof found[name] !== type).map(([name]) => name);
-  if (missing.length > 0) throw new Error(`onnxruntime-web's module has no ${missing.join(", ")}`);
+  const missing = Object.entries(REQUIRED_EXPORTS).filter(([name, type]) => typeof found[name] !== type).map(([name]) => name);
+  if (missing.length > 0) throw new MissingExports(`onnxruntime-web's module has no ${missing.join(", ")}`);
 }
 
 class Heap implements OrtModule {

@@ -7,7 +7,7 @@
  */
 import { elementCount, tensorBytes, type OnnxModel } from "../../../schema/onnx/types.ts";
 import { LeaseholdError } from "../../errors.ts";
-import { plainly } from "../backends/engine.ts";
+import { plainly, type Engine } from "../backends/engine.ts";
 import { EXTERNAL_PATH, type OrtModule } from "../backends/ort-module.ts";
 import { blockBytes, expandBlocks, expandedBytes } from "../graph/expand-blocks.ts";
 import { lastPositionOnly } from "../graph/last-position.ts";
@@ -24,8 +24,13 @@ import { planRewrite, type RewriteChoice, type WeightForm } from "./plan-rewrite
 const USUAL_CONTEXT = 2048;
 const DEFAULT_CONTEXT = 2048;
 
-export async function openHeapDecoder(files: ModelFiles, ort: OrtModule, options: DecoderOptions, step: Step): Promise<Decoder> {
-  const source = new ModelSource(files, onlyModel(files));
+export function openDecoder(files: ModelFiles, engine: Engine, options: DecoderOptions, step: Step): Promise<Decoder> {
+  if (engine.kind === "heap") return openHeapDecoder(files, engine.ort, options, step);
+  throw new LeaseholdError("backend-unavailable", "Text is not generated on this backend yet.");
+}
+
+async function openHeapDecoder(files: ModelFiles, ort: OrtModule, options: DecoderOptions, step: Step): Promise<Decoder> {
+  const source = new ModelSource(files, files.onlyModel());
   const config = await readConfig(files);
   await step("session");
   const model = await source.structure();
@@ -73,14 +78,6 @@ const FORMS: Record<WeightForm, string> = { float32: "weights expanded to 32 bit
 
 const describe = ({ form, why }: RewriteChoice, { attention }: DecoderIo, { threads }: OrtModule): string =>
   `${FORMS[form]} (${why}); ${attention === "grouped" ? "keys and values in place" : "keys and values joined anew with each token"}; ${threads === 1 ? "one thread" : `${threads} threads`}`;
-
-function onlyModel(files: ModelFiles): string {
-  const models = files.paths.filter((path) => path.endsWith(".onnx"));
-  const [path] = models;
-  if (path === undefined) throw new LeaseholdError("model-invalid", "The model can't be used: it has no .onnx file.");
-  if (models.length > 1) throw new LeaseholdError("model-invalid", `The model can't be used: it has ${models.length} .onnx files (${models.join(", ")}), and a variant of a text model has one.`);
-  return path;
-}
 
 interface Config {
   readonly contextLength: number | null;

@@ -17,6 +17,19 @@ export class ModelFiles {
     return [...this.#blobs.keys()];
   }
 
+  has(path: string): boolean {
+    return this.#blobs.has(path);
+  }
+
+  /** The path of the one `.onnx` file: a variant of a model has one. */
+  onlyModel(): string {
+    const models = this.paths.filter((path) => path.endsWith(".onnx"));
+    const [path] = models;
+    if (path === undefined) throw new LeaseholdError("model-invalid", "The model can't be used: it has no .onnx file.");
+    if (models.length > 1) throw new LeaseholdError("model-invalid", `The model can't be used: it has ${models.length} .onnx files (${models.join(", ")}), and a variant has one.`);
+    return path;
+  }
+
   async bytes(path: string): Promise<Uint8Array> {
     return new Uint8Array(await this.#read(path, (blob) => blob.arrayBuffer()));
   }

@@ -4,12 +4,12 @@
  * - Each request has a number and is answered by a message with the same one.
  */
 import { ModelFiles } from "../../../client/runtime/tasks/model-files.ts";
-import { startModule, type OrtModule } from "../../../client/runtime/backends/ort-module.ts";
+import { startEngine, type Engine } from "../../../client/runtime/backends/engine.ts";
 import type { Decoder, SavedSequence } from "../../../client/runtime/decode/decoder.ts";
-import { openHeapDecoder } from "../../../client/runtime/decode/open-decoder.ts";
+import { openDecoder } from "../../../client/runtime/decode/open-decoder.ts";
 import type { DecoderAnswer, DecoderRequest } from "./decoder-protocol.ts";
 
-let ort: OrtModule | null = null;
+let engine: Engine | null = null;
 let decoder: Decoder | null = null;
 const saved = new Map<string, SavedSequence>();
 /** `null`: never; else the count of steps until one throws. */
@@ -29,8 +29,8 @@ addEventListener("message", ({ data: { id, request } }: MessageEvent<{ id: numbe
 async function serve(request: DecoderRequest): Promise<DecoderAnswer> {
   switch (request.kind) {
     case "open": {
-      ort ??= await startModule(request.ortBase, request.threads);
-      decoder = await openHeapDecoder(new ModelFiles(request.files), ort, request.options, step);
+      engine ??= await startEngine(request, "heap");
+      decoder = await openDecoder(new ModelFiles(request.files), engine, request.options, step);
       return stateOf(decoder);
     }
     case "generate": {
