@@ -1,11 +1,13 @@
 /**
  * `npm run bench:control`: what the control plane costs, on workerd without a proxy, against floors in the same workerd.
  *
- * Interleaved repeats; requests a second and p99 of each. Then the noisy neighbour: B's p99 while A is sent 100 times
- * its limit, against B alone.
+ * Interleaved repeats; requests a second and p99 of each. Then the rows that a lease writes, and what a million of them
+ * cost. Then the noisy neighbour: B's p99 while A is sent 100 times its limit, against B alone, at fixed rates.
  */
 import { apiAt } from "../cli/api.ts";
 import { leaseGranted } from "../schema/contract/leases.ts";
+import { costOfMillion } from "./control/cost.ts";
+import { rowsEach } from "./control/rows.ts";
 import { type Deployment, deploy } from "./support/deployment.ts";
 import { type Load, type LoadResult, expectOnly, send } from "./support/load.ts";
 import { type Measure, publish, summarize } from "./support/results.ts";
@@ -13,6 +15,8 @@ import { BENCH_MODEL, type BenchTenant, makeTenant } from "./support/tenants.ts"
 
 const REPEATS = 3;
 const REPORTS = 600;
+/** Issuances whose rows are counted. */
+const COUNTED = 1_000;
 const SECONDS = Number(process.env["BENCH_SECONDS"] ?? 5);
 const HOST = "leasehold.test";
 
@@ -46,7 +50,8 @@ try {
     summarize(name, "requests/s", rate(name), name === write.peer ? undefined : write),
     summarize(`${name}, p99`, "ms", results.map((result) => result.p99Ms)),
   ]);
-  await publish("control", [...measures, ...(await noisyNeighbour(url, operatorKey))]);
+  const issued = [...rate("lease issuance")].sort((a, b) => a - b)[Math.floor(REPEATS / 2)] as number;
+  await publish("control", [...measures, ...(await rowsAndCost(tenant, here, issued)), ...(await noisyNeighbour(url, operatorKey))]);
 } finally {
   await remove();
 }
@@ -64,6 +69,25 @@ async function reports(tenant: BenchTenant) {
     for (const grant of grants) each.push({ path: `/v1/leases/${grant.lease_id}/usage`, body, headers: bearer(grant.lease) });
   }
   return each;
+}
+
+/** `perSecond`: how many leases were issued. A lease's row is deleted some days after its end, which is a written row too. */
+async function rowsAndCost(tenant: BenchTenant, here: Pick<Load, "url" | "host" | "headers">, perSecond: number): Promise<Measure[]> {
+  const measures: Measure[] = [];
+  for (const [name, user] of [["issuance", undefined], ["issuance for a user", "user-1"]] as const) {
+    const each = Array.from({ length: COUNTED }, () => ({ path: "/v1/leases", body: lease(user), headers: bearer(tenant.key) }));
+    const rows = await rowsEach(tenant, COUNTED, () => on({ ...here, method: "POST", path: "/v1/leases", each }, 201));
+    const counted = { objectRows: rows.object, d1Rows: rows.d1, perSecond };
+    measures.push(
+      summarize(`rows written by an ${name}, object`, "rows", [rows.object]),
+      summarize(`rows written by an ${name}, D1`, "rows", [rows.d1]),
+      summarize(`a million times: ${name}`, "US dollars", [costOfMillion(counted)]),
+      summarize(`a million times: ${name}, and its row's deletion`, "US dollars", [costOfMillion({ ...counted, objectRows: rows.object + 1 })]),
+    );
+  }
+  const each = await reports(tenant);
+  const rows = await rowsEach(tenant, each.length, () => on({ ...here, method: "POST", path: "/v1/leases", each }, 200));
+  return [...measures, summarize("rows written by a usage report, object", "rows", [rows.object]), summarize("rows written by a usage report, D1", "rows", [rows.d1])];
 }
 
 /** A may have 60 leases a minute and is sent 100 a second; B is asked 20 times a second, alone and beside it. */

@@ -2,7 +2,7 @@
  * What is cached for one tenant: an IndexedDB database of its own.
  *
  * - A chunk's record is written after its file is closed: no record, no chunk.
- * - A manifest is kept as the text whose SHA-256 the lease pinned; `models` names the digest that was last pinned.
+ * - A manifest is kept as the text whose SHA-256 the lease pinned; `models` names the digest of the revision that was last whole here.
  * - Nothing here is trusted: bytes are hashed again whenever they are used.
  */
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
@@ -13,6 +13,8 @@ interface ChunkRecord {
   readonly sha256: Sha256;
   readonly size: number;
   readonly usedAt: number;
+  /** Left out by older code, which knew plain chunks only. */
+  readonly isSealed?: boolean;
 }
 
 interface CatalogueSchema extends DBSchema {

@@ -29,12 +29,12 @@ export class ChunkFiles {
     }
   }
 
-  async write(sha256: Sha256, bytes: Uint8Array<ArrayBuffer>): Promise<File> {
+  async write(sha256: Sha256, parts: readonly BufferSource[]): Promise<File> {
     const handle = await this.#folder.getFileHandle(sha256, { create: true });
     try {
       const stream = await handle.createWritable();
       try {
-        await stream.write(bytes);
+        for (const part of parts) await stream.write(part as FileSystemWriteChunkType);
         await stream.close();
       } catch (error) {
         // A stream that failed may refuse to be aborted; what matters is that the file goes.
@@ -46,6 +46,12 @@ export class ChunkFiles {
       await this.remove(sha256);
       throw error;
     }
+  }
+
+  async names(): Promise<Sha256[]> {
+    const names: Sha256[] = [];
+    for await (const name of this.#folder.keys()) names.push(name as Sha256);
+    return names;
   }
 
   async remove(sha256: Sha256): Promise<void> {

@@ -36,6 +36,10 @@ export const WORDS: Record<ErrorCode, Words> = {
   "monthly-quota-exceeded": used("Monthly quota"),
   "user-quota-exceeded": words("User quota exceeded", "You have read as much as one person may for today.", "wait"),
   "key-quota-exceeded": used("Key quota"),
+  "key-monthly-quota-exceeded": used("Key monthly quota"),
+  "key-tokens-per-minute-exceeded": busy("Key tokens per minute exceeded"),
+  "key-requests-per-minute-exceeded": busy("Key requests per minute exceeded"),
+  "key-concurrent-leases-exceeded": busy("Key concurrent leases exceeded"),
   "spend-limit-exceeded": used("Spend limit"),
   "egress-quota-exceeded": words("Egress quota exceeded", "The model can't be downloaded any more today.", "wait"),
   "tokens-per-minute-exceeded": busy("Tokens per minute exceeded"),
@@ -54,6 +58,7 @@ export const WORDS: Record<ErrorCode, Words> = {
   "weights-corrupt": words("The download was damaged", "What arrived is not what was sent, so it was not used. Try again.", "retry"),
 
   // The device
+  "pool-full": words("No room for this model", `Other models are kept ready on this page. ${OWNER}`, "retry"),
   "runtime-crashed": words("The reading stopped", "The browser ended it, perhaps for want of memory. Try again, or take a smaller picture.", "retry"),
   "backend-unavailable": words("This browser can't read pictures", "It has neither WebGPU nor WebAssembly for it. A current browser helps.", "wait"),
   "variant-unsupported": words("This device can't read pictures", "No build of the model fits it. Another device or a current browser helps.", "wait"),
@@ -81,6 +86,7 @@ export const WORDS: Record<ErrorCode, Words> = {
   "digest-mismatch": broken("Unexpected answer"),
   "revision-incomplete": broken("The model is incomplete"),
   "payload-too-large": broken("Unexpected answer"),
+  "precondition-failed": broken("Unexpected answer"),
   "range-not-satisfiable": broken("Unexpected answer"),
   aborted: words("Stopped", "Nothing was read.", "retry"),
 };

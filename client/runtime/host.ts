@@ -28,7 +28,8 @@ export interface RuntimeProgress {
 
 export interface LoadOptions {
   readonly task: Manifest["task"];
-  readonly files: readonly RuntimeFile[];
+  /** A function is asked at each start of a worker, so that nobody holds the files while the model runs. */
+  readonly files: readonly RuntimeFile[] | (() => Promise<readonly RuntimeFile[]>);
   readonly backend: "auto" | Backend;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: RuntimeProgress) => void;
@@ -162,11 +163,12 @@ class HostedRuntime implements Runtime {
 
   async #startOn(candidate: Candidate, signal: AbortSignal): Promise<Running> {
     const { task, files, onProgress, ortBase = new URL(ORT_PATH, location.origin).href, patience, selfTest, memoryBytes = memoryBudget(navigator) } = this.#options;
+    const given = typeof files === "function" ? await orAborted(files(), signal) : files;
     const link = new WorkerLink(new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: `leasehold ${task}` }));
     try {
       const { backend, threads } = candidate;
       await link.ask(
-        { kind: "load", task, files, backend, threads, ortBase, options: { memoryBytes, ...(selfTest ? { selfTest } : {}) } },
+        { kind: "load", task, files: given, backend, threads, ortBase, options: { memoryBytes, ...(selfTest ? { selfTest } : {}) } },
         { signal, patience: patience?.load ?? LOAD_PATIENCE, onStage: (stage) => onProgress?.({ stage }) },
       );
     } catch (error) {

@@ -11,6 +11,7 @@ import type { Chunk } from "../../schema/contract/models.ts";
 import type { FetchChunkOptions } from "../cache/fetch-model.ts";
 import { LeaseholdError } from "../errors.ts";
 import { readError, readJson } from "./answers.ts";
+import type { ChunkBuffer } from "./chunk-buffer.ts";
 import type { Presentation, Prover } from "./prover.ts";
 import { withRetries } from "./retries.ts";
 import { isLeaseGranted, isLeaseState } from "./shapes.ts";
@@ -74,23 +75,26 @@ export class ControlPlane {
     });
   }
 
-  /** A chunk's bytes as they came: at most one more than it should have, so that too many are seen as too many. */
-  async chunk(lease: string, chunk: Chunk, { signal, onBytes }: FetchChunkOptions): Promise<Uint8Array<ArrayBuffer>> {
-    const bytes = new Uint8Array(chunk.size + 1);
-    let filled = 0;
-    await this.#exchange(`/v1/blobs/${chunk.sha256}`, { method: "GET", as: { kind: "lease", token: lease }, signal }, async (response, keepAlive) => {
-      if (!response.ok) throw await readError(response);
+  /**
+   * Fills what is missing of a chunk. An answer that ends early, or is not the range that was asked for, is
+   * `network-failed`: what came stays for the next call where it can. One byte too many is kept, so that it is seen.
+   */
+  async chunk(lease: string, chunk: Chunk, into: ChunkBuffer, { signal, onBytes }: FetchChunkOptions): Promise<void> {
+    const headers = into.filled > 0 ? { Range: `bytes=${into.filled}-`, "If-Range": `"${chunk.sha256}"` } : undefined;
+    await this.#exchange(`/v1/blobs/${chunk.sha256}`, { method: "GET", as: { kind: "lease", token: lease }, headers, signal }, async (response, keepAlive) => {
+      const isRest = response.status === 206 && response.headers.get("Content-Range") === `bytes ${into.filled}-${chunk.size - 1}/${chunk.size}`;
+      if (!isRest) into.clear();
+      if (!response.ok && response.status !== 416) throw await readError(response);
+      if (response.status !== 200 && !isRest) throw broken("The service sent another part of the weights than was asked for.");
       const reader = response.body?.getReader(); // Safari has no `for await` over a body yet
       for (let part = await reader?.read(); part?.value; part = await reader?.read()) {
         keepAlive(STALL_TIMEOUT_MS);
-        const fitting = part.value.subarray(0, bytes.length - filled);
-        bytes.set(fitting, filled);
-        filled += fitting.length;
-        onBytes(filled);
-        if (filled === bytes.length) return reader?.cancel();
+        const hasRoom = into.add(part.value);
+        onBytes(into.filled);
+        if (!hasRoom) return reader?.cancel();
       }
+      if (into.filled < chunk.size) throw broken("The connection ended in the middle of the weights.");
     });
-    return bytes.subarray(0, filled);
   }
 
   #url(path: string): URL {
@@ -151,6 +155,8 @@ export class ControlPlane {
     }
   }
 }
+
+const broken = (message: string) => new LeaseholdError("network-failed", message);
 
 type Read<T> = (response: Response, keepAlive: (ms: number) => void) => Promise<T>;
 

@@ -1,6 +1,7 @@
 /**
  * Asks for leases in the name of one publishable key and user, and keeps count of the open ones.
  *
+ * - The newest grant's content key opens what is cached.
  * - Every grant's quota goes to `onQuota`; so does what comes back when less than the hold was used.
  * - No lease is left open on purpose: whoever asked settles it, or `abandonAll` does when the page goes away.
  * - A report that failed for good goes to `onReportFailed`: the result stands, but the hold is charged in full.
@@ -8,6 +9,7 @@
 import type { Metadata } from "../../schema/contract/leases.ts";
 import type { Backend } from "../../schema/contract/models.ts";
 import type { Quota } from "../../schema/contract/policy.ts";
+import { importContentKey } from "../cache/seal.ts";
 import { LeaseholdError } from "../errors.ts";
 import { asLeaseholdError } from "./as-error.ts";
 import type { ControlPlane } from "./control-plane.ts";
@@ -41,6 +43,8 @@ export class LeaseDesk {
   readonly #options: DeskOptions;
   readonly #open = new Set<OpenLease>();
   #quota: Quota | null = null;
+  #contentKeyText: string | null = null;
+  #contentKey: Promise<CryptoKey> | null = null;
 
   constructor(options: DeskOptions) {
     this.#options = options;
@@ -48,6 +52,17 @@ export class LeaseDesk {
 
   get quota(): Quota | null {
     return this.#quota;
+  }
+
+  get hasContentKey(): boolean {
+    return this.#contentKeyText !== null;
+  }
+
+  /** The tenant's content key, as the newest grant brought it. */
+  contentKey(): Promise<CryptoKey> {
+    if (this.#contentKeyText === null) throw new Error("no grant has come yet");
+    this.#contentKey ??= importContentKey(this.#contentKeyText);
+    return this.#contentKey;
   }
 
   async ask({ model, tokens, requestId, signal }: LeaseWish): Promise<OpenLease> {
@@ -58,6 +73,7 @@ export class LeaseDesk {
       throw error;
     });
     this.#note(grant.quota);
+    if (this.#contentKeyText !== grant.content_key) [this.#contentKeyText, this.#contentKey] = [grant.content_key, null];
     const lease = new OpenLease(api, grant, requestId, likelyBackend);
     this.#open.add(lease);
     return lease;

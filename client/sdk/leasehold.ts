@@ -10,6 +10,8 @@ import type { Metadata } from "../../schema/contract/leases.ts";
 import type { Backend } from "../../schema/contract/models.ts";
 import { openModelStore } from "../cache/model-store.ts";
 import { LeaseholdError } from "../errors.ts";
+import { budgetOf } from "../pool/policy.ts";
+import { Pool, type PooledModel } from "../pool/pool.ts";
 import { asLeaseholdError } from "./as-error.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { LeaseDesk } from "./lease-desk.ts";
@@ -31,7 +33,11 @@ export interface LeaseholdOptions {
   readonly baseUrl?: string;
   readonly metadata?: Metadata;
   readonly backend?: "auto" | Backend;
+  /** How much memory models may take together (default: by the device), and how long one may be idle (5 minutes). */
+  readonly pool?: { readonly budgetBytes?: number; readonly idleMs?: number };
 }
+
+const IDLE_MS = 5 * 60_000;
 
 export interface LeaseholdEvents {
   /** What is left has changed. */
@@ -40,23 +46,47 @@ export interface LeaseholdEvents {
   "report-failed": LeaseholdError;
 }
 
+export interface Preloaded extends Engine {
+  readonly cache: "hit" | "miss";
+  readonly fetchedBytes: number;
+  /** What was here already: of an update, the part that did not change. */
+  readonly cachedBytes: number;
+}
+
 export class Leasehold {
+  /** The tenant's warm pool in this page. */
   readonly models = {
     /** Brings a model to where its first call starts at once. Needs no tokens. */
-    preload: (model: string, caller: Caller<Progress> = {}): Promise<Engine & { readonly cache: "hit" | "miss" }> =>
+    preload: (model: string, caller: Caller<Progress> = {}): Promise<Preloaded> =>
       this.#guarded(caller.signal, async (signal) => {
-        const { runtime, cache } = await this.#loader.open(model).join({ ...caller, signal });
-        return { ...engineOf(runtime), cache };
+        const { runtime, cache, fetchedBytes, cachedBytes } = await this.#loader.open(model).join({ ...caller, signal });
+        return { ...engineOf(runtime), cache, fetchedBytes, cachedBytes };
       }),
+    /** As `preload`; `pin` keeps it: it then leaves by `unload` alone. */
+    load: async (model: string, { pin = false, ...caller }: Caller<Progress> & { readonly pin?: boolean } = {}): Promise<Preloaded> => {
+      const release = this.#pool.hold(model);
+      try {
+        const loaded = await this.models.preload(model, caller);
+        if (pin) this.#pool.pin(model);
+        return loaded;
+      } finally {
+        release();
+      }
+    },
+    /** Ends the model's worker once the calls that it has are done. What is cached stays. */
+    unload: (model: string): Promise<void> => this.#pool.unload(model),
+    unpin: (model: string): void => this.#pool.unpin(model),
+    list: (): PooledModel[] => this.#pool.list(),
   };
 
   readonly ocr = {
     /** Reads the text of a picture. A picture without text gives no blocks. */
     read: (request: ReadRequest): Promise<ReadResult> =>
-      this.#guarded(request.signal, (signal) => readImage(this.#loader, this.#desk, { ...request, signal })),
+      this.#guarded(request.signal, (signal) => readImage({ loader: this.#loader, desk: this.#desk, pool: this.#pool }, { ...request, signal })),
   };
 
   readonly #loader: ModelLoader;
+  readonly #pool: Pool;
   readonly #desk: LeaseDesk;
   readonly #prover: Prover;
   readonly #store: ReturnType<typeof openModelStore>;
@@ -64,7 +94,7 @@ export class Leasehold {
   readonly #onPageHide = () => void this.#desk.abandonAll();
   readonly #listeners: { [E in keyof LeaseholdEvents]: Set<(event: LeaseholdEvents[E]) => void> } = { quota: new Set(), "report-failed": new Set() };
 
-  constructor({ publishableKey, user, userSignature, baseUrl, metadata, backend = "auto" }: LeaseholdOptions) {
+  constructor({ publishableKey, user, userSignature, baseUrl, metadata, backend = "auto", pool = {} }: LeaseholdOptions) {
     const tenant = tenantOfKey(publishableKey);
     this.#prover = new Prover(openProofKey(tenant));
     const api = new ControlPlane(baseUrl ?? location.origin, this.#prover);
@@ -80,7 +110,12 @@ export class Leasehold {
       onReportFailed: (error) => this.#emit("report-failed", error),
     });
     addEventListener("pagehide", this.#onPageHide);
-    this.#loader = new ModelLoader({ tenant, backend, api, desk: this.#desk, store: this.#store });
+    this.#pool = new Pool({
+      budgetBytes: pool.budgetBytes ?? budgetOf((navigator as { deviceMemory?: number }).deviceMemory ?? null),
+      idleMs: pool.idleMs ?? IDLE_MS,
+      unload: (model) => this.#loader.unload(model),
+    });
+    this.#loader = new ModelLoader({ tenant, backend, api, desk: this.#desk, store: this.#store, pool: this.#pool });
   }
 
   /** Whether leases are bound to a key of this browser, so that one that leaks is of no use; if not, why. */
@@ -102,6 +137,7 @@ export class Leasehold {
   async close(): Promise<void> {
     this.#closing.abort();
     this.#loader.close();
+    this.#pool.close();
     removeEventListener("pagehide", this.#onPageHide);
     await this.#desk.abandonAll();
     (await this.#store).close();

@@ -1,8 +1,9 @@
 /**
  * From a model's name to a runtime that answers: which revision, its files, its worker.
  *
- * - A revision whose chunks are all cached is opened without asking anyone: the inference lease says later whether
- *   it is still the live one.
+ * - A revision whose chunks are all cached is opened without asking for the live one: the inference lease says later
+ *   whether it is. What is cached encrypted needs the key of some lease: the caller's own, where it is about to ask.
+ * - The revision in force in the cache changes once the new one runs, in one step.
  * - A model is loaded once for all who wait for it. One that failed, was stopped or discarded is loaded anew by the
  *   next call.
  * - `replace` closes the runtime of a revision that is no longer live once its successor is ready.
@@ -10,9 +11,13 @@
 import type { ModelId, Sha256 } from "../../schema/contract/ids.ts";
 import type { Backend, Manifest } from "../../schema/contract/models.ts";
 import { sha256Hex } from "../cache/digest.ts";
-import { fetchModel, isStored } from "../cache/fetch-model.ts";
+import { fetchModel, type FetchModelOptions, isStored } from "../cache/fetch-model.ts";
+import { cacheModeOf, type Keeping } from "../cache/keeping.ts";
 import type { ModelStore } from "../cache/model-store.ts";
-import { loadRuntime, type Runtime } from "../runtime/host.ts";
+import { LeaseholdError } from "../errors.ts";
+import { memoryOf } from "../pool/policy.ts";
+import type { Pool } from "../pool/pool.ts";
+import { loadRuntime, type Runtime, type RuntimeFile } from "../runtime/host.ts";
 import { asLeaseholdError } from "./as-error.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { LeaseDesk } from "./lease-desk.ts";
@@ -33,6 +38,9 @@ export interface LoadedModel extends Revision {
   readonly runtime: Runtime;
   /** "hit": no weight was fetched for it. */
   readonly cache: "hit" | "miss";
+  readonly fetchedBytes: number;
+  /** What was here already: of an update, the part that did not change. */
+  readonly cachedBytes: number;
 }
 
 /** A model on its way: the revision is known first, the runtime at the end. */
@@ -48,12 +56,21 @@ export class ModelLoad extends SharedTask<LoadedModel, Progress> {
   }
 }
 
+interface LoadWish {
+  readonly mayUseCache: boolean;
+  readonly lease: Promise<void> | undefined;
+  readonly signal: AbortSignal;
+  readonly onProgress: OnProgress;
+  readonly onRevision: (revision: Revision) => void;
+}
+
 export interface LoaderOptions {
   readonly tenant: string;
   readonly backend: "auto" | Backend;
   readonly api: ControlPlane;
   readonly desk: LeaseDesk;
   readonly store: Promise<ModelStore>;
+  readonly pool: Pool;
 }
 
 export class ModelLoader {
@@ -64,10 +81,13 @@ export class ModelLoader {
     this.#options = options;
   }
 
-  /** The model, or its load as it goes on or begins. The caller joins it. */
-  open(model: string): ModelLoad {
+  /**
+   * The model, or its load as it goes on or begins. The caller joins it.
+   * `lease`: settles when a lease that the caller is about to ask for has come, or won't.
+   */
+  open(model: string, lease?: Promise<void>): ModelLoad {
     const load = this.#loads.get(model);
-    return load && !load.isStopped ? load : this.#begin(model, true);
+    return load && !load.isStopped ? load : this.#begin(model, true, lease);
   }
 
   /** The load of the live revision, where `stale` turned out not to be it. */
@@ -82,19 +102,25 @@ export class ModelLoader {
   /** The next call starts over. */
   discard(model: string, broken: LoadedModel): void {
     broken.runtime.close();
-    if (this.#loads.get(model)?.loaded === broken) this.#loads.delete(model);
+    if (this.#loads.get(model)?.loaded !== broken) return;
+    this.#loads.delete(model);
+    this.#options.pool.gone(model);
+  }
+
+  /** Ends the model's worker, or its load. */
+  unload(model: string): void {
+    const load = this.#loads.get(model);
+    load?.stop();
+    load?.loaded?.runtime.close();
+    this.#loads.delete(model);
   }
 
   close(): void {
-    for (const load of this.#loads.values()) {
-      load.stop();
-      load.loaded?.runtime.close();
-    }
-    this.#loads.clear();
+    for (const model of this.#loads.keys()) this.unload(model);
   }
 
-  #begin(model: string, mayUseCache: boolean): ModelLoad {
-    const load = new ModelLoad((signal, onProgress, onRevision) => this.#load(model, mayUseCache, signal, onProgress, onRevision));
+  #begin(model: string, mayUseCache: boolean, lease?: Promise<void>): ModelLoad {
+    const load = new ModelLoad((signal, onProgress, onRevision) => this.#load(model, { mayUseCache, lease, signal, onProgress, onRevision }));
     this.#loads.set(model, load);
     load.result.then(
       (loaded) => {
@@ -107,15 +133,16 @@ export class ModelLoader {
     return load;
   }
 
-  async #load(model: string, mayUseCache: boolean, signal: AbortSignal, onProgress: OnProgress, onRevision: (revision: Revision) => void): Promise<LoadedModel> {
+  async #load(model: string, wish: LoadWish): Promise<LoadedModel> {
     const { api, desk } = this.#options;
+    const { signal } = wish;
     const source = new WeightsSource(api, desk, model, newRequestId(), signal);
-    const openRevision = async (revision: Revision) => {
-      onRevision(revision);
-      return this.#openRevision(revision, source, signal, onProgress);
+    const openRevision = (revision: Revision) => {
+      wish.onRevision(revision);
+      return this.#openRevision(revision, source, wish);
     };
     try {
-      const cached = mayUseCache ? await this.#cachedRevision(model) : null;
+      const cached = wish.mayUseCache ? await this.#cachedRevision(model) : null;
       if (!cached) return await openRevision(await this.#liveRevision(model, source));
       return await openRevision(cached).catch(async (error: unknown) => {
         if (!(error instanceof RevisionMoved)) throw error;
@@ -128,33 +155,54 @@ export class ModelLoader {
     }
   }
 
-  async #openRevision(revision: Revision, source: WeightsSource, signal: AbortSignal, onProgress: OnProgress): Promise<LoadedModel> {
-    const { store, backend } = this.#options;
+  async #openRevision(revision: Revision, source: WeightsSource, { signal, onProgress, lease }: LoadWish): Promise<LoadedModel> {
+    const { backend, pool } = this.#options;
     const { manifest, digest } = revision;
+    const store = await this.#options.store;
     if (revision.isAtHand) onProgress({ stage: "preparing", step: "files" });
-    const { files, cache } = await fetchModel({
+    const variant = await pickVariant(manifest, backend);
+    const weights: FetchModelOptions = {
       manifest,
-      variant: await pickVariant(manifest, backend),
-      store: await store,
+      variant,
+      store,
+      keeping: await this.#keeping(revision, source, lease),
       fetchChunk: (chunk, options) => source.chunk(digest, chunk, options),
       signal,
       onProgress: revision.isAtHand ? undefined : (bytes) => onProgress({ stage: "downloading", ...bytes }),
-    });
+    };
+    const fetched = await fetchModel(weights);
     await source.end();
+    await pool.admit(manifest.model, memoryOf(variant), signal);
     const runtime = await loadRuntime({
       task: manifest.task,
-      files,
+      files: filesOf(fetched.files, weights, source),
       backend,
       signal,
       onProgress: ({ stage }) => onProgress({ stage: "preparing", step: stage }),
+    }).catch((error: unknown) => {
+      pool.gone(manifest.model);
+      throw error;
     });
-    return { ...revision, runtime, cache };
+    pool.ready(manifest.model);
+    await store.switchTo(manifest.model, digest);
+    const { cache, fetchedBytes, cachedBytes } = fetched;
+    if (fetchedBytes > 0) void store.askToStay().catch(() => undefined); // a browser that won't is one that may clear the cache
+    return { ...revision, runtime, cache, fetchedBytes, cachedBytes };
   }
 
-  /** The revision that was last pinned, where all of it is cached. */
+  async #keeping({ manifest, digest }: Revision, source: WeightsSource, lease: Promise<void> | undefined): Promise<Keeping> {
+    const { desk } = this.#options;
+    const mode = cacheModeOf(manifest);
+    if (mode !== "encrypted") return { mode };
+    if (!desk.hasContentKey) await lease;
+    if (!desk.hasContentKey && (await source.lease()).grant.model.manifest_sha256 !== digest) throw new RevisionMoved();
+    return { mode, key: await desk.contentKey() };
+  }
+
+  /** The revision in force in the cache, where all of it is there. */
   async #cachedRevision(model: string): Promise<Revision | null> {
     const store = await this.#options.store;
-    const digest = await store.pinnedDigest(model as ModelId);
+    const digest = await store.revision(model as ModelId);
     const text = digest && (await this.#storedText(digest));
     if (!digest || !text) return null;
     const manifest = parseManifest(text, this.#options.tenant, model);
@@ -167,7 +215,7 @@ export class ModelLoader {
     const digest = (await source.lease()).grant.model.manifest_sha256;
     const text = (await this.#storedText(digest)) ?? (await source.manifestText());
     const manifest = parseManifest(text, this.#options.tenant, model);
-    await store.keepManifest(model as ModelId, digest, text);
+    await store.keepManifest(digest, text);
     return { digest, manifest, isAtHand: await isStored(await pickVariant(manifest, this.#options.backend), store) };
   }
 
@@ -175,4 +223,25 @@ export class ModelLoader {
     const text = await (await this.#options.store).manifest(digest);
     return text !== null && (await sha256Hex(new TextEncoder().encode(text))) === digest ? text : null;
   }
+}
+
+/**
+ * The files for each start of a worker: the first time those that were just verified, after that as they are then, read,
+ * opened and verified anew. So none of them is held while the model runs.
+ */
+function filesOf(verified: readonly RuntimeFile[], weights: FetchModelOptions, source: WeightsSource): () => Promise<readonly RuntimeFile[]> {
+  let first: readonly RuntimeFile[] | null = verified;
+  return async () => {
+    const ready = first;
+    first = null;
+    if (ready) return ready;
+    try {
+      return (await fetchModel({ ...weights, signal: undefined, onProgress: undefined })).files;
+    } catch (error) {
+      if (error instanceof RevisionMoved) throw new LeaseholdError("model-invalid", "The cached model is damaged, and another revision is live.", { cause: error });
+      throw error;
+    } finally {
+      await source.end();
+    }
+  };
 }

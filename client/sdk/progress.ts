@@ -1,8 +1,9 @@
 import type { Backend } from "../../schema/contract/models.ts";
+import type { FetchProgress } from "../cache/fetch-model.ts";
 
-/** How far a call is. `loadedBytes` counts weights at hand, cached or fetched. */
+/** How far a call is. */
 export type Progress =
-  | { readonly stage: "downloading"; readonly loadedBytes: number; readonly totalBytes: number }
+  | ({ readonly stage: "downloading" } & FetchProgress)
   | { readonly stage: "preparing"; readonly step: "files" | "compile" | "session" | "warmup" }
   | { readonly stage: "reading"; readonly engine: Engine };
 

@@ -11,6 +11,8 @@ import { imageTokens } from "../../schema/contract/measure.ts";
 import type { UsageReport } from "../../schema/contract/leases.ts";
 import type { Manifest } from "../../schema/contract/models.ts";
 import { LeaseholdError } from "../errors.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { Priority } from "../pool/turns.ts";
 import type { OcrBlock } from "../runtime/host.ts";
 import { imageSize } from "../runtime/tasks/ocr/decode-size.ts";
 import { planOcr } from "../runtime/tasks/ocr/plan.ts";
@@ -27,6 +29,8 @@ export interface ReadRequest {
   readonly image: Blob;
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
+  /** Which of the calls that wait for the model goes first. */
+  readonly priority?: Priority;
 }
 
 export interface ReadResult extends Engine {
@@ -45,6 +49,13 @@ interface Size {
   readonly height: number;
 }
 
+/** Where a call gets what it needs. */
+export interface Desks {
+  readonly loader: ModelLoader;
+  readonly desk: LeaseDesk;
+  readonly pool: Pool;
+}
+
 interface Granted {
   readonly lease: OpenLease;
   readonly loaded: LoadedModel;
@@ -53,16 +64,26 @@ interface Granted {
 /** A revision that is replaced again while its successor loads: after this many, say so. */
 const MAX_REVISIONS = 3;
 
-export async function readImage(loader: ModelLoader, desk: LeaseDesk, { model, image, signal, onProgress }: ReadRequest): Promise<ReadResult> {
-  const { width, height } = await imageSize(image);
-  const seen = planOcr(width, height);
+export async function readImage(desks: Desks, request: ReadRequest): Promise<ReadResult> {
+  const { width, height } = await imageSize(request.image);
+  const release = desks.pool.hold(request.model);
+  try {
+    return await readSized(desks, request, planOcr(width, height));
+  } finally {
+    release();
+  }
+}
+
+async function readSized({ loader, desk, pool }: Desks, { model, image, signal, onProgress, priority }: ReadRequest, seen: Size): Promise<ReadResult> {
   const { lease, loaded } = await obtain(loader, desk, { model, seen, signal, onProgress });
   const usage = { input_tokens: tokensOf(loaded.manifest, seen), output_tokens: 0 };
   const { runtime, cache } = loaded;
   try {
-    lease.runningTokens = usage.input_tokens;
-    onProgress?.({ stage: "reading", engine: engineOf(runtime) });
-    const result = await runtime.readOcr(image, { signal });
+    const result = await pool.run(model, { ...(priority && { priority }), ...(signal && { signal }) }, () => {
+      lease.runningTokens = usage.input_tokens;
+      onProgress?.({ stage: "reading", engine: engineOf(runtime) });
+      return runtime.readOcr(image, { signal });
+    });
     const engine = engineOf(runtime); // after a crash it may be another one than before
     await desk.settle(lease, {
       outcome: "ok",
@@ -88,9 +109,10 @@ type Wish = Pick<ReadRequest, "model" | "signal" | "onProgress"> & { readonly se
 
 /** A lease, and the model of the very revision that it pins. */
 async function obtain(loader: ModelLoader, desk: LeaseDesk, wish: Wish): Promise<Granted> {
-  let load = loader.open(wish.model);
+  const asked = Promise.withResolvers<void>();
+  let load = loader.open(wish.model, asked.promise);
   for (let round = 1; round <= MAX_REVISIONS; round++) {
-    const { lease, loaded } = await leaseAndModel(load, desk, wish);
+    const { lease, loaded } = await leaseAndModel(load, desk, wish, asked.resolve).finally(asked.resolve);
     if (lease.grant.model.manifest_sha256 === loaded.digest) return { lease, loaded };
     await desk.abandon(lease, new LeaseholdError("conflict", "A newer revision of the model is live."));
     load = loader.replace(wish.model, loaded);
@@ -98,16 +120,17 @@ async function obtain(loader: ModelLoader, desk: LeaseDesk, wish: Wish): Promise
   throw new LeaseholdError("unavailable", "The model is being changed just now. Try again in a moment.");
 }
 
-async function leaseAndModel(load: ModelLoad, desk: LeaseDesk, { model, seen, signal, onProgress }: Wish): Promise<Granted> {
+async function leaseAndModel(load: ModelLoad, desk: LeaseDesk, { model, seen, signal, onProgress }: Wish, onAsked: () => void): Promise<Granted> {
   const leaving = new AbortController();
   const loading = load.join({ signal: signal ? AbortSignal.any([signal, leaving.signal]) : leaving.signal, onProgress });
   loading.catch(() => undefined); // awaited below, but a refused lease may come first
   const revision = await Promise.race([load.revision, loading]);
-  const ask = () => desk.ask({ model, tokens: tokensOf(revision.manifest, seen), requestId: newRequestId(), signal });
+  const ask = () => desk.ask({ model, tokens: tokensOf(revision.manifest, seen), requestId: newRequestId(), signal }).finally(onAsked);
 
   const remaining = desk.quota && viewQuota(desk.quota).remaining;
   const isEarly = load.loaded !== null || revision.isAtHand || (remaining !== null && remaining < tokensOf(revision.manifest, seen));
   if (!isEarly) {
+    onAsked(); // not before the model is here
     const loaded = await loading;
     return { lease: await ask(), loaded };
   }

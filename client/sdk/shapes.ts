@@ -38,6 +38,7 @@ const leaseGranted = object({
   expires_at: time,
   hold: amount,
   model: object({ id: string, revision: string, manifest_url: string, manifest_sha256: digest }),
+  content_key: (value) => typeof value === "string" && /^[\w-]{43}$/.test(value),
   quota,
 });
 
@@ -75,6 +76,10 @@ const KNOWN: Record<ProblemCode, true> = {
   "concurrent-leases-exceeded": true,
   "user-quota-exceeded": true,
   "key-quota-exceeded": true,
+  "key-monthly-quota-exceeded": true,
+  "key-tokens-per-minute-exceeded": true,
+  "key-requests-per-minute-exceeded": true,
+  "key-concurrent-leases-exceeded": true,
   "spend-limit-exceeded": true,
   "egress-quota-exceeded": true,
   "storage-quota-exceeded": true,
@@ -85,6 +90,7 @@ const KNOWN: Record<ProblemCode, true> = {
   "usage-exceeds-hold": true,
   "digest-mismatch": true,
   "revision-incomplete": true,
+  "precondition-failed": true,
   "payload-too-large": true,
   "range-not-satisfiable": true,
   "invalid-dpop-proof": true,

@@ -10,6 +10,7 @@ import type { Chunk, Manifest } from "../../schema/contract/models.ts";
 import { sha256Hex } from "../cache/digest.ts";
 import type { FetchChunkOptions } from "../cache/fetch-model.ts";
 import { LeaseholdError } from "../errors.ts";
+import { ChunkBuffer } from "./chunk-buffer.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { LeaseDesk } from "./lease-desk.ts";
 import type { OpenLease } from "./open-lease.ts";
@@ -34,8 +35,13 @@ export class WeightsSource {
 
   /** The download lease in force. */
   lease(): Promise<OpenLease> {
-    this.#current ??= this.#desk.ask({ model: this.#model, requestId: this.#requestId, signal: this.#signal });
-    return this.#current;
+    if (this.#current) return this.#current;
+    const asked = this.#desk.ask({ model: this.#model, requestId: this.#requestId, signal: this.#signal });
+    this.#current = asked;
+    asked.catch(() => {
+      if (this.#current === asked) this.#current = null; // refused or not answered: the next who needs one asks anew
+    });
+    return asked;
   }
 
   /** The text of the manifest that the lease pins, its digest checked. */
@@ -48,35 +54,38 @@ export class WeightsSource {
     throw new LeaseholdError("weights-corrupt", `The manifest of ${this.#model} does not match its digest. Try again later.`);
   }
 
-  /** Chunks of the revision `digest` only: a lease that pins another one is `RevisionMoved`. */
+  /** Chunks of the revision `digest` only: a lease that pins another one is `RevisionMoved`. After a break only the rest is asked for. */
   async chunk(digest: Sha256, chunk: Chunk, options: FetchChunkOptions): Promise<Uint8Array<ArrayBuffer>> {
-    return withRetries(
+    const into = new ChunkBuffer(chunk);
+    await withRetries(
       async () => {
         const pending = this.lease();
         try {
-          return await this.#chunkUnder(await pending, digest, chunk, options);
+          return await this.#chunkUnder(await pending, digest, chunk, into, options);
         } catch (error) {
           if (!isLeaseOver(error)) throw error;
           if (this.#current === pending) {
             this.#current = null;
             this.#desk.forget(await pending);
           }
-          return await this.#chunkUnder(await this.lease(), digest, chunk, options);
+          return await this.#chunkUnder(await this.lease(), digest, chunk, into, options);
         }
       },
       { delaysMs: [500, 2000], isWorthIt: isTransient, signal: options.signal },
     );
+    return into.bytes;
   }
 
-  #chunkUnder({ grant }: OpenLease, digest: Sha256, chunk: Chunk, options: FetchChunkOptions): Promise<Uint8Array<ArrayBuffer>> {
+  async #chunkUnder({ grant }: OpenLease, digest: Sha256, chunk: Chunk, into: ChunkBuffer, options: FetchChunkOptions): Promise<void> {
     if (grant.model.manifest_sha256 !== digest) throw new RevisionMoved();
-    return this.#api.chunk(grant.lease, chunk, options);
+    await this.#api.chunk(grant.lease, chunk, into, options);
   }
 
-  /** Gives the lease back, if one was taken. */
+  /** Gives the lease back, if one was taken. Whoever needs more asks for another. */
   async end(error?: LeaseholdError): Promise<void> {
-    if (!this.#current) return;
-    const lease = await this.#current.catch(() => null); // a refusal has been thrown where it was asked for
+    const current = this.#current;
+    this.#current = null;
+    const lease = await current?.catch(() => null); // a refusal has been thrown where it was asked for
     if (!lease) return;
     if (error) await this.#desk.abandon(lease, error);
     else await this.#desk.finishDownload(lease);

@@ -52,5 +52,5 @@ async function digest(text: string): Promise<string> {
 const text64 = (value: object) => base64url(new TextEncoder().encode(JSON.stringify(value)));
 
 function base64url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }

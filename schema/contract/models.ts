@@ -118,6 +118,7 @@ export type Manifest = z.infer<typeof manifest>;
 export const revisionBegun = z
   .object({ model: modelId, revision: revisionId, missing: z.array(sha256).meta({ description: "Blobs to PUT before the commit." }) })
   .meta({ id: "RevisionBegun" });
+export type RevisionBegun = z.infer<typeof revisionBegun>;
 
 export const model = z
   .object({

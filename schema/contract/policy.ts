@@ -23,7 +23,7 @@ export const policy = z
     tokens_per_minute: limit("LLM tokens in any 60 seconds."),
     requests_per_minute: limit("Leases granted in any 60 seconds."),
     concurrent_leases: limit("Leases active at one time."),
-    per_user_daily_tokens: limit("LLM tokens a day for one user."),
+    per_user_daily_tokens: limit("LLM tokens a day for one user. Leases that name no user share one such allowance."),
     monthly_spend_limit: limit("Nano-dollars a calendar month."),
     model_quota: limit("Models with a live revision."),
     storage_bytes: limit("Bytes of blobs stored."),
@@ -55,8 +55,15 @@ export const quota = z
     tokens_per_minute: balance,
     requests_per_minute: balance,
     concurrent_leases: balance,
-    per_user_daily_tokens: balance.optional().meta({ description: "Where a user is named." }),
-    key_daily_token_limit: balance.optional().meta({ description: "Where a key is named that has a limit of its own." }),
+    per_user_daily_tokens: balance
+      .extend({ shared: z.literal(true).optional().meta({ description: "No user was named, and this is what all leases without one share." }) })
+      .optional()
+      .meta({ description: "Where a user is named; of a lease without one, where the limit is set." }),
+    key_daily_token_limit: balance.optional().meta({ description: "Where a key is named that has a limit of its own; so are the four that follow." }),
+    key_monthly_token_limit: balance.optional(),
+    key_tokens_per_minute: balance.optional(),
+    key_requests_per_minute: balance.optional(),
+    key_concurrent_leases: balance.optional(),
     monthly_spend_limit: balance,
     model_quota: balance,
     storage_bytes: balance,

@@ -1,6 +1,6 @@
 /**
- * The price book: what a model costs from when on. A lease costs what was in force when it was granted, whatever
- * changes while it runs.
+ * The price book: what a model costs from when on, and the operator's floor under it. A lease costs what was in force
+ * when it was granted, whatever changes while it runs.
  */
 import { z } from "zod";
 import { timestamp } from "./amounts.ts";
@@ -12,10 +12,20 @@ export const priceCreate = z
   .meta({ id: "PriceCreate" });
 export type PriceCreate = z.infer<typeof priceCreate>;
 
+export const priceFloor = z
+  .strictObject({
+    input_nanos_per_token: prices.shape.input_nanos_per_token.default(0),
+    output_nanos_per_token: prices.shape.output_nanos_per_token.default(0),
+    call_nanos: prices.shape.input_nanos_per_token.default(0),
+  })
+  .meta({ id: "PriceFloor", description: "Nano-dollars that a lease of any model costs at least, whatever the price book says. Only the operator sets it." });
+export type PriceFloor = z.infer<typeof priceFloor>;
+
 export const priceEntry = z
   .object({
     model: modelId,
     ...prices.required().shape,
+    effective: prices.required().meta({ description: "What a lease costs under this entry: the entry, each component raised to the operator's floors as they are now." }),
     effective_at: timestamp,
     in_force: z.boolean().meta({ description: "Whether a lease granted now costs this." }),
     source: z.enum(["revision", "set"]).meta({ description: "revision: came with a published revision." }),

@@ -9,7 +9,7 @@ import { z } from "zod";
 import { timestamp } from "./amounts.ts";
 
 export interface ProblemShape {
-  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 416 | 422 | 429 | 503;
+  readonly status: 400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 415 | 416 | 422 | 429 | 503;
   readonly title: string;
   readonly retry?: true;
 }
@@ -37,6 +37,10 @@ export const PROBLEMS = {
   "concurrent-leases-exceeded": retryable(429, "Concurrent leases exceeded"),
   "user-quota-exceeded": retryable(429, "User quota exceeded"),
   "key-quota-exceeded": retryable(429, "Key quota exceeded"),
+  "key-monthly-quota-exceeded": retryable(429, "Key monthly quota exceeded"),
+  "key-tokens-per-minute-exceeded": retryable(429, "Key tokens per minute exceeded"),
+  "key-requests-per-minute-exceeded": retryable(429, "Key requests per minute exceeded"),
+  "key-concurrent-leases-exceeded": retryable(429, "Key concurrent leases exceeded"),
   "spend-limit-exceeded": retryable(429, "Spend limit exceeded"),
   "egress-quota-exceeded": retryable(429, "Egress quota exceeded"),
   "storage-quota-exceeded": shape(403, "Storage quota exceeded"),
@@ -47,6 +51,7 @@ export const PROBLEMS = {
   "usage-exceeds-hold": shape(409, "Usage exceeds hold"),
   "digest-mismatch": shape(422, "Digest mismatch"),
   "revision-incomplete": shape(409, "Revision incomplete"),
+  "precondition-failed": shape(412, "Precondition failed"),
   "payload-too-large": shape(413, "Payload too large"),
   "range-not-satisfiable": shape(416, "Range not satisfiable"),
   "invalid-dpop-proof": shape(401, "Invalid DPoP proof"),

@@ -1,6 +1,7 @@
 /** Audit events, cost and usage: what stands in D1 and what the API answers about it. */
 import { z } from "zod";
 import { amount, money, timestamp } from "./amounts.ts";
+import { priceFloor } from "./prices.ts";
 
 export const AUDIT_ACTIONS = [
   "TENANT_PROVISIONED",
@@ -65,9 +66,32 @@ export const BREAK_REASONS = {
 } as const satisfies Record<string, string>;
 export type BreakReason = keyof typeof BREAK_REASONS;
 
+/** In which ways what bills are made of can differ from what the ledger wrote. */
+export const DISCREPANCIES = {
+  "cost-missing": "An event cost something, and its cost record is gone.",
+  "cost-altered": "A cost record is not the one that its event names.",
+  "cost-surplus": "There is a cost record of no event that cost anything.",
+  "day-missing": "The ledger's sum of a day, model and user is gone.",
+  "day-altered": "A sum of a day, model and user is not the ledger's.",
+  "day-surplus": "There is a sum of a day, model and user that the ledger does not know.",
+  "day-unlike-costs": "A sum of a day, model and user is not the sum of its cost records.",
+  "day-unlike-postings": "The ledger's own postings of a day are not its own sums: the tenant object was altered.",
+} as const satisfies Record<string, string>;
+export type DiscrepancyKind = keyof typeof DISCREPANCIES;
+
+export const discrepancy = z
+  .object({
+    kind: z.enum(Object.keys(DISCREPANCIES) as [DiscrepancyKind, ...DiscrepancyKind[]]),
+    count: amount,
+    detail: z.string(),
+    first: z.object({ seq: z.number().optional(), day: z.string().optional(), model: z.string().optional(), user: z.string().optional() }),
+  })
+  .meta({ id: "Discrepancy" });
+export type Discrepancy = z.infer<typeof discrepancy>;
+
 export const auditVerification = z
   .object({
-    valid: z.boolean().meta({ description: "Whether all events up to `events` are as they were written." }),
+    valid: z.boolean().meta({ description: "Whether all events up to `events`, and what bills are made of, are as they were written." }),
     events: amount.meta({ description: "Events held right, from the first one on." }),
     head: z.object({
       seq: amount,
@@ -78,6 +102,7 @@ export const auditVerification = z
     broken_at: z.int().optional().meta({ description: "`seq` of the first event that is wrong or missing." }),
     reason: z.enum(Object.keys(BREAK_REASONS) as [BreakReason, ...BreakReason[]]).optional(),
     detail: z.string().optional(),
+    discrepancies: z.array(discrepancy).meta({ description: "Where cost records and daily sums are not what the chain and the ledger say: each kind once. Sums are held right with the last page." }),
     next_cursor: z.string().nullable().meta({ description: "Where to go on: a long chain is held right in pages." }),
   })
   .meta({ id: "AuditVerification" });
@@ -99,6 +124,7 @@ export const billing = z
     total_cost: money,
     total_tokens: amount,
     api_calls: amount,
+    price_floor: priceFloor.nullable().meta({ description: "What each lease granted now costs at least; null: the operator has set no floor." }),
     lines: z.array(billingLine),
   })
   .meta({ id: "Billing" });

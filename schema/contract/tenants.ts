@@ -3,6 +3,7 @@ import { z } from "zod";
 import { amount, timestamp } from "./amounts.ts";
 import { keyId, tenantId } from "./ids.ts";
 import { policy } from "./policy.ts";
+import { priceFloor } from "./prices.ts";
 
 const label = (max: number) => z.string().min(1).max(max).regex(/^[^\p{Cc}\p{Cs}]+$/u, "no control characters");
 
@@ -13,6 +14,7 @@ export const tenantCreate = z
     subscription_tier: label(64).default("free"),
     model_quota: amount.nullable().optional().meta({ description: "Short for policy.model_quota." }),
     policy: policy.prefault({}),
+    price_floor: priceFloor.nullable().default(null),
     contact_email: z.email().max(254).nullable().default(null),
     isolation_level: z.enum(["pooled", "full"]).default("pooled"),
     region: label(32).default("auto").meta({ description: '"eu" keeps the tenant object in the EU jurisdiction.', example: "auto" }),
@@ -27,6 +29,7 @@ export const tenantUpdate = z
     contact_email: z.email().max(254).nullable().optional(),
     enabled: z.boolean().optional(),
     policy: policy.optional(),
+    price_floor: priceFloor.nullable().optional(),
     model_quota: amount.nullable().optional(),
   })
   .refine((body) => Object.keys(body).length > 0, "name at least one field to change")
@@ -44,6 +47,7 @@ export const tenant = z
     enabled: z.boolean(),
     model_quota: amount.nullable(),
     policy,
+    price_floor: priceFloor.nullable(),
     created_at: timestamp,
     updated_at: timestamp,
   })
@@ -66,8 +70,14 @@ export const origin = z
   .meta({ description: "Web origin.", example: "https://shop.example" });
 
 export const keyLimits = z
-  .strictObject({ daily_token_limit: amount.nullable().default(null) })
-  .meta({ id: "KeyLimits", description: "Limits of this key, within the tenant's." });
+  .strictObject({
+    daily_token_limit: amount.nullable().default(null),
+    monthly_token_limit: amount.nullable().default(null),
+    tokens_per_minute: amount.nullable().default(null),
+    requests_per_minute: amount.nullable().default(null),
+    concurrent_leases: amount.nullable().default(null),
+  })
+  .meta({ id: "KeyLimits", description: "Limits of this key and of those that take its place, within the tenant's." });
 export type KeyLimits = z.infer<typeof keyLimits>;
 
 export const keyCreate = z

@@ -135,4 +135,22 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   DROP INDEX leases_active;
   CREATE TABLE lease_floor (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL);
   `,
+  // What the operator itself stated of a model's prices: a floor that no entry of a tenant's admin writes over.
+  `
+  CREATE TABLE operator_prices (model TEXT NOT NULL, effective_at INTEGER NOT NULL, prices TEXT NOT NULL, PRIMARY KEY (model, effective_at)) WITHOUT ROWID;
+  INSERT INTO operator_prices (model, effective_at, prices) SELECT model, effective_at, prices FROM prices WHERE set_by = 'operator';
+  `,
+  // Revisions that are not committed, with when they last got a blob; `dropping`: their manifest is yet to be deleted.
+  `
+  CREATE TABLE drafts (model TEXT NOT NULL, revision TEXT NOT NULL, touched_at INTEGER NOT NULL, dropping INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (model, revision)) WITHOUT ROWID;
+  INSERT INTO drafts (model, revision, touched_at) SELECT model, revision, created_at FROM revisions WHERE published_at IS NULL;
+  `,
+  // Denials that are counted and not yet written to the audit, by reason.
+  `
+  CREATE TABLE denials (code TEXT PRIMARY KEY, since INTEGER NOT NULL, suppressed INTEGER NOT NULL) WITHOUT ROWID;
+  `,
+  // Egress that leases may be sent without asking again.
+  `
+  CREATE TABLE passes (id TEXT PRIMARY KEY, day TEXT NOT NULL, bytes INTEGER NOT NULL, lapses_at INTEGER NOT NULL) WITHOUT ROWID;
+  `,
 ];

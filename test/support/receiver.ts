@@ -3,7 +3,9 @@
  * What is signed is verified as a receiver would, with its own secret. Ends by itself after each test.
  */
 import { Webhook } from "standardwebhooks";
-import { afterEach, vi } from "vitest";
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { afterEach, expect, vi } from "vitest";
+import { objectOf } from "./tenant.ts";
 
 export interface Received {
   readonly url: string;
@@ -39,4 +41,17 @@ export function receiver(): Receiver {
 export function verifySigned(secret: string, { headers, body }: Received): unknown {
   const named = (name: string) => headers.get(name) ?? "";
   return new Webhook(secret).verify(body, { "webhook-id": named("webhook-id"), "webhook-timestamp": named("webhook-timestamp"), "webhook-signature": named("webhook-signature") });
+}
+
+/** Runs the tenant's alarm, and waits for the attempts that it began: the alarm itself does not. */
+export async function alarm({ id }: { readonly id: string }): Promise<boolean> {
+  const ran = await runDurableObjectAlarm(objectOf(id));
+  await settled(id);
+  return ran;
+}
+
+/** Until no attempt of this tenant is under way. */
+export async function settled(id: string): Promise<void> {
+  const underWay = () => runInDurableObject(objectOf(id), (_, { storage }) => storage.sql.exec<{ n: number }>("SELECT count(*) AS n FROM deliveries WHERE state = 'sending'").one().n);
+  await expect.poll(underWay, { interval: 5 }).toBe(0);
 }

@@ -6,7 +6,7 @@
  */
 import { env } from "cloudflare:workers";
 import type { Policy } from "../../schema/contract/policy.ts";
-import type { KeyCreate, TenantCreate } from "../../schema/contract/tenants.ts";
+import type { KeyCreate, KeyLimits, TenantCreate } from "../../schema/contract/tenants.ts";
 import type { TenantObject } from "../../worker/ledger/tenant-object.ts";
 import { type Answer, type Ask, OPERATOR_KEY, api, expectStatus } from "./api.ts";
 
@@ -46,7 +46,10 @@ export async function provisionTenant(more: Partial<Omit<TenantCreate, "policy">
   return { id, admin: admin.key, secret: secret.key, reader: reader.key, publishable: publishable.key };
 }
 
-export async function makeKey(tenant: string, body: KeyCreate, by = OPERATOR_KEY): Promise<{ id: string; key: string }> {
+/** Of a key's limits, those that a test is about. */
+type KeyAsk = Omit<KeyCreate, "limits"> & { limits?: Partial<KeyLimits> };
+
+export async function makeKey(tenant: string, body: KeyAsk, by = OPERATOR_KEY): Promise<{ id: string; key: string }> {
   return expectStatus(await api.post(`/v1/tenants/${tenant}/keys`, { key: by, body }), 201).json;
 }
 

@@ -48,7 +48,7 @@ const exportAll = createRoute({
 
 const verify = createRoute({
   method: "get", path: "/v1/tenants/{t}/audit/verify", tags, ...guarded("GET /v1/tenants/{t}/audit/verify"), summary: "Verify the audit chain",
-  description: "Recomputes the chain of hashes over the events as they are stored, and holds it against the ledger's own head and the signed heads. Where all of it holds, the head is signed anew.",
+  description: "Recomputes the chain of hashes over the events as they are stored, and holds it against the ledger's own head and the signed heads; then what bills are made of, cost records and sums by day, against the chain and the ledger. Where the chain holds, the head is signed anew.",
   request: { params: tenantPath, query: z.object({ cursor: z.string().regex(/^\d{1,15}\.[0-9a-f]{64}\.\d{1,15}$/).optional() }) },
   responses: { 200: json(auditVerification, "What was found."), ...problems },
 });
@@ -81,21 +81,27 @@ export function auditRoutes(app: OpenAPIHono<AppEnv>): void {
     if (lag.error !== null) throw problem("unavailable", `The records are behind by ${lag.events} events; none is lost. Try again.`);
     const records = TenantRecords.for(asVerified(identity), c.env);
     const heads = TenantHeads.for(asVerified(identity), c.env);
-    const { upTo, complete, fault } = await verifyFrom(startOf(c.req.valid("query").cursor), {
+    const { upTo, complete, fault, discrepancies } = await verifyFrom(startOf(c.req.valid("query").cursor), {
       tenant,
       heads,
       live,
       events: (after, limit) => records.audit.chain(after, limit),
+      bills: {
+        d1: records.bills,
+        ledger: async (after, upTo, limit) => unwrap(await object.records.sums(call, after, upTo, limit)),
+        postings: async () => unwrap(await object.records.unlikePostings(call)),
+      },
       lastSeq: () => records.audit.lastSeq(),
       liveNow: async () => unwrap(await object.audit.chain(call)).live,
     });
     const signed = complete ? unwrap(await object.audit.sign(call)).signed : live.signed;
     return c.json(
       {
-        valid: fault === null,
+        valid: fault === null && discrepancies.length === 0,
         events: upTo.seq,
         head: { seq: live.sent.seq, hash: live.sent.hash, at: toTimestamp(live.sent.at), signed: signed && (await heads.get(signed)) },
         ...(fault && { broken_at: fault.brokenAt, reason: fault.reason, detail: BREAK_REASONS[fault.reason] }),
+        discrepancies: [...discrepancies],
         next_cursor: fault || complete ? null : `${upTo.seq}.${upTo.hash}.${upTo.at}`,
       },
       200,

@@ -39,17 +39,13 @@ export function faultOfEvent(tenant: string, previous: ChainHead, row: StoredEve
 }
 
 function isAsHashed(tenant: string, row: StoredEvent): boolean {
-  const details = parsed(row.details);
-  if (details === undefined || canonicalJson(details) !== row.details) return false;
+  let details: Record<string, unknown>;
+  try {
+    details = JSON.parse(row.details) as Record<string, unknown>;
+  } catch {
+    return false; // what is no JSON was not written by us
+  }
+  if (canonicalJson(details) !== row.details) return false;
   const { seq, at, action, actor, userId: user, model, requestId, prevHash, hash } = row;
   return hashOf(tenant, { seq, at, action, actor, user, model, requestId, details, prevHash } as Omit<AuditEntry, "hash">) === hash;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    // What is no JSON was not written by us: the caller says so.
-    return undefined;
-  }
 }

@@ -6,12 +6,16 @@
  *   not judged, but nothing may stand in D1 or R2 that the object never wrote.
  * - Long chains go in pages: a cursor carries the last event that was held right. It is the asker's own: who makes one
  *   up deceives nobody else.
+ * - Cost records are held against each page of events; the sums by day, with the last page (verify-bills.ts). Where they
+ *   differ, the chain goes on: it is right in itself.
  */
+import type { Discrepancy } from "../../schema/contract/records.ts";
 import type { HeadClaims, HeadKey, HeadName } from "./signed-head.ts";
 import { verifyHead } from "./signed-head.ts";
 import { type ChainHead, sha256Hex } from "../ledger/audit-chain.ts";
 import type { LiveChain } from "../ledger/desks/audit-desk.ts";
 import type { TenantHeads } from "../tenants/heads.ts";
+import { type BillSources, Discrepancies, costsOf, wholeBills } from "./verify-bills.ts";
 import { type ChainFault, type StoredEvent, faultOfEvent } from "./verify-chain.ts";
 
 const ROWS_A_READ = 1_000;
@@ -23,7 +27,9 @@ const READS_AT_ONCE = 6;
 /** Where the facts come from: D1, R2, and the tenant object asked a second time. */
 export interface ChainSources {
   readonly tenant: string;
-  events(after: number, limit: number): Promise<StoredEvent[]>;
+  /** `after` null: from the first row on, whatever its number. */
+  events(after: number | null, limit: number): Promise<StoredEvent[]>;
+  readonly bills: BillSources;
   /** The `seq` of the last row there is, whatever somebody put there; null where there is none. */
   lastSeq(): Promise<unknown>;
   readonly heads: Pick<TenantHeads, "list" | "get" | "has">;
@@ -36,6 +42,7 @@ export interface Verdict {
   readonly upTo: ChainHead;
   readonly complete: boolean;
   readonly fault: ChainFault | null;
+  readonly discrepancies: readonly Discrepancy[];
 }
 
 interface SignedHead {
@@ -51,24 +58,29 @@ export async function verifyFrom(start: ChainHead, sources: ChainSources): Promi
   const complete = end === live.sent.seq;
   const signed = await readHeads(names.filter(({ seq }) => seq <= end), sources);
   const walked = await walk(start, end, signed, sources);
-  if (walked.fault) return { ...walked, complete: false };
-  const fault = (await missingHead(signed, sources)) ?? (complete ? await faultAtEnd(walked.upTo, sources) : null);
-  return { upTo: walked.upTo, complete: complete && fault === null, fault };
+  const { found, upTo } = walked;
+  if (walked.fault) return { upTo, fault: walked.fault, complete: false, discrepancies: found.list };
+  const fault = (await missingHead(signed, sources)) ?? (complete ? await faultAtEnd(upTo, sources) : null);
+  if (complete) found.add(await wholeBills(sources.bills));
+  return { upTo, complete: complete && fault === null, fault, discrepancies: found.list };
 }
 
-async function walk(start: ChainHead, end: number, signed: readonly SignedHead[], { tenant, events, live }: ChainSources): Promise<Omit<Verdict, "complete">> {
+async function walk(start: ChainHead, end: number, signed: readonly SignedHead[], { tenant, events, live, bills }: ChainSources): Promise<Pick<Verdict, "upTo" | "fault"> & { found: Discrepancies }> {
+  const found = new Discrepancies();
   let upTo = start;
   while (upTo.seq < end) {
     // Nothing can stand before the first event: rows with such numbers are looked for too.
-    const rows = await events(upTo.seq === 0 ? Number.MIN_SAFE_INTEGER : upTo.seq, Math.min(ROWS_A_READ, end - upTo.seq));
-    if (rows.length === 0) return { upTo, fault: { brokenAt: upTo.seq + 1, reason: "events-truncated" } };
+    const before = upTo.seq === 0 ? null : upTo.seq;
+    const rows = await events(before, Math.min(ROWS_A_READ, end - upTo.seq));
+    if (rows.length === 0) return { upTo, found, fault: { brokenAt: upTo.seq + 1, reason: "events-truncated" } };
     for (const row of rows) {
       const fault = faultOfEvent(tenant, upTo, row) ?? faultOfHeads(row, signed, live);
-      if (fault) return { upTo, fault };
+      if (fault) return { upTo, found, fault };
       upTo = { seq: row.seq, hash: row.hash, at: row.at };
     }
+    found.add(await costsOf(rows, before, bills));
   }
-  return { upTo, fault: null };
+  return { upTo, found, fault: null };
 }
 
 function faultOfHeads(row: StoredEvent, signed: readonly SignedHead[], { sent }: LiveChain): ChainFault | null {

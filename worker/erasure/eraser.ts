@@ -5,7 +5,8 @@
  * - What there was is counted before anything is deleted: an interruption in mid-deletion makes no count smaller.
  * - The certificate is signed after nothing was found any more, kept here, archived, and only then does the object
  *   forget all else. An id without its tombstone is still refused by the archive.
- * - A step that fails is tried again after a pause, for ever: the erasure does not end half-way.
+ * - A step that fails is tried again after a pause, for ever: the erasure does not end half-way. So is the late sweep:
+ *   its alarm never throws, and an object that wakes before it is done sets it anew.
  */
 import { type ErasedInventory, ERASURE_STEPS, type ErasureStep } from "../../schema/contract/erasure.ts";
 import { toTimestamp } from "../../schema/contract/amounts.ts";
@@ -45,10 +46,11 @@ export class Eraser {
 
   /** Sees that the alarm comes soon, where there is something left to do: at the beginning, and whenever the object wakes. */
   async rearm(): Promise<void> {
-    if (this.#progress.step === null) return;
     const now = Date.now();
     const at = await this.#storage.getAlarm();
-    if (at === null || at > now) await this.#storage.setAlarm(now);
+    if (this.#progress.step === null) {
+      if (this.#progress.sweptAt === null && at === null) await this.#storage.setAlarm(Math.max(now, this.#lateSweepAt));
+    } else if (at === null || at > now) await this.#storage.setAlarm(now);
   }
 
   /** All steps that are left, until one fails. Never throws. */
@@ -61,11 +63,15 @@ export class Eraser {
       } catch (cause) {
         const failures = this.#progress.failures + 1;
         console.error(JSON.stringify({ level: "error", message: "a step of an erasure failed; it is tried again", tenant: this.#progress.tenant, step, failures, error: String(cause) }));
-        this.#write({ failures });
-        await this.#storage.setAlarm(Date.now() + (RETRY_MS[Math.min(failures, RETRY_MS.length) - 1] as number));
+        await this.#failed(failures);
         return;
       }
     }
+  }
+
+  async #failed(failures: number): Promise<void> {
+    this.#write({ failures });
+    await this.#storage.setAlarm(Date.now() + (RETRY_MS[Math.min(failures, RETRY_MS.length) - 1] as number));
   }
 
   async #take(step: ErasureStep): Promise<void> {
@@ -114,14 +120,23 @@ export class Eraser {
 
   async #sweepLate(): Promise<void> {
     if (this.#progress.sweptAt !== null) return;
-    const due = (this.#progress.finishedAt ?? 0) + LATE_SWEEP_MS;
-    if (Date.now() < due) return this.#storage.setAlarm(due);
-    const late = await this.#blobs.inventory();
-    if (late.count > 0) {
-      console.warn(JSON.stringify({ level: "warn", message: "objects of an erased tenant came late and were deleted", tenant: this.#progress.tenant, count: late.count }));
-      await this.#blobs.deleteEverything();
+    if (Date.now() < this.#lateSweepAt) return this.#storage.setAlarm(this.#lateSweepAt);
+    try {
+      const late = await this.#blobs.inventory();
+      if (late.count > 0) {
+        console.warn(JSON.stringify({ level: "warn", message: "objects of an erased tenant came late and were deleted", tenant: this.#progress.tenant, count: late.count }));
+        await this.#blobs.deleteEverything();
+      }
+      this.#write({ sweptAt: Date.now(), failures: 0 });
+    } catch (cause) {
+      const failures = this.#progress.failures + 1;
+      console.error(JSON.stringify({ level: "error", message: "the late sweep of an erasure failed; it is tried again", tenant: this.#progress.tenant, failures, error: String(cause) }));
+      await this.#failed(failures);
     }
-    this.#write({ sweptAt: Date.now() });
+  }
+
+  get #lateSweepAt(): number {
+    return (this.#progress.finishedAt ?? 0) + LATE_SWEEP_MS;
   }
 
   async #inventory(): Promise<ErasedInventory> {

@@ -7,7 +7,7 @@ import { createMiddleware } from "hono/factory";
 import type { AppEnv } from "./app-env.ts";
 
 const EXPOSED = "ETag, Content-Range, Accept-Ranges, Retry-After, DPoP-Nonce, WWW-Authenticate, RateLimit, RateLimit-Policy, X-Request-Id";
-const ALLOWED = "Authorization, DPoP, Content-Type, Idempotency-Key, Range, If-Range, If-None-Match, X-Request-Id";
+const ALLOWED = "Authorization, DPoP, Content-Type, Idempotency-Key, Range, If-Range, If-Match, If-None-Match, X-Request-Id";
 
 export const crossOrigin = createMiddleware<AppEnv>(async (c, next) => {
   if (c.req.path.startsWith("/v1/tenants")) return next();

@@ -13,6 +13,9 @@ export const json = <T extends z.ZodType>(schema: T, description: string) => ({ 
 
 export const body = <T extends z.ZodType>(schema: T) => ({ required: true, content: { "application/json": { schema } } });
 
+/** Of a POST that takes nothing: an empty object, or nothing at all. */
+export const noBody = { required: false, content: { "application/json": { schema: z.strictObject({}) } } };
+
 /** Problem answers, with the statuses that any route may give. */
 export const problems = {
   default: { description: "A problem document; `code` says which.", content: { "application/problem+json": { schema: problem } } },
@@ -36,7 +39,7 @@ export const pageQuery = z.object({
 });
 
 export const idempotencyHeader = z.object({
-  "idempotency-key": z.string().min(1).max(255).optional().meta({ description: "Same key and body: same answer. Kept for a day." }),
+  "idempotency-key": z.string().min(1).max(255).optional().meta({ description: "Same key and body: same answer; the same key with another request is refused. Kept for a day." }),
 });
 
 /** A page of `limit` items out of `limit + 1` that were read: the extra one says whether there is more. */

@@ -1,6 +1,7 @@
 /** The API's document, generated from the schemas that validate. */
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { AppEnv } from "./app-env.ts";
+import { operationIdOf } from "./operation-id.ts";
 
 export function openApiDocument(app: OpenAPIHono<AppEnv>) {
   app.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
@@ -12,6 +13,9 @@ export function openApiDocument(app: OpenAPIHono<AppEnv>) {
     openapi: "3.1.0",
     info: { title: "Leasehold", version: "0.1.0", description: "Multi-tenant AI inference in the browser, on a lease." },
   });
+  for (const [path, methods] of Object.entries(document.paths ?? {})) {
+    for (const [method, operation] of Object.entries(methods as Record<string, { operationId?: string }>)) operation.operationId = operationIdOf(method, path);
+  }
   return withPlainPatterns(document) as typeof document;
 }
 

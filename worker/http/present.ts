@@ -16,10 +16,8 @@ const MISSING = "Send a key or a lease as Authorization: Bearer <credential>.";
 const INVALID = "The credential is not one that this deployment issued. Check it for typing errors, or use a current one.";
 
 export async function presentedBy(c: Context<AppEnv>): Promise<Presented> {
-  const header = c.req.header("authorization");
-  if (header === undefined) throw problem("unauthorized", MISSING);
-  const [, scheme, text] = /^(Bearer|DPoP) ([\x21-\x7e]+)$/i.exec(header) ?? [];
-  if (scheme === undefined || text === undefined || text.length > 4096) throw problem("unauthorized", MISSING);
+  const [, scheme = "", text = ""] = /^(Bearer|DPoP) ([\x21-\x7e]{1,4096})$/i.exec(c.req.header("authorization") ?? "") ?? [];
+  if (text === "") throw problem("unauthorized", MISSING);
   const isBound = scheme.toLowerCase() === "dpop";
   if (!text.startsWith("lh_")) return leaseOf(c, text, isBound);
   if (isBound) throw problem("unauthorized", MISSING);

@@ -6,7 +6,7 @@ import type { Context } from "hono";
 import { PROOF_ALGORITHMS } from "../../schema/contract/dpop.ts";
 import { PROBLEMS, type Problem, type ProblemCode } from "../../schema/contract/problems.ts";
 import { toTimestamp } from "../../schema/contract/amounts.ts";
-import { refusedHeaders } from "./ratelimit.ts";
+import { rateLimitHeaders, refusedHeaders } from "./ratelimit.ts";
 import type { Refusal, Result } from "../ledger/result.ts";
 
 export class ProblemError extends Error {
@@ -59,6 +59,9 @@ export function problemResponse(c: Context, { refusal, errors, headers }: Pick<P
   all.set("cache-control", "no-store");
   if (shape.status === 401) all.set("www-authenticate", challengeOf(refusal.code));
   if (refusal.dpopNonce !== undefined) all.set("dpop-nonce", refusal.dpopNonce);
+  if (refusal.quota !== undefined) {
+    for (const [name, value] of Object.entries(rateLimitHeaders(refusal.quota, Date.now()))) all.set(name, value);
+  }
   if ("retry" in shape) {
     const seconds = refusal.resetsAt === undefined ? DEFAULT_RETRY_SECONDS : Math.max(1, Math.ceil((refusal.resetsAt - Date.now()) / 1000));
     all.set("retry-after", String(seconds));

@@ -30,7 +30,7 @@ const read = createRoute({
 const report = createRoute({
   method: "post", path: "/v1/leases/{id}/usage", tags, ...guarded("POST /v1/leases/{id}/usage"), summary: "Report usage",
   description: "Never above the hold. The same `seq` with the same body answers as before. `final` settles the lease and returns what was not used.",
-  request: { params: leasePath, body: body(usageReport) },
+  request: { params: leasePath, headers: idempotencyHeader, body: body(usageReport) },
   responses: { 200: json(leaseState, "The lease after the report."), ...problems },
 });
 
@@ -60,8 +60,9 @@ export function leaseRoutes(app: OpenAPIHono<AppEnv>): void {
   });
 
   app.openapi(report, async (c) => {
-    const { object, call } = enter(c, "POST /v1/leases/{id}/usage");
-    const { state, quota } = unwrap(await object.leases.report(call, c.req.valid("param").id, c.req.valid("json")));
+    const usage = c.req.valid("json");
+    const { object, call } = enter(c, "POST /v1/leases/{id}/usage", usage);
+    const { state, quota } = unwrap(await object.leases.report(call, c.req.valid("param").id, usage));
     return c.json(state, 200, rateLimitHeaders(quota, Date.now()));
   });
 }

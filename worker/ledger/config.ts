@@ -5,6 +5,7 @@
  */
 import { type Policy, policy as policySchema } from "../../schema/contract/policy.ts";
 import { toTimestamp } from "../../schema/contract/amounts.ts";
+import type { PriceFloor } from "../../schema/contract/prices.ts";
 import type { TenantId } from "../../schema/contract/ids.ts";
 import type { Tenant, TenantCreate } from "../../schema/contract/tenants.ts";
 import { type Result, done, refuse } from "./result.ts";
@@ -18,6 +19,7 @@ export interface Profile {
   readonly isolationLevel: "pooled" | "full";
   readonly region: string;
   readonly enabled: boolean;
+  readonly priceFloor: PriceFloor | null;
   readonly createdAt: number;
   readonly updatedAt: number;
 }
@@ -31,8 +33,11 @@ export interface Config {
 export function readConfig(store: Store): Config {
   const row = store.first<{ tenant: string; policy: string; policy_ceiling: string }>("SELECT tenant, policy, policy_ceiling FROM config WHERE id = 1");
   if (!row) throw new Error("the tenant object has no configuration");
-  return { profile: JSON.parse(row.tenant) as Profile, policy: policyOf(row.policy), ceiling: policyOf(row.policy_ceiling) };
+  return { profile: profileOf(row.tenant), policy: policyOf(row.policy), ceiling: policyOf(row.policy_ceiling) };
 }
+
+/** A profile that was written before there were floors has none. */
+const profileOf = (text: string): Profile => ({ priceFloor: null, ...(JSON.parse(text) as Omit<Profile, "priceFloor">) });
 
 /** Policies by their text: every call reads them, and checking one anew (its time zone above all) takes longer than the rest. */
 const known = new Map<string, Policy>();
@@ -69,6 +74,7 @@ export function newConfig(body: TenantCreate, now: number): Config {
     isolationLevel: body.isolation_level,
     region: body.region,
     enabled: true,
+    priceFloor: body.price_floor,
     createdAt: now,
     updatedAt: now,
   };
@@ -87,6 +93,7 @@ export function toTenant({ profile, policy }: Config): Tenant {
     enabled: profile.enabled,
     model_quota: policy.model_quota,
     policy,
+    price_floor: profile.priceFloor,
     created_at: toTimestamp(profile.createdAt),
     updated_at: toTimestamp(profile.updatedAt),
   };

@@ -20,13 +20,19 @@ export interface Window {
   readonly freesAt?: (needed: number) => number;
 }
 
+/** The windows of a key beside its day. */
+export type KeyBooks = Pick<Books, "month" | "minuteTokens" | "minuteRequests" | "concurrent">;
+
 /** Every window that a hold is charged to, read at one instant. */
 export interface Books {
   readonly tenant: string;
   readonly month: Window;
   readonly day: Window;
-  readonly userDay: Window | null;
+  /** `shared`: of all leases that name no user. */
+  readonly userDay: (Window & { readonly shared?: true }) | null;
   readonly keyDay: Window | null;
+  /** Where the key has a limit of these kinds. */
+  readonly key?: KeyBooks;
   readonly spendMonth: Window;
   readonly minuteTokens: Window;
   readonly minuteRequests: Window;
@@ -68,8 +74,13 @@ const CHECKS: readonly Check[] = [
   { code: "spend-limit-exceeded", title: "Spend limit", unit: "nano-dollars", window: (b) => b.spendMonth, ask: (r) => r.nanos },
   { code: "monthly-quota-exceeded", title: "Monthly quota", unit: "tokens", window: (b) => b.month, ask: tokensAsked },
   { code: "daily-quota-exceeded", title: "Daily quota", unit: "tokens", window: (b) => b.day, ask: tokensAsked },
-  { code: "user-quota-exceeded", title: "Daily quota of this user", unit: "tokens", window: (b) => b.userDay, ask: tokensAsked },
+  { code: "user-quota-exceeded", title: "Daily quota of this user", unit: "tokens", window: (b) => (b.userDay?.shared ? null : b.userDay), ask: tokensAsked },
+  { code: "user-quota-exceeded", title: "Daily quota that leases without a user share", unit: "tokens", window: (b) => (b.userDay?.shared ? b.userDay : null), ask: tokensAsked },
   { code: "key-quota-exceeded", title: "Daily quota of this key", unit: "tokens", window: (b) => b.keyDay, ask: tokensAsked },
+  { code: "key-monthly-quota-exceeded", title: "Monthly quota of this key", unit: "tokens", window: (b) => b.key?.month ?? null, ask: tokensAsked },
+  { code: "key-tokens-per-minute-exceeded", title: "Tokens per minute of this key", unit: "tokens", window: (b) => b.key?.minuteTokens ?? null, ask: tokensAsked },
+  { code: "key-requests-per-minute-exceeded", title: "Requests per minute of this key", unit: "requests", window: (b) => b.key?.minuteRequests ?? null, ask: oneAsked },
+  { code: "key-concurrent-leases-exceeded", title: "Concurrent leases of this key", unit: "leases", window: (b) => b.key?.concurrent ?? null, ask: oneLease },
   { code: "tokens-per-minute-exceeded", title: "Tokens per minute", unit: "tokens", window: (b) => b.minuteTokens, ask: tokensAsked },
   { code: "requests-per-minute-exceeded", title: "Requests per minute", unit: "requests", window: (b) => b.minuteRequests, ask: oneAsked },
   { code: "concurrent-leases-exceeded", title: "Concurrent leases", unit: "leases", window: (b) => b.concurrent, ask: oneLease },
@@ -88,17 +99,20 @@ export function decideHold(request: HoldRequest, books: Books): Result<HoldReque
 /** The books as they stand once the hold is placed: what a new reading would say, without one. `endsAt`: of the lease. */
 export function afterHold(books: Books, { tokens, nanos }: HoldRequest, endsAt: number): Books {
   const holding = <W extends Window | null>(window: W, held: number): W => window && { ...window, held: window.held + held };
-  const { concurrent, minuteRequests } = books;
+  const shared = ({ month, minuteTokens, minuteRequests, concurrent }: KeyBooks): KeyBooks => ({
+    month: holding(month, tokens),
+    minuteTokens: holding(minuteTokens, tokens),
+    minuteRequests: { ...minuteRequests, posted: minuteRequests.posted + 1 },
+    concurrent: tokens === 0 ? concurrent : { ...concurrent, held: concurrent.held + 1, resetsAt: concurrent.held === 0 ? endsAt : Math.min(concurrent.resetsAt, endsAt) },
+  });
   return {
     ...books,
-    month: holding(books.month, tokens),
+    ...shared(books),
+    ...(books.key && { key: shared(books.key) }),
     day: holding(books.day, tokens),
     userDay: holding(books.userDay, tokens),
     keyDay: holding(books.keyDay, tokens),
     spendMonth: holding(books.spendMonth, nanos),
-    minuteTokens: holding(books.minuteTokens, tokens),
-    minuteRequests: { ...minuteRequests, posted: minuteRequests.posted + 1 },
-    concurrent: tokens === 0 ? concurrent : { ...concurrent, held: concurrent.held + 1, resetsAt: concurrent.held === 0 ? endsAt : Math.min(concurrent.resetsAt, endsAt) },
   };
 }
 

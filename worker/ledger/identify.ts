@@ -48,7 +48,7 @@ function secretKey(key: StoredKey, origin: string | null, fromEmbed: boolean, ac
 
 function publishableKey(key: StoredKey, origin: string | null, fromEmbed: boolean, access: readonly Access[], at: Premises): Result<Identified> {
   if (!access.includes("publishable")) return notForThis("a publishable key");
-  if (!fromEmbed && (origin === null || !key.origins.includes(origin))) {
+  if (!fromEmbed && !key.origins.some((named) => named === origin)) {
     return refuse("origin-not-allowed", `This publishable key is not for ${origin ?? "a request without an Origin"}. Add the page's origin to the key.`);
   }
   return done(identified(at, key.id, "publishable", key, null));

@@ -5,7 +5,7 @@
  */
 import type { TenantId } from "../../schema/contract/ids.ts";
 import type { UsageReport } from "../../schema/contract/leases.ts";
-import { type AuditEntry, type AuditFact, chain } from "./audit-chain.ts";
+import { type AuditEntry, type AuditFact, canonicalJson, chain, sha256Hex } from "./audit-chain.ts";
 import type { OutboxRing } from "./outbox-ring.ts";
 
 /** What one event cost. `calls` is 1 on the first charged event of a lease and 0 after it. */
@@ -34,6 +34,9 @@ export interface OutboxRecord {
   readonly profile?: unknown;
 }
 
+/** What the chain says of a cost: its record in D1 can't be another one. */
+export const costDigest = (cost: CostEntry): string => sha256Hex(canonicalJson(cost));
+
 export class Journal {
   readonly #ring: OutboxRing;
 
@@ -42,7 +45,8 @@ export class Journal {
   }
 
   append(tenant: TenantId, now: number, fact: AuditFact, more: { cost?: CostEntry; profile?: unknown } = {}): AuditEntry {
-    const event = chain(tenant, this.#ring.newest, fact, now);
+    const details = more.cost ? { ...fact.details, cost_sha256: costDigest(more.cost) } : fact.details;
+    const event = chain(tenant, this.#ring.newest, { ...fact, details }, now);
     this.#ring.put({ event, ...more });
     return event;
   }

@@ -62,7 +62,6 @@ export class LeaseBook {
 
   /** Reads anew what is mirrored in memory, from the leases that may be unresolved or of the last minute. */
   fillMirrors(now: number): void {
-    const { minute } = this.#mirrors;
     this.#mirrors.clear();
     this.#floor = this.#store.first<{ at: number }>("SELECT at FROM lease_floor WHERE id = 1")?.at ?? 0;
     const minuteBegan = now - (MINUTE_SECONDS + 1) * 1000;
@@ -75,7 +74,7 @@ export class LeaseBook {
         this.#enter(lease);
         this.#mirrors.holds.change(scopesOf(lease), lease.day, lease.hold - lease.reported, lease.hold_nanos - lease.cost_nanos);
       }
-      if (lease.created_at >= minuteBegan) minute.admit(lease.created_at, isUnresolved ? lease.hold - lease.reported : 0, lease.charged);
+      if (lease.created_at >= minuteBegan) this.#mirrors.admit(lease.key_id, lease.created_at, isUnresolved ? lease.hold - lease.reported : 0, lease.charged);
     }
     if (seen > FLOOR_STEP) this.#raiseFloor(now);
   }
@@ -94,7 +93,7 @@ export class LeaseBook {
     const lease = this.find(id) as LeaseRow;
     this.#enter(lease);
     this.#post(lease, grantChange(ask.tokens, ask.nanos));
-    this.#mirrors.minute.admit(now, ask.tokens);
+    this.#mirrors.admit(ask.keyId, now, ask.tokens);
     this.#opened += 1;
     // A clock that went back may put a lease under the floor.
     if (this.#opened >= FLOOR_STEP || reportsUntil < this.#floor) this.#raiseFloor(now);
@@ -158,14 +157,14 @@ export class LeaseBook {
   #enter(lease: LeaseRow): void {
     this.#mirrors.due.add(lease.reports_until);
     this.#mirrors.places.add(placeOf(lease));
-    if (lease.hold > 0) this.#mirrors.active.add(lease.expires_at);
+    if (lease.hold > 0) this.#mirrors.begin(lease.key_id, lease.expires_at);
   }
 
   /** The lease is resolved. */
   #leave(lease: LeaseRow): void {
     this.#mirrors.due.remove(lease.reports_until);
     this.#mirrors.places.remove(placeOf(lease));
-    if (lease.hold > 0) this.#mirrors.active.remove(lease.expires_at);
+    if (lease.hold > 0) this.#mirrors.end(lease.key_id, lease.expires_at);
   }
 
   /** Takes one usage report. The same `seq` with the same body answers as before; nothing is charged twice. */
@@ -196,7 +195,7 @@ export class LeaseBook {
     const usage = { inputTokens: report.input_tokens, outputTokens: report.output_tokens, ran: report.outcome === "ok", final: report.final };
     const { change, tokens, costNanos, calls, refund } = reportCharge(accountOf(lease), usage);
     this.#post(lease, change);
-    this.#mirrors.minute.resolve(lease.created_at, -change.held, change.posted);
+    this.#mirrors.resolve(lease.key_id, lease.created_at, -change.held, change.posted);
     this.#store.run(
       `UPDATE leases SET reported = reported + ?, charged = charged + ?, cost_nanos = cost_nanos + ?, calls = calls + ?, reports = reports + 1, state = ?, resolved_at = ? WHERE id = ?`,
       tokens, tokens, costNanos, calls, report.final ? "settled" : "active", report.final ? now : null, lease.id,
@@ -225,7 +224,7 @@ export class LeaseBook {
   #end(lease: LeaseRow, ending: Ending, now: number, actor: string, requestId: string | null): void {
     const { change, tokens, costNanos, calls } = endCharge(accountOf(lease));
     this.#post(lease, change);
-    this.#mirrors.minute.resolve(lease.created_at, -change.held, change.posted);
+    this.#mirrors.resolve(lease.key_id, lease.created_at, -change.held, change.posted);
     this.#store.run(
       "UPDATE leases SET state = ?, charged = charged + ?, cost_nanos = cost_nanos + ?, calls = calls + ?, resolved_at = ? WHERE id = ?",
       ending, tokens, costNanos, calls, ending === "expired" ? lease.reports_until : now, lease.id,

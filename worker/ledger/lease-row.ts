@@ -6,7 +6,7 @@ import { toTimestamp, usd } from "../../schema/contract/amounts.ts";
 import { instantOf } from "../../schema/contract/ids.ts";
 import type { LeaseState } from "../../schema/contract/leases.ts";
 import type { Prices } from "../../schema/contract/models.ts";
-import { keyScope, userScope } from "./books.ts";
+import { ANONYMOUS, keyScope, userScope } from "./books.ts";
 import type { Account } from "./charges.ts";
 import type { CostEntry } from "./journal.ts";
 import type { Row } from "./store.ts";
@@ -56,7 +56,7 @@ export const accountOf = (lease: LeaseRow): Account => ({
 export const costOf = (lease: LeaseRow): Pick<CostEntry, "day" | "leaseId" | "model" | "revision"> => ({ day: lease.day, leaseId: lease.id, model: lease.model, revision: lease.revision });
 
 export function scopesOf(lease: LeaseRow): string[] {
-  return ["t", ...(lease.user_id === null ? [] : [userScope(lease.user_id)]), keyScope(lease.key_id)];
+  return ["t", userScope(lease.user_id ?? ANONYMOUS), keyScope(lease.key_id)];
 }
 
 /** The lease as the API shows it. */

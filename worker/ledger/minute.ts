@@ -40,12 +40,28 @@ export class MinuteWindow {
     this.#buckets.clear();
   }
 
+  /** The sum of several. */
+  static merged(windows: readonly MinuteWindow[]): MinuteWindow {
+    const sum = new MinuteWindow();
+    for (const window of windows) {
+      for (const [second, { held, posted, requests }] of window.#buckets) {
+        const bucket = sum.#bucket(second * 1000);
+        bucket.held += held;
+        bucket.posted += posted;
+        bucket.requests += requests;
+      }
+    }
+    return sum;
+  }
+
   /** A request granted at `atMs` that holds `held` and has posted `posted` tokens. */
   admit(atMs: number, held: number, posted = 0): void {
     const bucket = this.#bucket(atMs);
     bucket.held += held;
     bucket.posted += posted;
     bucket.requests += 1;
+    // Of a window that is never asked, what has left it goes here.
+    if (this.#buckets.size > 2 * MINUTE_SECONDS) this.sums(atMs);
   }
 
   /** Moves `release` tokens out of the hold charged at `grantedAtMs`, `post` of them to posted, the rest back. */

@@ -8,6 +8,7 @@
 import type { Model, Prices, UsageMeasure } from "../../schema/contract/models.ts";
 import type { ModelId, RevisionId, Sha256 } from "../../schema/contract/ids.ts";
 import { toTimestamp } from "../../schema/contract/amounts.ts";
+import { DraftBook } from "./draft-book.ts";
 import type { Row, Store } from "./store.ts";
 
 /** What the object keeps of a revision; its chunks stand in the manifest. */
@@ -50,12 +51,14 @@ const LIVE = `SELECT r.model, r.revision, r.manifest_sha256, r.facts, m.publishe
   FROM models m JOIN revisions r ON r.model = m.model AND r.revision = m.revision`;
 
 export class ModelShelf {
+  readonly drafts: DraftBook;
   readonly #store: Store;
   /** Sum of the blobs' sizes, once it was read. A tenant has thousands of blobs, and every grant shows the sum. */
   #storedBytes: number | null = null;
 
   constructor(store: Store) {
     this.#store = store;
+    this.drafts = new DraftBook(store);
   }
 
   /** To be called where the table of blobs may have changed otherwise: a transaction was undone, blobs were deleted. */
@@ -89,6 +92,12 @@ export class ModelShelf {
     return this.#store.first<{ size: number }>("SELECT size FROM chunks WHERE model = ? AND revision = ? AND sha256 = ?", model, revision, digest)?.size ?? null;
   }
 
+  /** Every chunk of this revision with its size. */
+  chunksOf(model: string, revision: string): Record<Sha256, number> {
+    const rows = this.#store.all<{ sha256: string; size: number }>("SELECT sha256, size FROM chunks WHERE model = ? AND revision = ?", model, revision);
+    return Object.fromEntries(rows.map(({ sha256, size }) => [sha256, size]));
+  }
+
   /** Chunks of this revision that are not stored (`stored` null) or not as large as the manifest says. */
   unfit(model: string, revision: string): { sha256: string; size: number; stored: number | null }[] {
     return this.#store.all<{ sha256: string; size: number; stored: number | null }>(
@@ -108,6 +117,7 @@ export class ModelShelf {
       "INSERT INTO models (model, revision, published_at) VALUES (?, ?, ?) ON CONFLICT (model) DO UPDATE SET revision = excluded.revision, published_at = excluded.published_at",
       model, revision, now,
     );
+    this.drafts.close({ model, revision });
   }
 
   live(model: string): Revision | null {
@@ -121,6 +131,11 @@ export class ModelShelf {
 
   count(): number {
     return this.#store.first<{ n: number }>("SELECT count(*) AS n FROM models")?.n ?? 0;
+  }
+
+  /** Models of `model_quota`: `posted` have a live revision, `held` have drafts alone. */
+  models(): { held: number; posted: number } {
+    return { held: this.drafts.models(), posted: this.count() };
   }
 
   /** Bytes of `storage_bytes`: `posted` are stored, `held` are on their way. */
@@ -148,6 +163,7 @@ export class ModelShelf {
     this.#storedBytes = null;
     this.#store.run("DELETE FROM uploads WHERE sha256 = ?", digest);
     this.#store.run("INSERT INTO blobs (sha256, size, stored_at) VALUES (?, ?, ?) ON CONFLICT (sha256) DO NOTHING", digest, size, now);
+    this.drafts.touch(digest, now);
   }
 }
 

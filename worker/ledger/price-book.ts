@@ -6,11 +6,14 @@
  * - A model's first entry comes with its first revision. A later revision makes an entry where its prices differ from
  *   those of the revision before it: publishing the same prices again undoes nothing that was set meanwhile.
  * - Entries that are not in force yet may be written over; others stand.
+ * - What the operator states of a model is kept apart as well: its latest statement that has come is a floor under
+ *   every later entry of the model, and no entry of another hand writes over it.
  */
 import { toTimestamp } from "../../schema/contract/amounts.ts";
 import type { ModelId, RevisionId } from "../../schema/contract/ids.ts";
 import type { Prices } from "../../schema/contract/models.ts";
-import type { PriceEntry } from "../../schema/contract/prices.ts";
+import type { PriceEntry, PriceFloor } from "../../schema/contract/prices.ts";
+import { raised } from "./price-floor.ts";
 import type { Row, Store } from "./store.ts";
 
 export interface StoredPrice {
@@ -31,6 +34,7 @@ interface PriceRow extends Row {
   set_at: number;
 }
 
+const OPERATOR = "operator";
 const COLUMNS = "model, effective_at, prices, revision, set_by, set_at";
 
 const fromRow = (row: PriceRow): StoredPrice => ({
@@ -52,14 +56,25 @@ export class PriceBook {
     this.#store = store;
   }
 
-  /** What a lease of `model` granted now costs. A model that was ever published has a price. */
-  at(model: string, now: number): Prices {
+  /** What a lease of `model` granted now costs; `floor`: the tenant's. A model that was ever published has a price. */
+  at(model: string, now: number, floor: PriceFloor | null): Prices {
     const row =
       this.#store.first<PriceRow>(`SELECT ${COLUMNS} FROM prices WHERE model = ? AND effective_at <= ? ORDER BY effective_at DESC LIMIT 1`, model, now) ??
       // A clock that went back behind the first entry.
       this.#store.first<PriceRow>(`SELECT ${COLUMNS} FROM prices WHERE model = ? ORDER BY effective_at LIMIT 1`, model);
     if (!row) throw new Error(`the model ${model} is published and has no price`);
-    return fromRow(row).prices;
+    return this.effective(fromRow(row), now, floor);
+  }
+
+  /** What a lease costs under this entry, as the floors are now. */
+  effective({ model, prices }: StoredPrice, now: number, floor: PriceFloor | null): Prices {
+    return raised(prices, floor, this.#stated(model, now));
+  }
+
+  /** What the operator itself says that this model costs; null where it never did. */
+  #stated(model: string, now: number): Prices | null {
+    const row = this.#store.first<{ prices: string }>("SELECT prices FROM operator_prices WHERE model = ? AND effective_at <= ? ORDER BY effective_at DESC LIMIT 1", model, now);
+    return row && (JSON.parse(row.prices) as Prices);
   }
 
   /** The prices of a revision that goes live, after the one that was live before it. */
@@ -95,17 +110,20 @@ export class PriceBook {
        ON CONFLICT (model, effective_at) DO UPDATE SET prices = excluded.prices, revision = excluded.revision, set_by = excluded.set_by, set_at = excluded.set_at`,
       model, effectiveAt, JSON.stringify(prices), revision, setBy, setAt,
     );
+    if (setBy !== OPERATOR) return;
+    this.#store.run(
+      "INSERT INTO operator_prices (model, effective_at, prices) VALUES (?, ?, ?) ON CONFLICT (model, effective_at) DO UPDATE SET prices = excluded.prices",
+      model, effectiveAt, JSON.stringify(prices),
+    );
   }
 }
 
 /** The entry as the API shows it. */
-export function toPriceEntry(price: StoredPrice, inForce: boolean): PriceEntry {
-  const { input_nanos_per_token, output_nanos_per_token, call_nanos = 0 } = price.prices;
+export function toPriceEntry(price: StoredPrice, effective: Prices, inForce: boolean): PriceEntry {
   return {
     model: price.model as ModelId,
-    input_nanos_per_token,
-    output_nanos_per_token,
-    call_nanos,
+    ...whole(price.prices),
+    effective: whole(effective),
     effective_at: toTimestamp(price.effectiveAt),
     in_force: inForce,
     source: price.revision === null ? "set" : "revision",
@@ -114,3 +132,5 @@ export function toPriceEntry(price: StoredPrice, inForce: boolean): PriceEntry {
     set_at: toTimestamp(price.setAt),
   };
 }
+
+const whole = ({ input_nanos_per_token, output_nanos_per_token, call_nanos = 0 }: Prices): Required<Prices> => ({ input_nanos_per_token, output_nanos_per_token, call_nanos });

@@ -2,6 +2,7 @@
  * How every decision answers: a value, or a refusal that carries what its problem document needs.
  * Plain data, so that it crosses the RPC boundary of the tenant object unchanged.
  */
+import type { Quota } from "../../schema/contract/policy.ts";
 import type { ProblemCode } from "../../schema/contract/problems.ts";
 
 export interface Refusal {
@@ -12,6 +13,8 @@ export interface Refusal {
   readonly remaining?: number;
   /** Milliseconds since the epoch; for codes that are retryable. */
   readonly resetsAt?: number;
+  /** The limits as they stand, for the fields of an answer on the data plane. */
+  readonly quota?: Quota;
   /** The nonce that the next DPoP proof should carry. */
   readonly dpopNonce?: string;
 }

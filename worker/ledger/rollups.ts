@@ -6,7 +6,7 @@
  *   writes no sum: many reports of one day cost one written row.
  * - D1 gets the rows of the days that its batch touched as absolute values.
  */
-import type { UsageDailyRow } from "../tenants/records.ts";
+import type { DayKey, UsageDailyRow } from "../tenants/usage-rows.ts";
 import type { CostEntry, OutboxRecord } from "./journal.ts";
 import type { OutboxRing } from "./outbox-ring.ts";
 import type { Row, Store } from "./store.ts";
@@ -48,6 +48,28 @@ export class Rollups {
        WHERE (day, model, user_id) IN (SELECT value ->> '$.day', value ->> '$.model', value ->> '$.user_id' FROM json_each(?))`,
       JSON.stringify(touched),
     );
+  }
+
+  /** The sums after one key: `limit` of them, or all up to another key. */
+  between(after: DayKey, upTo: DayKey | null, limit: number): UsageDailyRow[] {
+    const { day, model, user_id } = upTo ?? { day: null, model: null, user_id: null };
+    return this.#store.all<UsageDailyRow & Row>(
+      `SELECT day, model, user_id, input_tokens, output_tokens, unreported_tokens, calls, cost_nanos, version FROM usage_daily
+       WHERE (day, model, user_id) > (?1, ?2, ?3) AND (?4 IS NULL OR (day, model, user_id) <= (?4, ?5, ?6)) ORDER BY day, model, user_id LIMIT ?7`,
+      after.day, after.model, after.user_id, day, model, user_id, limit,
+    );
+  }
+
+  /** Days whose postings are not their sums. Postings are forgotten before the sums are: those days are not judged. */
+  unlikePostings(): string[] {
+    return this.#store
+      .all<{ day: string }>(
+        `SELECT day FROM (
+           SELECT day, input_tokens + output_tokens + unreported_tokens AS tokens, cost_nanos AS nanos FROM usage_daily
+           UNION ALL SELECT day, -posted, -posted_nanos FROM windows WHERE scope = 't'
+         ) WHERE day >= (SELECT min(day) FROM windows WHERE scope = 't') GROUP BY day HAVING sum(tokens) <> 0 OR sum(nanos) <> 0 ORDER BY day`,
+      )
+      .map(({ day }) => day);
   }
 
   #add(sum: Sum): void {

@@ -8,6 +8,8 @@
  * - `arm` inside a transaction joins it: the alarm is set exactly when the state is.
  */
 import type { TenantId } from "../../schema/contract/ids.ts";
+import type { Prices } from "../../schema/contract/models.ts";
+import type { Quota } from "../../schema/contract/policy.ts";
 import type { Env } from "../env.ts";
 import { toBase64Url } from "../secrets/envelope.ts";
 import { type Access, type Identity, type IsolationLevel, type Presented, type Verified, asVerified } from "../tenants/credential.ts";
@@ -17,8 +19,10 @@ import { type Stand, alertFact } from "../alerts/thresholds.ts";
 import { AlertBook } from "./alert-book.ts";
 import type { AuditFact } from "./audit-chain.ts";
 import { BookKeeper } from "./books.ts";
+import { EgressPasses } from "./egress-passes.ts";
 import { type Profile, readConfig, toTenant } from "./config.ts";
 import { IdempotencyKeys, type IdempotentCall } from "./idempotency.ts";
+import { Denials } from "./denials.ts";
 import { type Identified, identify } from "./identify.ts";
 import { Journal } from "./journal.ts";
 import { KeyRing } from "./key-ring.ts";
@@ -28,7 +32,7 @@ import { ModelShelf } from "./model-shelf.ts";
 import { OutboxRing } from "./outbox-ring.ts";
 import { PriceBook } from "./price-book.ts";
 import { ProofLog } from "./proof-log.ts";
-import { type Result, refuse } from "./result.ts";
+import { type Refusal, type Result, refuse } from "./result.ts";
 import { Rollups } from "./rollups.ts";
 import type { Store } from "./store.ts";
 import { TallyBook } from "./tally-book.ts";
@@ -42,13 +46,19 @@ export interface Call extends TenantContext {
   readonly idempotent?: IdempotentCall | null;
 }
 
+/** Browsers come this way: every answer to a credential that holds says how the limits stand. */
+const isDataPlane = (access: readonly Access[]) => access.includes("lease") || access.includes("publishable");
+
 /** Something that an alarm does. A chore that throws is logged and comes again; it never stops the others. */
 export interface Chore {
   readonly name: string;
   /** When it should run next, in milliseconds since the epoch; null: not before something changes. */
   nextAt(now: number): number | null;
   run(now: number): void | Promise<void>;
-  /** It waits for other people's machines: the others don't wait for it. */
+  /**
+   * It waits for other people's machines: neither the others nor the alarm wait for it, so a new run may begin while one
+   * is under way. Before it first waits, `run` has made sure that `nextAt` comes back to what it lost if the object dies.
+   */
   readonly aside?: true;
 }
 
@@ -73,8 +83,10 @@ export class Room {
   readonly journal: Journal;
   readonly idempotency: IdempotencyKeys;
   readonly books: BookKeeper;
+  readonly passes: EgressPasses;
   readonly leases: LeaseBook;
   readonly proofs = new ProofLog();
+  readonly denials: Denials;
   readonly webhooks: WebhookBook;
   readonly alerts: AlertBook;
   /** The key under which the tenant's weights are cached in its visitors' browsers, base64url of 32 bytes. */
@@ -102,22 +114,35 @@ export class Room {
     const mirrors = new Mirrors();
     this.books = new BookKeeper(store, mirrors);
     this.leases = new LeaseBook(tenant, store, this.books, this.journal, mirrors);
-    this.leases.fillMirrors(Date.now());
+    this.passes = new EgressPasses(store, this.books);
+    this.#fillMirrors();
     this.webhooks = new WebhookBook(store);
     this.alerts = new AlertBook(store);
+    this.denials = new Denials(store);
     this.contentKey = this.#contentKey();
   }
 
-  as<T>(call: Call, work: (who: Identified, now: number) => Result<T>): Result<T> {
+  /** `refused`: hears, in the transaction, why the credential was. */
+  as<T>(call: Call, work: (who: Identified, now: number) => Result<T>, refused?: (refusal: Refusal, now: number) => void): Result<T> {
     const now = Date.now();
     return this.transact(() => {
       const who = identify(call.presented, call.access, this, this.keys, now);
-      if (!who.ok) return who;
+      if (!who.ok) {
+        refused?.(who.refusal, now);
+        return who;
+      }
       const unproved = this.#unproved(call.presented, now);
       if (unproved) return unproved;
       this.leases.sweep(now);
-      return work(who.value, now);
+      const result = work(who.value, now);
+      return result.ok || !isDataPlane(call.access) ? result : { ok: false, refusal: { ...result.refusal, quota: this.quotaOf(call, now) } };
     });
+  }
+
+  /** The limits as they stand, of the user too whom the request is for. */
+  quotaOf({ user }: Call, now: number): Quota {
+    const { policy } = readConfig(this.store);
+    return this.books.quota(this.books.read(this.tenant, policy, now, user, null), policy, this.shelf, now);
   }
 
   /** Why the proof of a bound lease is not taken; null: it is, or there is none to take. */
@@ -147,11 +172,17 @@ export class Room {
     } catch (cause) {
       this.#alarmAt = null;
       this.ring.reload();
-      this.leases.fillMirrors(Date.now());
+      this.#fillMirrors();
       this.shelf.forgetSums();
       this.alerts.forget();
+      this.denials.reload();
       throw cause;
     }
+  }
+
+  #fillMirrors(): void {
+    this.leases.fillMirrors(Date.now());
+    this.passes.fillMirror();
   }
 
   /**
@@ -170,6 +201,11 @@ export class Room {
     for (const stand of stands) {
       for (const alert of this.alerts.take(stand, now, refused)) this.log(now, alertFact(alert));
     }
+  }
+
+  /** What a lease of this model granted now costs. */
+  pricesOf(model: string, now: number): Prices {
+    return this.prices.at(model, now, readConfig(this.store).profile.priceFloor);
   }
 
   armFlush(now: number): void {

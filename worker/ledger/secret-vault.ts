@@ -96,7 +96,7 @@ export class SecretVault {
     const row = this.#row(name);
     if (!row?.box) return null;
     const value = openSecret(row.box, this.#dataKey(now), { tenant: this.#tenant, name, version: row.version });
-    if (row.last_used_at === null || row.last_used_at + USE_RESOLUTION_MS <= now) this.#store.run("UPDATE secrets SET last_used_at = ? WHERE name = ?", now, name);
+    if ((row.last_used_at ?? 0) + USE_RESOLUTION_MS <= now) this.#store.run("UPDATE secrets SET last_used_at = ? WHERE name = ?", now, name);
     return value;
   }
 

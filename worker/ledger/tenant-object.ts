@@ -2,7 +2,8 @@
  * The tenant object: the only authority for one tenant's configuration, keys, models, balances and leases.
  *
  * - It opens its desks once it is provisioned; an object that never was refuses everything and writes nothing.
- * - One alarm serves every chore and is always re-armed while a chore has something to do.
+ * - One alarm serves every chore and is always re-armed while a chore has something to do. It awaits none of the chores
+ *   that wait for other people's machines: they go on beside it, and re-arm it when they end, however they end.
  * - The Worker is its only caller: `ask` names a desk and a method of it, typed on the Worker's side by `TenantAuthority`.
  */
 import { DurableObject } from "cloudflare:workers";
@@ -139,12 +140,15 @@ export class TenantObject extends DurableObject<Env> {
     const house = this.#house;
     if (!house) return;
     house.room.alarmFired();
-    const aside = house.chores.filter((chore) => chore.aside).map((chore) => this.#do(chore, house));
+    for (const chore of house.chores.filter((one) => one.aside)) this.ctx.waitUntil(this.#do(chore, house).finally(() => this.#rearm(house, [chore])));
     for (const chore of house.chores.filter((one) => !one.aside)) await this.#do(chore, house);
-    await Promise.all(aside);
-    if (this.#house !== house) return;
+    this.#rearm(house, house.chores);
+  }
+
+  #rearm(house: House, chores: readonly Chore[]): void {
+    if (this.#house !== house) return; // an erasure has begun: the alarm is the eraser's
     const now = Date.now();
-    for (const chore of house.chores) {
+    for (const chore of chores) {
       const at = chore.nextAt(now);
       if (at !== null) house.room.arm(Math.max(now + 1, at));
     }
@@ -170,12 +174,13 @@ export class TenantObject extends DurableObject<Env> {
     const metrics = new MetricsDesk(room);
     const keys = new KeyDesk(room);
     const webhooks = new WebhookDesk(room);
+    const models = new ModelDesk(room);
     return {
       room,
       desks: {
         tenants: new TenantDesk(room),
         keys,
-        models: new ModelDesk(room),
+        models,
         leases,
         records,
         audit,
@@ -185,7 +190,7 @@ export class TenantObject extends DurableObject<Env> {
         webhooks,
         users: new UserDesk(room, users),
       },
-      chores: [leases.chore, keys.chore, records.chore, audit.chore, metrics.chore, webhooks.chore, tidyChore(room)],
+      chores: [leases.chore, keys.chore, records.chore, audit.chore, metrics.chore, webhooks.chore, models.chore, tidyChore(room)],
     };
   }
 }

@@ -56,6 +56,7 @@ export function tidyChore(room: Room): Chore {
       nextAt = now + EVERY_MS;
       room.transact(() => {
         leases(now);
+        room.passes.lapse(now);
         idempotency(now);
         windows(now);
       });

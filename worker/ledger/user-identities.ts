@@ -43,9 +43,7 @@ export class UserIdentities {
   }
 
   state(now: number): UserIdentity {
-    const rows = this.#accepted(now);
-    const current = rows.find((row) => row.valid_until === null);
-    const previous = rows.find((row) => row.valid_until !== null);
+    const [current, previous] = this.#accepted(now);
     return {
       created_at: current ? toTimestamp(current.created_at) : null,
       previous_until: previous?.valid_until ? toTimestamp(previous.valid_until) : null,

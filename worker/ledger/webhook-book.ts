@@ -4,6 +4,8 @@
  * - A message is queued for every webhook that subscribes to its type, in the transaction of the event that it tells of:
  *   what is recorded is sent, at least once, and what is undone is not.
  * - A delivery's body is kept as it is sent. Deliveries that are over are kept for 30 days.
+ * - An attempt takes its delivery out of the queue for `CLAIM_MS`, longer than it can last: no other attempt sends it
+ *   meanwhile, and one whose object died is made again after that.
  */
 import type { Delivery, DeliveryId, Webhook, WebhookEvent, WebhookId } from "../../schema/contract/webhooks.ts";
 import { toTimestamp } from "../../schema/contract/amounts.ts";
@@ -46,6 +48,8 @@ interface Attempt extends Outcome {
   readonly latencyMs: number;
 }
 
+/** Three times what an address gets (worker/webhooks/send.ts). */
+const CLAIM_MS = 30_000;
 const KEEP_MS = 30 * 86_400_000;
 
 const fromRow = (row: WebhookRow): StoredWebhook => ({
@@ -111,8 +115,12 @@ export class WebhookBook {
     return this.#store.first<DeliveryRow>("SELECT * FROM deliveries WHERE webhook_id = ? AND id = ?", webhook, id);
   }
 
-  due(now: number, limit: number): DeliveryRow[] {
-    return this.#store.all<DeliveryRow>("SELECT * FROM deliveries WHERE next_at <= ? ORDER BY next_at LIMIT ?", now, limit);
+  /** Takes what is due for an attempt each, so that at most `limit` are under way at one time. */
+  claimDue(now: number, limit: number): DeliveryRow[] {
+    const free = limit - (this.#store.first<{ n: number }>("SELECT count(*) AS n FROM deliveries WHERE next_at > ? AND state = 'sending'", now)?.n ?? 0);
+    const due = this.#store.all<DeliveryRow>("SELECT * FROM deliveries WHERE next_at <= ? ORDER BY next_at LIMIT ?", now, Math.max(0, free));
+    for (const { id } of due) this.#store.run("UPDATE deliveries SET state = 'sending', next_at = ? WHERE id = ?", now + CLAIM_MS, id);
+    return due;
   }
 
   nextDue(): number | null {
@@ -124,20 +132,22 @@ export class WebhookBook {
     this.#store.run("UPDATE deliveries SET state = 'pending', tries = 0, next_at = ? WHERE id = ?", now, id);
   }
 
-  /** Notes an attempt. True where the address is gone and the webhook is disabled for it. */
+  /** Notes an attempt that was made of the delivery as `claimDue` gave it. True where the address is gone and the webhook is disabled for it. */
   settle(id: string, attempt: Attempt): boolean {
     // It may have been deleted or replayed while the attempt was on its way.
     const row = this.#store.first<DeliveryRow>("SELECT * FROM deliveries WHERE id = ?", id);
     if (!row) return false;
     const next = nextStep(attempt, row.tries, attempt.at);
-    const state = next.kind === "again" ? "pending" : next.kind === "delivered" ? "delivered" : "failed";
+    // Failed meanwhile: its webhook was disabled, and nothing is sent to it again.
+    const again = next.kind === "again" && row.state !== "failed" ? next.at : null;
+    const state = again !== null ? "pending" : next.kind === "delivered" ? "delivered" : "failed";
     this.#store.run(
       "UPDATE deliveries SET state = ?, tries = tries + 1, next_at = ?, attempts = ? WHERE id = ?",
-      state, next.kind === "again" ? next.at : null, JSON.stringify([...(JSON.parse(row.attempts) as Attempt[]), attempt]), id,
+      state, again, JSON.stringify([...(JSON.parse(row.attempts) as Attempt[]), attempt]), id,
     );
     if (next.kind !== "gone") return false;
     this.#store.run("UPDATE webhooks SET disabled_at = ? WHERE id = ?", attempt.at, row.webhook_id);
-    this.#store.run("UPDATE deliveries SET state = 'failed', next_at = NULL WHERE webhook_id = ? AND state = 'pending'", row.webhook_id);
+    this.#store.run("UPDATE deliveries SET state = 'failed', next_at = NULL WHERE webhook_id = ? AND state IN ('pending', 'sending')", row.webhook_id);
     return true;
   }
 
@@ -159,7 +169,7 @@ export const toDelivery = (row: DeliveryRow): Delivery => ({
   id: row.id as DeliveryId,
   event_id: row.event_id,
   type: row.type as WebhookEvent,
-  state: row.state as Delivery["state"],
+  state: row.state === "sending" ? "pending" : (row.state as Delivery["state"]),
   created_at: toTimestamp(row.created_at),
   next_attempt_at: row.next_at === null ? null : toTimestamp(row.next_at),
   attempts: (JSON.parse(row.attempts) as Attempt[]).map(({ at, status, error, latencyMs }) => ({ at: toTimestamp(at), status, error, latency_ms: latencyMs })),

@@ -12,9 +12,11 @@ import { asSent, guarded, json, pageOf, pageQuery, problems } from "../http/desc
 import { type Entered, enter } from "../http/enter.ts";
 import { problem, unwrap } from "../http/problem.ts";
 import { rateLimitHeaders } from "../http/ratelimit.ts";
+import type { Delivered } from "../ledger/desks/model-desk.ts";
 import { TenantBlobs } from "../tenants/blobs.ts";
 import { asVerified } from "../tenants/credential.ts";
-import { bytesOf, decideDelivery } from "./range.ts";
+import { Passes } from "./passes.ts";
+import { type Conditions, bytesOf, decideDelivery } from "./range.ts";
 
 const tags = ["Delivery"];
 const IMMUTABLE = "private, max-age=31536000, immutable";
@@ -24,7 +26,7 @@ const conditions = z.object({
   "if-none-match": z.string().optional().meta({ description: "The answer is 304 where it names the ETag." }),
 });
 const rangeConditions = conditions.extend({
-  range: z.string().optional().meta({ description: "One byte range; of several, the whole blob.", example: "bytes=0-1023" }),
+  range: z.string().optional().meta({ description: "One byte range. Several that touch are one; of several apart, the whole blob is sent.", example: "bytes=0-1023" }),
   "if-range": z.string().optional().meta({ description: "The blob's ETag: its SHA-256 in quotes." }),
   "if-match": z.string().optional(),
 });
@@ -53,8 +55,8 @@ export function deliveryRoutes(app: OpenAPIHono<AppEnv>): void {
   app.openapi(list, async (c) => {
     const { object, call } = enter(c, "GET /v1/models");
     const { limit, cursor } = c.req.valid("query");
-    const models = unwrap(await object.models.list(call, cursor ?? "", limit + 1));
-    return c.json(pageOf(models, limit, (item) => item.id, ({ prices: _, ...shown }) => shown), 200);
+    const { models, quota } = unwrap(await object.models.list(call, cursor ?? "", limit + 1));
+    return c.json(pageOf(models, limit, (item) => item.id, ({ prices: _, ...shown }) => shown), 200, rateLimitHeaders(quota, Date.now()));
   });
 
   app.openapi(readManifest, async (c) => {
@@ -75,18 +77,30 @@ export function deliveryRoutes(app: OpenAPIHono<AppEnv>): void {
   });
 }
 
-async function deliver(c: Context<AppEnv>, { object, call }: Entered, digest: Sha256): Promise<Response> {
+const passes = new Passes();
+
+function decide(c: Context<AppEnv>, { object, call, presented }: Entered, digest: Sha256): Promise<Delivered> {
+  const conditions = conditionsOf(c);
+  const ask = async () => unwrap(await object.models.deliver(call, digest, conditions));
+  if (presented.kind !== "lease" || presented.proof || presented.late) return ask();
+  return passes.decide(presented.leaseId, digest, conditions, ask, (pass, used) => {
+    const settled = scheduler.wait(Math.max(0, pass.until - Date.now())).then(() => object.models.settlePass(pass.id, used()));
+    c.executionCtx.waitUntil(settled.catch((cause) => console.warn(JSON.stringify({ level: "warn", message: "a pass was not settled: it will count whole", tenant: call.tenant, error: String(cause) }))));
+  });
+}
+
+async function deliver(c: Context<AppEnv>, entered: Entered, digest: Sha256): Promise<Response> {
   const headOnly = c.req.method === "HEAD";
-  const { identity, size, delivery, egress } = unwrap(await object.models.deliver(call, digest, conditionsOf(c), headOnly));
+  const { identity, size, delivery, egress } = await decide(c, entered, digest);
   const limits = rateLimitHeaders({ egress_bytes_daily: egress }, Date.now());
-  const headers = new Headers({ ...limits, etag: `"${digest}"`, "accept-ranges": "bytes", "cache-control": IMMUTABLE, "content-type": "application/octet-stream", "x-content-type-options": "nosniff" });
+  const headers = new Headers({ ...limits, etag: `"${digest}"`, "accept-ranges": "bytes", "cache-control": IMMUTABLE, vary: "Authorization", "content-type": "application/octet-stream", "x-content-type-options": "nosniff" });
   switch (delivery.kind) {
     case "not-modified":
       return new Response(null, { status: 304, headers });
     case "precondition-failed":
-      throw problem("conflict", "If-Match names another blob. A blob's ETag is its SHA-256.");
+      throw problem("precondition-failed", "If-Match names another blob. A blob's ETag is its SHA-256, in quotes.", { headers: { ...limits, etag: `"${digest}"` } });
     case "not-satisfiable":
-      throw problem("range-not-satisfiable", `The blob has ${size} bytes.`, { headers: { "content-range": `bytes */${size}`, "accept-ranges": "bytes" } });
+      throw problem("range-not-satisfiable", `The blob has ${size} bytes.`, { headers: { ...limits, "content-range": `bytes */${size}`, "accept-ranges": "bytes" } });
     case "whole":
     case "part": {
       const part = delivery.kind === "part" ? delivery : undefined;
@@ -101,7 +115,7 @@ async function deliver(c: Context<AppEnv>, { object, call }: Entered, digest: Sh
   }
 }
 
-function conditionsOf(c: Context<AppEnv>) {
+function conditionsOf(c: Context<AppEnv>): Conditions {
   const header = (name: string) => c.req.header(name);
-  return { range: header("range"), ifRange: header("if-range"), ifNoneMatch: header("if-none-match"), ifMatch: header("if-match") };
+  return { method: c.req.method, range: header("range"), ifRange: header("if-range"), ifNoneMatch: header("if-none-match"), ifMatch: header("if-match") };
 }

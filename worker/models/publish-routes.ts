@@ -5,7 +5,7 @@ import { modelId, revisionId, sha256 } from "../../schema/contract/ids.ts";
 import { MAX_CHUNK_BYTES, model, revisionBegun, revisionCreate } from "../../schema/contract/models.ts";
 import { page } from "../../schema/contract/records.ts";
 import type { AppEnv } from "../http/app-env.ts";
-import { body, guarded, json, pageOf, pageQuery, problems, tenantPath } from "../http/describe.ts";
+import { body, guarded, idempotencyHeader, json, noBody, pageOf, pageQuery, problems, tenantPath } from "../http/describe.ts";
 import { enter } from "../http/enter.ts";
 import { problem, unwrap } from "../http/problem.ts";
 import { readBytes } from "../http/read-bytes.ts";
@@ -19,8 +19,8 @@ const stored = z.object({ sha256, size: amount }).meta({ id: "BlobStored" });
 
 const begin = createRoute({
   method: "post", path: "/v1/tenants/{t}/models/{model}/revisions", tags, ...guarded("POST /v1/tenants/{t}/models/{model}/revisions"), summary: "Begin a revision",
-  description: "A revision is named by its content: the same body again gives the same revision and what is still missing.",
-  request: { params: tenantPath.extend({ model: modelId }), body: body(revisionCreate) },
+  description: "A revision is named by its content: the same body again gives the same revision and what is still missing. A draft that gets no blob for a day is dropped; its blobs stay.",
+  request: { params: tenantPath.extend({ model: modelId }), headers: idempotencyHeader, body: body(revisionCreate) },
   responses: { 201: json(revisionBegun, "The draft, and the blobs to put."), ...problems },
 });
 
@@ -36,7 +36,7 @@ const put = createRoute({
 const commit = createRoute({
   method: "post", path: "/v1/tenants/{t}/models/{model}/revisions/{revision}/commit", tags, ...guarded("POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit"),
   summary: "Make a revision live",
-  request: { params: tenantPath.extend({ model: modelId, revision: revisionId }) },
+  request: { params: tenantPath.extend({ model: modelId, revision: revisionId }), headers: idempotencyHeader, body: noBody },
   responses: { 200: json(model, "The live revision."), ...problems },
 });
 
@@ -48,12 +48,13 @@ const list = createRoute({
 
 export function publishRoutes(app: OpenAPIHono<AppEnv>): void {
   app.openapi(begin, async (c) => {
-    const { object, call, tenant } = enter(c, "POST /v1/tenants/{t}/models/{model}/revisions");
-    const built = buildRevision(tenant, c.req.valid("param").model, c.req.valid("json"));
-    const identity = unwrap(await object.tenants.verify(call));
+    const wanted = c.req.valid("json");
+    const { object, call, tenant } = enter(c, "POST /v1/tenants/{t}/models/{model}/revisions", wanted);
+    const built = buildRevision(tenant, c.req.valid("param").model, wanted);
+    const { identity, begun } = unwrap(await object.models.admitRevision(call, { model: built.revision.model, revision: built.revision.revision }));
+    if (begun) return c.json(begun, 201);
     await TenantBlobs.for(asVerified(identity), c.env).putManifest(built.revision.model, built.revision.revision, built.text);
-    const { missing } = unwrap(await object.models.begin(call, built.revision, Object.fromEntries(built.sizes)));
-    return c.json({ model: built.revision.model, revision: built.revision.revision, missing }, 201);
+    return c.json(unwrap(await object.models.begin(call, built.revision, Object.fromEntries(built.sizes))), 201);
   });
 
   app.openapi(put, async (c) => {
@@ -72,7 +73,7 @@ export function publishRoutes(app: OpenAPIHono<AppEnv>): void {
   });
 
   app.openapi(commit, async (c) => {
-    const { object, call } = enter(c, "POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit");
+    const { object, call } = enter(c, "POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit", {});
     const { model: name, revision } = c.req.valid("param");
     return c.json(unwrap(await object.models.commit(call, name, revision)), 200);
   });
@@ -80,7 +81,7 @@ export function publishRoutes(app: OpenAPIHono<AppEnv>): void {
   app.openapi(list, async (c) => {
     const { object, call } = enter(c, "GET /v1/tenants/{t}/models");
     const { limit, cursor } = c.req.valid("query");
-    const models = unwrap(await object.models.list(call, cursor ?? "", limit + 1));
+    const { models } = unwrap(await object.models.list(call, cursor ?? "", limit + 1));
     return c.json(pageOf(models, limit, (item) => item.id, (item) => item), 200);
   });
 }

@@ -3,7 +3,7 @@ import { type OpenAPIHono, createRoute } from "@hono/zod-openapi";
 import { page } from "../../schema/contract/records.ts";
 import { secret, secretName, secretPut, secretsRewrapped } from "../../schema/contract/secrets.ts";
 import type { AppEnv } from "../http/app-env.ts";
-import { body, guarded, json, pageOf, pageQuery, problems, tenantPath } from "../http/describe.ts";
+import { body, guarded, idempotencyHeader, json, noBody, pageOf, pageQuery, problems, tenantPath } from "../http/describe.ts";
 import { enter } from "../http/enter.ts";
 import { unwrap } from "../http/problem.ts";
 
@@ -31,7 +31,7 @@ const remove = createRoute({
 const rewrap = createRoute({
   method: "post", path: "/v1/tenants/{t}/secrets/rewrap", tags, ...guarded("POST /v1/tenants/{t}/secrets/rewrap"), summary: "Wrap the tenant's data key under the current master key",
   description: "One step of a master key's rotation: once every tenant has answered with the new key's id, the previous key may leave the configuration.",
-  request: { params: tenantPath },
+  request: { params: tenantPath, headers: idempotencyHeader, body: noBody },
   responses: { 200: json(secretsRewrapped, "How it is wrapped now."), ...problems },
 });
 
@@ -55,7 +55,7 @@ export function secretRoutes(app: OpenAPIHono<AppEnv>): void {
   });
 
   app.openapi(rewrap, async (c) => {
-    const { object, call } = enter(c, "POST /v1/tenants/{t}/secrets/rewrap");
+    const { object, call } = enter(c, "POST /v1/tenants/{t}/secrets/rewrap", {});
     return c.json(unwrap(await object.secrets.rewrap(call)), 200);
   });
 }

@@ -83,9 +83,9 @@ export class AuditRecords {
     return (await this.#d1.prepare(text).bind(...wanted.map(([, value]) => value), limit).all<StoredEvent>()).results;
   }
 
-  /** Rows of the chain as they stand, with nothing between them and what is stored. */
-  chain(after: number, limit: number) {
-    const wanted = and(eq(auditEvents.tenantId, this.#tenant), gt(auditEvents.seq, after));
+  /** Rows of the chain as they stand, with nothing between them and what is stored. `after` null: from the first row on, whatever its number. */
+  chain(after: number | null, limit: number) {
+    const wanted = and(eq(auditEvents.tenantId, this.#tenant), after === null ? undefined : gt(auditEvents.seq, after));
     return this.#db.select().from(auditEvents).where(wanted).orderBy(asc(auditEvents.seq)).limit(limit).all();
   }
 

@@ -41,6 +41,10 @@ export class TenantBlobs {
     return (await this.#bucket.get(this.#manifest(model, revision)))?.text() ?? null;
   }
 
+  async deleteManifest(model: string, revision: string): Promise<void> {
+    await this.#bucket.delete(this.#manifest(model, revision));
+  }
+
   /** Everything under the tenant's prefix; `digest` as contract/erasure.ts says. */
   async inventory(): Promise<{ count: number; bytes: number; digest: string }> {
     let [count, bytes, digest] = [0, 0, GENESIS];

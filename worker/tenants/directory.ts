@@ -14,7 +14,7 @@ export async function listTenants(env: Env, after: string, limit: number): Promi
   const ask = (d1: D1Database) => drizzle(d1).select().from(tenants).where(gt(tenants.tenantId, after)).orderBy(asc(tenants.tenantId)).limit(limit).all();
   const rows = (await Promise.all(allDatabases(env).map(ask))).flat();
   rows.sort((a, b) => (a.tenantId < b.tenantId ? -1 : 1));
-  return rows.slice(0, limit).map((row) => JSON.parse(row.profile) as Tenant);
+  return rows.slice(0, limit).map((row) => ({ price_floor: null, ...(JSON.parse(row.profile) as Omit<Tenant, "price_floor">) }));
 }
 
 const PAGE = 500;

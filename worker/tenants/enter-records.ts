@@ -4,6 +4,7 @@
  */
 import type { Context } from "hono";
 import type { TenantId } from "../../schema/contract/ids.ts";
+import type { PriceFloor } from "../../schema/contract/prices.ts";
 import type { WayIn } from "../http/access.ts";
 import type { AppEnv } from "../http/app-env.ts";
 import { enter } from "../http/enter.ts";
@@ -11,9 +12,9 @@ import { problem, unwrap } from "../http/problem.ts";
 import { asVerified } from "./credential.ts";
 import { TenantRecords } from "./records.ts";
 
-export async function enterRecords(c: Context<AppEnv>, way: WayIn): Promise<{ records: TenantRecords; tenant: TenantId; today: string }> {
+export async function enterRecords(c: Context<AppEnv>, way: WayIn): Promise<{ records: TenantRecords; tenant: TenantId; today: string; priceFloor: PriceFloor | null }> {
   const { object, call, tenant } = enter(c, way);
-  const { identity, lag, today } = unwrap(await object.records.flush(call));
+  const { identity, lag, today, priceFloor } = unwrap(await object.records.flush(call));
   if (lag.error !== null) throw problem("unavailable", `The records are behind by ${lag.events} events; none is lost. Try again.`);
-  return { records: TenantRecords.for(asVerified(identity), c.env), tenant, today };
+  return { records: TenantRecords.for(asVerified(identity), c.env), tenant, today, priceFloor };
 }

@@ -12,20 +12,10 @@ import { usageDaily } from "../../schema/tables/d1.ts";
 import type { Env } from "../env.ts";
 import type { Waiting } from "../ledger/outbox-ring.ts";
 import { AuditRecords } from "./audit-records.ts";
+import { BillRecords } from "./bill-records.ts";
 import { storesOf } from "./stores.ts";
 import type { Verified } from "./credential.ts";
-
-export interface UsageDailyRow {
-  readonly day: string;
-  readonly model: string;
-  readonly user_id: string;
-  readonly input_tokens: number;
-  readonly output_tokens: number;
-  readonly unreported_tokens: number;
-  readonly calls: number;
-  readonly cost_nanos: number;
-  readonly version: number;
-}
+import type { UsageDailyRow } from "./usage-rows.ts";
 
 /** What D1 keeps of one model's metrics; `total` and `recent` are tallies as JSON. */
 export interface TallyRow {
@@ -85,12 +75,14 @@ export class TenantRecords {
   readonly #db: DrizzleD1Database;
   #rowsWritten = 0;
   readonly audit: AuditRecords;
+  readonly bills: BillRecords;
 
   private constructor(tenant: TenantId, d1: D1Database) {
     this.#tenant = tenant;
     this.#d1 = d1;
     this.#db = drizzle(d1);
     this.audit = new AuditRecords(tenant, d1, this.#db);
+    this.bills = new BillRecords(tenant, d1);
   }
 
   static for(credential: Verified, env: Env): TenantRecords {

@@ -18,7 +18,7 @@ const list = createRoute({
 
 const set = createRoute({
   method: "post", path: "/v1/tenants/{t}/models/{model}/prices", tags, ...guarded("POST /v1/tenants/{t}/models/{model}/prices"), summary: "Set prices from an instant on",
-  description: "Leases granted from `effective_at` on cost this; what was granted before costs what it did. An entry that is not in force yet is replaced by one of the same instant.",
+  description: "Leases granted from `effective_at` on cost this; what was granted before costs what it did. An entry that is not in force yet is replaced by one of the same instant. Below the operator's floors (`price_floor` of the tenant, and what the operator itself stated for this model) the floors apply: `effective` says what a lease costs.",
   request: { params: tenantPath.extend({ model: modelId }), headers: idempotencyHeader, body: body(priceCreate) },
   responses: { 201: json(priceEntry, "The entry."), ...problems },
 });

@@ -55,7 +55,7 @@ export function usageRoutes(app: OpenAPIHono<AppEnv>): void {
   });
 
   app.openapi(readBilling, async (c) => {
-    const { records, today } = await enterRecords(c, "GET /v1/tenants/{t}/billing");
+    const { records, today, priceFloor } = await enterRecords(c, "GET /v1/tenants/{t}/billing");
     const month = c.req.valid("query").period ?? monthOf(today);
     const rows = await records.usage("model", ...daysOf(month));
     const lines = rows.map((row) => ({
@@ -68,6 +68,6 @@ export function usageRoutes(app: OpenAPIHono<AppEnv>): void {
       cost: usd(row.costNanos),
     }));
     const sum = (of: (row: Sums) => number) => rows.reduce((total, row) => total + of(row), 0);
-    return c.json({ period: month, total_cost: usd(sum((row) => row.costNanos)), total_tokens: sum(totalTokens), api_calls: sum((row) => row.calls), lines }, 200);
+    return c.json({ period: month, total_cost: usd(sum((row) => row.costNanos)), total_tokens: sum(totalTokens), api_calls: sum((row) => row.calls), price_floor: priceFloor, lines }, 200);
   });
 }

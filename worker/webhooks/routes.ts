@@ -3,7 +3,7 @@ import { type OpenAPIHono, createRoute } from "@hono/zod-openapi";
 import { page } from "../../schema/contract/records.ts";
 import { delivery, deliveryId, webhook, webhookCreate, webhookCreated, webhookId } from "../../schema/contract/webhooks.ts";
 import type { AppEnv } from "../http/app-env.ts";
-import { body, guarded, idempotencyHeader, json, pageOf, pageQuery, problems, tenantPath } from "../http/describe.ts";
+import { body, guarded, idempotencyHeader, json, noBody, pageOf, pageQuery, problems, tenantPath } from "../http/describe.ts";
 import { enter } from "../http/enter.ts";
 import { unwrap } from "../http/problem.ts";
 
@@ -39,7 +39,7 @@ const log = createRoute({
 const replay = createRoute({
   method: "post", path: "/v1/tenants/{t}/webhooks/{id}/deliveries/{delivery}/replay", tags, ...guarded("POST /v1/tenants/{t}/webhooks/{id}/deliveries/{delivery}/replay"),
   summary: "Send a message again",
-  request: { params: webhookPath.extend({ delivery: deliveryId }) },
+  request: { params: webhookPath.extend({ delivery: deliveryId }), headers: idempotencyHeader, body: noBody },
   responses: { 202: json(delivery, "It is on its way."), ...problems },
 });
 
@@ -73,7 +73,7 @@ export function webhookRoutes(app: OpenAPIHono<AppEnv>): void {
   });
 
   app.openapi(replay, async (c) => {
-    const { object, call } = enter(c, "POST /v1/tenants/{t}/webhooks/{id}/deliveries/{delivery}/replay");
+    const { object, call } = enter(c, "POST /v1/tenants/{t}/webhooks/{id}/deliveries/{delivery}/replay", {});
     const { id, delivery: deliveryOf } = c.req.valid("param");
     return c.json(unwrap(await object.webhooks.replay(call, id, deliveryOf)), 202);
   });

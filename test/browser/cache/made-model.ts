@@ -2,6 +2,8 @@
 import type { ModelId, Sha256, TenantId } from "../../../schema/contract/ids.ts";
 import type { Chunk, Manifest, Variant } from "../../../schema/contract/models.ts";
 import { sha256Hex } from "../../../client/cache/digest.ts";
+import { importContentKey } from "../../../client/cache/seal.ts";
+import type { Keeping } from "../../../client/cache/keeping.ts";
 import type { FetchChunk } from "../../../client/cache/fetch-model.ts";
 
 export type Bytes = Uint8Array<ArrayBuffer>;
@@ -12,9 +14,15 @@ export interface MadeModel {
   readonly chunks: readonly Chunk[];
   readonly bytes: ReadonlyMap<Sha256, Bytes>;
   readonly size: number;
+  readonly keeping: Keeping;
 }
 
-/** `shape`: for each file, the sizes of its chunks. */
+/** The same for all, as all chunks of a tenant are kept under one key. */
+const CONTENT_KEY = "a2V5LWtleS1rZXkta2V5LWtleS1rZXkta2V5LWtleS0";
+
+export const PLAIN: Keeping = { mode: "plain" };
+
+/** To be kept encrypted, as a manifest means that says nothing. `shape`: for each file, the sizes of its chunks. */
 export async function makeModel(shape: Readonly<Record<string, readonly number[]>>, tenant = "acme"): Promise<MadeModel> {
   const bytes = new Map<Sha256, Bytes>();
   const files = [];
@@ -40,7 +48,8 @@ export async function makeModel(shape: Readonly<Record<string, readonly number[]
     variants: [variant],
   };
   const chunks = files.flatMap((file) => file.chunks);
-  return { manifest, variant, chunks, bytes, size: chunks.reduce((sum, { size }) => sum + size, 0) };
+  const keeping: Keeping = { mode: "encrypted", key: await importContentKey(CONTENT_KEY) };
+  return { manifest, variant, chunks, bytes, keeping, size: chunks.reduce((sum, { size }) => sum + size, 0) };
 }
 
 function randomBytes(size: number): Bytes {
@@ -82,8 +91,8 @@ export function sourceOf(model: MadeModel, spoil: (bytes: Bytes, attempt: number
   return source;
 }
 
-export function flipBit(bytes: Bytes, at = Math.floor(bytes.length / 2)): Bytes {
-  bytes[at] = (bytes[at] as number) ^ 1;
+export function flipBit(bytes: Bytes, at = Math.floor(bytes.length / 2), bit = 1): Bytes {
+  bytes[at] = (bytes[at] as number) ^ bit;
   return bytes;
 }
 

@@ -92,7 +92,7 @@ describe("reading a picture", () => {
       return new Promise(() => undefined);
     });
     await choose();
-    say?.({ stage: "downloading", loadedBytes: 6_240_000, totalBytes: 15_600_000 });
+    say?.({ stage: "downloading", loadedBytes: 6_240_000, totalBytes: 15_600_000, cachedBytes: 0, bytesPerSecond: null });
     await expect.element(at("status")).toHaveTextContent("Downloading the model");
     await expect.poll(() => wordsAt("progress")).toContain("6.2 of 15.6 MB");
     expect(wordsAt("progress")).toContain("40 %");

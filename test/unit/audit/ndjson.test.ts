@@ -14,6 +14,13 @@ test("pages become lines, in order; an empty page in between is passed over", as
   expect(asked).toEqual([0, 2, 4]);
 });
 
+test("no chunk is empty: a reader is woken for something", async () => {
+  const pages = [{ items: [], next: 1 }, { items: [1], next: 2 }, { items: [], next: null }];
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of ndjson(async (after) => pages[after] as (typeof pages)[number])) chunks.push(chunk);
+  expect(chunks.map((chunk) => chunk.length)).toEqual([2]);
+});
+
 test("nothing at all is an empty body", async () => {
   expect(await lines(ndjson(async () => ({ items: [], next: null })))).toEqual([""]);
 });

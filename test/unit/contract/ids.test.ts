@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { instantOf, leaseId, modelId, requestId, sortableId, tenantId, tenantOfLeaseId, userId } from "../../../schema/contract/ids.ts";
+import { instantOf, keyId, leaseId, modelId, requestId, revisionId, sha256, sortableId, tenantId, tenantOfLeaseId, userId } from "../../../schema/contract/ids.ts";
 
 const accepts = (schema: { safeParse(text: unknown): { success: boolean } }, text: unknown) => schema.safeParse(text).success;
 
@@ -15,6 +15,16 @@ test.each(["", "a\nb", "a\u0000", "\u007f", "\ud800", "a".repeat(129), 5])("no u
 test.each(["r", "req_7f3c", "a:b.c-d", "A".repeat(128)])("request id %j", (id) => expect(accepts(requestId, id)).toBe(true));
 test.each(["", "a b", "a/b", "ü", "a".repeat(129), "a\r\nb"])("no request id: %j", (id) => expect(accepts(requestId, id)).toBe(false));
 
+const HEX = "0123456789abcdef".repeat(4);
+const BODY = "01k9x2m4p6r8t0v2x4z6b8d0";
+test.each([
+  [sha256, HEX], [revisionId, `rev_${HEX.slice(0, 24)}`], [leaseId, `ls_a_${BODY}`], [leaseId, `ls_${"a".repeat(32)}_${BODY}`], [keyId, `key_${BODY}`],
+] as const)("spelled right: %#", (schema, text) => {
+  expect(accepts(schema, text)).toBe(true);
+  // Nothing before it, nothing after it, not in capitals, none of its length but one.
+  for (const other of [`x${text}`, `${text}0`, `${text} `, ` ${text}`, text.toUpperCase(), text.slice(0, -1), text.slice(1), `${text.slice(0, -1)}-`, ""]) expect(accepts(schema, other), other).toBe(false);
+});
+
 describe("sortable ids", () => {
   test("sort by their time", () => {
     const times = [0, 1, 31, 32, 1_800_000_000_000, 1_800_000_000_001, 2 ** 49];
@@ -25,6 +35,12 @@ describe("sortable ids", () => {
 
   test("of one millisecond differ", () => {
     expect(new Set(Array.from({ length: 1000 }, () => sortableId(5))).size).toBe(1000);
+  });
+
+  test("say their millisecond in the first ten characters, and chance in the others", () => {
+    const counted = (bytes: Uint8Array) => bytes.forEach((_, index) => (bytes[index] = index + 29));
+    expect(sortableId(32 ** 9 + 31, counted)).toBe("100000000zxyz0123456789a");
+    expect(sortableId(1_800_000_000_000, counted).slice(0, 10)).toBe("01mcc5rm00");
   });
 
   test("filled with zeros are the smallest of their millisecond", () => {

@@ -53,6 +53,7 @@ describe("what is not spelled as a key", () => {
   test.each([
     "", "lh_sk_", key.slice(1), `${key} `, ` ${key}`, key.toUpperCase(), `${key}\n`,
     withCrc(`lh_xx_acme_${"0".repeat(32)}`), withCrc(`lh_sk_${"0".repeat(32)}`), withCrc(`lh_op_acme_${"0".repeat(32)}`), withCrc(`lh_sk_-acme_${"0".repeat(32)}`),
+    withCrc(`xlh_sk_acme_${"0".repeat(32)}`), withCrc(`lh_sk_acme_${"0".repeat(40)}zz`), withCrc(`lh_sk_ac\u00e9me_${"0".repeat(32)}`),
     withCrc(`lh_sk_acme_${"0".repeat(31)}`), withCrc(`lh_sk_${"a".repeat(33)}_${"0".repeat(32)}`), withCrc(`lh_sk_${"a".repeat(200)}_${"0".repeat(32)}`),
   ])("%j", (text) => {
     expect(parseKey(text)).toBeNull();

@@ -49,6 +49,18 @@ describe("what a client makes with the contract's own code", () => {
   });
 });
 
+test("a thumbprint is 32 bytes in base64url, spelled in one way", () => {
+  const accepts = (text: string) => thumbprint.safeParse(text).success;
+  expect(accepts(key.jkt)).toBe(true);
+  const others = [...`ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_`].filter((last) => accepts(key.jkt.slice(0, -1) + last));
+  expect(others.join("")).toBe("AEIMQUYcgkosw048");
+  for (const text of [`x${key.jkt}`, `${key.jkt}A`, key.jkt.slice(1), ` ${key.jkt}`, `${key.jkt.slice(0, 20)}+${key.jkt.slice(21)}`, `${key.jkt}=`]) expect(accepts(text), text).toBe(false);
+});
+
+test("a key may say of itself what it is for", async () => {
+  expect(await check(await handmade({}, { jwk: { ...jwk, alg: "ES256", use: "sig", key_ops: ["verify"], ext: true, kid: "mine" } }))).not.toBeNull();
+});
+
 test("a proof of another maker holds as well, with ES256 and with EdDSA", async () => {
   expect(await check(await handmade())).toMatchObject({ jti: "0123456789abcdef", nonce: null });
   const { privateKey, publicKey } = await generateKeyPair("EdDSA", { extractable: true });
@@ -96,6 +108,26 @@ describe("refused", () => {
     expect(await check(await handmade({}, more()))).toBeNull();
   });
 
+  test("a key that is no public one of its algorithm's kind, though the lease is bound to that very key", async () => {
+    const own = (await exportJWK(secret)) as Record<string, unknown>;
+    const p384 = await generateKeyPair("ES384", { extractable: true });
+    const ed = (await exportJWK((await generateKeyPair("EdDSA", { extractable: true })).publicKey)) as Record<string, unknown>;
+    const rsa = (await exportJWK((await generateKeyPair("RS256", { extractable: true })).publicKey)) as Record<string, unknown>;
+    for (const brought of [own, { ...jwk, x5u: "https://evil.example" }, { ...jwk, oth: [] }, await exportJWK(p384.publicKey), ed, rsa, { kty: "oct", k: "AAAA" }]) {
+      const text = await handmade({}, { jwk: brought });
+      expect(await verifyProof(text, request(await calculateJwkThumbprint(brought as never)), NOW), JSON.stringify(brought)).toBeNull();
+    }
+  });
+
+  test("what is longer than any proof needs to be", async () => {
+    const padded = async (letters: number) => handmade({}, { jwk: { ...jwk, kid: "k".repeat(letters) } });
+    const short = await padded(1);
+    const fitting = Math.floor(((4096 - short.length) * 3) / 4);
+    const longest = (await Promise.all([0, 1, 2, 3].map((more) => padded(fitting + more)))).find((text) => text.length === 4096);
+    expect(await check(longest)).not.toBeNull();
+    expect(await check(await padded(fitting + 4))).toBeNull();
+  });
+
   test("none, HS256 under the public key, and an algorithm other than the key's", async () => {
     const [, payload] = (await handmade()).split(".") as [string, string];
     for (const alg of ["none", "HS256", "EdDSA", "RS256", "ES384"]) {
@@ -106,7 +138,7 @@ describe("refused", () => {
 
   test("what is no proof at all", async () => {
     const text = await handmade();
-    for (const other of [undefined, "", "x", "a.b", "a.b.c", `${text}.x`, `${text}, ${text}`, `${text}=`, text.slice(0, -4), "x".repeat(5000), JSON.stringify({ text })]) expect(await check(other)).toBeNull();
+    for (const other of [undefined, "", "x", "a.b", "a.b.c", `${text}.x`, `${text}, ${text}`, `${text}=`, `${text} `, `${text.slice(0, -4)} ${text.slice(-4)}`, ` ${text}`, text.slice(0, -4), "x".repeat(5000), JSON.stringify({ text })]) expect(await check(other)).toBeNull();
   });
 });
 
@@ -137,6 +169,12 @@ describe("each proof once", () => {
     expect(proofs.take(proof("a", first, "r2"), NOW + 10 * MINUTE - 1)).toBe("replayed");
     expect(proofs.take(proof("a", first, "r3"), NOW + 10 * MINUTE)).toBe("stale");
     expect(proofs.take(proof("c", second), NOW + 10 * MINUTE)).toBe("taken");
+  });
+
+  test("a nonce is 128 bits that nobody can guess", () => {
+    const nonces = new Set(Array.from({ length: 100 }, () => new ProofLog().nonce(NOW)));
+    expect(nonces.size).toBe(100);
+    for (const nonce of nonces) expect(nonce).toMatch(/^[0-9a-f]{32}$/);
   });
 
   test("a nonce of an earlier life of the object, none, or a made-up one: stale", () => {

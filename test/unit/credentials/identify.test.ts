@@ -39,6 +39,25 @@ describe("a lease", () => {
   });
 });
 
+describe("an offline lease past its end", () => {
+  const late: Presented = { kind: "lease", tenant: TENANT, leaseId: "ls_acme_1" as LeaseId, late: true };
+
+  test("is let in where it may still be reported, and nowhere else", () => {
+    expect(codeOf(late, ["lease", "late-lease"])).toBe("ok");
+    expect(codeOf(late, EVERYTHING)).toBe("lease-expired");
+    expect(codeOf({ ...late, late: false }, ["lease"])).toBe("ok");
+  });
+});
+
+test.each<[Presented, string]>([
+  [{ kind: "operator" }, "This is not for the operator key."],
+  [{ kind: "lease", tenant: TENANT, leaseId: "ls_acme_1" as LeaseId }, "This is not for a lease."],
+  [presented({ type: "publishable" }), "This is not for a publishable key."],
+])("%j is told what it is that is not let in", (who, words) => {
+  const result = identify(who, ["admin"], AT, ring(stored({ type: "publishable", origins: [SITE] })), NOW);
+  expect(result.ok ? "" : result.refusal).toEqual({ code: "forbidden", detail: words });
+});
+
 describe("a key", () => {
   test.each([
     ["unknown", []],
@@ -64,6 +83,7 @@ describe("a secret key", () => {
     [["admin"], ["read"], "ok"],
     [["admin"], ["leases"], "ok"],
     [["admin"], ["admin"], "ok"],
+    [["admin"], ["operator", "leases", "publishable"], "ok"],
     [["admin"], ["operator"], "forbidden"],
     [["admin"], ["lease", "publishable"], "forbidden"],
     [["leases"], ["operator", "lease", "publishable"], "forbidden"],

@@ -2,7 +2,7 @@
 import { createHmac, createPrivateKey, sign } from "node:crypto";
 import * as fc from "fast-check";
 import { SignJWT, base64url, importJWK } from "jose";
-import { beforeAll, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { verifyLease, publicJwks, signLease } from "../../../worker/leases/token.ts";
 import { type SigningJwk, claims, forge, grant, newSigningKey, settingsWith } from "../../support/lease-token.ts";
 
@@ -68,6 +68,44 @@ describe("claims", () => {
     const input = `${base64url.encode(JSON.stringify(rightHeader()))}.${base64url.encode(payload)}`;
     expect(await verify(`${input}.${edSign(key)(input)}`)).toBe("invalid");
   });
+});
+
+describe("past its end", () => {
+  const START = 1_800_000_000_000;
+  const ENDS = { issuedAt: START, expiresAt: START + 60_000 };
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["Date"], now: START }));
+  afterEach(() => void vi.useRealTimers());
+  const at = async (text: string, ms: number) => {
+    vi.setSystemTime(START + ms);
+    return verify(text);
+  };
+
+  test("an offline lease may still be reported, until its reports end, to the second", async () => {
+    const text = await signLease(grant({ ...ENDS, reportsUntil: START + 90_000 }), settingsWith(key));
+    const held = claims({ iat: START / 1000, exp: START / 1000 + 60, rpt: START / 1000 + 90 });
+    expect(await at(text, 59_999)).toEqual(held);
+    expect(await at(text, 60_000)).toEqual({ late: held });
+    expect(await at(text, 89_999)).toEqual({ late: held });
+    expect(await at(text, 90_000)).toBe("expired");
+  });
+
+  test("any other lease has expired", async () => {
+    const text = await signLease(grant({ ...ENDS, reportsUntil: ENDS.expiresAt }), settingsWith(key));
+    expect(await at(text, 59_999)).toEqual(claims({ iat: START / 1000, exp: START / 1000 + 60 }));
+    expect(await at(text, 60_000)).toBe("expired");
+  });
+
+  test("what was no lease while it held is none that is late", async () => {
+    const ended = claims({ iat: START / 1000 - 100, exp: START / 1000 - 50, rpt: START / 1000 + 50 });
+    expect(await verify(await forge(key, ended))).toEqual({ late: ended });
+    for (const more of [{ tenant: "globex" }, { model: undefined }, { rpt: "tomorrow" }]) expect(await verify(await forge(key, { ...ended, ...more } as never)), JSON.stringify(more)).toBe("expired");
+  });
+});
+
+test("a lease that is bound to a key names its thumbprint, and any other names none", async () => {
+  const jkt = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
+  expect(await verify(await signLease(grant(), settingsWith(key), jkt))).toEqual({ ...claims(), cnf: { jkt } });
+  expect(Object.keys((await verify(token)) as object)).not.toContain("cnf");
 });
 
 describe("algorithm confusion", () => {

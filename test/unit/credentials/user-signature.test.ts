@@ -23,6 +23,10 @@ test("with an end it holds until then, and not at it", () => {
   expect(isSigned("s", "u", signature, SOON * 1000)).toBe(false);
 });
 
+test.each(["", "0", "cd53", `${"0".repeat(64)}0`, ".", `${SOON}.`, `x.${"0".repeat(64)}`])("%j is no signature", (signature) => {
+  expect(isSigned("s", "u", signature, NOW)).toBe(false);
+});
+
 test("the end is signed too", () => {
   const [, digest] = signUser("s", "u", SOON).split(".");
   expect(isSigned("s", "u", `${SOON + 1}.${digest}`, NOW)).toBe(false);

@@ -1,10 +1,11 @@
 import { expect, test } from "vitest";
 import { Denials } from "../../../worker/ledger/denials.ts";
+import { memoryStore } from "../../support/sqlite-storage.ts";
 
 const MINUTE = 60_000;
 
 test("the first refusal of a reason is written at once, those of the next minute are counted", () => {
-  const denials = new Denials();
+  const denials = new Denials(memoryStore().store);
   expect(denials.count("daily-quota-exceeded", 0)).toBe(1);
   for (let i = 1; i <= 1000; i++) expect(denials.count("daily-quota-exceeded", i)).toBe(0);
   expect(denials.nextDue()).toBe(MINUTE);
@@ -15,7 +16,7 @@ test("the first refusal of a reason is written at once, those of the next minute
 });
 
 test("each reason is counted for itself", () => {
-  const denials = new Denials();
+  const denials = new Denials(memoryStore().store);
   expect(denials.count("daily-quota-exceeded", 0)).toBe(1);
   expect(denials.count("user-quota-exceeded", 10)).toBe(1);
   denials.count("user-quota-exceeded", 20);
@@ -24,7 +25,7 @@ test("each reason is counted for itself", () => {
 });
 
 test("a refusal after the minute, before the alarm, is written with those that were counted", () => {
-  const denials = new Denials();
+  const denials = new Denials(memoryStore().store);
   denials.count("daily-quota-exceeded", 0);
   denials.count("daily-quota-exceeded", 1);
   denials.count("daily-quota-exceeded", 2);
@@ -33,7 +34,7 @@ test("a refusal after the minute, before the alarm, is written with those that w
 });
 
 test("no refusal is lost or told twice, whatever comes when", () => {
-  const denials = new Denials();
+  const denials = new Denials(memoryStore().store);
   let told = 0;
   for (let i = 0; i < 10_000; i++) {
     told += denials.count(i % 3 === 0 ? "daily-quota-exceeded" : "forbidden", i * 37);
@@ -41,4 +42,24 @@ test("no refusal is lost or told twice, whatever comes when", () => {
   }
   for (const { count } of denials.takeDue(1e9)) told += count;
   expect(told).toBe(10_000);
+});
+
+test("an object that is put away loses the count of its last second at most, and counts on in the same minute", () => {
+  const { store } = memoryStore();
+  let denials = new Denials(store);
+  expect(denials.count("forbidden", 0)).toBe(1);
+  for (let ms = 100; ms <= 10_900; ms += 100) expect(denials.count("forbidden", ms)).toBe(0);
+  denials = new Denials(store);
+  expect(denials.nextDue()).toBe(MINUTE);
+  expect(denials.count("forbidden", 30_000)).toBe(0);
+  // 109 were counted, the 9 after the last whole second are lost; one more came after.
+  expect(denials.takeDue(MINUTE)).toEqual([{ code: "forbidden", count: 101 }]);
+  expect(new Denials(store).takeDue(2 * MINUTE)).toEqual([]);
+});
+
+test("a flood notes its count once a second, whatever it is", () => {
+  const { store, database } = memoryStore();
+  const denials = new Denials(store);
+  for (let ms = 0; ms < 30_000; ms += 1) denials.count("forbidden", ms);
+  expect(database.prepare("SELECT total_changes() AS n").get()?.n).toBeLessThan(60);
 });

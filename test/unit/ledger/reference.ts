@@ -2,10 +2,14 @@
  * What the ledger must say, told as simply as possible: a list of leases, and every sum computed from scratch out of it.
  * Shares no code with the ledger but the names of days (tested on their own) and the price of a hold.
  */
+import type { KeyLimits } from "../../../schema/contract/tenants.ts";
 import type { Policy } from "../../../schema/contract/policy.ts";
 import { dayAt } from "../../../worker/ledger/calendar.ts";
 
 export const PRICES = { input_nanos_per_token: 3, output_nanos_per_token: 7, call_nanos: 11 };
+/** So low that what is held costs about as much as it counts: both come near 2^53. */
+export const LOW_PRICES = { input_nanos_per_token: 1, output_nanos_per_token: 1, call_nanos: 1 };
+export type ReferencePrices = typeof PRICES;
 
 export interface Ask {
   readonly tokens: number;
@@ -22,6 +26,15 @@ export interface Report {
   readonly ran: boolean;
   readonly final: boolean;
 }
+
+/** A key that has a limit has one of each kind, made of it. */
+export const limitsOfKey = (daily: number | null): KeyLimits => ({
+  daily_token_limit: daily,
+  monthly_token_limit: daily && Math.min(Number.MAX_SAFE_INTEGER, daily * 2),
+  tokens_per_minute: daily && Math.ceil(daily / 2),
+  requests_per_minute: daily === null ? null : 7,
+  concurrent_leases: daily === null ? null : 4,
+});
 
 interface Lease extends Ask {
   readonly at: number;
@@ -41,33 +54,54 @@ const add = (numbers: readonly number[]) => numbers.reduce((sum, n) => sum + n, 
 const named = (lease: Lease) => add(lease.reports.map((report) => report.input + report.output));
 /** Whether a report has paid for the call. A download makes none. */
 const called = (lease: Lease) => lease.tokens > 0 && lease.reports.some((report) => report.ran || report.input + report.output > 0);
-const spent = (lease: Lease) => add(lease.reports.map((report) => report.input * 3 + report.output * 7)) + (called(lease) ? 11 : 0);
-const ceiling = (tokens: number) => (tokens === 0 ? 0 : tokens * 7 + 11);
 
 function tokensOf(lease: Lease): Sums {
   if (lease.end === null) return { held: lease.tokens - named(lease), posted: named(lease) };
   return { held: 0, posted: lease.end === "settled" ? named(lease) : lease.tokens };
 }
 
-function nanosOf(lease: Lease): Sums {
-  if (lease.end === null) return { held: ceiling(lease.tokens) - spent(lease), posted: spent(lease) };
-  if (lease.end === "settled" || lease.tokens === 0) return { held: 0, posted: spent(lease) };
-  // All that no report named, at the dearer price; the call, unless a report has paid for it.
-  return { held: 0, posted: spent(lease) + (lease.tokens - named(lease)) * 7 + (called(lease) ? 0 : 11) };
-}
 
 export class Reference {
   readonly leases: Lease[] = [];
+  readonly #prices: ReferencePrices;
+
+  constructor(prices: ReferencePrices) {
+    this.#prices = prices;
+  }
+
+  #spent(lease: Lease): number {
+    const { input_nanos_per_token: input, output_nanos_per_token: output, call_nanos: call } = this.#prices;
+    return add(lease.reports.map((report) => report.input * input + report.output * output)) + (called(lease) ? call : 0);
+  }
+
+  #ceiling(tokens: number): number {
+    return tokens === 0 ? 0 : tokens * this.#prices.output_nanos_per_token + this.#prices.call_nanos;
+  }
+
+  #nanosOf(lease: Lease): Sums {
+    const spent = this.#spent(lease);
+    if (lease.end === null) return { held: this.#ceiling(lease.tokens) - spent, posted: spent };
+    if (lease.end === "settled" || lease.tokens === 0) return { held: 0, posted: spent };
+    // All that no report named, at the dearer price; the call, unless a report has paid for it.
+    return { held: 0, posted: spent + (lease.tokens - named(lease)) * this.#prices.output_nanos_per_token + (called(lease) ? 0 : this.#prices.call_nanos) };
+  }
 
   /** The code of the refusal, or the number of the lease. */
   grant(ask: Ask, policy: Policy, now: number): string | number {
     const sums = this.sums(ask, policy, now);
-    const fits = (limit: number | null, { held, posted }: Sums, more: number) => limit === null || more === 0 || held + posted + more <= limit;
-    if (!fits(policy.monthly_spend_limit, sums.spend, ceiling(ask.tokens))) return "spend-limit-exceeded";
+    // No sum goes above what a number holds exactly, limit or not.
+    const fits = (limit: number | null, { held, posted }: Sums, more: number) => more === 0 || BigInt(held) + BigInt(posted) + BigInt(more) <= BigInt(limit ?? Number.MAX_SAFE_INTEGER);
+    if (this.#ceiling(ask.tokens) > Number.MAX_SAFE_INTEGER) return "invalid-request";
+    if (!fits(policy.monthly_spend_limit, sums.spend, this.#ceiling(ask.tokens))) return "spend-limit-exceeded";
     if (!fits(policy.monthly_token_limit, sums.month, ask.tokens)) return "monthly-quota-exceeded";
     if (!fits(policy.daily_token_limit, sums.day, ask.tokens)) return "daily-quota-exceeded";
-    if (ask.user !== null && !fits(policy.per_user_daily_tokens, sums.user, ask.tokens)) return "user-quota-exceeded";
+    if (!fits(policy.per_user_daily_tokens, sums.user, ask.tokens)) return "user-quota-exceeded";
     if (!fits(ask.keyLimit, sums.key, ask.tokens)) return "key-quota-exceeded";
+    const ofKey = limitsOfKey(ask.keyLimit);
+    if (!fits(ofKey.monthly_token_limit, sums.keyMonth, ask.tokens)) return "key-monthly-quota-exceeded";
+    if (!fits(ofKey.tokens_per_minute, sums.keyMinute, ask.tokens)) return "key-tokens-per-minute-exceeded";
+    if (!fits(ofKey.requests_per_minute, { held: 0, posted: sums.keyRequests }, 1)) return "key-requests-per-minute-exceeded";
+    if (ask.tokens > 0 && !fits(ofKey.concurrent_leases, { held: sums.keyConcurrent, posted: 0 }, 1)) return "key-concurrent-leases-exceeded";
     if (!fits(policy.tokens_per_minute, sums.minute, ask.tokens)) return "tokens-per-minute-exceeded";
     if (!fits(policy.requests_per_minute, { held: 0, posted: sums.requests }, 1)) return "requests-per-minute-exceeded";
     if (ask.tokens > 0 && !fits(policy.concurrent_leases, { held: sums.concurrent, posted: 0 }, 1)) return "concurrent-leases-exceeded";
@@ -92,21 +126,33 @@ export class Reference {
     for (const lease of this.leases) if (lease.end === null) lease.end = "revoked";
   }
 
+  /** What a lease was charged or still holds. */
+  tokens(lease: Lease): number {
+    const { held, posted } = tokensOf(lease);
+    return held + posted;
+  }
+
   sums(who: { user: string | null; key: string }, policy: Policy, now: number) {
     const day = dayAt(now, policy.time_zone);
     const total = (leases: Lease[], of: (lease: Lease) => Sums): Sums => ({ held: add(leases.map((l) => of(l).held)), posted: add(leases.map((l) => of(l).posted)) });
     const today = this.leases.filter((lease) => lease.day === day);
     const month = this.leases.filter((lease) => lease.day.slice(0, 7) === day.slice(0, 7));
     const recent = this.leases.filter((lease) => Math.floor(lease.at / 1000) > Math.floor(now / 1000) - 60);
+    const isKeys = (lease: Lease) => lease.key === who.key;
+    const running = this.leases.filter((lease) => lease.end === null && lease.tokens > 0 && lease.expiresAt > now);
     return {
+      keyMonth: total(month.filter(isKeys), tokensOf),
+      keyMinute: total(recent.filter(isKeys), tokensOf),
+      keyRequests: recent.filter(isKeys).length,
+      keyConcurrent: running.filter(isKeys).length,
       day: total(today, tokensOf),
       month: total(month, tokensOf),
       user: total(today.filter((lease) => lease.user === who.user), tokensOf),
       key: total(today.filter((lease) => lease.key === who.key), tokensOf),
-      spend: total(month, nanosOf),
+      spend: total(month, (lease) => this.#nanosOf(lease)),
       minute: total(recent, tokensOf),
       requests: recent.length,
-      concurrent: this.leases.filter((lease) => lease.end === null && lease.tokens > 0 && lease.expiresAt > now).length,
+      concurrent: running.length,
     };
   }
 }

@@ -3,7 +3,7 @@ import { ceilingNanos } from "../../../schema/contract/measure.ts";
 import type { LeaseState, UsageReport } from "../../../schema/contract/leases.ts";
 import type { TenantId } from "../../../schema/contract/ids.ts";
 import type { Policy } from "../../../schema/contract/policy.ts";
-import { BookKeeper } from "../../../worker/ledger/books.ts";
+import { ANONYMOUS, BookKeeper } from "../../../worker/ledger/books.ts";
 import { dayAt } from "../../../worker/ledger/calendar.ts";
 import { type Books, afterHold, decideHold } from "../../../worker/ledger/decide-hold.ts";
 import { Journal } from "../../../worker/ledger/journal.ts";
@@ -13,7 +13,7 @@ import type { LeaseRow } from "../../../worker/ledger/lease-row.ts";
 import { Mirrors } from "../../../worker/ledger/mirrors.ts";
 import { OutboxRing } from "../../../worker/ledger/outbox-ring.ts";
 import { memoryStore } from "../../support/sqlite-storage.ts";
-import { type Ask, PRICES, type Report } from "./reference.ts";
+import { type Ask, type ReferencePrices, type Report, limitsOfKey } from "./reference.ts";
 
 export interface Ledger {
   /** The code of the refusal, or the number of the lease: 0, 1, 2, … in the order of their grants. */
@@ -26,14 +26,12 @@ export interface Ledger {
   evict(now: number): void;
 }
 
-const nanosOf = (tokens: number) => (tokens === 0 ? 0 : (ceilingNanos(tokens, PRICES) as number));
-
 /** Users and keys of the reference are small names; a key is what `BookKeeper` needs to know of one. */
-const keyOf = (who: { key: string; keyLimit: number | null }): StoredKey => ({ id: who.key, line: [who.key], limits: { daily_token_limit: who.keyLimit } }) as unknown as StoredKey;
+const keyOf = (who: { key: string; keyLimit: number | null }): StoredKey => ({ id: who.key, line: [who.key], limits: limitsOfKey(who.keyLimit) }) as unknown as StoredKey;
 
 const TENANT = "acme" as TenantId;
 
-export function storedLedger(): Ledger {
+export function storedLedger(prices: ReferencePrices): Ledger {
   const { store } = memoryStore();
   const mirrors = new Mirrors();
   const keeper = new BookKeeper(store, mirrors);
@@ -41,15 +39,16 @@ export function storedLedger(): Ledger {
   const ids: string[] = [];
   const seqs = new Map<number, number>();
   const self: Ledger = {
-    books: (who, policy, now) => keeper.read(TENANT, policy, now, who.user, keyOf(who)),
+    books: (who, policy, now) => keeper.read(TENANT, policy, now, who.user ?? ANONYMOUS, keyOf(who)),
     grant(ask, policy, now) {
-      const nanos = nanosOf(ask.tokens);
+      const nanos = ask.tokens === 0 ? 0 : ceilingNanos(ask.tokens, prices);
+      if (nanos === null) return "invalid-request";
       const before = self.books(ask, policy, now);
       const decision = decideHold({ tokens: ask.tokens, nanos, egressBytes: 0 }, before);
       if (!decision.ok) return decision.refusal.code;
       const lease = book.open(
         {
-          purpose: ask.tokens === 0 ? "download" : "inference", keyId: ask.key, user: ask.user, model: "tiny", revision: "rev", manifestSha256: "", prices: PRICES,
+          purpose: ask.tokens === 0 ? "download" : "inference", keyId: ask.key, user: ask.user, model: "tiny", revision: "rev", manifestSha256: "", prices,
           requestId: null, metadata: {}, day: dayAt(now, policy.time_zone), tokens: ask.tokens, nanos, ttlSeconds: ask.ttlSeconds, graceSeconds: ask.graceSeconds,
         },
         now,

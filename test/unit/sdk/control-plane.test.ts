@@ -1,13 +1,10 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { ControlPlane } from "../../../client/sdk/control-plane.ts";
 import { LeaseholdError } from "../../../client/errors.ts";
-import type { Chunk } from "../../../schema/contract/models.ts";
 import { type Answer, json, type ScriptedServer, serve } from "../../support/scripted-server.ts";
 import { granted, refusal, settled, unbound } from "./examples.ts";
 
 const ASK = { model: "ocr", purpose: "inference", tokens: 200 } as const;
-const CHUNK = { sha256: "b".repeat(64), size: 5 } as Chunk;
-const quiet = { signal: new AbortController().signal, onBytes: () => undefined };
 
 let server: ScriptedServer;
 async function plane(answer: Answer): Promise<ControlPlane> {
@@ -85,35 +82,6 @@ describe("asking for a lease", () => {
 });
 
 describe("fetching", () => {
-  it("gives a chunk's bytes under the lease and says how many came", async () => {
-    const api = await plane((response) => response.end("hello"));
-    const seen: number[] = [];
-    const bytes = await api.chunk("token", CHUNK, { ...quiet, onBytes: (count) => seen.push(count) });
-    expect(new TextDecoder().decode(bytes)).toBe("hello");
-    expect(seen.at(-1)).toBe(5);
-    expect(server.heard[0]).toMatchObject({ path: `/v1/blobs/${CHUNK.sha256}`, headers: { authorization: "Bearer token" } });
-  });
-
-  it("gives a short body short, and one byte too many of a long one, so that the cache sees both", async () => {
-    const api = await plane((response) => response.end(server.heard.length === 1 ? "hel" : "hello, and much more than that"));
-    expect((await api.chunk("token", CHUNK, quiet)).byteLength).toBe(3);
-    expect((await api.chunk("token", CHUNK, quiet)).byteLength).toBe(6);
-  });
-
-  it("is network-failed where the connection breaks in the middle", async () => {
-    const api = await plane((response) => {
-      response.writeHead(200, { "Content-Length": "5" });
-      response.write("hel");
-      setTimeout(() => response.destroy(), 20);
-    });
-    expect((await errorOf(api.chunk("token", CHUNK, quiet))).code).toBe("network-failed");
-  });
-
-  it("throws the refusal of a chunk", async () => {
-    const api = await plane((response) => json(response, 401, refusal("lease-expired")));
-    expect((await errorOf(api.chunk("token", CHUNK, quiet))).code).toBe("lease-expired");
-  });
-
   it("never sends a lease to an address that is not the service's own", async () => {
     const api = await plane((response) => response.end("{}"));
     const error = await errorOf(api.manifest(granted({ manifestUrl: "https://elsewhere.example/manifest" })));

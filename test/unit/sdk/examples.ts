@@ -18,7 +18,7 @@ export function granted(changes: { hold?: number; lease?: string; digest?: strin
     reports_until: "2026-11-22T10:05:00Z",
     hold,
     model: { id: "ocr", revision: `rev_${"0".repeat(24)}`, manifest_url: manifestUrl, manifest_sha256: digest },
-    content_key: "k",
+    content_key: "k".repeat(43),
     quota: {
       daily_token_limit: daily(remaining),
       monthly_token_limit: none,

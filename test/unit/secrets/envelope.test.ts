@@ -1,5 +1,5 @@
 /** The envelope of secrets: what was sealed opens in its own place, under its own key, unchanged; nothing else opens. */
-import { createDecipheriv, hkdfSync } from "node:crypto";
+import { createDecipheriv, createHash, hkdfSync } from "node:crypto";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { TenantId } from "../../../schema/contract/ids.ts";
@@ -19,7 +19,7 @@ test("any text opens as it was sealed", () => {
       expect(openSecret(sealSecret(value, dataKey, at), dataKey, at)).toBe(value);
     }),
   );
-  for (const value of ["\ufeffBOM first", "nul \0 inside", " spaces ", "ü𝄞"]) expect(openSecret(sealSecret(value, dataKey, place), dataKey, place)).toBe(value);
+  for (const value of ["\ufeffBOM first", "nul \0 inside", " spaces ", "ü𝄞", ""]) expect(openSecret(sealSecret(value, dataKey, place), dataKey, place)).toBe(value);
 });
 
 test("the same value never looks the same twice", () => {
@@ -100,6 +100,17 @@ test("the form is the documented one: nonce ‖ ciphertext ‖ tag, read here wi
   decipher.setAAD(Buffer.from(`["data key","acme","${master.id}"]`));
   decipher.setAuthTag(wrapped.subarray(-16));
   expect(new Uint8Array(Buffer.concat([decipher.update(wrapped.subarray(12, -16)), decipher.final()]))).toEqual(dataKey);
+});
+
+test("and so are a secret's box and a master key's id: what is stored must open tomorrow too", () => {
+  const dataKey = newDataKey();
+  const box = Buffer.from(sealSecret("sk-live", dataKey, place), "base64url");
+  const decipher = createDecipheriv("aes-256-gcm", dataKey, box.subarray(0, 12));
+  decipher.setAAD(Buffer.from('["secret","acme","openai-key",3]'));
+  decipher.setAuthTag(box.subarray(-16));
+  expect(Buffer.concat([decipher.update(box.subarray(12, -16)), decipher.final()]).toString()).toBe("sk-live");
+  const derived = new Uint8Array(hkdfSync("sha256", master.bytes, new Uint8Array(32), "leasehold\nmaster key id", 32));
+  expect(master.id).toBe(createHash("sha256").update(derived).digest("hex").slice(0, 16));
 });
 
 test("base64url is the strict one", () => {

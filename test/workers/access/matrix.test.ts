@@ -6,6 +6,7 @@
  */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ACCESS } from "../../../worker/http/access.ts";
+import { operationIdOf } from "../../../worker/http/operation-id.ts";
 import { type Ask, BASE, OPERATOR_KEY, api, expectStatus } from "../../support/api.ts";
 import { clock } from "../../support/clock.ts";
 import { makeKey, newTenantId, provisionTenant, publishTinyModel } from "../../support/tenant.ts";
@@ -121,13 +122,14 @@ const entries = Object.entries(ACCESS) as [keyof typeof ACCESS, (typeof ACCESS)[
 
 test("the API's document and the access table name the same ways in, with the same rows", async () => {
   const { json } = await api.get("/openapi.json");
-  const documented = Object.entries(json.paths as Record<string, Record<string, { "x-access": unknown; security: unknown[] }>>).flatMap(([path, methods]) =>
+  const documented = Object.entries(json.paths as Record<string, Record<string, { "x-access": unknown; security: unknown[]; operationId: string }>>).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => [`${method.toUpperCase()} ${path}`, operation] as const),
   );
   expect(documented.map(([way]) => way).sort()).toEqual(Object.keys(ACCESS).sort());
   for (const [way, operation] of documented) {
     const row = ACCESS[way as keyof typeof ACCESS];
     expect(operation["x-access"], way).toEqual(row);
+    expect(operation.operationId, way).toBe(operationIdOf(...(way.split(" ") as [string, string])));
     expect(operation.security.length > 0, way).toBe(!(row as readonly string[]).includes("anyone"));
   }
 });

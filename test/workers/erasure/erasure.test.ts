@@ -192,6 +192,35 @@ describe("what comes late", () => {
     expect(await sweep()).toBe(false);
   });
 
+  test("the late sweep outlives an R2 that fails for longer than the platform would try, and an object without an alarm", async () => {
+    onTestFinished(() => heal());
+    const tenant = await livedIn();
+    await erase(tenant);
+    const done = await finish(tenant);
+    await env.BLOBS.put(`tenants/${tenant.id}/blobs/${"0".repeat(64)}`, "late");
+    const stub = objectAt(env, tenant.id as TenantId, "anywhere");
+    const nextAlarm = () => runInDurableObject(stub, (_, state) => state.storage.getAlarm());
+    time.set(Date.now() + 11 * 60_000);
+    r2.fail(() => "refuse");
+    for (let failures = 1; failures <= 8; failures++) {
+      expect(await runDurableObjectAlarm(stub)).toBe(true);
+      const pause = ((await nextAlarm()) as number) - Date.now();
+      expect(pause).toBe([1_000, 5_000, 30_000][failures - 1] ?? 300_000);
+      time.advance(pause);
+    }
+    heal();
+    expect(await progress(tenant)).toEqual({ ...done, failures: 8 });
+    // Its alarm is lost: whoever wakes the object sets it again.
+    await runInDurableObject(stub, (_, state) => state.storage.deleteAlarm());
+    await evictDurableObject(stub);
+    await progress(tenant);
+    expect(await nextAlarm()).not.toBeNull();
+    await runDurableObjectAlarm(stub);
+    expect(await keysLeft(env.BLOBS, tenant.id)).toEqual([]);
+    expect(await runDurableObjectAlarm(stub)).toBe(false);
+    expect(await progress(tenant)).toEqual(done);
+  });
+
   test("a batch of records that D1 executes after the end writes nothing", async () => {
     const tenant = await livedIn();
     const batch = await runInDurableObject(objectAt(env, tenant.id as TenantId, "anywhere"), async (_, state) => {

@@ -32,7 +32,7 @@ describe.each(SEEDS)("seed %i", (seed) => {
     const random = randomOf(seed);
     time.set("2040-11-20T10:00:00Z");
     const tenant = await readyTenant(POLICY, REFERENCE_PRICES);
-    const reference = new Reference();
+    const reference = new Reference(REFERENCE_PRICES);
     const leases: GrantedLease[] = [];
     const users = ["u1", "u2", "u3"] as const;
     for (let step = 0; step < STEPS; step++) {

@@ -204,7 +204,8 @@ test.each(Array.from({ length: SEEDS }, (_, index) => start + index))("seed %i: 
   time.set(random.pick(INSTANTS));
   const tenant = await provisionTenant();
   const life = new Life(tenant, random);
-  for (const model of life.models) await publishTinyModel(tenant, { model });
+  // By the tenant itself: what the operator publishes is a floor under later prices.
+  for (const model of life.models) await publishTinyModel(tenant, { model, by: tenant.admin });
   await life.moveZone();
   for (let i = 0; i < STEPS; i++) {
     await life.step();

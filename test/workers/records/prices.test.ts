@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { OPERATOR_KEY, api, expectStatus } from "../../support/api.ts";
 import { clock } from "../../support/clock.ts";
-import { DEFAULT_PRICES, type TestTenant, getLease, leaseState, publishTinyModel, readyTenant, report } from "../../support/tenant.ts";
+import { DEFAULT_PRICES, type TestTenant, getLease, leaseState, provisionTenant, publishTinyModel, report } from "../../support/tenant.ts";
 
 const time = clock();
 const START = "2026-11-22T10:00:00Z";
@@ -9,6 +9,13 @@ const START = "2026-11-22T10:00:00Z";
 const book = async (tenant: TestTenant, query = "") => expectStatus(await api.get(`/v1/tenants/${tenant.id}/prices${query}`, { key: tenant.reader }), 200).json.data;
 const setPrices = (tenant: TestTenant, body: object, ask: object = {}, model = "tiny") => api.post(`/v1/tenants/${tenant.id}/models/${model}/prices`, { key: tenant.admin, body, ...ask });
 const prices = (input: number, output: number, call?: number) => ({ input_nanos_per_token: input, output_nanos_per_token: output, ...(call !== undefined && { call_nanos: call }) });
+
+/** Its model is published by its own admin: what the operator states is a floor (price-floor.test.ts). */
+async function readyTenant(): Promise<TestTenant> {
+  const tenant = await provisionTenant();
+  await publishTinyModel(tenant, { by: tenant.admin });
+  return tenant;
+}
 
 async function costOfOne(tenant: TestTenant): Promise<number> {
   const lease = await getLease(tenant, { tokens: 10 });
@@ -19,7 +26,7 @@ test("the first revision brings the first entry; the model shows what is in forc
   time.set(START);
   const tenant = await readyTenant();
   expect(await book(tenant)).toEqual([
-    { model: "tiny", ...DEFAULT_PRICES, effective_at: START, in_force: true, source: "revision", revision: expect.stringMatching(/^rev_/), set_by: "operator", set_at: START },
+    { model: "tiny", ...DEFAULT_PRICES, effective: DEFAULT_PRICES, effective_at: START, in_force: true, source: "revision", revision: expect.stringMatching(/^rev_/), set_by: expect.stringMatching(/^key_/), set_at: START },
   ]);
   expectStatus(await setPrices(tenant, prices(7, 8)), 201);
   const [shown] = (await api.get(`/v1/tenants/${tenant.id}/models`, { key: tenant.reader })).json.data;
@@ -55,10 +62,10 @@ describe("revisions", () => {
     time.set(START);
     const tenant = await readyTenant();
     expectStatus(await setPrices(tenant, prices(50, 60)), 201);
-    await publishTinyModel(tenant, { fill: 8 });
+    await publishTinyModel(tenant, { by: tenant.admin, fill: 8 });
     expect(await costOfOne(tenant)).toBe(3 * 50 + 2 * 60);
     time.advance(1_000);
-    await publishTinyModel(tenant, { fill: 9, prices: prices(2, 3, 0) });
+    await publishTinyModel(tenant, { by: tenant.admin, fill: 9, prices: prices(2, 3, 0) });
     expect(await costOfOne(tenant)).toBe(3 * 2 + 2 * 3);
     expect((await book(tenant)).map(({ source }: { source: string }) => source)).toEqual(["set", "revision"]);
   });
@@ -68,7 +75,7 @@ describe("revisions", () => {
     const tenant = await readyTenant();
     expectStatus(await setPrices(tenant, { ...prices(500, 500), effective_at: "2027-01-01T00:00:00Z" }), 201);
     time.advance(1_000);
-    await publishTinyModel(tenant, { fill: 9, prices: prices(2, 3, 0) });
+    await publishTinyModel(tenant, { by: tenant.admin, fill: 9, prices: prices(2, 3, 0) });
     expect(await costOfOne(tenant)).toBe(12);
     time.set("2027-01-01T00:00:00Z");
     expect(await costOfOne(tenant)).toBe(2_500);
@@ -127,7 +134,7 @@ describe("setting a price", () => {
 test("the book is read in pages, of all models or of one", async () => {
   time.set(START);
   const tenant = await readyTenant();
-  await publishTinyModel(tenant, { model: "other", fill: 9 });
+  await publishTinyModel(tenant, { by: tenant.admin, model: "other", fill: 9 });
   for (const day of ["05", "03", "04"]) for (const model of ["tiny", "other"]) expectStatus(await setPrices(tenant, { ...prices(1, 2), effective_at: `2026-12-${day}T00:00:00Z` }, {}, model), 201);
   const seen: string[] = [];
   for (let cursor: string | null = ""; cursor !== null; ) {

@@ -119,7 +119,7 @@ const WAYS: Record<string, (rows: EventRow[], random: Random, foreign: EventRow)
     const last = rows.at(-1) as EventRow;
     return [...rows, rehashed({ ...last, seq: last.seq + 1, prev_hash: last.hash })];
   },
-  "an event put before the first": (rows, random) => [rehashed({ ...(rows[0] as EventRow), seq: -random.int(0, 5) }), ...rows],
+  "an event put before the first": (rows, random) => [rehashed({ ...(rows[0] as EventRow), seq: random.pick([0, -1, -5, Number.MIN_SAFE_INTEGER, -(2 ** 60)]) }), ...rows],
   "an event between two numbers": (rows, random) => [...rows, { ...random.pick(rows), seq: random.int(1, rows.length) - 0.5 }],
   "an event under a number that is none": (rows, random) => [...rows, { ...random.pick(rows), seq: "zz" }],
   "an event of another tenant in the place of one": (rows, random, foreign) => {

@@ -1,9 +1,9 @@
 /** Alerts at 50, 80 and 100 % of each limit: once for a window and threshold, in the audit and to the webhooks. */
-import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
+import { evictDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
 import { OPERATOR_KEY, api, expectStatus } from "../../support/api.ts";
 import { clock } from "../../support/clock.ts";
-import { receiver, verifySigned } from "../../support/receiver.ts";
+import { alarm, receiver, verifySigned } from "../../support/receiver.ts";
 import { type TestTenant, askLease, getLease, makeKey, objectOf, provisionTenant, publishTinyModel, readyTenant, report } from "../../support/tenant.ts";
 
 // In the future, so that no alarm fires but those that the tests run.
@@ -45,7 +45,7 @@ test("a webhook gets each as a signed message with the figures", async () => {
   const tenant = await readyTenant({ daily_token_limit: 100 });
   const { secret } = expectStatus(await api.post(`/v1/tenants/${tenant.id}/webhooks`, { key: tenant.admin, body: { url: "https://hooks.example.com/", events: ["quota.threshold"] } }), 201).json;
   await getLease(tenant, { tokens: 85 });
-  await runDurableObjectAlarm(objectOf(tenant.id));
+  await alarm(tenant);
   const messages = sent.received.map((one) => verifySigned(secret, one) as (typeof one)["message"]);
   expect(messages.sort((a, b) => Number(a.data.threshold) - Number(b.data.threshold))).toEqual(
     [50, 80].map((threshold) => ({
@@ -118,7 +118,7 @@ test("a flood of denials is one message a minute", async () => {
   await api.post(`/v1/tenants/${tenant.id}/webhooks`, { key: tenant.admin, body: { url: "https://hooks.example.com/", events: ["anomaly.denials"] } });
   await Promise.all(Array.from({ length: 150 }, () => askLease(tenant)));
   time.set("2040-11-20T10:01:00Z");
-  await runDurableObjectAlarm(objectOf(tenant.id));
-  await runDurableObjectAlarm(objectOf(tenant.id));
+  await alarm(tenant);
+  await alarm(tenant);
   expect(sent.received.map(({ message }) => [message.type, message.data])).toEqual([["anomaly.denials", { tenant: tenant.id, actor: "system", reason: "concurrent-leases-exceeded", count: 149 }]]);
 });

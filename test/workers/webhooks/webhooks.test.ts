@@ -1,10 +1,10 @@
 /** Webhooks: made, signed, sent, tried again, logged, replayed, deleted. */
-import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { abortAllDurableObjects, evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
 import { OPERATOR_KEY, api, expectStatus } from "../../support/api.ts";
 import { clock } from "../../support/clock.ts";
-import { receiver, verifySigned } from "../../support/receiver.ts";
-import { type TestTenant, askLease, makeKey, objectOf, provisionTenant, publishTinyModel, readyTenant } from "../../support/tenant.ts";
+import { type Receiver, alarm, receiver, settled, verifySigned } from "../../support/receiver.ts";
+import { type TestTenant, getLease, makeKey, objectOf, provisionTenant, publishTinyModel, readyTenant } from "../../support/tenant.ts";
 
 const time = clock();
 // In the future, so that no alarm fires but those that the tests run.
@@ -16,7 +16,6 @@ async function makeWebhook(tenant: TestTenant, body: object = {}, idempotencyKey
 }
 const list = async (tenant: TestTenant) => (await api.get(`/v1/tenants/${tenant.id}/webhooks`, { key: tenant.admin })).json.data;
 const log = async (tenant: TestTenant, id: string) => (await api.get(`/v1/tenants/${tenant.id}/webhooks/${id}/deliveries`, { key: tenant.admin })).json.data;
-const alarm = (tenant: TestTenant) => runDurableObjectAlarm(objectOf(tenant.id));
 const actions = async (tenant: TestTenant) => (await api.get(`/v1/tenants/${tenant.id}/audit?limit=200`, { key: tenant.reader })).json.data.map((event: { action: string }) => event.action);
 
 test("a webhook's secret is shown once: not in lists, not in the audit, not in the object's storage", async () => {
@@ -145,24 +144,77 @@ test("an address that is gone gets no more messages", async () => {
   expect([replay.status, replay.code]).toEqual([409, "conflict"]);
 });
 
-test("an address that hangs holds up neither leases nor D1", async () => {
+/** An address that answers when the test says so. */
+function hanging(sent: Receiver): () => void {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  sent.answer(() => promise.then(() => new Response("ok")));
+  return resolve;
+}
+
+test("an address that hangs holds up neither the alarm nor leases nor D1, and is asked once", async () => {
   const sent = receiver();
   time.set(START);
   const tenant = await readyTenant();
-  await makeWebhook(tenant, { events: ["key.created"] });
+  const { id } = await makeWebhook(tenant, { events: ["key.created"] });
   await makeKey(tenant.id, { type: "secret", name: "one" });
-  let answered = false;
-  sent.answer(async () => {
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
-    answered = true;
-    return new Response("ok");
-  });
-  const hanging = alarm(tenant);
-  await expect.poll(() => sent.received.length).toBe(1);
-  expect((await askLease(tenant)).status).toBe(201);
-  expect(await actions(tenant)).toContain("LEASE_GRANTED");
-  expect(answered).toBe(false);
-  await hanging;
+  const answer = hanging(sent);
+  const stub = objectOf(tenant.id);
+  // The alarm comes, expires leases and sends records, and is set again, all while the address hangs.
+  for (let times = 0; times < 3; times++) {
+    await getLease(tenant, { ttl_s: 5 });
+    time.advance(6_000);
+    expect(await runDurableObjectAlarm(stub)).toBe(true);
+    expect(await runInDurableObject(stub, (_, state) => state.storage.getAlarm())).not.toBeNull();
+  }
+  const audited = await actions(tenant);
+  expect(audited.filter((action: string) => action === "LEASE_EXPIRED")).toHaveLength(3);
+  // Another message leaves meanwhile.
+  await makeKey(tenant.id, { type: "secret", name: "two" });
+  await runDurableObjectAlarm(stub);
+  expect(sent.received.map(({ message }) => message.data.name)).toEqual(["one", "two"]);
+  answer();
+  await settled(tenant.id);
+  await alarm(tenant);
+  expect(sent.received).toHaveLength(2);
+  expect((await log(tenant, id)).map((delivery: { state: string }) => delivery.state)).toEqual(["delivered", "delivered"]);
+});
+
+test("a delivery whose object died under way is made again, under the same id; not before the attempt can be over", async () => {
+  const sent = receiver();
+  time.set(START);
+  const tenant = await provisionTenant();
+  const { id } = await makeWebhook(tenant, { events: ["key.created"] });
+  await makeKey(tenant.id, { type: "secret", name: "one" });
+  hanging(sent);
+  await runDurableObjectAlarm(objectOf(tenant.id));
+  expect(await log(tenant, id)).toMatchObject([{ state: "pending", attempts: [], next_attempt_at: "2040-11-20T10:00:30Z" }]);
+  await abortAllDurableObjects();
+  for (const [seconds, times] of [[29, 1], [1, 2]] as const) {
+    time.advance(seconds * 1_000);
+    await runDurableObjectAlarm(objectOf(tenant.id));
+    expect(sent.received).toHaveLength(times);
+  }
+  await settled(tenant.id);
+  expect(new Set(sent.received.map((one) => one.id)).size).toBe(1);
+  expect(await log(tenant, id)).toMatchObject([{ state: "delivered", attempts: [{ status: 200 }] }]);
+});
+
+test("20 attempts are under way at most", async () => {
+  const sent = receiver();
+  time.set(START);
+  const tenant = await provisionTenant();
+  await makeWebhook(tenant, { events: ["key.created"] });
+  const answers = Array.from({ length: 25 }, () => hanging(sent));
+  for (let i = 0; i < 25; i++) await makeKey(tenant.id, { type: "secret", name: `k${i}` });
+  for (let times = 0; times < 3; times++) await runDurableObjectAlarm(objectOf(tenant.id));
+  expect(sent.received).toHaveLength(20);
+  for (const answer of answers) answer();
+  await settled(tenant.id);
+  await alarm(tenant);
+  expect(new Set(sent.received.map((one) => one.id)).size).toBe(25);
+  time.advance(60_000);
+  await alarm(tenant);
+  expect(sent.received).toHaveLength(25);
 });
 
 test("a deleted webhook is sent nothing, not even what was waiting", async () => {

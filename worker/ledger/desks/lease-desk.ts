@@ -5,10 +5,10 @@ import { type LeaseCreate, type LeaseState, MAX_OFFLINE_TTL_SECONDS, MAX_TTL_SEC
 import { REFUSED_LIMIT, standsOf } from "../../alerts/thresholds.ts";
 import type { Quota } from "../../../schema/contract/policy.ts";
 import { labelled } from "../../tenants/context.ts";
+import { ANONYMOUS } from "../books.ts";
 import { dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
 import { afterHold, decideHold } from "../decide-hold.ts";
-import { Denials } from "../denials.ts";
 import type { Identified } from "../identify.ts";
 import { type LeaseRow, toLeaseState } from "../lease-row.ts";
 import { unlocked } from "../secret-vault.ts";
@@ -52,7 +52,6 @@ const NOBODY: DeniedBy = { actor: "system", user: null, model: null, requestId: 
 export class LeaseDesk {
   readonly #room: Room;
   readonly #users: UserIdentities;
-  readonly #denials = new Denials();
 
   constructor(room: Room, users: UserIdentities) {
     this.#room = room;
@@ -68,6 +67,7 @@ export class LeaseDesk {
           if (!granted.ok) this.#countDenial(granted.refusal, { actor: who.actor, user: call.user, model: ask.model, requestId: call.requestId }, now);
           return granted;
         })),
+        (refusal, now) => this.#countRefused(call, ask, refusal, now),
       ),
     );
     return granted.ok ? done({ ...granted.value, contentKey: this.#room.contentKey, dpopNonce: this.#room.proofs.nonce(Date.now()) }) : granted;
@@ -91,7 +91,7 @@ export class LeaseDesk {
       const lease = this.#find(who, id);
       if (!lease.ok) return lease;
       this.#room.armFlush(now);
-      const state = this.#room.leases.report(lease.value, report, who.actor, now);
+      const state = this.#room.idempotency.once(call.idempotent ?? null, now, () => this.#room.leases.report(lease.value, report, who.actor, now));
       return state.ok ? done({ state: state.value, quota: this.#quotaFor(lease.value, now) }) : state;
     });
   }
@@ -100,11 +100,11 @@ export class LeaseDesk {
   get chore(): Chore {
     return {
       name: "leases",
-      nextAt: () => earliest(this.#room.leases.nextExpiry(), this.#denials.nextDue()),
+      nextAt: () => earliest(this.#room.leases.nextExpiry(), this.#room.denials.nextDue()),
       run: (now) =>
         this.#room.transact(() => {
           this.#room.leases.sweep(now);
-          for (const { code, count } of this.#denials.takeDue(now)) this.#logDenial(code, count, NOBODY, now);
+          for (const { code, count } of this.#room.denials.takeDue(now)) this.#logDenial(code, count, NOBODY, now);
         }),
     };
   }
@@ -119,14 +119,14 @@ export class LeaseDesk {
     const model = room.shelf.live(ask.model);
     if (!model) return refuse("model-not-available", `This tenant has no model ${ask.model}. GET /v1/models lists what it has.`);
     const tokens = ask.tokens ?? 0;
-    const prices = room.prices.at(ask.model, now);
+    const prices = room.pricesOf(ask.model, now);
     const nanos = ask.purpose === "download" ? 0 : ceilingNanos(tokens, prices);
     if (nanos === null) return refuse("invalid-request", `${tokens} tokens at this model's price are more than can be counted. Ask for fewer.`);
     const { user } = call;
     const metadata = labelled(call.metadata, profile);
     const whose = { user, key: who.key && (who.key.lineage ?? who.key.id) };
     const day = dayAt(now, policy.time_zone);
-    const before = room.books.read(room.tenant, policy, now, user, who.key);
+    const before = room.books.read(room.tenant, policy, now, user ?? ANONYMOUS, who.key);
     const decision = decideHold({ tokens, nanos, egressBytes: ask.purpose === "download" ? 1 : 0 }, before);
     if (!decision.ok) {
       const refusing = REFUSED_LIMIT[decision.refusal.code];
@@ -163,7 +163,7 @@ export class LeaseDesk {
   #quotaFor({ user_id }: LeaseRow, now: number): Quota {
     const { books, store, tenant, shelf } = this.#room;
     const { policy } = readConfig(store);
-    return books.quota(books.read(tenant, policy, now, user_id, null), policy, shelf, now);
+    return books.quota(books.read(tenant, policy, now, user_id ?? ANONYMOUS, null), policy, shelf, now);
   }
 
   /** A lease reads and reports itself alone; a key, any lease of its tenant. */
@@ -172,10 +172,19 @@ export class LeaseDesk {
     return lease ? done(lease) : refuse("not-found", "There is no such lease.");
   }
 
+  /**
+   * A credential that this tenant made and that is not let in (from another page, revoked, of another scope) is the
+   * tenant's to know of. One that it never made is not: anybody could write into its audit.
+   */
+  #countRefused({ presented, user, requestId }: Call, { model }: LeaseCreate, refusal: Refusal, now: number): void {
+    const actor = presented.kind === "key" ? this.#room.keys.byHash(presented.hash)?.id : presented.kind === "lease" ? presented.leaseId : null;
+    if (actor) this.#countDenial(refusal, { actor, user, model, requestId }, now);
+  }
+
   #countDenial({ code }: Refusal, by: DeniedBy, now: number): void {
-    const count = this.#denials.count(code, now);
+    const count = this.#room.denials.count(code, now);
     if (count > 0) this.#logDenial(code, count, by, now);
-    const due = this.#denials.nextDue();
+    const due = this.#room.denials.nextDue();
     if (due !== null) this.#room.arm(due);
   }
 

@@ -2,27 +2,35 @@
  * Models of the tenant: publishing and what may be read of them. Bytes and manifests are in R2, which the Worker moves.
  *
  * - `deliver` decides a read of a blob and counts its bytes in the same transaction: no more than `egress_bytes_daily`
- *   are ever set out to be sent. What is counted stays counted, even where the client goes away in the middle.
+ *   are ever set out to be sent. What is counted stays counted, even where the client goes away in the middle. A lease
+ *   may get a pass for what it reads next (egress-passes.ts).
  * - `admitBlob` holds an upload's bytes of `storage_bytes` until `recordBlob`: two uploads at once never exceed it.
  */
-import type { Sha256 } from "../../../schema/contract/ids.ts";
-import type { Model } from "../../../schema/contract/models.ts";
+import type { Model, RevisionBegun } from "../../../schema/contract/models.ts";
 import type { AlertedLimit } from "../../../schema/contract/webhooks.ts";
 import type { Balance, Quota } from "../../../schema/contract/policy.ts";
+import type { Pass } from "../../models/passes.ts";
 import { type Conditions, type Delivery, bytesOf, decideDelivery } from "../../models/range.ts";
 import { standOf } from "../../alerts/thresholds.ts";
-import type { Identity } from "../../tenants/credential.ts";
+import { TenantBlobs } from "../../tenants/blobs.ts";
+import { type Identity, asVerified } from "../../tenants/credential.ts";
 import { balanceOf } from "../books.ts";
 import { dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
 import { decideEgress } from "../decide-hold.ts";
+import type { Identified } from "../identify.ts";
 import type { LeaseRow } from "../lease-row.ts";
 import { type Revision, toModel } from "../model-shelf.ts";
 import { type Result, done, refuse } from "../result.ts";
-import { type Call, type Room, identityOf } from "../room.ts";
+import { type Call, type Chore, type Room, identityOf } from "../room.ts";
 
 const LEASE_OVER = { settled: "lease-settled", expired: "lease-expired", revoked: "lease-revoked" } as const;
 
+/** A lease whose requests need no proof that only the object can take. */
+const isUnbound = ({ presented }: Call): boolean => presented.kind === "lease" && !presented.proof;
+
+/** After a failure (R2 away): how long until the next attempt. */
+const DROP_RETRY_MS = 60_000;
 const NO_BLOB = "There is no such blob.";
 
 /** How a blob is sent, and the day's egress after it. */
@@ -32,6 +40,8 @@ export interface Delivered {
   readonly size: number;
   readonly delivery: Delivery;
   readonly egress: Balance;
+  /** What the lease may be sent next without asking again. */
+  readonly pass: Pass | null;
 }
 
 export class ModelDesk {
@@ -41,15 +51,63 @@ export class ModelDesk {
     this.#room = room;
   }
 
-  /** `sizes`: every chunk of the manifest with the size it states. */
-  begin(call: Call, revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>): Result<{ missing: Sha256[] }> {
-    const { shelf } = this.#room;
-    return this.#room.as(call, (_who, now) => {
-      const full = this.#quotaRefusal(revision.model, now);
-      if (full) return full;
-      shelf.begin(revision, sizes, now);
-      return done({ missing: shelf.missing(Object.keys(sizes)) });
+  /** Whether this revision may be begun, and where it may, it is noted, before its manifest is stored. `begun`: what this very call was answered before. */
+  admitRevision(call: Call, revision: Pick<Revision, "model" | "revision">): Result<{ identity: Identity; begun: RevisionBegun | null }> {
+    const room = this.#room;
+    return room.as<{ identity: Identity; begun: RevisionBegun | null }>(call, (who, now) => {
+      const before = room.idempotency.recall<RevisionBegun>(call.idempotent ?? null, now);
+      if (before) return before.ok ? done({ identity: identityOf(who), begun: before.value }) : before;
+      const refused = this.#openDraft(revision, now);
+      return refused ?? done({ identity: identityOf(who), begun: null });
     });
+  }
+
+  /** The manifest is stored. `sizes`: every chunk of it with the size it states. */
+  begin(call: Call, revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>): Result<RevisionBegun> {
+    const { shelf, idempotency } = this.#room;
+    return this.#room.as(call, (_who, now) =>
+      idempotency.once(call.idempotent ?? null, now, () => {
+        const refused = this.#openDraft(revision, now);
+        if (refused) return refused;
+        shelf.begin(revision, sizes, now);
+        return done({ model: revision.model, revision: revision.revision, missing: shelf.missing(Object.keys(sizes)) });
+      }),
+    );
+  }
+
+  /** A revision that was published is no draft any more. */
+  #openDraft({ model, revision }: Pick<Revision, "model" | "revision">, now: number): ReturnType<typeof refuse> | null {
+    const { shelf } = this.#room;
+    if (shelf.find(model, revision)?.publishedAt != null) return null;
+    const refused = this.#quotaRefusal(model, now, shelf.drafts.models(model)) ?? shelf.drafts.open({ model, revision }, now);
+    const dropAt = shelf.drafts.nextDrop();
+    if (dropAt !== null) this.#room.arm(dropAt);
+    return refused;
+  }
+
+  /** Drops drafts that get no blobs. */
+  get chore(): Chore {
+    const { room, drafts } = { room: this.#room, drafts: this.#room.shelf.drafts };
+    const self = asVerified({ tenant: room.tenant, isolation: room.isolation, actor: "system", kind: "operator", keyId: null, leaseId: null });
+    let notBefore = 0;
+    return {
+      name: "drafts",
+      aside: true,
+      nextAt: () => {
+        const at = drafts.nextDrop();
+        return at === null ? null : Math.max(at, notBefore);
+      },
+      run: async (now) => {
+        if (now < Math.max(notBefore, drafts.nextDrop() ?? Number.POSITIVE_INFINITY)) return;
+        notBefore = now + DROP_RETRY_MS;
+        const dropped = room.transact(() => drafts.dropOld(now));
+        for (const draft of dropped) {
+          await TenantBlobs.for(self, room.env).deleteManifest(draft.model, draft.revision);
+          room.transact(() => drafts.close(draft));
+        }
+        notBefore = 0;
+      },
+    };
   }
 
   /** Whether a blob of this size may be stored, and where it may, its place is held; `known`: it is stored already. */
@@ -75,37 +133,40 @@ export class ModelDesk {
   }
 
   commit(call: Call, model: string, revision: string): Result<Model> {
-    const { shelf, prices } = this.#room;
-    return this.#room.as(call, (who, now) => {
-      const draft = shelf.find(model, revision);
-      if (!draft) return refuse("not-found", "This model has no such revision.");
-      const unfit = shelf.unfit(model, revision);
-      const missing = unfit.filter(({ stored }) => stored === null);
-      if (missing[0]) return refuse("revision-incomplete", `${missing.length} blobs are missing, the first is ${missing[0].sha256}. PUT them, then commit again.`);
-      if (unfit[0]) {
-        const { sha256, size, stored } = unfit[0];
-        return refuse("revision-incomplete", `The manifest states ${size} bytes for the blob ${sha256}, and it has ${stored}. Begin a revision with the right sizes.`);
-      }
-      const full = this.#quotaRefusal(model, now);
-      if (full) return full;
-      const before = shelf.live(model);
-      if (before?.revision !== revision) {
-        shelf.publish(model, revision, now);
-        prices.publish(model, revision, draft.facts.prices, before?.facts.prices ?? null, who.actor, now);
-        const details = { revision, manifest_sha256: draft.manifestSha256, size_bytes: draft.facts.sizeBytes, prices: draft.facts.prices };
-        this.#room.log(now, { action: "MODEL_PUBLISHED", actor: who.actor, model, requestId: call.requestId, details });
-        this.#observeShelf(now);
-      }
-      return done(toModel(shelf.live(model) as Revision, prices.at(model, now)));
-    });
+    return this.#room.as(call, (who, now) => this.#room.idempotency.once(call.idempotent ?? null, now, () => this.#commit(call, who, model, revision, now)));
   }
 
-  list(call: Call, after: string, limit: number): Result<Model[]> {
+  #commit(call: Call, who: Identified, model: string, revision: string, now: number): Result<Model> {
     const { shelf, prices } = this.#room;
-    return this.#room.as(call, (who, now) => {
+    const draft = shelf.find(model, revision);
+    if (!draft) return refuse("not-found", "This model has no such revision.");
+    const unfit = shelf.unfit(model, revision);
+    const missing = unfit.filter(({ stored }) => stored === null);
+    if (missing[0]) return refuse("revision-incomplete", `${missing.length} blobs are missing, the first is ${missing[0].sha256}. PUT them, then commit again.`);
+    if (unfit[0]) {
+      const { sha256, size, stored } = unfit[0];
+      return refuse("revision-incomplete", `The manifest states ${size} bytes for the blob ${sha256}, and it has ${stored}. Begin a revision with the right sizes.`);
+    }
+    const full = this.#quotaRefusal(model, now);
+    if (full) return full;
+    const before = shelf.live(model);
+    if (before?.revision !== revision) {
+      shelf.publish(model, revision, now);
+      prices.publish(model, revision, draft.facts.prices, before?.facts.prices ?? null, who.actor, now);
+      const details = { revision, manifest_sha256: draft.manifestSha256, size_bytes: draft.facts.sizeBytes, prices: draft.facts.prices };
+      this.#room.log(now, { action: "MODEL_PUBLISHED", actor: who.actor, model, requestId: call.requestId, details });
+      this.#observeShelf(now);
+    }
+    return done(toModel(shelf.live(model) as Revision, this.#room.pricesOf(model, now)));
+  }
+
+  list(call: Call, after: string, limit: number): Result<{ models: Model[]; quota: Quota }> {
+    const { shelf } = this.#room;
+    return this.#room.as<{ models: Model[]; quota: Quota }>(call, (who, now) => {
       const pinned = who.leaseId === null ? null : this.#pinned(who.leaseId);
       if (pinned && !pinned.ok) return pinned;
-      return done(shelf.list(after, limit).map((revision) => toModel(revision, prices.at(revision.model, now))));
+      const models = shelf.list(after, limit).map((revision) => toModel(revision, this.#room.pricesOf(revision.model, now)));
+      return done({ models, quota: this.#room.quotaOf(call, now) });
     });
   }
 
@@ -113,8 +174,8 @@ export class ModelDesk {
    * Decides what a request for a blob is answered with, and counts the bytes that it sends. A lease reads the chunks of
    * the revision that it pins, a secret key any blob of the tenant.
    */
-  deliver(call: Call, digest: string, conditions: Conditions, headOnly: boolean): Result<Delivered> {
-    const { shelf, store, books, tenant } = this.#room;
+  deliver(call: Call, digest: string, conditions: Conditions): Result<Delivered> {
+    const { shelf, store, books, tenant, passes } = this.#room;
     return this.#room.as<Delivered>(call, (who, now) => {
       const pinned = who.leaseId === null ? null : this.#pinned(who.leaseId);
       if (pinned && !pinned.ok) return pinned;
@@ -122,28 +183,36 @@ export class ModelDesk {
       if (size === null) return refuse("not-found", NO_BLOB);
       const { policy } = readConfig(store);
       const delivery = decideDelivery(conditions, `"${digest}"`, size);
-      const bytes = headOnly ? 0 : bytesOf(delivery, size);
+      const bytes = conditions.method === "HEAD" ? 0 : bytesOf(delivery, size);
       const day = dayAt(now, policy.time_zone);
       const before = books.egress(policy, now);
       const allowed = decideEgress(tenant, bytes, before);
       if (bytes > 0 && allowed.ok) books.postEgress(day, bytes);
-      const egress = bytes > 0 && allowed.ok ? books.egress(policy, now) : before;
-      this.#room.observe(standOf("egress_bytes_daily", egress, day), now, !allowed.ok);
-      return allowed.ok ? done({ identity: identityOf(who), size, delivery, egress: balanceOf(egress) }) : allowed;
+      const after = bytes > 0 && allowed.ok ? books.egress(policy, now) : before;
+      this.#room.observe(standOf("egress_bytes_daily", after, day), now, !allowed.ok);
+      if (!allowed.ok) return allowed;
+      const drawn = bytes > 0 && pinned && isUnbound(call) ? passes.draw(day, shelf.find(pinned.value.model, pinned.value.revision)?.facts.sizeBytes ?? 0, after, now) : null;
+      const [identity, egress] = [identityOf(who), balanceOf(drawn ? books.egress(policy, now) : after)];
+      const pass = drawn && pinned && { ...drawn, identity, egress, chunks: shelf.chunksOf(pinned.value.model, pinned.value.revision) };
+      return done({ identity, size, delivery, egress, pass });
     });
+  }
+
+  /** What was used of a pass. It is no credential's to ask: the Worker settles what it drew. */
+  settlePass(id: string, used: number): void {
+    this.#room.transact(() => this.#room.passes.settle(id, used));
   }
 
   /** The revision that the credential may read: the one its lease pins while it is active, else the live one of `model`. */
   open(call: Call, model: string): Result<{ identity: Identity; revision: Revision; quota: Quota }> {
-    const { shelf, store, books, tenant } = this.#room;
+    const { shelf } = this.#room;
     return this.#room.as<{ identity: Identity; revision: Revision; quota: Quota }>(call, (who, now) => {
       const pinned = who.leaseId === null ? null : this.#pinned(who.leaseId);
       if (pinned && !pinned.ok) return pinned;
       if (pinned && pinned.value.model !== model) return refuse("not-found", "There is no such model.");
       const revision = pinned ? shelf.find(model, pinned.value.revision) : shelf.live(model);
       if (!revision) return refuse("model-not-available", `This tenant has no model ${model}.`);
-      const { policy } = readConfig(store);
-      return done({ identity: identityOf(who), revision, quota: books.quota(books.read(tenant, policy, now, null, null), policy, shelf, now) });
+      return done({ identity: identityOf(who), revision, quota: this.#room.quotaOf(call, now) });
     });
   }
 
@@ -158,7 +227,7 @@ export class ModelDesk {
     const { shelf, store } = this.#room;
     const { policy } = readConfig(store);
     const storage = standOf("storage_bytes", { limit: policy.storage_bytes, ...shelf.storage(now), resetsAt: null }, "standing");
-    const models = standOf("model_quota", { limit: policy.model_quota, held: 0, posted: shelf.count(), resetsAt: null }, "standing");
+    const models = standOf("model_quota", { limit: policy.model_quota, ...shelf.models(), resetsAt: null }, "standing");
     this.#room.observe(storage, now, refused === "storage_bytes");
     this.#room.observe(models, now, refused === "model_quota");
   }
@@ -175,12 +244,12 @@ export class ModelDesk {
     return refuse("storage-quota-exceeded", detail, { limit, remaining: Math.max(0, limit - held - posted) });
   }
 
-  /** A model that is not live yet counts against `model_quota`. */
-  #quotaRefusal(model: string, now: number): ReturnType<typeof refuse> | null {
+  /** A model that is not live yet counts against `model_quota`, beside the live ones and `drafted` more. */
+  #quotaRefusal(model: string, now: number, drafted = 0): ReturnType<typeof refuse> | null {
     const { shelf, store } = this.#room;
     const limit = readConfig(store).policy.model_quota;
-    if (limit === null || shelf.live(model) !== null || shelf.count() < limit) return null;
+    if (limit === null || shelf.live(model) !== null || shelf.count() + drafted < limit) return null;
     this.#observeShelf(now, "model_quota");
-    return refuse("model-quota-exceeded", `The tenant may have ${limit} models and has them. Delete one, or raise model_quota.`, { limit, remaining: 0 });
+    return refuse("model-quota-exceeded", `The tenant may have ${limit} models and has them${drafted > 0 ? `, ${drafted} of them as drafts` : ""}. Delete one, or raise model_quota.`, { limit, remaining: 0 });
   }
 }

@@ -2,7 +2,9 @@
  * The way of the records to D1: sent by the alarm, and on request before somebody reads them. Where D1 does not take
  * them, the lag board hears of it, and again when it has them all.
  */
+import type { PriceFloor } from "../../../schema/contract/prices.ts";
 import type { Identity } from "../../tenants/credential.ts";
+import type { DayKey, UsageDailyRow } from "../../tenants/usage-rows.ts";
 import { lagBoard } from "../../metrics/lag-board.ts";
 import { type DayName, dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
@@ -25,10 +27,31 @@ export class RecordDesk {
     this.#onBoard = room.ring.size > 0;
   }
 
-  /** Sends what D1 does not have yet; answers how much is left and why, and which day it is for the tenant. */
-  async flush(call: Call): Promise<Result<{ identity: Identity; lag: Lag; today: DayName }>> {
-    const verified = this.#room.as(call, (who, now) => done({ identity: identityOf(who), today: dayAt(now, readConfig(this.#room.store).policy.time_zone) }));
+  /** Sends what D1 does not have yet; answers how much is left and why, and which day and price floor the tenant has. */
+  async flush(call: Call): Promise<Result<{ identity: Identity; lag: Lag; today: DayName; priceFloor: PriceFloor | null }>> {
+    const verified = this.#room.as(call, (who, now) => {
+      const { policy, profile } = readConfig(this.#room.store);
+      return done({ identity: identityOf(who), today: dayAt(now, policy.time_zone), priceFloor: profile.priceFloor });
+    });
     return verified.ok ? done({ ...verified.value, lag: await this.#outbox.flush() }) : verified;
+  }
+
+  /** The ledger's own sums, to hold D1's against. */
+  sums(call: Call, after: DayKey, upTo: DayKey | null, limit: number): Result<{ rows: UsageDailyRow[]; sent: number; newest: number }> {
+    const { rollups, ring } = this.#room;
+    return this.#room.as(call, () => {
+      rollups.fold();
+      return done({ rows: rollups.between(after, upTo, limit), sent: ring.sent.seq, newest: ring.newest.seq });
+    });
+  }
+
+  /** Days whose postings in the windows are not the sums of the day. */
+  unlikePostings(call: Call): Result<string[]> {
+    const { rollups } = this.#room;
+    return this.#room.as(call, () => {
+      rollups.fold();
+      return done(rollups.unlikePostings());
+    });
   }
 
   get chore(): Chore {

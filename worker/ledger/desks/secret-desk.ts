@@ -50,12 +50,12 @@ export class SecretDesk {
   rewrap(call: Call): Result<SecretsRewrapped> {
     const room = this.#room;
     return unlocked(this.#room.tenant, () =>
-      room.as(call, (who, now) => {
+      room.as(call, (who, now) => room.idempotency.once(call.idempotent ?? null, now, () => {
         const rewrapped = this.#vault.rewrap(now);
         const master_key = this.#vault.masterKeyId;
         if (rewrapped) room.log(now, { action: "SECRETS_REWRAPPED", actor: who.actor, requestId: call.requestId, details: { master_key } });
         return done({ master_key, rewrapped });
-      }),
+      })),
     );
   }
 

@@ -91,6 +91,7 @@ function applied(before: Config, changes: TenantUpdate, now: number): Config {
       subscriptionTier: changes.subscription_tier ?? profile.subscriptionTier,
       contactEmail: changes.contact_email === undefined ? profile.contactEmail : changes.contact_email,
       enabled: changes.enabled ?? profile.enabled,
+      priceFloor: changes.price_floor === undefined ? profile.priceFloor : changes.price_floor,
       updatedAt: now,
     },
   };

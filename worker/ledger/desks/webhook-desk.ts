@@ -3,8 +3,8 @@
  *
  * - A signing secret is drawn at random, kept sealed under the tenant's data key, and shown once: again only to a repeat
  *   with the idempotency key of its making.
- * - Sending never holds up the ledger: the object serves on while an address is slow, and a message that is not
- *   delivered is tried again later.
+ * - Sending never holds up the ledger: the object serves on while an address is slow, its alarm comes and goes, and a
+ *   message that is not delivered is tried again later.
  */
 import { sortableId } from "../../../schema/contract/ids.ts";
 import type { Delivery, Webhook, WebhookCreate, WebhookCreated, WebhookId } from "../../../schema/contract/webhooks.ts";
@@ -76,7 +76,7 @@ export class WebhookDesk {
 
   replay(call: Call, id: string, deliveryId: string): Result<Delivery> {
     const room = this.#room;
-    return room.as(call, (who, now) => {
+    return room.as(call, (who, now) => room.idempotency.once(call.idempotent ?? null, now, () => {
       const webhook = this.#book.find(id);
       if (!webhook) return refuse("not-found", NO_WEBHOOK);
       if (webhook.disabledAt !== null) return refuse("conflict", "The address of this webhook answered that it is gone. Make a new webhook.");
@@ -86,7 +86,7 @@ export class WebhookDesk {
       room.log(now, { action: "WEBHOOK_REPLAYED", actor: who.actor, requestId: call.requestId, details: { webhook_id: id, delivery_id: deliveryId, event_id: delivery.event_id } });
       room.arm(now);
       return done(toDelivery(this.#book.delivery(id, deliveryId) as DeliveryRow));
-    });
+    }));
   }
 
   get chore(): Chore {
@@ -95,7 +95,8 @@ export class WebhookDesk {
       aside: true,
       nextAt: () => this.#book.nextDue(),
       run: async (now) => {
-        await Promise.all(this.#book.due(now, BATCH).map((delivery) => this.#attempt(delivery, now)));
+        const claimed = this.#room.transact(() => this.#book.claimDue(now, BATCH));
+        await Promise.all(claimed.map((delivery) => this.#attempt(delivery, now)));
       },
     };
   }

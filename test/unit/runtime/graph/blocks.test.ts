@@ -18,7 +18,7 @@ const quantized = fc
       for (let row = 0; row < rows; row++)
         for (let index = 0; index < perPackedRow; index++)
           if (shape.bits === 8) bytes[row * rowBytes + index] = at(row, index);
-          else bytes[row * rowBytes + (index >> 1)]! |= at(row, index) << (4 * (index % 2));
+          else bytes[row * rowBytes + (index >> 1)] = (bytes[row * rowBytes + (index >> 1)] ?? 0) | (at(row, index) << (4 * (index % 2)));
       return bytes;
     };
     const weights = numbers(shape.n * perRow * shape.blockSize);

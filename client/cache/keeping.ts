@@ -1,0 +1,25 @@
+/**
+ * How one model's chunks are kept in this browser. Pure.
+ *
+ * - "encrypted" is what a manifest means that says nothing.
+ * - What a replaced revision alone needed is dropped; what another revision in force shares with it stays.
+ */
+import type { Sha256 } from "../../schema/contract/ids.ts";
+import type { CacheMode, Chunk, Manifest, Variant } from "../../schema/contract/models.ts";
+
+/** `key`: the tenant's content key. */
+export type Keeping = { readonly mode: "encrypted"; readonly key: CryptoKey } | { readonly mode: "plain" } | { readonly mode: "none" };
+
+export const cacheModeOf = ({ cache }: Manifest): CacheMode => cache ?? "encrypted";
+
+/** Each chunk once, in the order of the files. */
+export function chunksOf(variant: Variant): Chunk[] {
+  return [...new Map(variant.files.flatMap((file) => file.chunks).map((chunk) => [chunk.sha256, chunk])).values()];
+}
+
+export function chunksToDrop(replaced: readonly Manifest[], inForce: readonly Manifest[]): Sha256[] {
+  const needed = new Set(inForce.flatMap(digestsOf));
+  return [...new Set(replaced.flatMap(digestsOf))].filter((sha256) => !needed.has(sha256));
+}
+
+const digestsOf = ({ variants }: Manifest): Sha256[] => variants.flatMap(chunksOf).map(({ sha256 }) => sha256);

@@ -1,0 +1,236 @@
+/**
+ * The SDK on a tenant's own page, with a real control plane and a real Chromium: what an update costs, what two tabs
+ * fetch, how models share memory, and that whatever breaks on the way, the next call works.
+ */
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { BrowserContext, Route } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { apiAt } from "../../cli/api.ts";
+import { SMALL_RECEIPT, drawReceipt } from "../../cli/check/receipt.ts";
+import { type ControlPlane, startControlPlane } from "../../cli/control-plane/start.ts";
+import { ocrPublication } from "../../cli/demo/ocr-model.ts";
+import { type Publication, publishModel } from "../../cli/publish.ts";
+import { ORT_FILES, ORT_PATH } from "../../client/runtime/ort-files.ts";
+import { keyCreated, tenant as tenantShape, tenantCreate } from "../../schema/contract/tenants.ts";
+import { descendantsOf } from "../support/dev-process.ts";
+import { person, SdkPage, type Loaded } from "../support/sdk-page.ts";
+import { type SdkSite, sdkSite } from "../support/sdk-site.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+
+const TEXT = SMALL_RECEIPT.lines.join("\n");
+const BLOBS = "**/v1/blobs/*";
+const PUBLICATION = ocrPublication({ input_nanos_per_token: 10, output_nanos_per_token: 10 });
+const folder = temporaryFolder();
+const people: BrowserContext[] = [];
+let plane: ControlPlane;
+let site: SdkSite;
+let receipt: Buffer;
+let size: number;
+const admins = new Map<string, string>();
+const keys = new Map<string, string>();
+
+beforeAll(async () => {
+  plane = await startControlPlane({ stateDir: join(folder.path, "state"), port: "any", log: () => undefined });
+  site = await sdkSite(join(folder.path, "vite"), { path: ORT_PATH, files: ORT_FILES });
+  receipt = await drawReceipt(SMALL_RECEIPT);
+  for (const id of ["acme", "globex"]) {
+    const operator = apiAt(plane.url, plane.operatorKey);
+    await operator.post("/v1/tenants", tenantCreate.parse({ id, name: id }), tenantShape);
+    const { key: admin } = await operator.post(`/v1/tenants/${id}/keys`, { type: "secret", name: "admin", scopes: ["admin"] }, keyCreated);
+    const { key } = await apiAt(plane.url, admin).post(`/v1/tenants/${id}/keys`, { type: "publishable", name: "site", origins: [site.origin] }, keyCreated);
+    admins.set(id, admin);
+    keys.set(id, key);
+  }
+  for (const name of ["ocr", "second", "third"]) size = (await publish("acme", name, PUBLICATION)).size_bytes;
+  await publish("globex", "ocr", PUBLICATION);
+});
+
+afterEach(async () => {
+  for (const context of people.splice(0)) await context.close();
+});
+
+afterAll(async () => {
+  await site?.[Symbol.asyncDispose]();
+  await plane?.stop();
+});
+
+const publish = (tenant: string, name: string, publication: Publication) => publishModel(apiAt(plane.url, admins.get(tenant) ?? ""), tenant, name, publication);
+const optionsOf = (tenant: string, budgetBytes?: number) => ({ publishableKey: keys.get(tenant) ?? "", baseUrl: plane.url, ...(budgetBytes && { pool: { budgetBytes } }) });
+
+let profiles = 0;
+async function newPerson(): Promise<BrowserContext> {
+  const context = await person(join(folder.path, `profile-${++profiles}`));
+  people.push(context);
+  return context;
+}
+
+const visit = (context: BrowserContext, tenant = "acme", budgetBytes?: number) => SdkPage.open(context, `${site.origin}/page`, optionsOf(tenant, budgetBytes));
+
+/** What of the weights is asked for from now on, by digest. */
+function watchBlobs(context: BrowserContext): string[] {
+  const asked: string[] = [];
+  context.on("request", (request) => {
+    const path = new URL(request.url()).pathname;
+    if (request.method() === "GET" && path.startsWith("/v1/blobs/")) asked.push(path.slice("/v1/blobs/".length));
+  });
+  return asked;
+}
+
+/** Breaks the answers to the first `times` requests for weights. */
+async function breakBlobs(context: BrowserContext, times: number, how: (route: Route) => Promise<void>): Promise<void> {
+  let left = times;
+  await context.route(BLOBS, (route) => (left-- > 0 ? how(route) : route.continue()));
+}
+
+const cors = { "access-control-allow-origin": "*", "access-control-expose-headers": "*, Content-Range" };
+
+const cutShort = async (route: Route) => {
+  const answer = await route.fetch();
+  const body = await answer.body();
+  await route.fulfill({ response: answer, headers: { ...answer.headers(), ...cors, "content-length": String(Math.floor(body.length / 2)) }, body: body.subarray(0, Math.floor(body.length / 2)) });
+};
+
+test("an update fetches the part that changed and says what it saved; the model then reads with it", async () => {
+  const context = await newPerson();
+  const first = await visit(context);
+  expect(await first.preload("second")).toMatchObject({ cache: "miss", fetchedBytes: size, cachedBytes: 0 });
+  const told = await first.told();
+  expect(told.at(-1)).toMatchObject({ loadedBytes: size, totalBytes: size });
+
+  const [variant] = PUBLICATION.variants;
+  const dictionary = variant?.files.find(({ path }) => path === "keys.txt")?.source ?? "";
+  const changed = join(folder.path, "keys.txt");
+  const [one, two, ...rest] = readFileSync(dictionary, "utf8").split("\n");
+  writeFileSync(changed, [two, one, ...rest].join("\n"));
+  const files = (variant?.files ?? []).map((file) => (file.path === "keys.txt" ? { ...file, source: changed } : file));
+  await publish("acme", "second", { ...PUBLICATION, variants: [{ id: "fp32", files }] });
+
+  const asked = watchBlobs(context);
+  expect(await first.read("second", receipt)).toBe(TEXT);
+  expect(asked).toHaveLength(1);
+
+  const again = await visit(context);
+  const loaded = (await again.preload("second")) as Loaded;
+  expect(loaded).toMatchObject({ cache: "hit", fetchedBytes: 0, cachedBytes: size });
+  expect(asked).toHaveLength(1);
+});
+
+test("two tabs fetch a model once between them", async () => {
+  const context = await newPerson();
+  const [one, two] = [await visit(context), await visit(context)];
+  const asked = watchBlobs(context);
+  const loads = (await Promise.all([one.preload("ocr"), two.preload("ocr")])) as Loaded[];
+  expect(loads.map((load) => load.fetchedBytes + load.cachedBytes)).toEqual([size, size]);
+  expect((loads[0]?.fetchedBytes ?? 0) + (loads[1]?.fetchedBytes ?? 0)).toBe(size);
+  expect(new Set(asked).size).toBe(asked.length);
+  for (const tab of [one, two]) expect((await tab.told()).at(-1)?.loadedBytes).toBe(size);
+});
+
+test.each<[string, (route: Route) => Promise<void>]>([
+  ["an answer that is cut short", cutShort],
+  ["a connection that breaks", (route) => route.abort("connectionreset")],
+  ["a lease that ends", (route) => route.fulfill({ status: 401, headers: { ...cors, "content-type": "application/problem+json" }, body: JSON.stringify({ type: "x", title: "x", status: 401, code: "lease-expired", detail: "Ask for a new one.", request_id: "req_1" }) })],
+  ["a flipped bit", async (route) => {
+    const answer = await route.fetch();
+    const body = await answer.body();
+    body[0] = (body[0] ?? 0) ^ 1;
+    await route.fulfill({ response: answer, body });
+  }],
+])("%s in the middle of a download is mended within the same call", async (_, how) => {
+  const context = await newPerson();
+  const page = await visit(context);
+  await breakBlobs(context, 2, how);
+  expect(await page.preload("ocr")).toMatchObject({ cache: "miss", fetchedBytes: size });
+  expect(await page.read("ocr", receipt)).toBe(TEXT);
+});
+
+test("a network that goes away fails the call with its code, and the next one fetches only the rest", async () => {
+  const context = await newPerson();
+  const page = await visit(context);
+  const asked = watchBlobs(context);
+  await context.route(BLOBS, (route) => (asked.length > 2 ? route.abort("internetdisconnected") : route.continue()));
+  expect(await page.preload("ocr")).toEqual({ code: "network-failed" });
+  await context.unroute(BLOBS);
+  const loaded = (await page.preload("ocr")) as Loaded;
+  expect(loaded.cachedBytes).toBeGreaterThan(0);
+  expect(loaded.fetchedBytes + loaded.cachedBytes).toBe(size);
+});
+
+test("a page that crashes in the middle of a download leaves what was whole, and nothing that is not", async () => {
+  const context = await newPerson();
+  const page = await visit(context);
+  const asked = watchBlobs(context);
+  const held = Promise.withResolvers<void>();
+  await page.page.route(BLOBS, async (route) => {
+    if (asked.length <= 3) return route.continue();
+    held.resolve();
+  });
+  const loading = page.preload("ocr").catch(() => "gone with its page");
+  await held.promise;
+  await expect.poll(async () => ((await page.told()).at(-1)?.loadedBytes ?? 0) > 0).toBe(true);
+  await page.page.waitForTimeout(500);
+  const cdp = await context.newCDPSession(page.page);
+  void cdp.send("Page.crash").catch(() => undefined); // the answer goes with the page
+  expect(await loading).toBe("gone with its page");
+
+  const next = await visit(context);
+  const loaded = (await next.preload("ocr")) as Loaded;
+  expect(loaded.cachedBytes).toBeGreaterThan(0);
+  expect(loaded.fetchedBytes + loaded.cachedBytes).toBe(size);
+  expect(await next.read("ocr", receipt)).toBe(TEXT);
+});
+
+test("a disk that is full keeps nobody from reading", async () => {
+  const context = await newPerson();
+  const page = await visit(context);
+  const cdp = await context.newCDPSession(page.page);
+  await cdp.send("Storage.overrideQuotaForOrigin", { origin: site.origin, quotaSize: 3_000_000 });
+  expect(await page.preload("ocr")).toMatchObject({ cache: "miss", fetchedBytes: size });
+  expect(await page.read("ocr", receipt)).toBe(TEXT);
+});
+
+test("a worker that throws fails the call with its code, and the next one works", async () => {
+  const context = await newPerson();
+  const page = await visit(context);
+  await page.preload("ocr");
+  const worker = page.page.workers().find((one) => one.url().includes("runtime/worker.ts"));
+  await worker?.evaluate(() => {
+    addEventListener("message", () => {
+      throw new Error("boom");
+    });
+  });
+  expect(await page.read("ocr", receipt)).toEqual({ code: "runtime-crashed" });
+  expect(await page.read("ocr", receipt)).toBe(TEXT);
+});
+
+test("three models, room for two, two tenants: the one used longest ago leaves, the other tenant's stay, and memory falls", async () => {
+  const context = await newPerson();
+  const page = await visit(context, "acme", 2 * size * 2);
+  await page.addSdk(optionsOf("globex"), "globex");
+  await page.preload("ocr", "globex");
+  await page.preload("ocr");
+  await page.preload("second");
+  expect(await page.read("ocr", receipt)).toBe(TEXT);
+  const others = page.read("ocr", receipt, "globex");
+  await page.preload("third");
+  expect(await page.warm()).toEqual(["ocr", "third"]);
+  expect(await page.warm("globex")).toEqual(["ocr"]);
+  expect(await others).toBe(TEXT);
+
+  const before = renderersBytes(profiles);
+  for (const model of ["ocr", "third"]) await page.unload(model);
+  expect(await page.warm()).toEqual([]);
+  await expect.poll(() => renderersBytes(profiles), { timeout: 20_000, interval: 500 }).toBeLessThan(before - size);
+  expect(await page.read("ocr", receipt, "globex")).toBe(TEXT);
+});
+
+/** What the pages of a profile take, as the system sees it. */
+function renderersBytes(profile: number): number {
+  const table = execFileSync("ps", ["-A", "-o", "pid=,rss=,args="], { encoding: "utf8" });
+  const processes = table.split("\n").map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line) ?? []);
+  const browser = processes.find(([, , , args]) => args?.includes(`profile-${profile} `) && !args.includes("--type="));
+  const below = new Set(descendantsOf(Number(browser?.[1])));
+  return processes.reduce((sum, [, pid, kilobytes, args]) => sum + (below.has(Number(pid)) && args?.includes("--type=renderer") ? Number(kilobytes) * 1024 : 0), 0);
+}

@@ -1,0 +1,108 @@
+/** The SDK in a page of a real Chromium, driven from here. */
+import { type BrowserContext, chromium, type Page } from "playwright-core";
+import { CHROMIUM_ARGS, chromiumPath } from "../../cli/chromium.ts";
+
+export interface Loaded {
+  readonly cache: "hit" | "miss";
+  readonly fetchedBytes: number;
+  readonly cachedBytes: number;
+}
+
+export interface Told {
+  readonly loadedBytes: number;
+  readonly totalBytes: number;
+  readonly bytesPerSecond: number | null;
+}
+
+interface PageSdk {
+  readonly models: {
+    preload(model: string, caller?: { onProgress?: (progress: Told & { stage: string }) => void }): Promise<Loaded>;
+    load(model: string, options?: { pin?: boolean }): Promise<Loaded>;
+    unload(model: string): Promise<void>;
+    list(): readonly { readonly model: string }[];
+  };
+  readonly ocr: { read(request: { model: string; image: Blob }): Promise<{ readonly blocks: readonly { readonly text: string }[] }> };
+  close(): Promise<void>;
+}
+
+declare global {
+  /** The page's own script sets it. */
+  var Leasehold: new (options: unknown) => PageSdk;
+  var sdks: Record<string, PageSdk>;
+  var told: Told[];
+}
+
+export interface SdkOptions {
+  readonly publishableKey: string;
+  readonly baseUrl: string;
+  readonly pool?: { readonly budgetBytes: number };
+}
+
+/** A person with a profile of their own. */
+export async function person(profileDir: string): Promise<BrowserContext> {
+  return chromium.launchPersistentContext(profileDir, { executablePath: await chromiumPath(), args: CHROMIUM_ARGS });
+}
+
+/** What a call came to: its value, or the code of its error. */
+type Ended<T> = T | { readonly code: string };
+
+export class SdkPage {
+  readonly page: Page;
+
+  private constructor(page: Page) {
+    this.page = page;
+  }
+
+  static async open(context: BrowserContext, url: string, options: SdkOptions, name = "main"): Promise<SdkPage> {
+    const page = await context.newPage();
+    await page.goto(url);
+    const opened = new SdkPage(page);
+    await opened.addSdk(options, name);
+    return opened;
+  }
+
+  async addSdk(options: SdkOptions, name: string): Promise<void> {
+    await this.page.waitForFunction(() => "Leasehold" in globalThis);
+    await this.page.evaluate(
+      ({ options, name }) => {
+        globalThis.told = [];
+        globalThis.sdks = { ...globalThis.sdks, [name]: new globalThis.Leasehold({ ...options, backend: "wasm" }) };
+      },
+      { options, name },
+    );
+  }
+
+  preload(model: string, name = "main"): Promise<Ended<Loaded>> {
+    return this.page.evaluate(
+      ({ model, name }) =>
+        globalThis.sdks[name]?.models.preload(model, { onProgress: (progress) => progress.stage === "downloading" && globalThis.told.push(progress) }).catch((error: { code: string }) => ({ code: error.code })),
+      { model, name },
+    ) as Promise<Ended<Loaded>>;
+  }
+
+  /** The text of a picture, line by line. */
+  read(model: string, picture: Buffer, name = "main"): Promise<Ended<string>> {
+    return this.page.evaluate(
+      async ({ model, name, data }) => {
+        const image = await (await fetch(`data:image/png;base64,${data}`)).blob();
+        return globalThis.sdks[name]?.ocr.read({ model, image }).then(
+          ({ blocks }) => blocks.map(({ text }) => text).join("\n"),
+          (error: { code: string }) => ({ code: error.code }),
+        );
+      },
+      { model, name, data: picture.toString("base64") },
+    ) as Promise<Ended<string>>;
+  }
+
+  unload(model: string, name = "main"): Promise<void> {
+    return this.page.evaluate(({ model, name }) => globalThis.sdks[name]?.models.unload(model), { model, name });
+  }
+
+  warm(name = "main"): Promise<string[]> {
+    return this.page.evaluate((name) => (globalThis.sdks[name]?.models.list() ?? []).map(({ model }) => model), name);
+  }
+
+  told(): Promise<Told[]> {
+    return this.page.evaluate(() => globalThis.told);
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * The passes that this isolate holds: what a lease may be sent of its model without asking the tenant object again.
+ *
+ * - A request is decided here where a pass of its lease is live, knows the chunk and has its bytes left; otherwise by
+ *   the object, which may draw the next pass.
+ * - The lease's signature and times are verified on every request, before it comes here. Leases that are bound to a key
+ *   hold no pass: the object takes each proof once.
+ * - The bytes of a pass are taken in one synchronous step, so that it is never overdrawn.
+ */
+import type { LeaseId, Sha256 } from "../../schema/contract/ids.ts";
+import type { Balance } from "../../schema/contract/policy.ts";
+import type { Delivered } from "../ledger/desks/model-desk.ts";
+import type { DrawnPass } from "../ledger/egress-passes.ts";
+import type { Identity } from "../tenants/credential.ts";
+import { type Conditions, bytesOf, decideDelivery } from "./range.ts";
+
+/** What the object gives with a pass: all that a delivery needs to know. */
+export interface Pass extends DrawnPass {
+  readonly identity: Identity;
+  /** Chunks of the revision that the lease pins, with their sizes. */
+  readonly chunks: Readonly<Record<Sha256, number>>;
+  readonly egress: Balance;
+}
+
+const MAX_PASSES = 500;
+
+export class Passes {
+  readonly #held = new Map<LeaseId, { readonly pass: Pass; used: number }>();
+  readonly #asking = new Map<LeaseId, Promise<unknown>>();
+
+  /**
+   * Decides by a pass, or asks. Requests of one lease that come at once wait for the first: it may bring a pass.
+   * `keep` is called for each new pass, with what settles it.
+   */
+  async decide(lease: LeaseId, digest: Sha256, conditions: Conditions, ask: () => Promise<Delivered>, keep: (pass: Pass, used: () => number) => void): Promise<Delivered> {
+    await this.#asking.get(lease);
+    const known = this.#use(lease, digest, conditions);
+    if (known) return known;
+    const asked = ask();
+    const settled = asked.then(
+      ({ pass }) => pass && this.#hold(lease, pass, keep),
+      () => undefined, // the caller hears of it from `asked`
+    );
+    this.#asking.set(lease, settled);
+    try {
+      return await asked;
+    } finally {
+      if (this.#asking.get(lease) === settled) this.#asking.delete(lease);
+    }
+  }
+
+  #use(lease: LeaseId, digest: Sha256, conditions: Conditions): Delivered | null {
+    const held = this.#held.get(lease);
+    if (!held || held.pass.until <= Date.now()) return null;
+    const { pass } = held;
+    const size = pass.chunks[digest];
+    if (size === undefined) return null;
+    const delivery = decideDelivery(conditions, `"${digest}"`, size);
+    const bytes = conditions.method === "HEAD" ? 0 : bytesOf(delivery, size);
+    if (held.used + bytes > pass.bytes) return null;
+    held.used += bytes;
+    return { identity: pass.identity, size, delivery, egress: pass.egress, pass: null };
+  }
+
+  #hold(lease: LeaseId, pass: Pass, keep: (pass: Pass, used: () => number) => void): void {
+    const held = { pass, used: 0 };
+    this.#held.delete(lease);
+    if (this.#held.size >= MAX_PASSES) this.#held.delete(this.#held.keys().next().value as LeaseId);
+    this.#held.set(lease, held);
+    keep(pass, () => {
+      if (this.#held.get(lease) === held) this.#held.delete(lease);
+      return held.used;
+    });
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * What bills are made of, as it stands in D1: the cost records of one tenant and its sums by day, model and user. Part of
+ * `TenantRecords`; every statement carries the tenant's id. Read to be held against the chain and the ledger: nothing is
+ * left out, whatever numbers and names somebody gave to rows.
+ */
+import type { TenantId } from "../../schema/contract/ids.ts";
+import type { StoredCost } from "../audit/verify-costs.ts";
+import type { DayKey, UsageDailyRow } from "./usage-rows.ts";
+
+const COSTS = `
+  SELECT seq, at, day, lease_id AS leaseId, request_id AS requestId, user_id AS user, model, revision, input_tokens AS inputTokens, output_tokens AS outputTokens,
+    unreported_tokens AS unreportedTokens, calls, cost_nanos AS costNanos, outcome, error_code AS errorCode, latency_ms AS latencyMs, ttft_ms AS ttftMs, backend, cache
+  FROM cost_records WHERE tenant_id = ?1 AND seq > coalesce(?2, -9e999) AND seq <= ?3 ORDER BY seq LIMIT ?4`;
+
+const LAST_COST = "SELECT seq FROM cost_records WHERE tenant_id = ?1 ORDER BY seq DESC LIMIT 1";
+
+const DAY_COLUMNS = "day, model, user_id, input_tokens, output_tokens, unreported_tokens, calls, cost_nanos, version";
+const DAYS_AFTER = `SELECT ${DAY_COLUMNS} FROM usage_daily WHERE tenant_id = ?1 AND (day, model, user_id) > (?2, ?3, ?4) ORDER BY day, model, user_id LIMIT ?5`;
+const DAYS_BETWEEN = `SELECT ${DAY_COLUMNS} FROM usage_daily WHERE tenant_id = ?1 AND (day, model, user_id) > (?2, ?3, ?4) AND (day, model, user_id) <= (?5, ?6, ?7) ORDER BY day, model, user_id LIMIT ?8`;
+
+/**
+ * Sums that are not those of their cost records. One statement, so one state of D1: a sum there counts every record
+ * there. A sum that counts more (of events that are on their way) is not judged.
+ */
+const UNLIKE_COSTS = `
+  WITH sides (day, model, user_id, input_tokens, output_tokens, unreported_tokens, calls, cost_nanos, version, seq) AS (
+    SELECT ${DAY_COLUMNS}, 0 FROM usage_daily WHERE tenant_id = ?1
+    UNION ALL
+    SELECT day, model, coalesce(user_id, ''), -input_tokens, -output_tokens, -unreported_tokens, -calls, -cost_nanos, 0, seq FROM cost_records WHERE tenant_id = ?1
+  )
+  SELECT day, model, user_id, count(*) OVER () AS count FROM sides GROUP BY day, model, user_id
+  HAVING max(version) <= (SELECT coalesce(max(seq), 0) FROM audit_events WHERE tenant_id = ?1)
+    AND (sum(input_tokens) <> 0 OR sum(output_tokens) <> 0 OR sum(unreported_tokens) <> 0 OR sum(calls) <> 0 OR sum(cost_nanos) <> 0 OR max(seq) > max(version))
+  ORDER BY day, model, user_id LIMIT 1`;
+
+export class BillRecords {
+  readonly #tenant: TenantId;
+  readonly #d1: D1Database;
+
+  constructor(tenant: TenantId, d1: D1Database) {
+    this.#tenant = tenant;
+    this.#d1 = d1;
+  }
+
+  /** Cost records after `after` (null: from the very first row) up to `upTo`. */
+  async costs(after: number | null, upTo: number, limit: number): Promise<StoredCost[]> {
+    return (await this.#d1.prepare(COSTS).bind(this.#tenant, after, upTo, limit).all<StoredCost>()).results;
+  }
+
+  async lastCostSeq(): Promise<unknown> {
+    return (await this.#d1.prepare(LAST_COST).bind(this.#tenant).first<{ seq: unknown }>())?.seq ?? null;
+  }
+
+  /** The sums after one key up to another, or up to the end where that is null. */
+  async days(after: DayKey, upTo: DayKey | null, limit: number): Promise<UsageDailyRow[]> {
+    const from = [this.#tenant, after.day, after.model, after.user_id];
+    const statement = upTo === null ? this.#d1.prepare(DAYS_AFTER).bind(...from, limit) : this.#d1.prepare(DAYS_BETWEEN).bind(...from, upTo.day, upTo.model, upTo.user_id, limit);
+    return (await statement.all<UsageDailyRow>()).results;
+  }
+
+  /** The first sum that is not that of its cost records, and how many there are. */
+  unlikeCosts(): Promise<(DayKey & { count: number }) | null> {
+    return this.#d1.prepare(UNLIKE_COSTS).bind(this.#tenant).first<DayKey & { count: number }>();
+  }
+}
