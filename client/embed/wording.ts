@@ -30,6 +30,7 @@ export const WORDS: Record<ErrorCode, Words> = {
   "schema-unsupported": words("This form can't be filled in", "What was asked for is not something that this model can be held to.", "wait"),
   "tools-unsupported": words("This model calls no tools", "The model was not made for what was asked of it.", "wait"),
   "no-text-found": words("No text found", "Nothing in this picture looks like text. A sharper or closer picture may help.", "another"),
+  "input-invalid": words("The model can't read this", "What was sent is not what the model takes.", "another"),
   "context-length-exceeded": words("This text is too long", "It has more words than the model can hold at once. Make it shorter.", "another"),
 
   // Limits
