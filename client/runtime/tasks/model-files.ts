@@ -30,10 +30,6 @@ export class ModelFiles {
     return path;
   }
 
-  has(path: string): boolean {
-    return this.#blobs.has(path);
-  }
-
   async bytes(path: string): Promise<Uint8Array> {
     return new Uint8Array(await this.#read(path, (blob) => blob.arrayBuffer()));
   }
