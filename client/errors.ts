@@ -15,6 +15,7 @@ export const CLIENT_CODES = [
   "model-invalid", // a file that the task needs is missing or can't be read
   "variant-unsupported", // no variant of the model fits this device
   "backend-unavailable", // neither WebGPU nor WASM could run the model
+  "storage-refused", // this browser keeps nothing for the page, and what was asked for needs that
   "pool-full", // pinned models leave no room for this one
   "runtime-crashed", // the worker died or stopped answering
   "image-unreadable", // not an image that this browser can decode

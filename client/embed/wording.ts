@@ -58,6 +58,7 @@ export const WORDS: Record<ErrorCode, Words> = {
   "weights-corrupt": words("The download was damaged", "What arrived is not what was sent, so it was not used. Try again.", "retry"),
 
   // The device
+  "storage-refused": words("Nothing can be kept here", "This browser keeps nothing for this page, so it can't work offline.", "retry"),
   "pool-full": words("No room for this model", `Other models are kept ready on this page. ${OWNER}`, "retry"),
   "runtime-crashed": words("The reading stopped", "The browser ended it, perhaps for want of memory. Try again, or take a smaller picture.", "retry"),
   "backend-unavailable": words("This browser can't read pictures", "It has neither WebGPU nor WebAssembly for it. A current browser helps.", "wait"),

@@ -16,6 +16,7 @@ import { asLeaseholdError } from "./as-error.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { LeaseDesk } from "./lease-desk.ts";
 import { ModelLoader } from "./model-loader.ts";
+import { OfflineBook, type OfflineLease } from "./offline-book.ts";
 import { type LeaseBinding, openProofKey } from "./proof-key.ts";
 import { Prover } from "./prover.ts";
 import { type QuotaView, viewQuota } from "./quota.ts";
@@ -44,6 +45,13 @@ export interface LeaseholdEvents {
   quota: QuotaView;
   /** A usage report did not arrive: the lease's whole hold will be charged. */
   "report-failed": LeaseholdError;
+}
+
+export interface OfflinePlan extends Caller<Progress> {
+  readonly model: string;
+  /** LLM tokens to run on. */
+  readonly tokens: number;
+  readonly ttlSeconds?: number;
 }
 
 export interface Preloaded extends Engine {
@@ -79,6 +87,27 @@ export class Leasehold {
     list: (): PooledModel[] => this.#pool.list(),
   };
 
+  /** Running without a network, where the tenant's policy allows it. */
+  readonly offline = {
+    /**
+     * Takes `tokens` for later, for a day where `ttlSeconds` doesn't say less, and has the model at hand. From then on
+     * calls without a network run on them; their usage is sent once there is one again.
+     */
+    prepare: ({ model, tokens, ttlSeconds, ...caller }: OfflinePlan): Promise<OfflineLease> =>
+      this.#guarded(caller.signal, async (signal) => {
+        const loaded = await this.#loader.open(model).join({ ...caller, signal });
+        const { lease_id, hold, expires_at, model: pinned } = await this.#desk.goOffline({ model, tokens, ttlSeconds, signal });
+        if (pinned.manifest_sha256 !== loaded.digest) await this.#loader.replace(model, loaded).join({ ...caller, signal });
+        return { lease_id, model, tokens: hold, expires_at, unsent: 0 };
+      }),
+    list: (): Promise<OfflineLease[]> => this.#book.list(),
+    /** Gives back what is left for a model, as soon as there is a network. */
+    end: async (model: string): Promise<void> => {
+      await this.#book.end(model);
+      await this.#desk.sendReports();
+    },
+  };
+
   readonly ocr = {
     /** Reads the text of a picture. A picture without text gives no blocks. */
     read: (request: ReadRequest): Promise<ReadResult> =>
@@ -89,9 +118,11 @@ export class Leasehold {
   readonly #pool: Pool;
   readonly #desk: LeaseDesk;
   readonly #prover: Prover;
+  readonly #book: OfflineBook;
   readonly #store: ReturnType<typeof openModelStore>;
   readonly #closing = new AbortController();
   readonly #onPageHide = () => void this.#desk.abandonAll();
+  readonly #onOnline = () => void this.#desk.sendReports();
   readonly #listeners: { [E in keyof LeaseholdEvents]: Set<(event: LeaseholdEvents[E]) => void> } = { quota: new Set(), "report-failed": new Set() };
 
   constructor({ publishableKey, user, userSignature, baseUrl, metadata, backend = "auto", pool = {} }: LeaseholdOptions) {
@@ -99,17 +130,21 @@ export class Leasehold {
     this.#prover = new Prover(openProofKey(tenant));
     const api = new ControlPlane(baseUrl ?? location.origin, this.#prover);
     this.#store = openModelStore(tenant);
+    this.#book = new OfflineBook(tenant);
     this.#desk = new LeaseDesk({
       api,
       publishableKey,
       user,
       userSignature,
       metadata,
+      offline: this.#book,
       likelyBackend: backend === "auto" ? ("gpu" in navigator ? "webgpu" : "wasm") : backend,
       onQuota: (quota) => this.#emit("quota", viewQuota(quota)),
       onReportFailed: (error) => this.#emit("report-failed", error),
     });
     addEventListener("pagehide", this.#onPageHide);
+    addEventListener("online", this.#onOnline);
+    void this.#desk.sendReports(); // what an earlier page could not
     this.#pool = new Pool({
       budgetBytes: pool.budgetBytes ?? budgetOf((navigator as { deviceMemory?: number }).deviceMemory ?? null),
       idleMs: pool.idleMs ?? IDLE_MS,
@@ -139,7 +174,9 @@ export class Leasehold {
     this.#loader.close();
     this.#pool.close();
     removeEventListener("pagehide", this.#onPageHide);
+    removeEventListener("online", this.#onOnline);
     await this.#desk.abandonAll();
+    this.#book.close();
     (await this.#store).close();
   }
 

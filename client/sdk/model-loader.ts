@@ -195,7 +195,12 @@ export class ModelLoader {
     const mode = cacheModeOf(manifest);
     if (mode !== "encrypted") return { mode };
     if (!desk.hasContentKey) await lease;
-    if (!desk.hasContentKey && (await source.lease()).grant.model.manifest_sha256 !== digest) throw new RevisionMoved();
+    if (!desk.hasContentKey) {
+      const asked = await source.lease().catch((error: unknown) => {
+        if (!desk.hasContentKey) throw error; // without a network an offline lease may have brought it
+      });
+      if (asked && asked.grant.model.manifest_sha256 !== digest) throw new RevisionMoved();
+    }
     return { mode, key: await desk.contentKey() };
   }
 
