@@ -3,6 +3,7 @@
  * what the reference tells, and what it used stands in the books.
  */
 import { existsSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -23,6 +24,8 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const MODELS = join(ROOT, "../shared/models");
 const STORIES = join(MODELS, "tinystories-260K");
+/** Made by the models' own script, in a minute: not on every machine. */
+const MINILM = join(process.env.LEASEHOLD_MODELS ?? join(homedir(), ".cache/leasehold-models"), "Xenova/all-MiniLM-L6-v2");
 const areModelsThere = existsSync(STORIES);
 if (!areModelsThere && process.env.CI === "true") throw new Error("the models next to the checkout are missing");
 
@@ -45,7 +48,7 @@ let browser: BrowserContext;
 let page: Page;
 let cases: readonly Case[];
 
-/** Greedy text after the prompt, as far as `count` tokens go. */
+/** Greedy text after the prompt. */
 const told = ({ prompt, text }: Case) => text.slice(prompt.length);
 
 describe.skipIf(!areModelsThere)("text in a tenant's page", () => {
@@ -128,11 +131,15 @@ describe.skipIf(!areModelsThere)("text in a tenant's page", () => {
   });
 
   test("what the model was not made for, and what doesn't fit, is refused with its code and costs nothing", async () => {
-    const codeOf = (work: string) => page.evaluate(async (source) => (0, eval)(source)().then(() => "done", (error: { code: string }) => error.code) as Promise<string>, work);
     const before = await used();
-    expect(await codeOf(`() => lh.chat.completions.create({ model: "stories", messages: [{ role: "user", content: "hi" }] })`)).toBe("invalid-request");
-    expect(await codeOf(`() => lh.completions.create({ model: "stories", prompt: "a".repeat(5000) })`)).toBe("context-length-exceeded");
-    expect(await codeOf(`() => lh.completions.create({ model: "none", prompt: "a" })`)).toBe("model-not-available");
+    const codeOf = (request: Record<string, unknown>) =>
+      page.evaluate(
+        (given) => ("messages" in given ? globalThis.lh.chat.completions.create(given as never) : globalThis.lh.completions.create(given as never)).then(() => "done", (error: { code: string }) => error.code),
+        { model: "stories", ...request },
+      );
+    expect(await codeOf({ messages: [{ role: "user", content: "hi" }] })).toBe("invalid-request");
+    expect(await codeOf({ prompt: "a".repeat(5000) })).toBe("context-length-exceeded");
+    expect(await codeOf({ model: "none", prompt: "a" })).toBe("model-not-available");
     expect(await used()).toMatchObject({ posted: before.posted, held: 0 });
   });
 
@@ -144,5 +151,29 @@ describe.skipIf(!areModelsThere)("text in a tenant's page", () => {
     const usage = z.object({ data: z.array(z.looseObject({ input_tokens: z.number(), output_tokens: z.number() })) });
     const rows = await eventually(() => admin.get("/v1/tenants/tales/usage?group_by=model", usage), ({ data }) => (data[0]?.output_tokens ?? 0) > 150);
     expect(rows.data[0]?.input_tokens).toBeGreaterThan(5);
+  });
+
+  test.skipIf(!existsSync(MINILM))("embeddings are the reference's, whatever texts they come with", async () => {
+    const reference = JSON.parse(readFileSync(join(MODELS, "expected/minilm.json"), "utf8")) as { sentences: string[]; token_ids: number[][]; first8: number[][] };
+    const files = ["config.json", "tokenizer.json", "tokenizer_config.json", "1_Pooling/config.json", "onnx/model_quantized.onnx"].map((path) => ({ path, source: join(MINILM, path) }));
+    await publishModel(admin, "tales", "minilm", { task: "feature-extraction", usage: { measure: "text-tokens" }, prices: { input_nanos_per_token: 1, output_nanos_per_token: 0 }, variants: [{ id: "q8", files }] });
+    const { each, together, packed } = await page.evaluate(async (sentences) => {
+      const each = [];
+      for (const input of sentences) each.push(await globalThis.lh.embeddings.create({ model: "minilm", input }));
+      return { each, together: await globalThis.lh.embeddings.create({ model: "minilm", input: sentences }), packed: await globalThis.lh.embeddings.create({ model: "minilm", input: sentences[0] ?? "", encoding_format: "base64", dimensions: 64 }) };
+    }, reference.sentences);
+    const cosine = (a: readonly number[], b: readonly number[]) => a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0) / Math.hypot(...a) / Math.hypot(...b);
+    each.forEach(({ data, usage }, at) => {
+      const embedding = data[0]?.embedding as number[];
+      expect([embedding.length, Math.hypot(...embedding)]).toEqual([384, expect.closeTo(1, 4)]);
+      expect(cosine(embedding.slice(0, 8), reference.first8[at] ?? [])).toBeGreaterThan(0.999);
+      expect(usage.prompt_tokens).toBe(reference.token_ids[at]?.length);
+    });
+    // Texts of one batch share their dynamic int8 scales.
+    together.data.forEach(({ embedding }, at) => expect(cosine(embedding as number[], (each[at]?.data[0]?.embedding ?? []) as number[])).toBeGreaterThan(0.98));
+    expect(together.usage.prompt_tokens).toBe(reference.token_ids.flat().length);
+    const bytes = Buffer.from(packed.data[0]?.embedding as string, "base64");
+    const floats = Array.from({ length: bytes.length / 4 }, (_, at) => bytes.readFloatLE(at * 4));
+    expect([floats.length, Math.hypot(...floats)]).toEqual([64, expect.closeTo(1, 4)]);
   });
 });
