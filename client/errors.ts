@@ -20,6 +20,7 @@ export const CLIENT_CODES = [
   "runtime-crashed", // the worker died or stopped answering
   "image-unreadable", // not an image that this browser can decode
   "image-too-large", // more pixels than the task takes
+  "input-invalid", // not what the model takes: a missing tensor, a wrong shape
   "context-length-exceeded", // more tokens than the model, or this device's memory, can hold
   "no-text-found", // the widget's: someone waits for the text of a picture that has none
 ] as const;

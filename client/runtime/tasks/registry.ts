@@ -1,6 +1,7 @@
 /** Every task that the runtime can run, one row each. */
-import type { TaskCalls, TaskName } from "../protocol.ts";
+import type { InputOf, OutputOf, PieceOf, TaskName } from "../protocol.ts";
 import { ocr } from "./ocr/ocr.ts";
+import { raw } from "./raw/raw.ts";
 import type { TaskAdapter } from "./task.ts";
 
-export const TASKS: { readonly [Name in TaskName]: TaskAdapter<TaskCalls[Name]["input"], TaskCalls[Name]["output"]> } = { ocr };
+export const TASKS: { readonly [Name in TaskName]: TaskAdapter<InputOf<Name>, OutputOf<Name>, PieceOf<Name>> } = { ocr, raw };
