@@ -49,6 +49,8 @@ export interface LeaseholdOptions {
   readonly baseUrl?: string;
   readonly metadata?: Metadata;
   readonly backend?: "auto" | Backend;
+  /** The build of each model to take, by id; without it the first that fits the device. */
+  readonly variant?: string;
   /** How much memory models may take together (default: by the device), and how long one may be idle (5 minutes). */
   readonly pool?: { readonly budgetBytes?: number; readonly idleMs?: number };
 }
@@ -70,6 +72,8 @@ export interface OfflinePlan extends Caller<Progress> {
 }
 
 export interface Preloaded extends Engine {
+  /** The model's build that this device took. */
+  readonly variant: string;
   readonly cache: "hit" | "miss";
   readonly fetchedBytes: number;
   /** What was here already: of an update, the part that did not change. */
@@ -82,8 +86,8 @@ export class Leasehold {
     /** Brings a model to where its first call starts at once. Needs no tokens. */
     preload: (model: string, caller: Caller<Progress> = {}): Promise<Preloaded> =>
       this.#guarded(caller.signal, async (signal) => {
-        const { runtime, cache, fetchedBytes, cachedBytes } = await this.#loader.open(model).join({ ...caller, signal });
-        return { ...engineOf(runtime), cache, fetchedBytes, cachedBytes };
+        const { runtime, cache, fetchedBytes, cachedBytes, variant } = await this.#loader.open(model).join({ ...caller, signal });
+        return { ...engineOf(runtime), cache, fetchedBytes, cachedBytes, variant };
       }),
     /** As `preload`; `pin` keeps it: it then leaves by `unload` alone. */
     load: async (model: string, { pin = false, ...caller }: Caller<Progress> & { readonly pin?: boolean } = {}): Promise<Preloaded> => {
@@ -149,7 +153,7 @@ export class Leasehold {
   readonly #onOnline = () => void this.#desk.sendReports();
   readonly #listeners: { [E in keyof LeaseholdEvents]: Set<(event: LeaseholdEvents[E]) => void> } = { quota: new Set(), "report-failed": new Set() };
 
-  constructor({ publishableKey, user, userSignature, baseUrl, metadata, backend = "auto", pool = {} }: LeaseholdOptions) {
+  constructor({ publishableKey, user, userSignature, baseUrl, metadata, backend = "auto", variant, pool = {} }: LeaseholdOptions) {
     const tenant = tenantOfKey(publishableKey);
     this.#prover = new Prover(openProofKey(tenant));
     const api = new ControlPlane(baseUrl ?? location.origin, this.#prover);
@@ -174,7 +178,7 @@ export class Leasehold {
       idleMs: pool.idleMs ?? IDLE_MS,
       unload: (model) => this.#loader.unload(model),
     });
-    this.#loader = new ModelLoader({ tenant, backend, api, desk: this.#desk, store: this.#store, pool: this.#pool });
+    this.#loader = new ModelLoader({ tenant, backend, variant, api, desk: this.#desk, store: this.#store, pool: this.#pool });
   }
 
   /** Labels of texts or pictures; with `labels`, those of a zero-shot model. */
