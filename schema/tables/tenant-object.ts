@@ -161,7 +161,7 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
     created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL
   ) WITHOUT ROWID;
   CREATE TABLE import_files (
-    import_id TEXT NOT NULL, position INTEGER NOT NULL, path TEXT NOT NULL, size INTEGER NOT NULL, stated_sha256 TEXT, stated_git TEXT, sha256 TEXT,
+    import_id TEXT NOT NULL, position INTEGER NOT NULL, path TEXT NOT NULL, size INTEGER NOT NULL, stated_sha256 TEXT, stated_git TEXT, sha256 TEXT, mismatches INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (import_id, position)
   ) WITHOUT ROWID;
   CREATE TABLE import_chunks (

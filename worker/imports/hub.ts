@@ -116,8 +116,9 @@ export class Hub {
         const verdict = judgeDestination(url.href);
         if (!verdict.ok) throw new HubFault("source-unsafe", `The hub leads to an address that ${verdict.reason}.`);
       }
-      const authorization = isHome && this.#token !== null ? { authorization: `Bearer ${this.#token}` } : {};
-      const response = await reached(() => fetch(url, { headers: { ...headers, ...authorization, "user-agent": "Leasehold-Import/1" }, redirect: "manual", signal: signal.signal }));
+      const asked = new Headers({ ...headers, "user-agent": "Leasehold-Import/1" });
+      if (isHome && this.#token !== null) asked.set("authorization", `Bearer ${this.#token}`);
+      const response = await reached(() => fetch(url, { headers: asked, redirect: "manual", signal: signal.signal }));
       signal.heard();
       const location = response.headers.get("location");
       if (response.status < 300 || response.status >= 400 || location === null) return good(response);

@@ -51,6 +51,8 @@ export interface ImportFile extends HubFile {
   readonly position: number;
   /** Of the content that came; null until all of it is stored. */
   readonly digest: Sha256 | null;
+  /** How often what came was not what the hub states. */
+  readonly mismatches: number;
 }
 
 const KEEP_MS = 30 * 86_400_000;
@@ -106,9 +108,10 @@ export class ImportBook {
       stated_sha256: string | null;
       stated_git: string | null;
       sha256: string | null;
+      mismatches: number;
     }
-    const rows = this.#store.all<FileRow>("SELECT position, path, size, stated_sha256, stated_git, sha256 FROM import_files WHERE import_id = ? ORDER BY position", id);
-    return rows.map((row) => ({ position: row.position, path: row.path, size: row.size, sha256: row.stated_sha256, git: row.stated_git, digest: row.sha256 as Sha256 | null }));
+    const rows = this.#store.all<FileRow>("SELECT position, path, size, stated_sha256, stated_git, sha256, mismatches FROM import_files WHERE import_id = ? ORDER BY position", id);
+    return rows.map((row) => ({ position: row.position, path: row.path, size: row.size, sha256: row.stated_sha256, git: row.stated_git, digest: row.sha256 as Sha256 | null, mismatches: row.mismatches }));
   }
 
   chunks(id: string, position: number): Chunk[] {
@@ -123,6 +126,12 @@ export class ImportBook {
   /** All of the file is stored, and is what the hub stated. */
   endFile(id: string, position: number, digest: Sha256): void {
     this.#store.run("UPDATE import_files SET sha256 = ? WHERE import_id = ? AND position = ?", digest, id, position);
+  }
+
+  /** The file is fetched anew. */
+  mismatch(id: string, position: number): void {
+    this.#store.run("UPDATE import_files SET mismatches = mismatches + 1 WHERE import_id = ? AND position = ?", id, position);
+    this.dropChunks(id, position);
   }
 
   dropChunks(id: string, position: number): void {

@@ -145,8 +145,8 @@ export class ImportDesk {
     const [digest, git] = [reading.sha256.digest("hex") as Sha256, reading.git?.digest("hex") ?? null];
     this.#reading = null;
     if ((file.sha256 !== null && file.sha256 !== digest) || (file.git !== null && file.git !== git)) {
-      this.#still(one, () => this.#book.dropChunks(one.id, file.position));
-      throw new HubFault("digest-mismatch", `${file.path} is not the file whose digest the hub states.`, one.attempts + 1 >= MAX_MISMATCHES);
+      this.#still(one, () => this.#book.mismatch(one.id, file.position));
+      throw new HubFault("digest-mismatch", `${file.path} is not the file whose digest the hub states.`, file.mismatches + 1 >= MAX_MISMATCHES);
     }
     this.#still(one, () => this.#book.endFile(one.id, file.position, digest));
   }
