@@ -125,6 +125,16 @@ describe("a report", () => {
   });
 });
 
+test.each([["ok", 7], ["error", 0], ["aborted", 0]] as const)("a model that ends %s without a token costs %d: its call, where it ran", (outcome, nanos) => {
+  expect(report(open(), { input_tokens: 0, output_tokens: 0, outcome })).toMatchObject({ ok: true, value: { used: 0, cost: { nanos } } });
+});
+
+test("the leases of one key end with it, those of another go on", () => {
+  const [one, other] = [open({ keyId: "key_1" }), open({ keyId: "key_2" })];
+  expect(book.revokeOf("key_2", NOW, "operator", "req_off")).toBe(1);
+  expect([find(one).state, find(other).state]).toEqual(["active", "revoked"]);
+});
+
 describe("an end without a report", () => {
   test("comes when the reports end, and not before: the whole hold is charged", () => {
     const lease = open({ graceSeconds: 10 });
