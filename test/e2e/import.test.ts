@@ -25,6 +25,11 @@ const read = (path: string) => new Uint8Array(readFileSync(join(TINY, path)));
 /** The model, and beside it as much made data as makes it six chunks long: a kill finds it in the middle. */
 const data = new Uint8Array(22 * MIB + 5).map((_, at) => (at * 2654435761) >>> 24);
 
+/** An ONNX graph with one initializer that names a file outside of the model as its data. */
+const location = [0x0a, 8, ...new TextEncoder().encode("location"), 0x12, 11, ...new TextEncoder().encode("/etc/passwd")];
+const initializer = [0x08, 4, 0x10, 1, 0x42, 1, 0x77, 0x6a, location.length, ...location, 0x70, 1];
+const outside = new Uint8Array([0x3a, initializer.length + 2, 0x2a, initializer.length, ...initializer]);
+
 let hub: TestHub;
 let deployment: Deployment;
 let api: Api;
@@ -34,7 +39,7 @@ describe.skipIf(!isThere)("an import", () => {
   beforeAll(async () => {
     const names = readdirSync(TINY).filter((name) => name.endsWith(".json"));
     const files = { ...Object.fromEntries(names.map((name) => [name, read(name)])), "README.md": new Uint8Array(10), "onnx/model.onnx": read("onnx/model.onnx"), "onnx/model.onnx_data": data };
-    hub = await TestHub.start({ "karpathy/tinystories": { files, licence: "mit" }, "karpathy/private": { files: { "config.json": read("config.json"), "onnx/model.onnx": read("onnx/model.onnx") }, token: "hf_secret" } });
+    hub = await TestHub.start({ "karpathy/tinystories": { files, licence: "mit" }, "karpathy/private": { files: { "config.json": read("config.json"), "onnx/model.onnx": read("onnx/model.onnx") }, token: "hf_secret" }, "evil/outside": { files: { "onnx/model.onnx": outside }, pipeline: "text-generation" } });
     deployment = await deploy({ variables: { HF_ENDPOINT: hub.url } });
     const operator = apiAt(deployment.url, deployment.operatorKey);
     await operator.post("/v1/tenants", { id: "acme", name: "Acme" }, tenantShape);
@@ -128,6 +133,12 @@ describe.skipIf(!isThere)("an import", () => {
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect((await api.get(`/v1/tenants/acme/imports/${id}`, modelImport)).state).toBe("cancelled");
     await expect(api.get("/v1/models/cancelled/manifest", manifest)).rejects.toThrow();
+  });
+
+  test("of a model that names a file outside of itself is refused before it is published", async () => {
+    const { state, fault } = await ended((await begin("evil", { source: "hf:evil/outside" })).id);
+    expect({ state, fault }).toEqual({ state: "failed", fault: { code: "model-refused", detail: expect.stringContaining("model-external-path") } });
+    await expect(api.get("/v1/models/evil/manifest", manifest)).rejects.toThrow();
   });
 
   test("that leads to a private address is refused", async () => {

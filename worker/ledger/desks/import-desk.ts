@@ -14,6 +14,7 @@ import type { SecretName } from "../../../schema/contract/secrets.ts";
 import { settingsOf } from "../../env.ts";
 import { Hub, HubFault } from "../../imports/hub.ts";
 import { buildOf, chooseFiles, requiresOf } from "../../imports/layout.ts";
+import { inspectVariants } from "../../models/inspect.ts";
 import { buildRevision } from "../../models/manifest.ts";
 import { TenantBlobs } from "../../tenants/blobs.ts";
 import { ImportBook, type ImportFile, MAX_ACTIVE_IMPORTS, type StoredImport } from "../import-book.ts";
@@ -207,6 +208,8 @@ export class ImportDesk {
     const { source: _source, revision: _revision, variants: _variants, ...stated } = ask;
     const body = revisionCreate.safeParse({ ...stated, task: plan?.task, usage: plan?.usage, ...(plan?.licence && { licence: plan.licence }), source: `${ask.source}@${one.commit}`, variants });
     if (!body.success) throw new HubFault("model-refused", `The model makes no revision: ${body.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ").slice(0, 500)}`);
+    const hostile = await inspectVariants(body.data.variants, TenantBlobs.for(this.#room.self, this.#room.env));
+    if (hostile) throw new HubFault("model-refused", `${hostile.path}: ${hostile.code}. ${hostile.detail}`);
     const built = buildRevision(this.#room.tenant, model, body.data);
     const published = await this.#models.publish(one, built, (now) => {
       this.#book.end(one.id, { state: "done", revision: built.revision.revision }, now);
