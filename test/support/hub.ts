@@ -88,13 +88,24 @@ export class TestHub {
     response.writeHead(partial ? 206 : 200, { "content-length": body.length, etag: `"${digest("sha256", all)}"`, ...(partial && { "content-range": `bytes ${first}-${all.length - 1}/${all.length}` }) });
     const end = fault === "cut" ? Math.floor(body.length / 2) : body.length;
     for (let at = 0; at < end; at += 1024 * 1024) {
-      if (!response.write(body.subarray(at, Math.min(end, at + 1024 * 1024)))) await Promise.race([once(response, "drain"), once(response, "close")]);
+      if (!response.write(body.subarray(at, Math.min(end, at + 1024 * 1024)))) await drained(response);
       if (response.destroyed) return;
       if (this.pause > 0) await new Promise((resolve) => setTimeout(resolve, this.pause));
     }
     if (fault === "cut") response.destroy();
     else response.end();
   }
+}
+
+/** Until there is room for more, or nobody listens any more. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const go = () => {
+      response.off("drain", go).off("close", go);
+      resolve();
+    };
+    response.on("drain", go).on("close", go);
+  });
 }
 
 function described({ files, pipeline, licence }: Repository) {
