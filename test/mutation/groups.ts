@@ -21,6 +21,6 @@ export const GROUPS: Readonly<Record<string, Group>> = {
     mutate: [ledger("decide-hold,minute,calendar,denials,charges,active,holds,instants,price-floor,alert-book"), "worker/alerts/thresholds.ts", "schema/contract/measure.ts"],
     tests: ["ledger/{decide-hold,minute,calendar,denials,charges,active,price-floor,lease-book}", "alerts/*", "contract/measure"],
   },
-  leases: { mutate: [ledger("lease-book,lease-row,books,mirrors,idempotency")], tests: ["ledger/{lease-book,idempotency,ledger.property}"] },
+  leases: { mutate: [ledger("lease-book,lease-row,books,mirrors,idempotency")], tests: ["ledger/{lease-book,lease-mirrors,idempotency,ledger.property}"] },
   records: { mutate: [ledger("outbox-ring,rollups,tally-book")], tests: ["ledger/{rollups,outbox-ring}"] },
 };

@@ -38,7 +38,7 @@ test("a limit that is not set has no alerts", () => {
 });
 
 test("each limit is told of for its window, its user or its key", () => {
-  const all = books({ month: set, day: set, userDay: set, keyDay: set, spendMonth: set, minuteTokens: set, minuteRequests: set, concurrent: set, egressDay: set });
+  const all = books({ month: set, day: set, userDay: set, keyDay: set, spendMonth: set, minuteTokens: set, minuteRequests: set, concurrent: set, egressDay: set, key: { month: set, minuteTokens: set, minuteRequests: set, concurrent: set } });
   const stands = standsOf(all, "2026-11-22", { user: "u", key: "k" }).map(({ name, window, of }) => [name, window, of]);
   expect(stands).toEqual([
     ["daily_token_limit", "2026-11-22", null],
@@ -46,6 +46,10 @@ test("each limit is told of for its window, its user or its key", () => {
     ["monthly_spend_limit", "2026-11", null],
     ["per_user_daily_tokens", "2026-11-22", "u"],
     ["key_daily_token_limit", "2026-11-22", "k"],
+    ["key_monthly_token_limit", "2026-11", "k"],
+    ["key_tokens_per_minute", "2026-11-22", "k"],
+    ["key_requests_per_minute", "2026-11-22", "k"],
+    ["key_concurrent_leases", "2026-11-22", "k"],
     ["tokens_per_minute", "2026-11-22", null],
     ["requests_per_minute", "2026-11-22", null],
     ["concurrent_leases", "2026-11-22", null],
