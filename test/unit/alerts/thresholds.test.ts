@@ -63,6 +63,7 @@ test("the alert of a user's limit names the user, that of a key its id", () => {
     action: "QUOTA_ALERT", actor: "system", user: "u1",
     details: { limit: "per_user_daily_tokens", threshold: 80, value: 10, used: 8, held: 3, posted: 5, remaining: 2, window: "2026-11-22", resets_at: "2026-11-23T00:00:00Z" },
   });
+  expect(alertFact({ ...stand, name: "daily_token_limit", of: null })).toMatchObject({ user: null, details: expect.not.objectContaining({ key_id: null }) as object });
   expect(alertFact({ ...stand, name: "key_daily_token_limit", of: "key_1", resetsAt: null })).toMatchObject({ user: null, details: { key_id: "key_1", resets_at: null } });
 });
 

@@ -2,8 +2,6 @@
 import { expect, test } from "vitest";
 import { sortableId, type TenantId } from "../../../schema/contract/ids.ts";
 import { BookKeeper } from "../../../worker/ledger/books.ts";
-import { Holds } from "../../../worker/ledger/holds.ts";
-import { Instants } from "../../../worker/ledger/instants.ts";
 import { Journal } from "../../../worker/ledger/journal.ts";
 import { LeaseBook } from "../../../worker/ledger/lease-book.ts";
 import type { LeaseRow } from "../../../worker/ledger/lease-row.ts";
@@ -185,27 +183,4 @@ test("memory is what the table says after any step, and after one that was undon
     step();
     expect(seen(mirrors, now), `step ${i}`).toEqual(seen(bookOn(store, now).mirrors, now));
   }
-});
-
-test("what is held of a month is the sum of its days, whatever else is held", () => {
-  const holds = new Holds();
-  holds.change(["t", "u:x"], "2026-11-30", 5, 50);
-  holds.change(["t"], "2026-11-01", 1, 10);
-  holds.change(["t"], "2026-12-01", 100, 1_000);
-  expect(holds.ofMonth("t", "2026-11")).toEqual({ tokens: 6, nanos: 60 });
-  expect(holds.ofMonth("u:x", "2026-11")).toEqual({ tokens: 5, nanos: 50 });
-  expect(holds.ofMonth("u:y", "2026-11")).toEqual({ tokens: 0, nanos: 0 });
-});
-
-test("the soonest of many instants, however they come and go", () => {
-  const instants = new Instants();
-  expect(instants.soonest).toBeNull();
-  for (const at of [30, 10, 20, 10]) instants.add(at);
-  const left: (number | null)[] = [];
-  for (const at of [10, 30, 10, 20]) {
-    instants.remove(at);
-    left.push(instants.soonest);
-  }
-  expect(left).toEqual([10, 10, 20, null]);
-  expect(() => instants.remove(10)).toThrow("never added");
 });
