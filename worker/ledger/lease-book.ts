@@ -191,7 +191,7 @@ export class LeaseBook {
 
   /** A download holds nothing and posts nothing: no window has a row for it. */
   #post(lease: LeaseRow, change: Change): void {
-    if (lease.hold > 0) this.#books.post(scopesOf(lease), lease.day, change);
+    this.#books.post(scopesOf(lease), lease.day, change);
   }
 
   #charge(lease: LeaseRow, report: UsageReport, actor: string, now: number): void {

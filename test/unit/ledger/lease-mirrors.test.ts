@@ -79,6 +79,13 @@ test("a woken object that had to look through many notes from where on to look t
   expect(floorOf(store)).toBe(later);
 });
 
+test("a woken object counts the whole minute that ends now, from the start of its first second", () => {
+  const { store } = memoryStore();
+  const { book } = bookOn(store, START);
+  book.report(open(book, START + 500), REPORT, "k", START + 500);
+  expect(bookOn(store, START + 59_999).mirrors.minute.sums(START + 59_999)).toEqual({ held: 0, posted: 1, requests: 1 });
+});
+
 test("the floor is raised once in so many leases, and not above one that is unresolved", () => {
   const { store } = memoryStore();
   const { book } = bookOn(store, START);
