@@ -9,11 +9,14 @@
  * Two cores are enough: one project runs after the other, and their files one after another but in `unit`.
  */
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
+import { join } from "node:path";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
 import { ortFiles } from "./cli/build/ort-files.ts";
+import { ROOT } from "./cli/root.ts";
 import { CHROMIUM_ARGS, chromiumPath } from "./cli/chromium.ts";
 import { ORT_FILES, ORT_PATH } from "./client/runtime/ort-files.ts";
+import { folderAt } from "./test/support/folder-at.ts";
 import { LOCAL_VARIABLES, makeSecrets, workerSecrets } from "./cli/secrets.ts";
 
 const secrets = makeSecrets();
@@ -63,10 +66,10 @@ export default defineConfig({
         },
       },
       {
-        plugins: [ortFiles(ORT_PATH, ORT_FILES)],
+        plugins: [ortFiles(ORT_PATH, ORT_FILES), folderAt("/models/", join(ROOT, "../shared/models"))],
         server: { headers: isolated },
         // Found only when a test imports them, they would reload the page under it.
-        optimizeDeps: { include: ["idb", "preact", "preact/hooks", "preact/jsx-dev-runtime"] },
+        optimizeDeps: { include: ["idb", "@huggingface/jinja", "@huggingface/tokenizers", "preact", "preact/hooks", "preact/jsx-dev-runtime"] },
         oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
         test: {
           name: "browser",
@@ -74,6 +77,7 @@ export default defineConfig({
           include: ["test/browser/**/*.test.{ts,tsx}"],
           fileParallelism: false,
           testTimeout: 60_000,
+          provide: { isCi: process.env.CI === "true" },
           browser: {
             enabled: true,
             headless: true,

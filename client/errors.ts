@@ -15,11 +15,15 @@ export const CLIENT_CODES = [
   "model-invalid", // a file that the task needs is missing or can't be read
   "variant-unsupported", // no variant of the model fits this device
   "backend-unavailable", // neither WebGPU nor WASM could run the model
+  "storage-refused", // this browser keeps nothing for the page, and what was asked for needs that
   "pool-full", // pinned models leave no room for this one
   "runtime-crashed", // the worker died or stopped answering
   "image-unreadable", // not an image that this browser can decode
   "image-too-large", // more pixels than the task takes
+  "input-invalid", // not what the model takes: a missing tensor, a wrong shape
   "context-length-exceeded", // more tokens than the model, or this device's memory, can hold
+  "schema-unsupported", // a JSON schema with something that generation can't be held to
+  "tools-unsupported", // the model was not taught to call tools, or in a way that is not known here
   "no-text-found", // the widget's: someone waits for the text of a picture that has none
 ] as const;
 export type ClientCode = (typeof CLIENT_CODES)[number];

@@ -8,12 +8,14 @@
  * - `close` ends the worker and gives all memory back; calls in flight and later ones fail with `aborted`.
  */
 import type { Backend, Manifest } from "../../schema/contract/models.ts";
+import type { SelfTest } from "../../schema/contract/self-test.ts";
 import { LeaseholdError, type ClientCode } from "../errors.ts";
 import { orAborted } from "./abort.ts";
 import { chooseBackend, type Candidate } from "./backends/choose.ts";
 import { probeBrowser } from "./backends/probe.ts";
 import { ORT_PATH } from "./ort-files.ts";
-import type { RuntimeFile, Stage, TaskCalls, TaskName } from "./protocol.ts";
+import { memoryBudget } from "./memory-budget.ts";
+import type { InputOf, NoteOf, OutputOf, PieceOf, RuntimeFile, Stage, TaskName } from "./protocol.ts";
 import type { OcrBlock, OcrReading } from "./tasks/ocr/reading.ts";
 import { WorkerLink, type Patience } from "./worker-link.ts";
 
@@ -31,6 +33,10 @@ export interface LoadOptions {
   readonly backend: "auto" | Backend;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: RuntimeProgress) => void;
+  /** From the manifest: a backend that misses it is not used. */
+  readonly selfTest?: SelfTest;
+  /** How much memory the model may take. Default: by what the browser says of the device. */
+  readonly memoryBytes?: number;
   /** The folder with onnxruntime-web's files. Default: `ORT_PATH` on this origin. */
   readonly ortBase?: string;
   /** How long the worker may be silent. */
@@ -41,11 +47,21 @@ export interface OcrResult extends OcrReading {
   readonly latencyMs: number;
 }
 
+export interface CallOptions<Name extends TaskName> {
+  readonly signal?: AbortSignal;
+  /** Parts of the answer, in order, before it is whole. */
+  readonly onPiece?: (piece: PieceOf<Name>) => void;
+  /** Called when the worker has the call, with what tells it a note. */
+  readonly onSent?: (tell: (note: NoteOf<Name>) => void) => void;
+}
+
 export interface Runtime {
   readonly backend: Backend;
   readonly threads: number;
   /** Why this backend, in plain words. */
   readonly reason: string;
+  /** One call of the model's task; another's is refused with `model-invalid`. */
+  run<Name extends TaskName>(task: Name, input: InputOf<Name>, options?: CallOptions<Name>): Promise<OutputOf<Name>>;
   readOcr(image: Blob, options?: { signal?: AbortSignal }): Promise<OcrResult>;
   close(): void;
 }
@@ -56,7 +72,16 @@ const RUN_PATIENCE: Patience = { silenceMs: 60_000, abortMs: 5_000 };
 /** SwiftShader works on one step for minutes, and still works. */
 const EMULATED_PATIENCE: Patience = { silenceMs: 600_000, abortMs: 5_000 };
 
-const RUNNABLE: Record<TaskName, true> = { ocr: true };
+const RUNNABLE: Record<TaskName, true> = {
+  ocr: true,
+  raw: true,
+  "text-generation": true,
+  "feature-extraction": true,
+  "text-classification": true,
+  "token-classification": true,
+  "zero-shot-classification": true,
+  "image-classification": true,
+};
 const isRunnable = (task: string): task is TaskName => Object.hasOwn(RUNNABLE, task);
 
 export async function loadRuntime(options: LoadOptions): Promise<Runtime> {
@@ -105,11 +130,15 @@ class HostedRuntime implements Runtime {
     return this.#inTurn(signal, (stop) => this.#start(stop));
   }
 
+  run<Name extends TaskName>(task: Name, input: InputOf<Name>, options: CallOptions<Name> = {}): Promise<OutputOf<Name>> {
+    return this.#inTurn(options.signal, async (stop) => this.#run(await this.#start(stop), task, input, { ...options, signal: stop }));
+  }
+
   readOcr(image: Blob, { signal }: { signal?: AbortSignal } = {}): Promise<OcrResult> {
     return this.#inTurn(signal, async (stop) => {
       const running = await this.#start(stop);
       const began = performance.now();
-      const output = await this.#run(running, image, stop);
+      const output = await this.#run(running, "ocr", image, { signal: stop });
       return { ...output, latencyMs: performance.now() - began };
     });
   }
@@ -144,13 +173,13 @@ class HostedRuntime implements Runtime {
   }
 
   async #startOn(candidate: Candidate, signal: AbortSignal): Promise<Running> {
-    const { task, files, onProgress, ortBase = new URL(ORT_PATH, location.origin).href, patience } = this.#options;
+    const { task, files, onProgress, ortBase = new URL(ORT_PATH, location.origin).href, patience, selfTest, memoryBytes = memoryBudget(navigator) } = this.#options;
     const given = typeof files === "function" ? await orAborted(files(), signal) : files;
     const link = new WorkerLink(new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: `leasehold ${task}` }));
     try {
       const { backend, threads } = candidate;
       await link.ask(
-        { kind: "load", task, files: given, backend, threads, ortBase },
+        { kind: "load", task, files: given, backend, threads, ortBase, options: { memoryBytes, ...(selfTest ? { selfTest } : {}) } },
         { signal, patience: patience?.load ?? LOAD_PATIENCE, onStage: (stage) => onProgress?.({ stage }) },
       );
     } catch (error) {
@@ -162,11 +191,12 @@ class HostedRuntime implements Runtime {
     return this.#running;
   }
 
-  async #run({ link, isEmulated }: Running, input: TaskCalls[TaskName]["input"], signal: AbortSignal): Promise<TaskCalls[TaskName]["output"]> {
+  async #run<Name extends TaskName>({ link, isEmulated }: Running, task: Name, input: InputOf<Name>, { signal, onPiece, onSent }: CallOptions<Name>): Promise<OutputOf<Name>> {
     const patience = this.#options.patience?.run ?? (isEmulated ? EMULATED_PATIENCE : RUN_PATIENCE);
-    const answer = await link.ask({ kind: "run", input }, { signal, patience });
+    // The worker answers for the task that it was asked for, or with a fault.
+    const answer = await link.ask({ kind: "run", task, input }, { signal, patience, onPiece: (piece) => onPiece?.(piece as PieceOf<Name>), onSent: (tell) => onSent?.((note) => tell(note as NoteOf<TaskName>)) });
     if (answer.kind !== "done") throw new LeaseholdError("runtime-crashed", "The worker answered something else.");
-    return answer.output;
+    return answer.output as OutputOf<Name>;
   }
 
   /** After all earlier calls, and after the worker has left what was aborted. */

@@ -12,6 +12,7 @@ import type { FetchChunkOptions } from "../cache/fetch-model.ts";
 import { LeaseholdError } from "../errors.ts";
 import { readError, readJson } from "./answers.ts";
 import type { ChunkBuffer } from "./chunk-buffer.ts";
+import type { HeldLease } from "./offline-record.ts";
 import type { Presentation, Prover } from "./prover.ts";
 import { withRetries } from "./retries.ts";
 import { isLeaseGranted, isLeaseState } from "./shapes.ts";
@@ -28,6 +29,8 @@ export interface LeaseAsk {
   readonly user_signature?: string;
   readonly request_id?: string;
   readonly metadata?: Metadata;
+  readonly offline?: true;
+  readonly ttl_s?: number;
 }
 
 type Credential = { readonly kind: "key" | "lease"; readonly token: string };
@@ -63,12 +66,12 @@ export class ControlPlane {
   }
 
   /** Sent with `keepalive`, so that it also leaves a page that is closing. */
-  reportUsage(grant: LeaseGranted, report: UsageReport): Promise<LeaseState> {
+  reportUsage(grant: HeldLease, report: UsageReport): Promise<LeaseState> {
     return this.#json(usagePath(grant), { method: "POST", as: leaseOf(grant), body: report, keepalive: true }, isLeaseState);
   }
 
   /** The manifest as served; the caller checks its digest. */
-  async manifest(grant: LeaseGranted, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+  async manifest(grant: HeldLease, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
     return this.#exchange(grant.model.manifest_url, { method: "GET", as: leaseOf(grant), signal }, async (response) => {
       if (!response.ok) throw await readError(response);
       return new Uint8Array(await response.arrayBuffer());
@@ -160,5 +163,5 @@ const broken = (message: string) => new LeaseholdError("network-failed", message
 
 type Read<T> = (response: Response, keepAlive: (ms: number) => void) => Promise<T>;
 
-const leaseOf = ({ lease }: LeaseGranted): Credential => ({ kind: "lease", token: lease });
-const usagePath = (grant: LeaseGranted) => `/v1/leases/${grant.lease_id}/usage`;
+const leaseOf = ({ lease }: HeldLease): Credential => ({ kind: "lease", token: lease });
+const usagePath = (grant: HeldLease) => `/v1/leases/${grant.lease_id}/usage`;

@@ -7,20 +7,23 @@
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import type { ProofKey } from "../../schema/contract/dpop-proof.ts";
 import { inTime } from "../cache/in-time.ts";
+import type { OfflineRecord } from "./offline-record.ts";
 
 interface DrawerSchema extends DBSchema {
   keys: { key: "dpop"; value: ProofKey };
+  offline: { key: string; value: OfflineRecord };
 }
 
 export type Drawer = IDBPDatabase<DrawerSchema>;
 
-const VERSION = 1;
+const VERSION = 2;
 
 export async function openDrawer(tenant: string): Promise<Drawer> {
   return inTime(
     openDB<DrawerSchema>(`leasehold-desk/${tenant}`, VERSION, {
-      upgrade(db) {
-        db.createObjectStore("keys");
+      upgrade(db, before) {
+        if (before < 1) db.createObjectStore("keys");
+        if (before < 2) db.createObjectStore("offline", { keyPath: "lease_id" });
       },
       blocking(_current, _blocked, event) {
         (event.target as IDBDatabase).close(); // newer code in another tab waits for it

@@ -3,18 +3,21 @@
  *
  * - The newest grant's content key opens what is cached.
  * - Every grant's quota goes to `onQuota`; so does what comes back when less than the hold was used.
+ * - Without a network an inference runs on what an offline lease has left, where the page has one (`goOffline`).
  * - No lease is left open on purpose: whoever asked settles it, or `abandonAll` does when the page goes away.
  * - A report that failed for good goes to `onReportFailed`: the result stands, but the hold is charged in full.
  */
-import type { Metadata } from "../../schema/contract/leases.ts";
+import type { LeaseGranted, Metadata, UsageReport } from "../../schema/contract/leases.ts";
 import type { Backend } from "../../schema/contract/models.ts";
 import type { Quota } from "../../schema/contract/policy.ts";
 import { importContentKey } from "../cache/seal.ts";
 import { LeaseholdError } from "../errors.ts";
 import { asLeaseholdError } from "./as-error.ts";
-import type { ControlPlane } from "./control-plane.ts";
+import type { ControlPlane, LeaseAsk } from "./control-plane.ts";
+import type { OfflineBook } from "./offline-book.ts";
 import { OpenLease, type Outcome } from "./open-lease.ts";
 import { withRefusal, withReturned } from "./quota.ts";
+import { newRequestId } from "./request-id.ts";
 
 export interface DeskOptions {
   readonly api: ControlPlane;
@@ -24,8 +27,17 @@ export interface DeskOptions {
   readonly metadata: Metadata | undefined;
   /** What a report says where nothing has run yet. */
   readonly likelyBackend: Backend;
+  readonly offline: OfflineBook;
   readonly onQuota: (quota: Quota) => void;
   readonly onReportFailed: (error: LeaseholdError) => void;
+}
+
+export interface OfflineWish {
+  readonly model: string;
+  readonly tokens: number;
+  /** How long it lives; a day where it isn't given. */
+  readonly ttlSeconds?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface LeaseWish {
@@ -43,8 +55,7 @@ export class LeaseDesk {
   readonly #options: DeskOptions;
   readonly #open = new Set<OpenLease>();
   #quota: Quota | null = null;
-  #contentKeyText: string | null = null;
-  #contentKey: Promise<CryptoKey> | null = null;
+  #content: { readonly text: string | null; readonly key: () => Promise<CryptoKey> } | null = null;
 
   constructor(options: DeskOptions) {
     this.#options = options;
@@ -55,28 +66,49 @@ export class LeaseDesk {
   }
 
   get hasContentKey(): boolean {
-    return this.#contentKeyText !== null;
+    return this.#content !== null;
   }
 
   /** The tenant's content key, as the newest grant brought it. */
   contentKey(): Promise<CryptoKey> {
-    if (this.#contentKeyText === null) throw new Error("no grant has come yet");
-    this.#contentKey ??= importContentKey(this.#contentKeyText);
-    return this.#contentKey;
+    if (!this.#content) throw new Error("no grant has come yet");
+    return this.#content.key();
   }
 
-  async ask({ model, tokens, requestId, signal }: LeaseWish): Promise<OpenLease> {
-    const { api, publishableKey, user, userSignature, metadata, likelyBackend } = this.#options;
-    const purpose = tokens === undefined ? "download" : "inference";
-    const grant = await api.createLease(publishableKey, { model, purpose, tokens, user, user_signature: userSignature, request_id: requestId, metadata }, signal).catch((error: unknown) => {
-      this.#noteRefusal(error);
+  async ask(wish: LeaseWish): Promise<OpenLease> {
+    const { api, likelyBackend } = this.#options;
+    const { model, tokens, requestId, signal } = wish;
+    try {
+      const grant = await this.#grant({ model, purpose: tokens === undefined ? "download" : "inference", tokens, request_id: requestId }, signal);
+      return this.#opened(new OpenLease((report) => api.reportUsage(grant, report), grant, requestId, likelyBackend));
+    } catch (error) {
+      const held = error instanceof LeaseholdError && error.code === "network-failed" ? await this.#offline(wish) : null;
+      if (held) return this.#opened(held);
       throw error;
-    });
-    this.#note(grant.quota);
-    if (this.#contentKeyText !== grant.content_key) [this.#contentKeyText, this.#contentKey] = [grant.content_key, null];
-    const lease = new OpenLease(api, grant, requestId, likelyBackend);
-    this.#open.add(lease);
-    return lease;
+    }
+  }
+
+  /** A lease to run on without a network: so many tokens for so long. Its usage is reported when there is one again. */
+  async goOffline({ model, tokens, ttlSeconds, signal }: OfflineWish): Promise<LeaseGranted> {
+    const grant = await this.#grant({ model, purpose: "inference", tokens, request_id: newRequestId(), offline: true, ttl_s: ttlSeconds }, signal);
+    try {
+      await this.#options.offline.keep(grant, await this.contentKey());
+    } catch (cause) {
+      const error = new LeaseholdError("storage-refused", "This browser keeps nothing for this page, so it can't work offline.", { cause });
+      await this.abandon(new OpenLease((report) => this.#options.api.reportUsage(grant, report), grant, newRequestId(), this.#options.likelyBackend), error);
+      throw error;
+    }
+    return grant;
+  }
+
+  /** Sends what offline leases have to report. Never rejects. */
+  async sendReports(): Promise<void> {
+    const { offline, api, onReportFailed } = this.#options;
+    try {
+      for (const refusal of await offline.send((grant, report) => api.reportUsage(grant, report))) onReportFailed(refusal);
+    } catch (error) {
+      onReportFailed(asLeaseholdError(error));
+    }
   }
 
   /** Reports a success. Never rejects: what was delivered stays delivered. */
@@ -116,6 +148,41 @@ export class LeaseDesk {
     });
     await Promise.race([done, patience]);
     clearTimeout(timer);
+  }
+
+  async #grant(ask: LeaseAsk, signal: AbortSignal | undefined): Promise<LeaseGranted> {
+    const { api, publishableKey, user, userSignature, metadata } = this.#options;
+    const grant = await api.createLease(publishableKey, { ...ask, user, user_signature: userSignature, metadata }, signal).catch((error: unknown) => {
+      this.#noteRefusal(error);
+      throw error;
+    });
+    this.#note(grant.quota);
+    const text = grant.content_key;
+    if (this.#content?.text !== text) {
+      let key: Promise<CryptoKey> | undefined;
+      this.#content = { text, key: () => (key ??= importContentKey(text)) };
+    }
+    return grant;
+  }
+
+  /** What an offline lease has left, for a run; for weights, which nobody sends now, the key to those that are here. */
+  async #offline({ model, tokens, requestId }: LeaseWish): Promise<OpenLease | null> {
+    const { offline, likelyBackend } = this.#options;
+    const record = tokens === undefined ? null : await offline.take(model, tokens);
+    const key = record?.contentKey ?? (await offline.contentKey(model));
+    if (key && !this.#content) this.#content = { text: null, key: async () => key };
+    if (!record || tokens === undefined) return null;
+    const takeReport = async (report: UsageReport) => {
+      await offline.enter(record.lease_id, tokens, report);
+      void this.sendReports();
+      return { used: report.input_tokens + report.output_tokens };
+    };
+    return new OpenLease(takeReport, { ...record.grant, hold: tokens }, requestId, likelyBackend);
+  }
+
+  #opened(lease: OpenLease): OpenLease {
+    this.#open.add(lease);
+    return lease;
   }
 
   /** What a refusal tells of a limit is newer than the last grant: others use the same quota. */

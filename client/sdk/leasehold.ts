@@ -16,12 +16,28 @@ import { asLeaseholdError } from "./as-error.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { LeaseDesk } from "./lease-desk.ts";
 import { ModelLoader } from "./model-loader.ts";
+import { OfflineBook, type OfflineLease } from "./offline-book.ts";
 import { type LeaseBinding, openProofKey } from "./proof-key.ts";
 import { Prover } from "./prover.ts";
 import { type QuotaView, viewQuota } from "./quota.ts";
 import { type ReadRequest, type ReadResult, readImage } from "./read-image.ts";
 import type { Caller } from "./shared-task.ts";
 import { type Engine, engineOf, type Progress } from "./progress.ts";
+import { createChat, createCompletion } from "./text/completions.ts";
+import { type Classified, classify, type ClassifyRequest, embed, embedImages, type EmbeddingRequest, type EmbeddingResponse, type ImageEmbeddingRequest, type ImageEmbeddings, runRaw, type RunRequest, tag, type Tagged, type TagRequest } from "./text/encoder-calls.ts";
+import type { CallOptions, Parts } from "./text/hold.ts";
+import type { ChatChunk, ChatCompletion, ChatRequest, Completion, CompletionRequest } from "./text/openai.ts";
+import type { RawTensor } from "../runtime/tasks/raw/tensors.ts";
+
+interface CreateChat {
+  (request: ChatRequest & { readonly stream: true }, options?: CallOptions): Promise<AsyncIterable<ChatChunk>>;
+  (request: ChatRequest & { readonly stream?: false | null }, options?: CallOptions): Promise<ChatCompletion>;
+}
+
+interface CreateCompletion {
+  (request: CompletionRequest & { readonly stream: true }, options?: CallOptions): Promise<AsyncIterable<Completion>>;
+  (request: CompletionRequest & { readonly stream?: false | null }, options?: CallOptions): Promise<Completion>;
+}
 
 export interface LeaseholdOptions {
   readonly publishableKey: string;
@@ -33,6 +49,8 @@ export interface LeaseholdOptions {
   readonly baseUrl?: string;
   readonly metadata?: Metadata;
   readonly backend?: "auto" | Backend;
+  /** The build of each model to take, by id; without it the first that fits the device. */
+  readonly variant?: string;
   /** How much memory models may take together (default: by the device), and how long one may be idle (5 minutes). */
   readonly pool?: { readonly budgetBytes?: number; readonly idleMs?: number };
 }
@@ -46,7 +64,16 @@ export interface LeaseholdEvents {
   "report-failed": LeaseholdError;
 }
 
+export interface OfflinePlan extends Caller<Progress> {
+  readonly model: string;
+  /** LLM tokens to run on. */
+  readonly tokens: number;
+  readonly ttlSeconds?: number;
+}
+
 export interface Preloaded extends Engine {
+  /** The model's build that this device took. */
+  readonly variant: string;
   readonly cache: "hit" | "miss";
   readonly fetchedBytes: number;
   /** What was here already: of an update, the part that did not change. */
@@ -59,8 +86,8 @@ export class Leasehold {
     /** Brings a model to where its first call starts at once. Needs no tokens. */
     preload: (model: string, caller: Caller<Progress> = {}): Promise<Preloaded> =>
       this.#guarded(caller.signal, async (signal) => {
-        const { runtime, cache, fetchedBytes, cachedBytes } = await this.#loader.open(model).join({ ...caller, signal });
-        return { ...engineOf(runtime), cache, fetchedBytes, cachedBytes };
+        const { runtime, cache, fetchedBytes, cachedBytes, variant } = await this.#loader.open(model).join({ ...caller, signal });
+        return { ...engineOf(runtime), cache, fetchedBytes, cachedBytes, variant };
       }),
     /** As `preload`; `pin` keeps it: it then leaves by `unload` alone. */
     load: async (model: string, { pin = false, ...caller }: Caller<Progress> & { readonly pin?: boolean } = {}): Promise<Preloaded> => {
@@ -79,43 +106,94 @@ export class Leasehold {
     list: (): PooledModel[] => this.#pool.list(),
   };
 
+  /** Running without a network, where the tenant's policy allows it. */
+  readonly offline = {
+    /**
+     * Takes `tokens` for later, for a day where `ttlSeconds` doesn't say less, and has the model at hand. From then on
+     * calls without a network run on them; their usage is sent once there is one again.
+     */
+    prepare: ({ model, tokens, ttlSeconds, ...caller }: OfflinePlan): Promise<OfflineLease> =>
+      this.#guarded(caller.signal, async (signal) => {
+        const loaded = await this.#loader.open(model).join({ ...caller, signal });
+        const { lease_id, hold, expires_at, model: pinned } = await this.#desk.goOffline({ model, tokens, ttlSeconds, signal });
+        if (pinned.manifest_sha256 !== loaded.digest) await this.#loader.replace(model, loaded).join({ ...caller, signal });
+        return { lease_id, model, tokens: hold, expires_at, unsent: 0 };
+      }),
+    list: (): Promise<OfflineLease[]> => this.#book.list(),
+    /** Gives back what is left for a model, as soon as there is a network. */
+    end: async (model: string): Promise<void> => {
+      await this.#book.end(model);
+      await this.#desk.sendReports();
+    },
+  };
+
   readonly ocr = {
     /** Reads the text of a picture. A picture without text gives no blocks. */
     read: (request: ReadRequest): Promise<ReadResult> =>
       this.#guarded(request.signal, (signal) => readImage({ loader: this.#loader, desk: this.#desk, pool: this.#pool }, { ...request, signal })),
   };
 
+  readonly chat = { completions: { create: this.#createChat.bind(this) as CreateChat } };
+  readonly completions = { create: this.#createCompletion.bind(this) as CreateCompletion };
+
+  readonly embeddings = {
+    create: (request: EmbeddingRequest, options: CallOptions = {}): Promise<EmbeddingResponse> => this.#guarded(options.signal, (signal) => embed(this.#parts, request, { ...options, signal })),
+    /** Embeddings of pictures, by a CLIP model or its kind. */
+    ofImages: (request: ImageEmbeddingRequest, options: CallOptions = {}): Promise<ImageEmbeddings> => this.#guarded(options.signal, (signal) => embedImages(this.#parts, request, { ...options, signal })),
+  };
+
   readonly #loader: ModelLoader;
   readonly #pool: Pool;
   readonly #desk: LeaseDesk;
   readonly #prover: Prover;
+  readonly #book: OfflineBook;
   readonly #store: ReturnType<typeof openModelStore>;
   readonly #closing = new AbortController();
   readonly #onPageHide = () => void this.#desk.abandonAll();
+  readonly #onOnline = () => void this.#desk.sendReports();
   readonly #listeners: { [E in keyof LeaseholdEvents]: Set<(event: LeaseholdEvents[E]) => void> } = { quota: new Set(), "report-failed": new Set() };
 
-  constructor({ publishableKey, user, userSignature, baseUrl, metadata, backend = "auto", pool = {} }: LeaseholdOptions) {
+  constructor({ publishableKey, user, userSignature, baseUrl, metadata, backend = "auto", variant, pool = {} }: LeaseholdOptions) {
     const tenant = tenantOfKey(publishableKey);
     this.#prover = new Prover(openProofKey(tenant));
     const api = new ControlPlane(baseUrl ?? location.origin, this.#prover);
     this.#store = openModelStore(tenant);
+    this.#book = new OfflineBook(tenant);
     this.#desk = new LeaseDesk({
       api,
       publishableKey,
       user,
       userSignature,
       metadata,
+      offline: this.#book,
       likelyBackend: backend === "auto" ? ("gpu" in navigator ? "webgpu" : "wasm") : backend,
       onQuota: (quota) => this.#emit("quota", viewQuota(quota)),
       onReportFailed: (error) => this.#emit("report-failed", error),
     });
     addEventListener("pagehide", this.#onPageHide);
+    addEventListener("online", this.#onOnline);
+    void this.#desk.sendReports(); // what an earlier page could not
     this.#pool = new Pool({
       budgetBytes: pool.budgetBytes ?? budgetOf((navigator as { deviceMemory?: number }).deviceMemory ?? null),
       idleMs: pool.idleMs ?? IDLE_MS,
       unload: (model) => this.#loader.unload(model),
     });
-    this.#loader = new ModelLoader({ tenant, backend, api, desk: this.#desk, store: this.#store, pool: this.#pool });
+    this.#loader = new ModelLoader({ tenant, backend, variant, api, desk: this.#desk, store: this.#store, pool: this.#pool });
+  }
+
+  /** Labels of texts or pictures; with `labels`, those of a zero-shot model. */
+  classify(request: ClassifyRequest, options: CallOptions = {}): Promise<Classified> {
+    return this.#guarded(options.signal, (signal) => classify(this.#parts, request, { ...options, signal }));
+  }
+
+  /** Names, places and whatever else the model finds in texts. */
+  tag(request: TagRequest, options: CallOptions = {}): Promise<Tagged> {
+    return this.#guarded(options.signal, (signal) => tag(this.#parts, request, { ...options, signal }));
+  }
+
+  /** Any ONNX model, by the names of its inputs and outputs. */
+  run(request: RunRequest, options: CallOptions = {}): Promise<Readonly<Record<string, RawTensor>>> {
+    return this.#guarded(options.signal, (signal) => runRaw(this.#parts, request, { ...options, signal }));
   }
 
   /** Whether leases are bound to a key of this browser, so that one that leaks is of no use; if not, why. */
@@ -139,8 +217,22 @@ export class Leasehold {
     this.#loader.close();
     this.#pool.close();
     removeEventListener("pagehide", this.#onPageHide);
+    removeEventListener("online", this.#onOnline);
     await this.#desk.abandonAll();
+    this.#book.close();
     (await this.#store).close();
+  }
+
+  get #parts(): Parts {
+    return { loader: this.#loader, desk: this.#desk, pool: this.#pool };
+  }
+
+  #createChat(request: ChatRequest, options: CallOptions = {}): Promise<ChatCompletion | AsyncIterable<ChatChunk>> {
+    return this.#guarded(options.signal, (signal) => createChat(this.#parts, request, { ...options, signal }));
+  }
+
+  #createCompletion(request: CompletionRequest, options: CallOptions = {}): Promise<Completion | AsyncIterable<Completion>> {
+    return this.#guarded(options.signal, (signal) => createCompletion(this.#parts, request, { ...options, signal }));
   }
 
   #emit<E extends keyof LeaseholdEvents>(event: E, value: LeaseholdEvents[E]): void {

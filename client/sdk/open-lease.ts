@@ -6,9 +6,9 @@
  * - A report that comes too late (`lease-expired`, `lease-settled`, `lease-revoked`) changes nothing and is an error.
  * - `abandon` is for a page that goes away: one last request that outlives it.
  */
-import type { LeaseGranted, LeaseState, UsageReport } from "../../schema/contract/leases.ts";
+import type { UsageReport } from "../../schema/contract/leases.ts";
 import type { Backend } from "../../schema/contract/models.ts";
-import type { ControlPlane } from "./control-plane.ts";
+import type { HeldLease } from "./offline-record.ts";
 import { isTransient, withRetries } from "./retries.ts";
 
 export interface Outcome {
@@ -22,25 +22,30 @@ export interface Outcome {
   readonly cache: "hit" | "miss";
 }
 
+/** Takes the one report of a lease; gives the tokens that it is charged in the end. */
+export type TakeReport = (report: UsageReport) => Promise<{ readonly used: number }>;
+
 export class OpenLease {
-  readonly grant: LeaseGranted;
+  readonly grant: HeldLease;
   readonly requestId: string;
   /** What a run that has begun will have cost, should the page go away in the middle. */
   runningTokens = 0;
-  readonly #api: ControlPlane;
+  /** What it has written by now. */
+  runningOutput = 0;
+  readonly #take: TakeReport;
   readonly #backend: Backend;
   readonly #startedAt = performance.now();
-  #settled: Promise<LeaseState> | null = null;
+  #settled: Promise<{ readonly used: number }> | null = null;
 
-  constructor(api: ControlPlane, grant: LeaseGranted, requestId: string, backend: Backend) {
-    this.#api = api;
+  constructor(take: TakeReport, grant: HeldLease, requestId: string, backend: Backend) {
+    this.#take = take;
     this.grant = grant;
     this.requestId = requestId;
     this.#backend = backend;
   }
 
-  settle(outcome: Outcome): Promise<LeaseState> {
-    this.#settled ??= withRetries(() => this.#api.reportUsage(this.grant, this.#report(outcome)), {
+  settle(outcome: Outcome): Promise<{ readonly used: number }> {
+    this.#settled ??= withRetries(() => this.#take(this.#report(outcome)), {
       delaysMs: [500, 2000, 5000],
       isWorthIt: isTransient,
     });
@@ -48,17 +53,18 @@ export class OpenLease {
   }
 
   /** Ends a download: it held no tokens and ran nothing. */
-  finishDownload(): Promise<LeaseState> {
+  finishDownload(): Promise<{ readonly used: number }> {
     return this.settle({ outcome: "ok", inputTokens: 0, outputTokens: 0, latencyMs: this.#elapsedMs(), backend: this.#backend, cache: "miss" });
   }
 
-  /** Ends it where nothing was delivered; tokens only where a run had begun and was stopped. */
-  abandon(outcome: "error" | "aborted", errorCode?: string): Promise<LeaseState> {
+  /** Ends it where nothing whole was delivered; tokens only where a run had begun and was stopped, or had delivered some. */
+  abandon(outcome: "error" | "aborted", errorCode?: string): Promise<{ readonly used: number }> {
+    const isCharged = outcome === "aborted" || this.runningOutput > 0;
     return this.settle({
       outcome,
       errorCode,
-      inputTokens: outcome === "aborted" ? this.runningTokens : 0,
-      outputTokens: 0,
+      inputTokens: isCharged ? this.runningTokens : 0,
+      outputTokens: isCharged ? this.runningOutput : 0,
       latencyMs: this.#elapsedMs(),
       backend: this.#backend,
       cache: "miss",

@@ -76,6 +76,7 @@ async function readGraph(reader: WireReader): Promise<OnnxGraph> {
   const initializers: OnnxTensor[] = [];
   const inputs: OnnxValue[] = [];
   const outputs: OnnxValue[] = [];
+  const valueInfos: Uint8Array[] = [];
   const rest = await reader.eachField((field) => {
     switch (field) {
       case 1: return done(reader.message(() => readNode(reader)), (value) => nodes.push(value));
@@ -83,10 +84,11 @@ async function readGraph(reader: WireReader): Promise<OnnxGraph> {
       case 5: return done(reader.message(() => readTensor(reader)), (value) => initializers.push(value));
       case 11: return done(reader.message(() => readValue(reader)), (value) => inputs.push(value));
       case 12: return done(reader.message(() => readValue(reader)), (value) => outputs.push(value));
+      case 13: return done(reader.bytes(), (value) => valueInfos.push(value));
       default: return false;
     }
   });
-  return { name, nodes, initializers, inputs, outputs, rest };
+  return { name, nodes, initializers, inputs, outputs, valueInfos, rest };
 }
 
 async function readNode(reader: WireReader): Promise<OnnxNode> {

@@ -98,6 +98,8 @@ export interface OnnxGraph {
   readonly initializers: readonly OnnxTensor[];
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
+  /** What the model says of values in between, encoded. Hints: a rewrite that changes such a value drops them. */
+  readonly valueInfos: readonly Uint8Array[];
   readonly rest: Uint8Array;
 }
 

@@ -63,13 +63,14 @@ function encodeFunction({ name, domain, nodes, rest }: OnnxFunction): WireMessag
   return text(message, 10, domain).encoded(rest);
 }
 
-function encodeGraph({ name, nodes, initializers, inputs, outputs, rest }: OnnxGraph): WireMessage {
+function encodeGraph({ name, nodes, initializers, inputs, outputs, valueInfos, rest }: OnnxGraph): WireMessage {
   const message = new WireMessage();
   for (const node of nodes) message.message(1, encodeNode(node));
   text(message, 2, name);
   for (const tensor of initializers) message.message(5, encodeTensor(tensor));
   for (const value of inputs) message.message(11, encodeValue(value));
   for (const value of outputs) message.message(12, encodeValue(value));
+  for (const info of valueInfos) message.bytes(13, info);
   return message.encoded(rest);
 }
 

@@ -13,6 +13,7 @@ import { type ControlPlane, startControlPlane } from "../../cli/control-plane/st
 import { ocrPublication } from "../../cli/demo/ocr-model.ts";
 import { type Publication, publishModel } from "../../cli/publish.ts";
 import { ORT_FILES, ORT_PATH } from "../../client/runtime/ort-files.ts";
+import { leaseState } from "../../schema/contract/leases.ts";
 import { keyCreated, tenant as tenantShape, tenantCreate } from "../../schema/contract/tenants.ts";
 import { descendantsOf } from "../support/dev-process.ts";
 import { person, SdkPage, type Loaded } from "../support/sdk-page.ts";
@@ -37,10 +38,12 @@ beforeAll(async () => {
   receipt = await drawReceipt(SMALL_RECEIPT);
   for (const id of ["acme", "globex"]) {
     const operator = apiAt(plane.url, plane.operatorKey);
-    await operator.post("/v1/tenants", tenantCreate.parse({ id, name: id }), tenantShape);
+    await operator.post("/v1/tenants", tenantCreate.parse({ id, name: id, policy: { offline_leases: true } }), tenantShape);
     const { key: admin } = await operator.post(`/v1/tenants/${id}/keys`, { type: "secret", name: "admin", scopes: ["admin"] }, keyCreated);
     const { key } = await apiAt(plane.url, admin).post(`/v1/tenants/${id}/keys`, { type: "publishable", name: "site", origins: [site.origin] }, keyCreated);
+    const { key: backEnd } = await operator.post(`/v1/tenants/${id}/keys`, { type: "secret", name: "back end", scopes: ["leases"] }, keyCreated);
     admins.set(id, admin);
+    keys.set(`${id}:back end`, backEnd);
     keys.set(id, key);
   }
   for (const name of ["ocr", "second", "third"]) size = (await publish("acme", name, PUBLICATION)).size_bytes;
@@ -224,6 +227,32 @@ test("three models, room for two, two tenants: the one used longest ago leaves, 
   expect(await page.warm()).toEqual([]);
   await expect.poll(() => renderersBytes(profiles), { timeout: 20_000, interval: 500 }).toBeLessThan(before - size);
   expect(await page.read("ocr", receipt, "globex")).toBe(TEXT);
+});
+
+test("without a network a page that is loaded anew reads on what it took along, no further, and reports when there is one again", async () => {
+  const context = await newPerson();
+  const online = await visit(context);
+  const perPicture = Math.ceil((SMALL_RECEIPT.width * SMALL_RECEIPT.height) / 750);
+  const lease = await online.prepareOffline("ocr", 2 * perPicture + 1);
+  await online.page.close();
+  const stateOf = () => apiAt(plane.url, keys.get("acme:back end") ?? "").get(`/v1/leases/${lease?.lease_id}`, leaseState);
+
+  const network = `${plane.url}/**`;
+  await context.route(network, (route) => route.abort("internetdisconnected"));
+  const offline = await visit(context);
+  expect(await offline.read("ocr", receipt)).toBe(TEXT);
+  expect(await offline.offlineLeases()).toMatchObject([{ tokens: perPicture + 1, unsent: 1 }]);
+  expect(await offline.read("ocr", receipt)).toBe(TEXT);
+  expect(await offline.read("ocr", receipt)).toEqual({ code: "network-failed" });
+  expect((await stateOf()).reports).toBe(0);
+
+  await context.unroute(network);
+  await offline.page.evaluate(() => dispatchEvent(new Event("online")));
+  await expect.poll(async () => (await stateOf()).reports).toBe(2);
+  expect(await stateOf()).toMatchObject({ state: "active", used: 2 * perPicture });
+  await offline.endOffline("ocr");
+  expect(await stateOf()).toMatchObject({ state: "settled", used: 2 * perPicture });
+  expect(await offline.offlineLeases()).toEqual([]);
 });
 
 /** What the pages of a profile take, as the system sees it. */

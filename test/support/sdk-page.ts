@@ -22,7 +22,18 @@ interface PageSdk {
     list(): readonly { readonly model: string }[];
   };
   readonly ocr: { read(request: { model: string; image: Blob }): Promise<{ readonly blocks: readonly { readonly text: string }[] }> };
+  readonly offline: {
+    prepare(plan: { model: string; tokens: number }): Promise<OfflineLease>;
+    list(): Promise<readonly OfflineLease[]>;
+    end(model: string): Promise<void>;
+  };
   close(): Promise<void>;
+}
+
+export interface OfflineLease {
+  readonly lease_id: string;
+  readonly tokens: number;
+  readonly unsent: number;
 }
 
 declare global {
@@ -100,6 +111,18 @@ export class SdkPage {
 
   warm(name = "main"): Promise<string[]> {
     return this.page.evaluate((name) => (globalThis.sdks[name]?.models.list() ?? []).map(({ model }) => model), name);
+  }
+
+  prepareOffline(model: string, tokens: number): Promise<OfflineLease | undefined> {
+    return this.page.evaluate((plan) => globalThis.sdks["main"]?.offline.prepare(plan), { model, tokens });
+  }
+
+  offlineLeases(): Promise<readonly OfflineLease[] | undefined> {
+    return this.page.evaluate(() => globalThis.sdks["main"]?.offline.list());
+  }
+
+  endOffline(model: string): Promise<void> {
+    return this.page.evaluate((name) => globalThis.sdks["main"]?.offline.end(name), model);
   }
 
   told(): Promise<Told[]> {

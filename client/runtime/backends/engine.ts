@@ -5,12 +5,15 @@
  * - `startEngine` throws `backend-unavailable` where the engine can't start here; nothing of a model is involved.
  * - The trial session stays open: with its last session onnxruntime lets go of the graphics device.
  * - The WebGPU build holds the CPU kernels too: `openReference` gives the yardstick for the self-test.
+ * - A task that keeps state between runs asks for the "heap": on WASM it gets the module without the API around it,
+ *   where this version's module has what that takes; else, and on WebGPU, sessions of named tensors.
  */
 import type * as Ort from "onnxruntime-web";
 import type { Backend } from "../../../schema/contract/models.ts";
 import { LeaseholdError } from "../../errors.ts";
 import { ORT_BUILDS } from "../ort-files.ts";
 import { IDENTITY_MODEL } from "./identity-model.ts";
+import { MissingExports, startModule, type OrtModule } from "./ort-module.ts";
 
 export interface EngineOptions {
   readonly backend: Backend;
@@ -30,21 +33,46 @@ export interface Session {
   release(): Promise<void>;
 }
 
-export interface Engine {
+export type OrtApi = typeof Ort;
+export type SessionOptions = Ort.InferenceSession.SessionOptions;
+export type EngineKind = "sessions" | "heap";
+
+export type Engine = SessionEngine | HeapEngine;
+
+export interface SessionEngine {
+  readonly kind: "sessions";
   readonly backend: Backend;
   open(model: Uint8Array): Promise<Session>;
   /** The same model on the CPU kernels of this build. */
   openReference(model: Uint8Array): Promise<Session>;
+  /** For more than one tensor in and one out. */
+  readonly api: OrtApi;
+  openNamed(model: Uint8Array, options?: SessionOptions): Promise<Ort.InferenceSession>;
   /** Resolves when the graphics device is gone; never on WASM. */
   readonly deviceLost: Promise<void>;
 }
 
-type OrtApi = typeof Ort;
-type Providers = Ort.InferenceSession.SessionOptions["executionProviders"];
+export interface HeapEngine {
+  readonly kind: "heap";
+  readonly backend: "wasm";
+  readonly ort: OrtModule;
+}
+
+type Providers = SessionOptions["executionProviders"];
 
 const PROVIDERS: Record<Backend, Providers> = { webgpu: [{ name: "webgpu" }], wasm: ["wasm"] };
 
-export async function startEngine({ backend, threads, ortBase }: EngineOptions): Promise<Engine> {
+export async function startEngine(options: EngineOptions, kind: EngineKind): Promise<Engine> {
+  if (kind === "sessions" || options.backend !== "wasm") return startSessions(options);
+  try {
+    return { kind: "heap", backend: "wasm", ort: await startModule(options.ortBase, options.threads) };
+  } catch (error) {
+    if (error instanceof MissingExports) return startSessions(options);
+    throw notStarted(options.backend, error);
+  }
+}
+
+export async function startSessions({ backend, threads, ortBase }: EngineOptions): Promise<SessionEngine> {
   try {
     const ort: OrtApi = await import(/* @vite-ignore */ new URL(ORT_BUILDS[backend].api, ortBase).href);
     ort.env.wasm.wasmPaths = ortBase;
@@ -54,15 +82,21 @@ export async function startEngine({ backend, threads, ortBase }: EngineOptions):
     const { tensor } = await trial.run({ tensor: new Float32Array([42]), dims: [1] });
     if (tensor[0] !== 42) throw new Error("the trial run gave a wrong result");
     return {
+      kind: "sessions",
       backend,
+      api: ort,
+      openNamed: (model, more = {}) => ort.InferenceSession.create(model, { executionProviders: PROVIDERS[backend], logSeverityLevel: 3, ...more }),
       open: (model) => openSession(ort, model, PROVIDERS[backend]),
       openReference: (model) => openSession(ort, model, PROVIDERS.wasm),
       deviceLost: backend === "webgpu" ? deviceLost(ort) : new Promise(() => undefined),
     };
   } catch (error) {
-    throw new LeaseholdError("backend-unavailable", `${backend === "webgpu" ? "WebGPU" : "WebAssembly"} could not be started: ${plainly(error)}.`, { cause: error });
+    throw notStarted(backend, error);
   }
 }
+
+const notStarted = (backend: Backend, error: unknown): LeaseholdError =>
+  new LeaseholdError("backend-unavailable", `${backend === "webgpu" ? "WebGPU" : "WebAssembly"} could not be started: ${plainly(error)}.`, { cause: error });
 
 async function openSession(ort: OrtApi, model: Uint8Array, executionProviders: Providers): Promise<Session> {
   const session = await ort.InferenceSession.create(model, { executionProviders, logSeverityLevel: 3 });

@@ -6,16 +6,9 @@
  */
 import { ELEMENT, type OnnxGraph, type OnnxValue } from "../../../schema/onnx/types.ts";
 import { LeaseholdError } from "../../errors.ts";
-import type { KvType } from "./decoder.ts";
+import type { KvPair, KvType } from "./decoder.ts";
 
 export type IdType = "int64" | "int32";
-
-export interface KvPair {
-  readonly past: string;
-  readonly present: string;
-  readonly heads: number;
-  readonly headSize: number;
-}
 
 export interface DecoderIo {
   readonly ids: string;

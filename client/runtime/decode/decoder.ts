@@ -60,6 +60,14 @@ export interface Candidates {
 
 export type KvType = "float32" | "float16";
 
+/** One of the tensors that hold keys or values: its input, and the output that goes on with it. */
+export interface KvPair {
+  readonly past: string;
+  readonly present: string;
+  readonly heads: number;
+  readonly headSize: number;
+}
+
 /** Fits only the decoder that it was saved from, and others of the same model and backend. */
 export interface SavedSequence {
   readonly length: number;
@@ -70,6 +78,8 @@ export interface SavedSequence {
 export interface DecoderOptions {
   /** How much memory the model may take; decides which rewrite it gets. */
   readonly memoryBytes: number;
+  /** Whether weights may be rounded to 8 bits where memory is short; for the caller to check against a self-test. */
+  readonly mayRound?: boolean;
   /** Upper limit for `contextLength`. */
   readonly maxContext?: number;
 }

@@ -10,7 +10,24 @@ export class ModelFiles {
   }
 
   require(paths: readonly string[]): void {
-    for (const path of paths) this.#blob(path);
+    for (const path of paths) this.blob(path);
+  }
+
+  get paths(): string[] {
+    return [...this.#blobs.keys()];
+  }
+
+  has(path: string): boolean {
+    return this.#blobs.has(path);
+  }
+
+  /** The path of the one `.onnx` file: a variant of a model has one. */
+  onlyModel(): string {
+    const models = this.paths.filter((path) => path.endsWith(".onnx"));
+    const [path] = models;
+    if (path === undefined) throw new LeaseholdError("model-invalid", "The model can't be used: it has no .onnx file.");
+    if (models.length > 1) throw new LeaseholdError("model-invalid", `The model can't be used: it has ${models.length} .onnx files (${models.join(", ")}), and a variant has one.`);
+    return path;
   }
 
   async bytes(path: string): Promise<Uint8Array> {
@@ -21,7 +38,7 @@ export class ModelFiles {
     return this.#read(path, (blob) => blob.text());
   }
 
-  #blob(path: string): Blob {
+  blob(path: string): Blob {
     const blob = this.#blobs.get(path);
     if (!blob) throw invalidFile(path, `is missing; the model has ${[...this.#blobs.keys()].join(", ") || "no files"}`);
     if (blob.size === 0) throw invalidFile(path, "is empty");
@@ -29,7 +46,7 @@ export class ModelFiles {
   }
 
   async #read<T>(path: string, read: (blob: Blob) => Promise<T>): Promise<T> {
-    const blob = this.#blob(path);
+    const blob = this.blob(path);
     try {
       return await read(blob);
     } catch (error) {

@@ -6,19 +6,31 @@
  * - `run` serves one call; calls never overlap. What it throws without a code is taken as a crash.
  * - Both call `step` between pieces of work of about a second: it shows that the worker lives, and throws `aborted`
  *   where the caller has given up.
+ * - `emit` sends a part of the answer ahead; parts arrive in order, and before the end.
  */
-import type { Engine } from "../backends/engine.ts";
-import type { Stage } from "../protocol.ts";
+import type { Engine, EngineKind, SessionEngine } from "../backends/engine.ts";
+import type { ModelOptions, Stage } from "../protocol.ts";
 import type { ModelFiles } from "./model-files.ts";
 
 export type Step = (stage?: Stage) => Promise<void>;
 
-export interface TaskAdapter<Input, Output> {
-  /** Paths in the manifest that must be there. */
-  readonly files: readonly string[];
-  prepare(files: ModelFiles, engine: Engine, step: Step): Promise<PreparedTask<Input, Output>>;
+export interface Call<Piece, Note = never> {
+  readonly step: Step;
+  readonly emit: (piece: Piece) => void;
+  /** What the call was told since the last look. */
+  readonly notes: () => readonly Note[];
 }
 
-export interface PreparedTask<Input, Output> {
-  run(input: Input, step: Step): Promise<Output>;
+export interface PreparedTask<Input, Output, Piece = never, Note = never> {
+  run(input: Input, call: Call<Piece, Note>): Promise<Output>;
 }
+
+interface Adapter<Kind extends EngineKind, Needs extends Engine, Input, Output, Piece, Note> {
+  /** Paths in the manifest that must be there. */
+  readonly files: readonly string[];
+  /** See `startEngine`: "heap" for what keeps state between runs. */
+  readonly engine: Kind;
+  prepare(files: ModelFiles, engine: Needs, step: Step, options: ModelOptions): Promise<PreparedTask<Input, Output, Piece, Note>>;
+}
+
+export type TaskAdapter<Input, Output, Piece = never, Note = never> = Adapter<"sessions", SessionEngine, Input, Output, Piece, Note> | Adapter<"heap", Engine, Input, Output, Piece, Note>;

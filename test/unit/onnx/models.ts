@@ -23,5 +23,5 @@ export const modelOf = (graph: Partial<OnnxGraph>): OnnxModel => ({
   opsets: [{ domain: "", version: 17 }],
   functions: [],
   rest: NOTHING,
-  graph: { name: "g", nodes: [], initializers: [], inputs: [], outputs: [], rest: NOTHING, ...graph },
+  graph: { name: "g", nodes: [], initializers: [], inputs: [], outputs: [], valueInfos: [], rest: NOTHING, ...graph },
 });

@@ -2,7 +2,8 @@ import { readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { ORT_FILES, ORT_VERSION } from "../../../client/runtime/ort-files.ts";
+import { REQUIRED_EXPORTS } from "../../../client/runtime/backends/ort-module.ts";
+import { ORT_BUILDS, ORT_FILES, ORT_VERSION } from "../../../client/runtime/ort-files.ts";
 
 const dist = dirname(createRequire(import.meta.url).resolve("onnxruntime-web"));
 const LARGEST_STATIC_ASSET = 25 * 1024 * 1024;
@@ -13,4 +14,9 @@ test("the version in the path is that of the installed package", () => {
 
 test.each(ORT_FILES)("%s is in the package and small enough to be served", (name) => {
   expect(statSync(join(dist, name)).size).toBeLessThanOrEqual(LARGEST_STATIC_ASSET);
+});
+
+test("the module has every private export that the decoder is driven through", () => {
+  const glue = readFileSync(join(dist, ORT_BUILDS.wasm.glue), "utf8");
+  for (const name of Object.keys(REQUIRED_EXPORTS)) expect(glue).toContain(name);
 });

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { ControlPlane } from "../../../client/sdk/control-plane.ts";
 import { LeaseDesk } from "../../../client/sdk/lease-desk.ts";
+import { OfflineBook } from "../../../client/sdk/offline-book.ts";
 import { viewQuota } from "../../../client/sdk/quota.ts";
 import { LeaseholdError } from "../../../client/errors.ts";
 import type { UsageReport } from "../../../schema/contract/leases.ts";
@@ -23,6 +24,7 @@ async function desk(onReport: Answer) {
     user: "user-456",
     metadata: { region: "eu" },
     likelyBackend: "wasm",
+    offline: new OfflineBook("acme"),
     onQuota: (quota) => quotas.push(quota),
     onReportFailed: (error) => failures.push(error),
   });

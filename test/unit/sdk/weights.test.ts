@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { afterEach, describe, expect, it } from "vitest";
 import { ControlPlane } from "../../../client/sdk/control-plane.ts";
 import { LeaseDesk } from "../../../client/sdk/lease-desk.ts";
+import { OfflineBook } from "../../../client/sdk/offline-book.ts";
 import { parseManifest, RevisionMoved, WeightsSource } from "../../../client/sdk/weights.ts";
 import type { Sha256 } from "../../../schema/contract/ids.ts";
 import type { Chunk } from "../../../schema/contract/models.ts";
@@ -27,7 +28,7 @@ async function source(onFetch: Answer, digestOf: (grants: number) => string = ()
   });
   const api = new ControlPlane(server.url, unbound());
   const ignore = () => undefined;
-  const desk = new LeaseDesk({ api, publishableKey: "lh_pk_acme_x", user: undefined, metadata: undefined, likelyBackend: "wasm", onQuota: ignore, onReportFailed: ignore });
+  const desk = new LeaseDesk({ api, publishableKey: "lh_pk_acme_x", user: undefined, metadata: undefined, likelyBackend: "wasm", offline: new OfflineBook("acme"), onQuota: ignore, onReportFailed: ignore });
   return new WeightsSource(api, desk, "ocr", "req_1", new AbortController().signal);
 }
 

@@ -6,7 +6,7 @@
  *   answers must agree with it.
  */
 import { LeaseholdError } from "../../../errors.ts";
-import { plainly, type Engine, type FloatTensor, type Session } from "../../backends/engine.ts";
+import { plainly, type FloatTensor, type Session, type SessionEngine } from "../../backends/engine.ts";
 import { disagreement, isFinite, strokes } from "../../backends/self-test.ts";
 import { invalidFile, type ModelFiles } from "../model-files.ts";
 import type { Step } from "../task.ts";
@@ -42,7 +42,7 @@ const RECOGNITION: Network = {
   fault: ({ dims }) => (dims.length === 3 && dims[0] === 2 ? null : `answers with the shape ${dims.join(" × ")}: it is no text recognition model`),
 };
 
-export async function loadOcrModels(files: ModelFiles, engine: Engine, step: Step): Promise<OcrModels> {
+export async function loadOcrModels(files: ModelFiles, engine: SessionEngine, step: Step): Promise<OcrModels> {
   const dictionary = parseDictionary(await files.text(OCR_FILES.dictionary));
   const { session: detection } = await openNetwork(DETECTION, files, engine, step);
   const { session: recognition, answer } = await openNetwork(RECOGNITION, files, engine, step);
@@ -53,7 +53,7 @@ export async function loadOcrModels(files: ModelFiles, engine: Engine, step: Ste
   return { detection, recognition, dictionary };
 }
 
-async function openNetwork(network: Network, files: ModelFiles, engine: Engine, step: Step): Promise<{ session: Session; answer: FloatTensor }> {
+async function openNetwork(network: Network, files: ModelFiles, engine: SessionEngine, step: Step): Promise<{ session: Session; answer: FloatTensor }> {
   const bytes = await files.bytes(network.path);
   await step("session");
   if (engine.backend === "wasm") return openTrusted(network, () => engine.open(bytes), step);

@@ -8,7 +8,7 @@
  */
 import type { Engine } from "../../backends/engine.ts";
 import { isFinite } from "../../backends/self-test.ts";
-import type { PreparedTask, Step, TaskAdapter } from "../task.ts";
+import type { Call, PreparedTask, Step, TaskAdapter } from "../task.ts";
 import { decodeLine, type Reading } from "./ctc.ts";
 import { decodeImage } from "./decode.ts";
 import { prepareDetection, readDetection } from "./detect.ts";
@@ -32,6 +32,7 @@ const BATCHING: Record<Engine["backend"], Batching> = {
 
 export const ocr: TaskAdapter<Blob, OcrReading> = {
   files: Object.values(OCR_FILES),
+  engine: "sessions",
   async prepare(files, engine, step) {
     const models = await loadOcrModels(files, engine, step);
     return new OcrTask(models, BATCHING[engine.backend]);
@@ -51,7 +52,7 @@ class OcrTask implements PreparedTask<Blob, OcrReading> {
     this.#batching = batching;
   }
 
-  async run(image: Blob, step: Step): Promise<OcrReading> {
+  async run(image: Blob, { step }: Call<never>): Promise<OcrReading> {
     const began = performance.now();
     const { source, raster } = await decodeImage(image);
     await step();

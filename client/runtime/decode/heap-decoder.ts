@@ -1,0 +1,173 @@
+/**
+ * The decoder on WASM: onnxruntime's module driven without its API, keys and values in the heap.
+ *
+ * - A token costs its run and little else: no tensor is copied but the token's id in and, where asked for, its logits out.
+ * - Inputs are written once into memory of a fixed place; only their shapes change.
+ */
+import { LeaseholdError } from "../../errors.ts";
+import { TYPE_BYTES, type HeapSession, type HeapType, type OrtModule } from "../backends/ort-module.ts";
+import { halvesToFloats } from "../graph/half.ts";
+import type { Step } from "../tasks/task.ts";
+import type { DecoderIo } from "./decoder-io.ts";
+import type { Decoder, NextToken, SavedSequence } from "./decoder.ts";
+import type { KvCache } from "./kv-cache.ts";
+import { KvGrowing } from "./kv-growing.ts";
+import { KvInPlace } from "./kv-in-place.ts";
+import { candidatesOf, likeliest } from "./logits.ts";
+
+export interface HeapDecoderParts {
+  readonly ort: OrtModule;
+  readonly session: HeapSession;
+  readonly io: DecoderIo;
+  readonly vocabulary: number;
+  readonly contextLength: number;
+  readonly description: string;
+}
+
+/** Tokens per run while a prompt is read: enough for the matrix products, and an abort waits no longer than one. */
+export const PIECE = 64;
+
+/** A small input: its place in the heap, written anew before each run. */
+interface Input {
+  readonly name: string;
+  readonly type: HeapType;
+  readonly values: (total: number, ids: Int32Array) => ArrayLike<number>;
+  readonly dims: (total: number, count: number) => number[];
+}
+
+export class HeapDecoder implements Decoder {
+  readonly vocabulary: number;
+  readonly contextLength: number;
+  readonly description: string;
+  readonly #ort: OrtModule;
+  readonly #session: HeapSession;
+  readonly #io: DecoderIo;
+  readonly #inputs: readonly Input[];
+  readonly #kv: KvCache;
+  readonly #logitsAt: number;
+  readonly #logits: number;
+  #room = 0;
+  #places: readonly number[] = [];
+  #position = 0;
+  /** Counts runs, so that logits are read only while they are there. */
+  #runs = 0;
+
+  constructor({ ort, session, io, vocabulary, contextLength, description }: HeapDecoderParts) {
+    this.vocabulary = vocabulary;
+    this.contextLength = contextLength;
+    this.description = description;
+    this.#ort = ort;
+    this.#session = session;
+    this.#io = io;
+    this.#inputs = smallInputs(io);
+    this.#kv = io.attention === "grouped" ? new KvInPlace(ort, io.kv, io.kvType, contextLength) : new KvGrowing(ort, io.kv, io.kvType);
+    this.#logitsAt = ort.alloc(vocabulary * TYPE_BYTES[io.logitsType]);
+    this.#logits = ort.tensor(io.logitsType, this.#logitsAt, [1, 1, vocabulary]).handle;
+    session.bind([...this.#inputs.map(({ name }) => name), ...io.kv.map(({ past }) => past)], [io.logits, ...io.kv.map(({ present }) => present)]);
+  }
+
+  get position(): number {
+    return this.#position;
+  }
+
+  get memoryBytes(): number {
+    return this.#ort.heapBytes;
+  }
+
+  async feed(ids: Int32Array, step: Step): Promise<NextToken> {
+    const total = this.#position + ids.length;
+    if (total > this.contextLength) throw new LeaseholdError("context-length-exceeded", `The text has ${total} tokens; the model holds at most ${this.contextLength} here.`);
+    for (let at = 0; at < ids.length; at += PIECE) {
+      await step();
+      this.#run(ids.subarray(at, at + PIECE));
+    }
+    const run = this.#runs;
+    const read = async (): Promise<Float32Array> => {
+      if (run !== this.#runs) throw new Error("these logits are gone: the decoder has moved on");
+      return this.#readLogits();
+    };
+    return {
+      greedy: async () => likeliest(await read()),
+      top: async (count) => candidatesOf(await read(), count),
+      logits: async () => (await read()).slice(),
+    };
+  }
+
+  async truncate(length: number): Promise<void> {
+    if (length >= this.#position) return;
+    this.#kv.truncate(length);
+    this.#position = length;
+    this.#runs++;
+  }
+
+  async save(): Promise<SavedSequence> {
+    return { length: this.#position, type: this.#io.kvType, bytes: this.#kv.save(this.#position) };
+  }
+
+  async restore({ length, type, bytes }: SavedSequence): Promise<void> {
+    if (type !== this.#io.kvType || bytes.length !== this.#io.kv.length) throw new Error("this sequence was saved from another model");
+    this.#kv.restore(length, bytes);
+    this.#position = length;
+    this.#runs++;
+  }
+
+  async close(): Promise<void> {
+    this.#kv.close();
+    this.#ort.release(this.#logits);
+    this.#ort.free(this.#logitsAt);
+    for (const place of this.#places) this.#ort.free(place);
+    this.#session.release();
+  }
+
+  #run(ids: Int32Array): void {
+    const total = this.#position + ids.length;
+    this.#makeRoom(total);
+    const small = this.#inputs.map(({ type, values, dims }, index) => {
+      const place = this.#places[index] ?? 0;
+      this.#write(place, type, values(total, ids));
+      return this.#ort.tensor(type, place, dims(total, ids.length)).handle;
+    });
+    const kv = this.#kv.inputs(total, this.#position);
+    const [, ...made] = this.#session.run([...small, ...kv], [this.#logits, ...this.#kv.outputs()]);
+    for (const handle of small) this.#ort.release(handle);
+    this.#kv.advance(made);
+    this.#position = total;
+    this.#runs++;
+  }
+
+  /** Each small input has room for as many numbers as there are tokens. */
+  #makeRoom(total: number): void {
+    if (total <= this.#room) return;
+    for (const place of this.#places) this.#ort.free(place);
+    this.#room = Math.max(2 * this.#room, total, 512);
+    this.#places = this.#inputs.map(() => this.#ort.alloc(8 * this.#room));
+  }
+
+  #write(place: number, type: HeapType, values: ArrayLike<number>): void {
+    const { buffer } = this.#ort.bytes(place, 0);
+    if (type === "int64") {
+      const words = new Int32Array(buffer, place, 2 * values.length);
+      for (let at = 0; at < values.length; at++) {
+        words[2 * at] = values[at] ?? 0;
+        words[2 * at + 1] = 0;
+      }
+    } else if (type === "int32") new Int32Array(buffer, place, values.length).set(values);
+    else new Uint8Array(buffer, place, values.length).set(values);
+  }
+
+  /** A view; good until the next run. */
+  #readLogits(): Float32Array {
+    const bytes = this.#ort.bytes(this.#logitsAt, this.vocabulary * TYPE_BYTES[this.#io.logitsType]);
+    return this.#io.logitsType === "float16" ? halvesToFloats(bytes) : new Float32Array(bytes.buffer, bytes.byteOffset, this.vocabulary);
+  }
+}
+
+function smallInputs({ ids, mask, positions, logitsToKeep, useCache, idType }: DecoderIo): Input[] {
+  const perToken = (_: number, count: number) => [1, count];
+  const inputs: Input[] = [{ name: ids, type: idType, values: (_, tokens) => tokens, dims: perToken }];
+  if (mask !== null) inputs.push({ name: mask, type: idType, values: (total) => new Uint8Array(total).fill(1), dims: (total) => [1, total] });
+  if (positions !== null) inputs.push({ name: positions, type: idType, values: (total, { length }) => Int32Array.from({ length }, (_, at) => total - length + at), dims: perToken });
+  if (logitsToKeep !== null) inputs.push({ name: logitsToKeep, type: "int64", values: () => [1], dims: () => [] });
+  if (useCache !== null) inputs.push({ name: useCache, type: "bool", values: () => [1], dims: () => [1] });
+  return inputs;
+}

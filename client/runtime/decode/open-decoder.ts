@@ -1,0 +1,112 @@
+/**
+ * From a model's files to a decoder on this engine.
+ *
+ * - Reads `config.json` and the one `.onnx` file, rewrites the graph for the backend, opens it.
+ * - Fits the rewrite into the memory given; where rounding is the only way to speed, the model's self-test decides.
+ * - A decoder that comes out has run: its numbers are finite, and the engine's code is warm.
+ */
+import { elementCount, tensorBytes, type OnnxModel } from "../../../schema/onnx/types.ts";
+import { LeaseholdError } from "../../errors.ts";
+import { plainly, type Engine } from "../backends/engine.ts";
+import { EXTERNAL_PATH, type OrtModule } from "../backends/ort-module.ts";
+import { blockBytes, expandBlocks, expandedBytes } from "../graph/expand-blocks.ts";
+import { lastPositionOnly } from "../graph/last-position.ts";
+import { ModelSource } from "../graph/model-source.ts";
+import { invalidFile, type ModelFiles } from "../tasks/model-files.ts";
+import type { Step } from "../tasks/task.ts";
+import { readDecoderIo, type DecoderIo } from "./decoder-io.ts";
+import type { Decoder, DecoderOptions } from "./decoder.ts";
+import { HeapDecoder, PIECE } from "./heap-decoder.ts";
+import { kvBytesPerToken } from "./kv-cache.ts";
+import { planRewrite, type RewriteChoice, type WeightForm } from "./plan-rewrite.ts";
+
+/** Tokens of a usual text: what the plan keeps memory for. */
+const USUAL_CONTEXT = 2048;
+const DEFAULT_CONTEXT = 2048;
+
+export function openDecoder(files: ModelFiles, engine: Engine, options: DecoderOptions, step: Step): Promise<Decoder> {
+  if (engine.kind === "heap") return openHeapDecoder(files, engine.ort, options, step);
+  throw new LeaseholdError("backend-unavailable", "Text is not generated on this backend yet.");
+}
+
+async function openHeapDecoder(files: ModelFiles, ort: OrtModule, options: DecoderOptions, step: Step): Promise<Decoder> {
+  const source = new ModelSource(files, files.onlyModel());
+  const config = await readConfig(files);
+  await step("session");
+  const model = await source.structure();
+  const io = readDecoderIo(model.graph);
+  const vocabulary = io.vocabulary ?? config.vocabulary;
+  if (vocabulary === null) throw invalidFile("config.json", "does not state the vocabulary's size, and neither does the model");
+  const choice = planRewrite(sizesOf(model, io), options.memoryBytes, options.mayRound ?? false);
+  const contextLength = Math.min(config.contextLength ?? DEFAULT_CONTEXT, options.maxContext ?? Infinity, room(io, options.memoryBytes));
+  const session = await openSession(source, rewrite(model, io, choice.form), ort);
+  const decoder = new HeapDecoder({ ort, session, io, vocabulary, contextLength, description: describe(choice, io, ort) });
+  await step("warmup");
+  await warmUp(decoder, step);
+  return decoder;
+}
+
+const rewrite = (model: OnnxModel, io: DecoderIo, form: WeightForm): OnnxModel => {
+  const short = io.logitsToKeep === null ? lastPositionOnly(model, io.logits) : model;
+  return form === "as-is" ? short : expandBlocks(short, form);
+};
+
+async function openSession(source: ModelSource, model: OnnxModel, ort: OrtModule) {
+  const { model: bytes, weights } = source.forSession(model, EXTERNAL_PATH);
+  try {
+    return await ort.open(bytes, weights);
+  } catch (error) {
+    throw error instanceof LeaseholdError ? error : invalidFile(source.path, `can't be opened (${plainly(error)})`, error);
+  }
+}
+
+function sizesOf({ graph, ...rest }: OnnxModel, io: DecoderIo) {
+  const model = { ...rest, graph };
+  return {
+    original: graph.initializers.reduce((sum, tensor) => sum + (tensorBytes(tensor) ?? elementCount(tensor.dims)), 0),
+    blocks: blockBytes(model),
+    float32: expandedBytes(model, "float32"),
+    int8: expandedBytes(model, "int8"),
+    kv: kvBytesPerToken(io.kv, io.kvType) * USUAL_CONTEXT,
+  };
+}
+
+/** The tokens whose keys and values fit in half of the memory. */
+const room = (io: DecoderIo, memoryBytes: number): number => Math.max(256, Math.floor(memoryBytes / 2 / kvBytesPerToken(io.kv, io.kvType)));
+
+const FORMS: Record<WeightForm, string> = { float32: "weights expanded to 32 bits", int8: "weights rounded to 8 bits", "as-is": "weights as they are" };
+
+const describe = ({ form, why }: RewriteChoice, { attention }: DecoderIo, { threads }: OrtModule): string =>
+  `${FORMS[form]} (${why}); ${attention === "grouped" ? "keys and values in place" : "keys and values joined anew with each token"}; ${threads === 1 ? "one thread" : `${threads} threads`}`;
+
+interface Config {
+  readonly contextLength: number | null;
+  readonly vocabulary: number | null;
+}
+
+async function readConfig(files: ModelFiles): Promise<Config> {
+  const text = await files.text("config.json");
+  let config: unknown;
+  try {
+    config = JSON.parse(text);
+  } catch (error) {
+    throw invalidFile("config.json", "is no JSON", error);
+  }
+  const number = (...names: string[]): number | null => {
+    const fields = typeof config === "object" && config !== null ? (config as Record<string, unknown>) : {};
+    const found = names.map((name) => fields[name]).find((value) => typeof value === "number" && Number.isSafeInteger(value) && value > 0);
+    return typeof found === "number" ? found : null;
+  };
+  return { contextLength: number("max_position_embeddings", "n_positions", "n_ctx", "seq_length"), vocabulary: number("vocab_size") };
+}
+
+const WARM_TOKENS = 8;
+
+/** One piece of a prompt and some single tokens; leaves the sequence empty. */
+async function warmUp(decoder: Decoder, step: Step): Promise<void> {
+  const ids = Int32Array.from({ length: Math.min(PIECE, decoder.contextLength - WARM_TOKENS) }, (_, at) => (at * 7) % decoder.vocabulary);
+  let next = await decoder.feed(ids, step);
+  if (!(await next.logits()).every(Number.isFinite)) throw new LeaseholdError("backend-unavailable", "The model gives results that are no numbers here.");
+  for (let count = 0; count < WARM_TOKENS; count++) next = await decoder.feed(Int32Array.of(await next.greedy()), step);
+  await decoder.truncate(0);
+}

@@ -1,0 +1,26 @@
+/** 16-bit floats to 32-bit ones. Pure. */
+const scratch = new DataView(new ArrayBuffer(4));
+
+export function halfToFloat(half: number): number {
+  const sign = (half & 0x8000) << 16;
+  const exponent = (half >> 10) & 31;
+  const fraction = half & 0x3ff;
+  if (exponent === 0) return (sign === 0 ? 1 : -1) * fraction * 2 ** -24;
+  scratch.setUint32(0, sign | (exponent === 31 ? 0x7f800000 : (exponent + 112) << 23) | (fraction << 13));
+  return scratch.getFloat32(0);
+}
+
+/** Little-endian halves. A table of all 65,536 pays from some ten thousand on. */
+export function halvesToFloats(bytes: Uint8Array): Float32Array {
+  const count = bytes.length >> 1;
+  const floats = new Float32Array(count);
+  const table = count > 20_000 ? allHalves() : null;
+  for (let at = 0; at < count; at++) {
+    const half = (bytes[2 * at] ?? 0) | ((bytes[2 * at + 1] ?? 0) << 8);
+    floats[at] = table ? (table[half] ?? 0) : halfToFloat(half);
+  }
+  return floats;
+}
+
+let halves: Float32Array | undefined;
+const allHalves = (): Float32Array => (halves ??= Float32Array.from({ length: 65_536 }, (_, half) => halfToFloat(half)));

@@ -1,0 +1,71 @@
+/**
+ * A model's files as the rewrites and the session need them: structure first, weights when they are asked for.
+ *
+ * - Weights are read at once where they lie (`FileReaderSync`), for a session asks for them in the middle of its
+ *   start; nothing of them is kept here.
+ * - A range beyond its file is `model-invalid`, with the file's name.
+ */
+import { OnnxError } from "../../../schema/onnx/error.ts";
+import { readOnnx } from "../../../schema/onnx/read.ts";
+import { blobSource } from "../../../schema/onnx/source.ts";
+import type { ByteRange, OnnxModel } from "../../../schema/onnx/types.ts";
+import { encodeOnnx, payloadBytes } from "../../../schema/onnx/write.ts";
+import { concat } from "../../../schema/onnx/wire-reader.ts";
+import type { ExternalData } from "../backends/ort-module.ts";
+import { invalidFile, type ModelFiles } from "../tasks/model-files.ts";
+import { externalize } from "./externalize.ts";
+
+export interface SessionModel {
+  readonly model: Uint8Array;
+  readonly weights: ExternalData;
+}
+
+export class ModelSource {
+  readonly path: string;
+  readonly #files: ModelFiles;
+  readonly #reader = new FileReaderSync();
+
+  constructor(files: ModelFiles, path: string) {
+    this.#files = files;
+    this.path = path;
+  }
+
+  async structure(): Promise<OnnxModel> {
+    try {
+      return await readOnnx(blobSource(this.#files.blob(this.path)));
+    } catch (error) {
+      throw error instanceof OnnxError ? invalidFile(this.path, `can't be read (${error.message})`, error) : error;
+    }
+  }
+
+  /** The model as a session takes it, with its weights in the file named `location`. */
+  forSession(rewritten: OnnxModel, location: string): SessionModel {
+    const { model, weights, length } = externalize(rewritten, location);
+    const read = (range: ByteRange) => this.#read(range);
+    return {
+      model: concat(encodeOnnx(model).parts.map((part) => payloadBytes(part, read))),
+      weights: {
+        byteLength: length,
+        subarray: (begin, end) => {
+          const payload = weights.get(begin);
+          if (!payload || payload.length !== end - begin) throw invalidFile(this.path, "asks for weights that it doesn't have");
+          return payloadBytes(payload, read);
+        },
+      },
+    };
+  }
+
+  #read({ file, offset, length }: ByteRange): Uint8Array {
+    const path = file === undefined ? this.path : beside(this.path, file);
+    const blob = this.#files.blob(path);
+    if (offset + length > blob.size) throw invalidFile(path, "is shorter than the model says");
+    try {
+      return new Uint8Array(this.#reader.readAsArrayBuffer(blob.slice(offset, offset + length)));
+    } catch (error) {
+      throw invalidFile(path, "can't be read from this browser's storage", error);
+    }
+  }
+}
+
+/** External data stands next to its model. */
+const beside = (path: string, name: string): string => path.slice(0, path.lastIndexOf("/") + 1) + name.replace(/^\.\//, "");

@@ -1,0 +1,56 @@
+/**
+ * One offline lease as this browser keeps it: what was used of it, and the numbered reports that are still to be sent. Pure.
+ *
+ * - Tokens are taken before a run and given back after it, so that what runs never passes the hold. A page that goes
+ *   away in between keeps them taken here; the final report gives them back at the control plane.
+ * - A report keeps its number until it is acknowledged: sent twice, it counts once.
+ */
+import type { LeaseGranted, UsageReport } from "../../schema/contract/leases.ts";
+
+/** A grant without what is not to be kept: the content key's text, and balances that are old tomorrow. */
+export type HeldLease = Omit<LeaseGranted, "content_key" | "quota">;
+
+export interface OfflineRecord {
+  readonly lease_id: string;
+  readonly model: string;
+  readonly grant: HeldLease;
+  /** Opens the cached weights. Can't be taken out of the browser. */
+  readonly contentKey: CryptoKey;
+  readonly usedTokens: number;
+  readonly nextSeq: number;
+  readonly queue: readonly UsageReport[];
+  /** Whether its final report is in the queue. */
+  readonly isEnded: boolean;
+}
+
+export function recordOf({ content_key: _, quota: __, ...grant }: LeaseGranted, contentKey: CryptoKey): OfflineRecord {
+  return { lease_id: grant.lease_id, model: grant.model.id, grant, contentKey, usedTokens: 0, nextSeq: 1, queue: [], isEnded: false };
+}
+
+export const tokensLeft = ({ grant, usedTokens }: OfflineRecord): number => grant.hold - usedTokens;
+export const isRunnable = (record: OfflineRecord, nowMs: number): boolean => !record.isEnded && nowMs < Date.parse(record.grant.expires_at);
+
+/** Null where it is over, or has not that much left. */
+export function take(record: OfflineRecord, tokens: number, nowMs: number): OfflineRecord | null {
+  return isRunnable(record, nowMs) && tokensLeft(record) >= tokens ? { ...record, usedTokens: record.usedTokens + tokens } : null;
+}
+
+/** What a run that had taken `taken` came to. */
+export function enter(record: OfflineRecord, taken: number, report: UsageReport): OfflineRecord {
+  if (record.isEnded) return record;
+  const usedTokens = record.usedTokens - taken + report.input_tokens + report.output_tokens;
+  return { ...record, usedTokens, nextSeq: record.nextSeq + 1, queue: [...record.queue, { ...report, seq: record.nextSeq, final: false }] };
+}
+
+/** Gives back what was not used: nothing runs on it any more. */
+export function end(record: OfflineRecord, requestId: UsageReport["request_id"]): OfflineRecord {
+  if (record.isEnded) return record;
+  const last: UsageReport = { seq: record.nextSeq, request_id: requestId, input_tokens: 0, output_tokens: 0, outcome: "ok", latency_ms: 0, backend: "wasm", cache: "hit", final: true };
+  return { ...record, nextSeq: record.nextSeq + 1, queue: [...record.queue, last], isEnded: true };
+}
+
+/** Null once there is nothing left to send and nothing left to run. */
+export function acknowledge(record: OfflineRecord, seq: number): OfflineRecord | null {
+  const queue = record.queue.filter((report) => report.seq !== seq);
+  return queue.length === 0 && record.isEnded ? null : { ...record, queue };
+}

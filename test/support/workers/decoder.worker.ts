@@ -1,0 +1,81 @@
+/**
+ * A decoder on its own, for tests and benches: no tasks, no text, only tokens in and tokens out.
+ *
+ * - Each request has a number and is answered by a message with the same one.
+ */
+import { ModelFiles } from "../../../client/runtime/tasks/model-files.ts";
+import { startEngine, type Engine } from "../../../client/runtime/backends/engine.ts";
+import type { Decoder, SavedSequence } from "../../../client/runtime/decode/decoder.ts";
+import { openDecoder } from "../../../client/runtime/decode/open-decoder.ts";
+import type { DecoderAnswer, DecoderRequest } from "./decoder-protocol.ts";
+
+let engine: Engine | null = null;
+let decoder: Decoder | null = null;
+const saved = new Map<string, SavedSequence>();
+/** `null`: never; else the count of steps until one throws. */
+let stepsLeft: number | null = null;
+
+const step = async (): Promise<void> => {
+  if (stepsLeft !== null && stepsLeft-- === 0) throw new Error("stopped by the test");
+};
+
+addEventListener("message", ({ data: { id, request } }: MessageEvent<{ id: number; request: DecoderRequest }>) => {
+  serve(request).then(
+    (answer) => postMessage({ id, answer }),
+    (error: unknown) => postMessage({ id, error: error instanceof Error ? `${"code" in error ? `${String(error.code)}: ` : ""}${error.message}` : String(error) }),
+  );
+});
+
+async function serve(request: DecoderRequest): Promise<DecoderAnswer> {
+  switch (request.kind) {
+    case "open": {
+      engine ??= await startEngine(request, "heap");
+      decoder = await openDecoder(new ModelFiles(request.files), engine, request.options, step);
+      return stateOf(decoder);
+    }
+    case "generate": {
+      const open = opened();
+      stepsLeft = request.abortAfter ?? null;
+      const began = performance.now();
+      const at: number[] = [];
+      const ids: number[] = [];
+      try {
+        await open.truncate(request.keep ?? 0);
+        let next = await open.feed(Int32Array.from(request.ids), step);
+        for (;;) {
+          const id = await next.greedy();
+          ids.push(id);
+          at.push(performance.now() - began);
+          if (ids.length >= request.count) break;
+          next = await open.feed(Int32Array.of(id), step);
+        }
+      } finally {
+        stepsLeft = null;
+      }
+      return { ...stateOf(open), ids, at };
+    }
+    case "candidates": {
+      const next = await opened().feed(Int32Array.from(request.ids), step);
+      return { ...stateOf(opened()), candidates: await next.top(request.count), logits: await next.logits() };
+    }
+    case "save":
+      saved.set(request.name, await opened().save());
+      return stateOf(opened());
+    case "restore": {
+      const sequence = saved.get(request.name);
+      if (!sequence) throw new Error("nothing was saved under this name");
+      await opened().restore(sequence);
+      return stateOf(opened());
+    }
+    case "close":
+      await opened().close();
+      return stateOf(opened());
+  }
+}
+
+function opened(): Decoder {
+  if (!decoder) throw new Error("no model is open");
+  return decoder;
+}
+
+const stateOf = ({ vocabulary, contextLength, position, memoryBytes, description }: Decoder): DecoderAnswer => ({ vocabulary, contextLength, position, memoryBytes, description });
