@@ -69,7 +69,7 @@ export default defineConfig({
         plugins: [ortFiles(ORT_PATH, ORT_FILES), folderAt("/models/", join(ROOT, "../shared/models"))],
         server: { headers: isolated },
         // Found only when a test imports them, they would reload the page under it.
-        optimizeDeps: { include: ["idb", "preact", "preact/hooks", "preact/jsx-dev-runtime"] },
+        optimizeDeps: { include: ["idb", "@huggingface/jinja", "@huggingface/tokenizers", "preact", "preact/hooks", "preact/jsx-dev-runtime"] },
         oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
         test: {
           name: "browser",

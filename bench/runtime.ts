@@ -3,10 +3,10 @@
  *
  * - The same model and the same tokens, greedy; every contestant is loaded once, then each measure runs on one after
  *   the other, three times over (`BENCH_REPEATS`). Medians, with the least and the most; the load of the machine is noted.
- * - Models are made by ../shared/models/make.sh; the peers are installed into bench/runtime/peers at the first run.
+ * - Models are made by ../shared/models/make.sh; the peers are installed into .leasehold/peers at the first run.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { cpus, homedir, loadavg } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
@@ -103,8 +103,9 @@ function cell(summary: Summary | undefined): string {
 
 /** Apart from the project's packages; without scripts, for one of theirs downloads what a browser has no use for. */
 function installPeers(): void {
-  const folder = join(ROOT, "bench/runtime/peers");
+  const folder = join(ROOT, ".leasehold/peers");
   if (existsSync(join(folder, "node_modules/@wllama/wllama")) && existsSync(join(folder, "node_modules/@huggingface/transformers"))) return;
+  for (const name of ["package.json", "package-lock.json"]) cpSync(join(ROOT, "bench/runtime/peers", name), join(folder, name));
   const { status } = spawnSync("npm", ["ci", "--ignore-scripts", "--omit=optional"], { cwd: folder, stdio: "inherit" });
   if (status !== 0) throw new Error("the peers could not be installed");
 }

@@ -47,18 +47,21 @@ What a request is answered that the table does not let in, in this order:
 | the request brings | answer |
 | --- | --- |
 | no credential, another scheme, a mistyped key, a token that this deployment did not sign | 401 \`unauthorized\` |
+| a session of the console that has ended, or that signs in | 401 \`unauthorized\` |
+| a session of the console from another page than our own, or a change that names no page | 403 \`origin-not-allowed\` |
 | a lease past its time | 401 \`lease-expired\` |
 | the operator's key from a page of another origin | 403 \`origin-not-allowed\` |
 | a credential of another tenant than the path's | 404 \`not-found\`, as for a tenant that does not exist |
 | a key that is unknown, revoked or expired | 401 \`unauthorized\` |
-| a secret key from a browser page | 403 \`origin-not-allowed\` |
+| a secret key from a browser page, but where it signs in from our own | 403 \`origin-not-allowed\` |
 | a credential that this way in is not for | 403 \`forbidden\` |
 | a publishable key from a page that it does not name | 403 \`origin-not-allowed\` |
 
 \`sk\`: a secret key with that scope (\`admin\` includes the others). \`pk\`: a publishable key, from a page of its origins
 or from the operator's own embed. A lease reads its own model, and reads and reports itself alone; a publishable key may
 read the state of any lease of its tenant whose id it knows. \`late lease\`: an offline lease past its end, until the end of
-its grace time; elsewhere it is answered as any lease past its time.
+its grace time; elsewhere it is answered as any lease past its time. A session of the console is let in as the key that it
+was obtained with, but for \`POST /v1/session\`; a request that brings \`Authorization\` too is judged by that alone.
 `;
 }
 

@@ -22,6 +22,8 @@ export const CLIENT_CODES = [
   "image-too-large", // more pixels than the task takes
   "input-invalid", // not what the model takes: a missing tensor, a wrong shape
   "context-length-exceeded", // more tokens than the model, or this device's memory, can hold
+  "schema-unsupported", // a JSON schema with something that generation can't be held to
+  "tools-unsupported", // the model was not taught to call tools, or in a way that is not known here
   "no-text-found", // the widget's: someone waits for the text of a picture that has none
 ] as const;
 export type ClientCode = (typeof CLIENT_CODES)[number];

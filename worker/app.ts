@@ -19,6 +19,7 @@ import { metricsRoutes } from "./metrics/routes.ts";
 import { readyRoute } from "./metrics/ready-route.ts";
 import { deliveryRoutes } from "./models/delivery-routes.ts";
 import { publishRoutes } from "./models/publish-routes.ts";
+import { sessionRoutes } from "./sessions/routes.ts";
 import { secretRoutes } from "./secrets/routes.ts";
 import { keyRoutes } from "./tenants/key-routes.ts";
 import { tenantRoutes } from "./tenants/routes.ts";
@@ -47,6 +48,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   app.use("/v1/*", crossOrigin);
   publicRoutes(app);
   readyRoute(app);
+  sessionRoutes(app);
   tenantRoutes(app);
   erasureRoutes(app);
   keyRoutes(app);

@@ -9,7 +9,7 @@ declare module "node:crypto" {
   }
   export function createHash(algorithm: "sha256"): Hash;
 
-  export function createHmac(algorithm: "sha256", key: string): Hash;
+  export function createHmac(algorithm: "sha256", key: string | Uint8Array): Hash;
   export function timingSafeEqual(a: Uint8Array, b: Uint8Array): boolean;
 
   export function hkdfSync(digest: "sha256", key: Uint8Array, salt: Uint8Array, info: string, length: number): ArrayBuffer;

@@ -1,6 +1,6 @@
 /**
- * What the benches use of the peers, as far as they use it. The packages are installed by `bench:runtime` into
- * `peers/`, apart from the project's own, so nothing here can import their types.
+ * What the benches use of the peers, as far as they use it. `bench:runtime` installs the packages that `peers/` pins
+ * into `.leasehold/peers`, apart from the project's own, so nothing here can import their types.
  */
 export interface Transformers {
   readonly env: { allowRemoteModels: boolean; allowLocalModels: boolean; localModelPath: string; backends: { onnx: { wasm: { wasmPaths: { mjs: string; wasm: string }; numThreads: number } } } };
@@ -29,7 +29,7 @@ export interface Wllama {
   exit: () => Promise<void>;
 }
 
-const PEERS = "/bench/runtime/peers/node_modules/";
+const PEERS = "/.leasehold/peers/node_modules/";
 export const TRANSFORMERS_URL = `${PEERS}@huggingface/transformers/dist/transformers.min.js`;
 export const TRANSFORMERS_ORT = `${PEERS}onnxruntime-web/dist/`;
 export const WLLAMA_URL = `${PEERS}@wllama/wllama/esm/index.js`;

@@ -27,6 +27,8 @@ export const WORDS: Record<ErrorCode, Words> = {
   // The picture
   "image-unreadable": words("This is not a picture that can be opened", "Take a JPEG, PNG, WebP, GIF or BMP. A photo in another format can be saved as JPEG first.", "another"),
   "image-too-large": words("This picture is too large", "At most 40 megapixels can be read. Make it smaller, or cut out the part with the text.", "another"),
+  "schema-unsupported": words("This form can't be filled in", "What was asked for is not something that this model can be held to.", "wait"),
+  "tools-unsupported": words("This model calls no tools", "The model was not made for what was asked of it.", "wait"),
   "no-text-found": words("No text found", "Nothing in this picture looks like text. A sharper or closer picture may help.", "another"),
   "input-invalid": words("The model can't read this", "What was sent is not what the model takes.", "another"),
   "context-length-exceeded": words("This text is too long", "It has more words than the model can hold at once. Make it shorter.", "another"),

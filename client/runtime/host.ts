@@ -15,7 +15,7 @@ import { chooseBackend, type Candidate } from "./backends/choose.ts";
 import { probeBrowser } from "./backends/probe.ts";
 import { ORT_PATH } from "./ort-files.ts";
 import { memoryBudget } from "./memory-budget.ts";
-import type { InputOf, OutputOf, PieceOf, RuntimeFile, Stage, TaskName } from "./protocol.ts";
+import type { InputOf, NoteOf, OutputOf, PieceOf, RuntimeFile, Stage, TaskName } from "./protocol.ts";
 import type { OcrBlock, OcrReading } from "./tasks/ocr/reading.ts";
 import { WorkerLink, type Patience } from "./worker-link.ts";
 
@@ -51,6 +51,8 @@ export interface CallOptions<Name extends TaskName> {
   readonly signal?: AbortSignal;
   /** Parts of the answer, in order, before it is whole. */
   readonly onPiece?: (piece: PieceOf<Name>) => void;
+  /** Called when the worker has the call, with what tells it a note. */
+  readonly onSent?: (tell: (note: NoteOf<Name>) => void) => void;
 }
 
 export interface Runtime {
@@ -70,7 +72,16 @@ const RUN_PATIENCE: Patience = { silenceMs: 60_000, abortMs: 5_000 };
 /** SwiftShader works on one step for minutes, and still works. */
 const EMULATED_PATIENCE: Patience = { silenceMs: 600_000, abortMs: 5_000 };
 
-const RUNNABLE: Record<TaskName, true> = { ocr: true, raw: true };
+const RUNNABLE: Record<TaskName, true> = {
+  ocr: true,
+  raw: true,
+  "text-generation": true,
+  "feature-extraction": true,
+  "text-classification": true,
+  "token-classification": true,
+  "zero-shot-classification": true,
+  "image-classification": true,
+};
 const isRunnable = (task: string): task is TaskName => Object.hasOwn(RUNNABLE, task);
 
 export async function loadRuntime(options: LoadOptions): Promise<Runtime> {
@@ -119,15 +130,15 @@ class HostedRuntime implements Runtime {
     return this.#inTurn(signal, (stop) => this.#start(stop));
   }
 
-  run<Name extends TaskName>(task: Name, input: InputOf<Name>, { signal, onPiece }: CallOptions<Name> = {}): Promise<OutputOf<Name>> {
-    return this.#inTurn(signal, async (stop) => this.#run(await this.#start(stop), task, input, stop, onPiece));
+  run<Name extends TaskName>(task: Name, input: InputOf<Name>, options: CallOptions<Name> = {}): Promise<OutputOf<Name>> {
+    return this.#inTurn(options.signal, async (stop) => this.#run(await this.#start(stop), task, input, { ...options, signal: stop }));
   }
 
   readOcr(image: Blob, { signal }: { signal?: AbortSignal } = {}): Promise<OcrResult> {
     return this.#inTurn(signal, async (stop) => {
       const running = await this.#start(stop);
       const began = performance.now();
-      const output = await this.#run(running, "ocr", image, stop);
+      const output = await this.#run(running, "ocr", image, { signal: stop });
       return { ...output, latencyMs: performance.now() - began };
     });
   }
@@ -180,10 +191,10 @@ class HostedRuntime implements Runtime {
     return this.#running;
   }
 
-  async #run<Name extends TaskName>({ link, isEmulated }: Running, task: Name, input: InputOf<Name>, signal: AbortSignal, onPiece?: (piece: PieceOf<Name>) => void): Promise<OutputOf<Name>> {
+  async #run<Name extends TaskName>({ link, isEmulated }: Running, task: Name, input: InputOf<Name>, { signal, onPiece, onSent }: CallOptions<Name>): Promise<OutputOf<Name>> {
     const patience = this.#options.patience?.run ?? (isEmulated ? EMULATED_PATIENCE : RUN_PATIENCE);
     // The worker answers for the task that it was asked for, or with a fault.
-    const answer = await link.ask({ kind: "run", task, input }, { signal, patience, onPiece: (piece) => onPiece?.(piece as PieceOf<Name>) });
+    const answer = await link.ask({ kind: "run", task, input }, { signal, patience, onPiece: (piece) => onPiece?.(piece as PieceOf<Name>), onSent: (tell) => onSent?.((note) => tell(note as NoteOf<TaskName>)) });
     if (answer.kind !== "done") throw new LeaseholdError("runtime-crashed", "The worker answered something else.");
     return answer.output as OutputOf<Name>;
   }

@@ -3,14 +3,17 @@
  *
  * - Every request carries an id; exactly one of `loaded`, `done`, `failed` answers it, an aborted one too.
  * - `progress`, `piece` and `alive` come in between. Silence beyond a limit means that the worker hangs.
+ * - A `note` goes to a request that is being worked on; one for another is lost.
  * - `lost` comes unasked: the worker is of no further use.
  * - Requests are worked on one after another, in the order sent; `abort` overtakes.
  */
 import type { Backend } from "../../schema/contract/models.ts";
 import type { SelfTest } from "../../schema/contract/self-test.ts";
-import type { ClientCode } from "../errors.ts";
+import type { ErrorCode } from "../errors.ts";
+import type { ClassifyInput, ClassifyOutput, EmbedInput, EmbedOutput, ImageInput, ImageOutput, TagInput, TagOutput, ZeroShotInput } from "./tasks/encoder/calls.ts";
 import type { OcrReading } from "./tasks/ocr/reading.ts";
 import type { RawCall, RawResult } from "./tasks/raw/tensors.ts";
+import type { GenerateEvent, GenerateInput, GenerateNote, GenerateOutput } from "./tasks/text-generation/request.ts";
 
 export type RequestId = number;
 
@@ -21,12 +24,20 @@ export type Stage = "compile" | "session" | "warmup";
 export interface TaskCalls {
   readonly ocr: { readonly input: Blob; readonly output: OcrReading; readonly piece: never };
   readonly raw: { readonly input: RawCall; readonly output: RawResult; readonly piece: never };
+  readonly "text-generation": { readonly input: GenerateInput; readonly output: GenerateOutput; readonly piece: GenerateEvent; readonly note: GenerateNote };
+  readonly "feature-extraction": { readonly input: EmbedInput; readonly output: EmbedOutput; readonly piece: never };
+  readonly "text-classification": { readonly input: ClassifyInput; readonly output: ClassifyOutput; readonly piece: never };
+  readonly "token-classification": { readonly input: TagInput; readonly output: TagOutput; readonly piece: never };
+  readonly "zero-shot-classification": { readonly input: ZeroShotInput; readonly output: ClassifyOutput; readonly piece: never };
+  readonly "image-classification": { readonly input: ImageInput; readonly output: ImageOutput; readonly piece: never };
 }
 export type TaskName = keyof TaskCalls;
 export type InputOf<Name extends TaskName> = TaskCalls[Name]["input"];
 export type OutputOf<Name extends TaskName> = TaskCalls[Name]["output"];
 /** What a call sends ahead of its output. */
 export type PieceOf<Name extends TaskName> = TaskCalls[Name]["piece"];
+/** What a call may be told while it runs. */
+export type NoteOf<Name extends TaskName> = Name extends TaskName ? (TaskCalls[Name] extends { readonly note: infer Note } ? Note : never) : never;
 
 /** Verified weights, by the path in the manifest. */
 export interface RuntimeFile {
@@ -59,10 +70,10 @@ export interface RunRequest {
 }
 
 export type Request = LoadRequest | RunRequest;
-export type ToRuntime = (Request & { readonly id: RequestId }) | { readonly kind: "abort"; readonly id: RequestId };
+export type ToRuntime = (Request & { readonly id: RequestId }) | { readonly kind: "abort"; readonly id: RequestId } | { readonly kind: "note"; readonly id: RequestId; readonly note: NoteOf<TaskName> };
 
 export interface Fault {
-  readonly code: ClientCode;
+  readonly code: ErrorCode;
   readonly message: string;
 }
 

@@ -8,7 +8,7 @@
  */
 import { LeaseholdError } from "../errors.ts";
 import { abortedError } from "./abort.ts";
-import type { Answer, FromRuntime, PieceOf, Request, RequestId, Stage, TaskName, ToRuntime } from "./protocol.ts";
+import type { Answer, FromRuntime, NoteOf, PieceOf, Request, RequestId, Stage, TaskName, ToRuntime } from "./protocol.ts";
 
 export interface Patience {
   /** How long a worker may be silent while it has something to do. */
@@ -22,6 +22,8 @@ export interface AskOptions {
   readonly signal?: AbortSignal;
   readonly onStage?: (stage: Stage) => void;
   readonly onPiece?: (piece: PieceOf<TaskName>) => void;
+  /** Called at once, with what tells this request a note. */
+  readonly onSent?: (tell: (note: NoteOf<TaskName>) => void) => void;
 }
 
 interface Pending {
@@ -80,6 +82,9 @@ export class WorkerLink {
       signal?.addEventListener("abort", onAbort);
       this.#pending.set(id, pending);
       this.#send({ ...request, id });
+      options.onSent?.((note) => {
+        if (this.#pending.has(id)) this.#send({ kind: "note", id, note });
+      });
       this.#watch();
     });
   }

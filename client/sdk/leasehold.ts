@@ -23,6 +23,21 @@ import { type QuotaView, viewQuota } from "./quota.ts";
 import { type ReadRequest, type ReadResult, readImage } from "./read-image.ts";
 import type { Caller } from "./shared-task.ts";
 import { type Engine, engineOf, type Progress } from "./progress.ts";
+import { createChat, createCompletion } from "./text/completions.ts";
+import { type Classified, classify, type ClassifyRequest, embed, embedImages, type EmbeddingRequest, type EmbeddingResponse, type ImageEmbeddingRequest, type ImageEmbeddings, runRaw, type RunRequest, tag, type Tagged, type TagRequest } from "./text/encoder-calls.ts";
+import type { CallOptions, Parts } from "./text/hold.ts";
+import type { ChatChunk, ChatCompletion, ChatRequest, Completion, CompletionRequest } from "./text/openai.ts";
+import type { RawTensor } from "../runtime/tasks/raw/tensors.ts";
+
+interface CreateChat {
+  (request: ChatRequest & { readonly stream: true }, options?: CallOptions): Promise<AsyncIterable<ChatChunk>>;
+  (request: ChatRequest & { readonly stream?: false | null }, options?: CallOptions): Promise<ChatCompletion>;
+}
+
+interface CreateCompletion {
+  (request: CompletionRequest & { readonly stream: true }, options?: CallOptions): Promise<AsyncIterable<Completion>>;
+  (request: CompletionRequest & { readonly stream?: false | null }, options?: CallOptions): Promise<Completion>;
+}
 
 export interface LeaseholdOptions {
   readonly publishableKey: string;
@@ -34,6 +49,8 @@ export interface LeaseholdOptions {
   readonly baseUrl?: string;
   readonly metadata?: Metadata;
   readonly backend?: "auto" | Backend;
+  /** The build of each model to take, by id; without it the first that fits the device. */
+  readonly variant?: string;
   /** How much memory models may take together (default: by the device), and how long one may be idle (5 minutes). */
   readonly pool?: { readonly budgetBytes?: number; readonly idleMs?: number };
 }
@@ -55,6 +72,8 @@ export interface OfflinePlan extends Caller<Progress> {
 }
 
 export interface Preloaded extends Engine {
+  /** The model's build that this device took. */
+  readonly variant: string;
   readonly cache: "hit" | "miss";
   readonly fetchedBytes: number;
   /** What was here already: of an update, the part that did not change. */
@@ -67,8 +86,8 @@ export class Leasehold {
     /** Brings a model to where its first call starts at once. Needs no tokens. */
     preload: (model: string, caller: Caller<Progress> = {}): Promise<Preloaded> =>
       this.#guarded(caller.signal, async (signal) => {
-        const { runtime, cache, fetchedBytes, cachedBytes } = await this.#loader.open(model).join({ ...caller, signal });
-        return { ...engineOf(runtime), cache, fetchedBytes, cachedBytes };
+        const { runtime, cache, fetchedBytes, cachedBytes, variant } = await this.#loader.open(model).join({ ...caller, signal });
+        return { ...engineOf(runtime), cache, fetchedBytes, cachedBytes, variant };
       }),
     /** As `preload`; `pin` keeps it: it then leaves by `unload` alone. */
     load: async (model: string, { pin = false, ...caller }: Caller<Progress> & { readonly pin?: boolean } = {}): Promise<Preloaded> => {
@@ -114,6 +133,15 @@ export class Leasehold {
       this.#guarded(request.signal, (signal) => readImage({ loader: this.#loader, desk: this.#desk, pool: this.#pool }, { ...request, signal })),
   };
 
+  readonly chat = { completions: { create: this.#createChat.bind(this) as CreateChat } };
+  readonly completions = { create: this.#createCompletion.bind(this) as CreateCompletion };
+
+  readonly embeddings = {
+    create: (request: EmbeddingRequest, options: CallOptions = {}): Promise<EmbeddingResponse> => this.#guarded(options.signal, (signal) => embed(this.#parts, request, { ...options, signal })),
+    /** Embeddings of pictures, by a CLIP model or its kind. */
+    ofImages: (request: ImageEmbeddingRequest, options: CallOptions = {}): Promise<ImageEmbeddings> => this.#guarded(options.signal, (signal) => embedImages(this.#parts, request, { ...options, signal })),
+  };
+
   readonly #loader: ModelLoader;
   readonly #pool: Pool;
   readonly #desk: LeaseDesk;
@@ -125,7 +153,7 @@ export class Leasehold {
   readonly #onOnline = () => void this.#desk.sendReports();
   readonly #listeners: { [E in keyof LeaseholdEvents]: Set<(event: LeaseholdEvents[E]) => void> } = { quota: new Set(), "report-failed": new Set() };
 
-  constructor({ publishableKey, user, userSignature, baseUrl, metadata, backend = "auto", pool = {} }: LeaseholdOptions) {
+  constructor({ publishableKey, user, userSignature, baseUrl, metadata, backend = "auto", variant, pool = {} }: LeaseholdOptions) {
     const tenant = tenantOfKey(publishableKey);
     this.#prover = new Prover(openProofKey(tenant));
     const api = new ControlPlane(baseUrl ?? location.origin, this.#prover);
@@ -150,7 +178,22 @@ export class Leasehold {
       idleMs: pool.idleMs ?? IDLE_MS,
       unload: (model) => this.#loader.unload(model),
     });
-    this.#loader = new ModelLoader({ tenant, backend, api, desk: this.#desk, store: this.#store, pool: this.#pool });
+    this.#loader = new ModelLoader({ tenant, backend, variant, api, desk: this.#desk, store: this.#store, pool: this.#pool });
+  }
+
+  /** Labels of texts or pictures; with `labels`, those of a zero-shot model. */
+  classify(request: ClassifyRequest, options: CallOptions = {}): Promise<Classified> {
+    return this.#guarded(options.signal, (signal) => classify(this.#parts, request, { ...options, signal }));
+  }
+
+  /** Names, places and whatever else the model finds in texts. */
+  tag(request: TagRequest, options: CallOptions = {}): Promise<Tagged> {
+    return this.#guarded(options.signal, (signal) => tag(this.#parts, request, { ...options, signal }));
+  }
+
+  /** Any ONNX model, by the names of its inputs and outputs. */
+  run(request: RunRequest, options: CallOptions = {}): Promise<Readonly<Record<string, RawTensor>>> {
+    return this.#guarded(options.signal, (signal) => runRaw(this.#parts, request, { ...options, signal }));
   }
 
   /** Whether leases are bound to a key of this browser, so that one that leaks is of no use; if not, why. */
@@ -178,6 +221,18 @@ export class Leasehold {
     await this.#desk.abandonAll();
     this.#book.close();
     (await this.#store).close();
+  }
+
+  get #parts(): Parts {
+    return { loader: this.#loader, desk: this.#desk, pool: this.#pool };
+  }
+
+  #createChat(request: ChatRequest, options: CallOptions = {}): Promise<ChatCompletion | AsyncIterable<ChatChunk>> {
+    return this.#guarded(options.signal, (signal) => createChat(this.#parts, request, { ...options, signal }));
+  }
+
+  #createCompletion(request: CompletionRequest, options: CallOptions = {}): Promise<Completion | AsyncIterable<Completion>> {
+    return this.#guarded(options.signal, (signal) => createCompletion(this.#parts, request, { ...options, signal }));
   }
 
   #emit<E extends keyof LeaseholdEvents>(event: E, value: LeaseholdEvents[E]): void {

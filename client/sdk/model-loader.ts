@@ -24,7 +24,7 @@ import type { LeaseDesk } from "./lease-desk.ts";
 import type { OnProgress, Progress } from "./progress.ts";
 import { newRequestId } from "./request-id.ts";
 import { SharedTask } from "./shared-task.ts";
-import { pickVariant } from "./variants.ts";
+import { backendFor, pickVariant } from "./variants.ts";
 import { parseManifest, RevisionMoved, WeightsSource } from "./weights.ts";
 
 export interface Revision {
@@ -41,6 +41,8 @@ export interface LoadedModel extends Revision {
   readonly fetchedBytes: number;
   /** What was here already: of an update, the part that did not change. */
   readonly cachedBytes: number;
+  /** The build that was taken. */
+  readonly variant: string;
 }
 
 /** A model on its way: the revision is known first, the runtime at the end. */
@@ -67,6 +69,8 @@ interface LoadWish {
 export interface LoaderOptions {
   readonly tenant: string;
   readonly backend: "auto" | Backend;
+  /** The build to take, whatever the device. */
+  readonly variant?: string | undefined;
   readonly api: ControlPlane;
   readonly desk: LeaseDesk;
   readonly store: Promise<ModelStore>;
@@ -160,7 +164,7 @@ export class ModelLoader {
     const { manifest, digest } = revision;
     const store = await this.#options.store;
     if (revision.isAtHand) onProgress({ stage: "preparing", step: "files" });
-    const variant = await pickVariant(manifest, backend);
+    const variant = await pickVariant(manifest, this.#options);
     const weights: FetchModelOptions = {
       manifest,
       variant,
@@ -176,7 +180,7 @@ export class ModelLoader {
     const runtime = await loadRuntime({
       task: manifest.task,
       files: filesOf(fetched.files, weights, source),
-      backend,
+      backend: backendFor(variant, backend),
       signal,
       onProgress: ({ stage }) => onProgress({ stage: "preparing", step: stage }),
     }).catch((error: unknown) => {
@@ -187,7 +191,7 @@ export class ModelLoader {
     await store.switchTo(manifest.model, digest);
     const { cache, fetchedBytes, cachedBytes } = fetched;
     if (fetchedBytes > 0) void store.askToStay().catch(() => undefined); // a browser that won't is one that may clear the cache
-    return { ...revision, runtime, cache, fetchedBytes, cachedBytes };
+    return { ...revision, runtime, cache, fetchedBytes, cachedBytes, variant: variant.id };
   }
 
   async #keeping({ manifest, digest }: Revision, source: WeightsSource, lease: Promise<void> | undefined): Promise<Keeping> {
@@ -211,7 +215,7 @@ export class ModelLoader {
     const text = digest && (await this.#storedText(digest));
     if (!digest || !text) return null;
     const manifest = parseManifest(text, this.#options.tenant, model);
-    return (await isStored(await pickVariant(manifest, this.#options.backend), store)) ? { digest, manifest, isAtHand: true } : null;
+    return (await isStored(await pickVariant(manifest, this.#options), store)) ? { digest, manifest, isAtHand: true } : null;
   }
 
   /** The revision that the control plane pins now. */
@@ -221,7 +225,7 @@ export class ModelLoader {
     const text = (await this.#storedText(digest)) ?? (await source.manifestText());
     const manifest = parseManifest(text, this.#options.tenant, model);
     await store.keepManifest(digest, text);
-    return { digest, manifest, isAtHand: await isStored(await pickVariant(manifest, this.#options.backend), store) };
+    return { digest, manifest, isAtHand: await isStored(await pickVariant(manifest, this.#options), store) };
   }
 
   async #storedText(digest: Sha256): Promise<string | null> {

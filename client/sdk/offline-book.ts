@@ -8,7 +8,7 @@
  * - A lease whose time is over is ended by the next `send`: what was not used of it comes back.
  */
 import type { LeaseGranted, LeaseState, UsageReport } from "../../schema/contract/leases.ts";
-import { LeaseholdError } from "../errors.ts";
+import type { LeaseholdError } from "../errors.ts";
 import { asLeaseholdError } from "./as-error.ts";
 import { type Drawer, openDrawer } from "./drawer.ts";
 import { acknowledge, end, enter, type HeldLease, isRunnable, type OfflineRecord, recordOf, take, tokensLeft } from "./offline-record.ts";

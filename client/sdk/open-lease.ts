@@ -30,6 +30,8 @@ export class OpenLease {
   readonly requestId: string;
   /** What a run that has begun will have cost, should the page go away in the middle. */
   runningTokens = 0;
+  /** What it has written by now. */
+  runningOutput = 0;
   readonly #take: TakeReport;
   readonly #backend: Backend;
   readonly #startedAt = performance.now();
@@ -55,13 +57,14 @@ export class OpenLease {
     return this.settle({ outcome: "ok", inputTokens: 0, outputTokens: 0, latencyMs: this.#elapsedMs(), backend: this.#backend, cache: "miss" });
   }
 
-  /** Ends it where nothing was delivered; tokens only where a run had begun and was stopped. */
+  /** Ends it where nothing whole was delivered; tokens only where a run had begun and was stopped, or had delivered some. */
   abandon(outcome: "error" | "aborted", errorCode?: string): Promise<{ readonly used: number }> {
+    const isCharged = outcome === "aborted" || this.runningOutput > 0;
     return this.settle({
       outcome,
       errorCode,
-      inputTokens: outcome === "aborted" ? this.runningTokens : 0,
-      outputTokens: 0,
+      inputTokens: isCharged ? this.runningTokens : 0,
+      outputTokens: isCharged ? this.runningOutput : 0,
       latencyMs: this.#elapsedMs(),
       backend: this.#backend,
       cache: "miss",

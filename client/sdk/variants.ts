@@ -1,33 +1,87 @@
-/** Which build of a model this device takes: the first in the manifest's order whose needs it meets. */
+/**
+ * Which build of a model this device takes: the first in the manifest's order whose needs it meets.
+ *
+ * - A named build is taken as it is named, whether it fits or not: `variant-unsupported` only where there is none.
+ * - An adapter that is emulated on the CPU counts only where WebGPU was asked for by name.
+ */
 import type { Backend, Manifest, Variant } from "../../schema/contract/models.ts";
+import type { Feature } from "../../schema/contract/requirements.ts";
 import { LeaseholdError } from "../errors.ts";
+import { isSoftwareAdapter } from "../runtime/backends/probe.ts";
 
 export interface Device {
-  /** Null where there is no WebGPU adapter, or WASM was asked for. */
-  readonly webgpuFeatures: ReadonlySet<string> | null;
+  /** Null where there is no WebGPU adapter to be used, or WASM was asked for. */
+  readonly webgpu: { readonly features: ReadonlySet<string>; readonly bufferBytes: number } | null;
+  /** Of WebAssembly. Null where WebGPU was asked for. */
+  readonly wasm: ReadonlySet<Feature> | null;
   /** What the browser admits to; null where it doesn't say. */
   readonly memoryBytes: number | null;
 }
 
-/** Asks for an adapter only where an answer depends on it. */
-export async function pickVariant(manifest: Manifest, backend: "auto" | Backend): Promise<Variant> {
-  const isDemanding = manifest.variants.some(({ requires }) => Object.keys(requires).length > 0);
-  return chooseVariant(manifest, isDemanding ? await probeDevice(backend) : { webgpuFeatures: null, memoryBytes: null });
+export interface VariantWish {
+  readonly backend: "auto" | Backend;
+  /** By id, whatever the device. */
+  readonly variant?: string | undefined;
 }
 
-async function probeDevice(backend: "auto" | Backend): Promise<Device> {
-  const gpu = backend === "wasm" ? undefined : (navigator as { gpu?: { requestAdapter(): Promise<{ features: ReadonlySet<string> } | null> } }).gpu;
-  const adapter = await gpu?.requestAdapter();
-  const gigabytes = (navigator as { deviceMemory?: number }).deviceMemory;
-  return { webgpuFeatures: adapter ? adapter.features : null, memoryBytes: gigabytes ? gigabytes * 1024 ** 3 : null };
+/** Asks for an adapter only where an answer depends on it. */
+export async function pickVariant(manifest: Manifest, { backend, variant }: VariantWish): Promise<Variant> {
+  if (variant !== undefined) return namedVariant(manifest, variant);
+  const isDemanding = manifest.variants.some(({ requires }) => Object.keys(requires).length > 0);
+  return chooseVariant(manifest, isDemanding ? await probeDevice(backend) : { webgpu: null, wasm: null, memoryBytes: null });
+}
+
+export function namedVariant(manifest: Manifest, id: string): Variant {
+  const variant = manifest.variants.find((one) => one.id === id);
+  if (!variant) throw new LeaseholdError("variant-unsupported", `${manifest.model} has no build "${id}"; it has ${manifest.variants.map((one) => one.id).join(", ")}.`);
+  return variant;
 }
 
 export function chooseVariant(manifest: Manifest, device: Device): Variant {
-  const variant = manifest.variants.find(({ requires }) => {
-    if (requires.backend === "webgpu" && !device.webgpuFeatures) return false;
-    if (requires.features?.some((feature) => !device.webgpuFeatures?.has(feature))) return false;
-    return requires.memory_bytes === undefined || device.memoryBytes === null || requires.memory_bytes <= device.memoryBytes;
-  });
+  const variant = manifest.variants.find((one) => fits(one, device));
   if (!variant) throw new LeaseholdError("variant-unsupported", `No build of ${manifest.model} fits this device.`);
   return variant;
+}
+
+/** What a build is run on: where it is for one backend, that one. */
+export const backendFor = ({ requires }: Variant, wish: "auto" | Backend): "auto" | Backend => (wish === "auto" ? (requires.backend ?? "auto") : wish);
+
+function fits({ requires: { backend, features = [], memory_bytes, buffer_bytes } }: Variant, { webgpu, wasm, memoryBytes }: Device): boolean {
+  if (backend === "webgpu" && !webgpu) return false;
+  if (backend === "wasm" && !wasm) return false;
+  if (features.some((feature) => !webgpu?.features.has(feature) && !wasm?.has(feature))) return false;
+  if (buffer_bytes !== undefined && (webgpu?.bufferBytes ?? 0) < buffer_bytes) return false;
+  return memory_bytes === undefined || memoryBytes === null || memory_bytes <= memoryBytes;
+}
+
+interface GpuAdapter {
+  readonly features: ReadonlySet<string>;
+  readonly limits: { readonly maxStorageBufferBindingSize: number };
+  readonly info: Parameters<typeof isSoftwareAdapter>[0];
+}
+
+async function probeDevice(backend: "auto" | Backend): Promise<Device> {
+  const gpu = backend === "wasm" ? undefined : (navigator as { gpu?: { requestAdapter(): Promise<GpuAdapter | null> } }).gpu;
+  const adapter = await gpu?.requestAdapter().catch(() => null); // some browsers reject where they mean "none"
+  const isUsable = adapter && (backend === "webgpu" || !isSoftwareAdapter(adapter.info));
+  const gigabytes = (navigator as { deviceMemory?: number }).deviceMemory;
+  return {
+    webgpu: isUsable ? { features: adapter.features, bufferBytes: adapter.limits.maxStorageBufferBindingSize } : null,
+    wasm: backend === "webgpu" ? null : wasmFeatures(),
+    memoryBytes: gigabytes ? gigabytes * 1024 ** 3 : null,
+  };
+}
+
+/** Each a module of one function that uses the feature: (func (result v128) …). */
+const PROBES = {
+  "wasm-simd": [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11],
+  "wasm-relaxed-simd": [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15, 253, 128, 2, 11],
+} as const;
+
+export function wasmFeatures(): Set<Feature> {
+  const found = new Set<Feature>();
+  for (const [feature, module] of Object.entries(PROBES)) if (WebAssembly.validate(new Uint8Array(module))) found.add(feature as Feature);
+  if (globalThis.crossOriginIsolated) found.add("wasm-threads");
+  if ("Suspending" in WebAssembly) found.add("wasm-jspi");
+  return found;
 }

@@ -26,7 +26,7 @@ export async function sdkSite(cacheDir: string, ort: { readonly path: string; re
       watch: null,
       headers: { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp", "Cross-Origin-Resource-Policy": "same-origin" },
     },
-    optimizeDeps: { include: ["idb"], entries: [] },
+    optimizeDeps: { include: ["idb", "@huggingface/jinja", "@huggingface/tokenizers"], entries: [] },
     plugins: [
       ortFiles(ort.path, ort.files),
       {

@@ -4,6 +4,7 @@
  * `anyone`: no credential is read. `operator`: the operator key. `admin`, `leases`, `read`: a secret key with that scope (`admin` includes the others).
  * `publishable`: a publishable key from a page of its origins. `lease`: a lease, for itself and its own model;
  * `late-lease`: an offline one past its end, within its grace time.
+ * A session of the console stands for the key that it was obtained with, on every way in but `POST /v1/session`.
  * A path's `{t}` must be the credential's tenant; the operator's is any.
  */
 import type { Access } from "../tenants/credential.ts";
@@ -16,6 +17,9 @@ export const ACCESS = {
   "GET /.well-known/jwks.json": ["anyone"],
   "GET /openapi.json": ["anyone"],
   "GET /docs": ["anyone"],
+  "POST /v1/session": ["operator", "admin", "leases", "read"],
+  "GET /v1/session": ["operator", "admin", "leases", "read"],
+  "DELETE /v1/session": ["operator", "admin", "leases", "read"],
   "POST /v1/tenants": ["operator"],
   "GET /v1/tenants": ["operator"],
   "GET /v1/tenants/{t}": ["operator", "admin", "read"],
@@ -65,5 +69,7 @@ export const ACCESS = {
 type Rows = typeof ACCESS;
 /** A way in that needs a credential. */
 export type WayIn = { [Way in keyof Rows]: Rows[Way] extends readonly ["anyone"] ? never : Way }[keyof Rows];
+/** The one way in that takes a key itself, from our own page too, and no session. */
+export const SIGN_IN = "POST /v1/session" satisfies WayIn;
 /** A way in that needs none. */
 export type OpenWay = Exclude<keyof Rows, WayIn>;

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { tenantId } from "../../schema/contract/ids.ts";
 import { problem } from "../../schema/contract/problems.ts";
-import { ACCESS, type OpenWay, type WayIn } from "./access.ts";
+import { ACCESS, type OpenWay, SIGN_IN, type WayIn } from "./access.ts";
 import { bodies } from "./bodies.ts";
 import { admit } from "./enter.ts";
 
@@ -21,9 +21,14 @@ export const problems = {
   default: { description: "A problem document; `code` says which.", content: { "application/problem+json": { schema: problem } } },
 } as const;
 
+const BEARER: Record<string, string[]> = { bearer: [] };
+const SESSION: Record<string, string[]> = { session: [] };
+const OF_KEYS: ReadonlySet<string> = new Set(["operator", "admin", "leases", "read"]);
+const takesSession = (way: WayIn): boolean => way !== SIGN_IN && ACCESS[way].some((open) => OF_KEYS.has(open));
+
 /** Guards a route with its row of the access table, before anything else of the request is read, and documents it. */
 export const guarded = (way: WayIn) => ({
-  security: [{ bearer: [] as string[] }],
+  security: takesSession(way) ? [BEARER, SESSION] : [BEARER],
   "x-access": ACCESS[way],
   middleware: [admit(way), bodies],
 });

@@ -13,7 +13,7 @@ import type { Call } from "../ledger/room.ts";
 import { type TenantAuthority, authorityOf } from "../tenants/authority.ts";
 import { type About, contextOf } from "../tenants/context.ts";
 import type { Access, Presented } from "../tenants/credential.ts";
-import { ACCESS, type WayIn } from "./access.ts";
+import { ACCESS, SIGN_IN, type WayIn } from "./access.ts";
 import type { AppEnv } from "./app-env.ts";
 import { presentedBy } from "./present.ts";
 import { problem } from "./problem.ts";
@@ -32,7 +32,7 @@ export interface Entered {
 export const admit = (way: WayIn) => {
   const access: readonly Access[] = ACCESS[way];
   return createMiddleware<AppEnv>(async (c, next) => {
-    const presented = await presentedBy(c);
+    const presented = await presentedBy(c, way === SIGN_IN);
     c.set("presented", presented);
     const tenant = tenantFor(c.req.param("t"), presented);
     if (c.req.param("t") === undefined) {

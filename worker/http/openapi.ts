@@ -1,5 +1,6 @@
 /** The API's document, generated from the schemas that validate. */
 import type { OpenAPIHono } from "@hono/zod-openapi";
+import { SESSION_COOKIE } from "../sessions/cookie.ts";
 import type { AppEnv } from "./app-env.ts";
 import { operationIdOf } from "./operation-id.ts";
 
@@ -8,6 +9,12 @@ export function openApiDocument(app: OpenAPIHono<AppEnv>) {
     type: "http",
     scheme: "bearer",
     description: "The operator key (lh_op_…), a secret key (lh_sk_…), a publishable key (lh_pk_…) or a lease; `x-access` says which of them each route takes.",
+  });
+  app.openAPIRegistry.registerComponent("securitySchemes", "session", {
+    type: "apiKey",
+    in: "cookie",
+    name: SESSION_COOKIE,
+    description: "A session of the console, from `POST /v1/session`: it stands for the key that it was obtained with. Taken from pages of this origin alone.",
   });
   const document = app.getOpenAPI31Document({
     openapi: "3.1.0",

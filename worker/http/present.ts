@@ -1,6 +1,8 @@
 /**
  * Reads the credential of a request and proves what can be proved without the tenant object: the key's checksum, the
- * operator's hash, the lease's signature and times, the proof that a bound lease comes with. Says `unauthorized` in one way for everything that does not hold.
+ * operator's hash, the session's MAC and page, the lease's signature and times, the proof that a bound lease comes with. Says `unauthorized` in one way for everything that does not hold.
+ *
+ * An `Authorization` header counts alone: where there is one, well formed or not, no cookie is read.
  */
 import type { Context } from "hono";
 import { parseKey } from "../../schema/contract/keys.ts";
@@ -8,6 +10,9 @@ import { settingsOf } from "../env.ts";
 import { sha256Hex } from "../ledger/audit-chain.ts";
 import { verifyProof } from "../leases/dpop.ts";
 import { verifyLease } from "../leases/token.ts";
+import { ENDED_SESSION } from "../ledger/identify.ts";
+import { isOwnPage, sessionTextOf } from "../sessions/cookie.ts";
+import { verifySession } from "../sessions/token.ts";
 import type { Presented } from "../tenants/credential.ts";
 import type { AppEnv } from "./app-env.ts";
 import { problem } from "./problem.ts";
@@ -15,7 +20,10 @@ import { problem } from "./problem.ts";
 const MISSING = "Send a key or a lease as Authorization: Bearer <credential>.";
 const INVALID = "The credential is not one that this deployment issued. Check it for typing errors, or use a current one.";
 
-export async function presentedBy(c: Context<AppEnv>): Promise<Presented> {
+/** `signsIn`: the key itself is due, to be exchanged for a session. */
+export async function presentedBy(c: Context<AppEnv>, signsIn = false): Promise<Presented> {
+  const session = signsIn || c.req.header("authorization") !== undefined ? null : sessionTextOf(c.req.header("cookie"));
+  if (session !== null) return sessionOf(c, session);
   const [, scheme = "", text = ""] = /^(Bearer|DPoP) ([\x21-\x7e]{1,4096})$/i.exec(c.req.header("authorization") ?? "") ?? [];
   if (text === "") throw problem("unauthorized", MISSING);
   const isBound = scheme.toLowerCase() === "dpop";
@@ -30,7 +38,16 @@ export async function presentedBy(c: Context<AppEnv>): Promise<Presented> {
     if (page.origin !== null) throw problem("origin-not-allowed", "The operator key must never be used in a browser page of another origin.");
     return { kind: "operator" };
   }
-  return { kind: "key", type: key.kind, tenant: key.tenant, hash, ...page };
+  return { kind: "key", type: key.kind, tenant: key.tenant, hash, ...page, ...(signsIn && { signsIn }) };
+}
+
+function sessionOf(c: Context<AppEnv>, text: string): Presented {
+  const claims = verifySession(text, settingsOf(c.env), Date.now());
+  if (!claims) throw problem("unauthorized", ENDED_SESSION);
+  const sender = { method: c.req.method, own: new URL(c.req.url).origin, origin: c.req.header("origin") ?? null, site: c.req.header("sec-fetch-site") ?? null };
+  if (!isOwnPage(sender)) throw problem("origin-not-allowed", "A session is for the console alone: send the request from a page of this origin, or send the key itself.");
+  if (claims.kind === "operator") return { kind: "operator", sessionEndsAt: claims.endsAt };
+  return { kind: "session", tenant: claims.tenant, keyId: claims.keyId, endsAt: claims.endsAt };
 }
 
 async function leaseOf(c: Context<AppEnv>, text: string, isBound: boolean): Promise<Presented> {

@@ -2,7 +2,7 @@
  * Decides who a presented credential is and whether the way in is open to it. Pure but for reading the key ring.
  *
  * - An unknown, revoked or expired key: `unauthorized`, in the same words.
- * - A secret key from a browser page: `origin-not-allowed`; a publishable key from a page that it does not name: the same.
+ * - A secret key from a browser page: `origin-not-allowed` (but where it signs in, from our own page); a publishable key from a page that it does not name: the same.
  * - A known credential that this way in is not for: `forbidden`.
  */
 import type { LeaseId } from "../../schema/contract/ids.ts";
@@ -10,6 +10,7 @@ import type { Access, Identity, Presented } from "../tenants/credential.ts";
 import type { KeyRing, StoredKey } from "./key-ring.ts";
 import { type Result, done, refuse } from "./result.ts";
 
+export const ENDED_SESSION = "The session has ended, or the key that it was obtained with has. Sign in again.";
 export const UNKNOWN_KEY = "The key is unknown, revoked or expired. Use a current key of this tenant.";
 
 /** The tenant whose object this is. */
@@ -19,7 +20,7 @@ export interface Identified extends Identity {
   readonly key: StoredKey | null;
 }
 
-export function identify(presented: Presented, access: readonly Access[], at: Premises, keys: Pick<KeyRing, "byHash">, now: number): Result<Identified> {
+export function identify(presented: Presented, access: readonly Access[], at: Premises, keys: Pick<KeyRing, "byHash" | "byId">, now: number): Result<Identified> {
   switch (presented.kind) {
     case "operator":
       return access.includes("operator") ? done(identified(at, "operator", "operator", null, null)) : notForThis("the operator key");
@@ -29,15 +30,19 @@ export function identify(presented: Presented, access: readonly Access[], at: Pr
     case "key": {
       const key = keys.byHash(presented.hash);
       if (!key || key.type !== presented.type || !isUsable(key, now)) return refuse("unauthorized", UNKNOWN_KEY);
-      return key.type === "secret" ? secretKey(key, presented.origin, presented.fromEmbed, access, at) : publishableKey(key, presented.origin, presented.fromEmbed, access, at);
+      return key.type === "secret" ? secretKey(key, presented.origin !== null || (presented.fromEmbed && !presented.signsIn), access, at) : publishableKey(key, presented.origin, presented.fromEmbed, access, at);
+    }
+    case "session": {
+      const key = keys.byId(presented.keyId);
+      return key?.type === "secret" && isUsable(key, now) && presented.endsAt > now ? secretKey(key, false, access, at) : refuse("unauthorized", ENDED_SESSION);
     }
   }
 }
 
 export const isUsable = (key: StoredKey, now: number): boolean => key.revokedAt === null && (key.expiresAt === null || key.expiresAt > now);
 
-function secretKey(key: StoredKey, origin: string | null, fromEmbed: boolean, access: readonly Access[], at: Premises): Result<Identified> {
-  if (origin !== null || fromEmbed) {
+function secretKey(key: StoredKey, inPage: boolean, access: readonly Access[], at: Premises): Result<Identified> {
+  if (inPage) {
     return refuse("origin-not-allowed", "A secret key must never be used in a browser. Use a publishable key there, and rotate this one.");
   }
   const open = key.scopes.includes("admin") ? access.some(isScope) : key.scopes.some((scope) => access.includes(scope));

@@ -22,6 +22,7 @@ import { ModelDesk } from "./desks/model-desk.ts";
 import { PriceDesk } from "./desks/price-desk.ts";
 import { RecordDesk } from "./desks/record-desk.ts";
 import { SecretDesk } from "./desks/secret-desk.ts";
+import { SessionDesk } from "./desks/session-desk.ts";
 import { TenantDesk } from "./desks/tenant-desk.ts";
 import { UserDesk } from "./desks/user-desk.ts";
 import { WebhookDesk } from "./desks/webhook-desk.ts";
@@ -44,6 +45,7 @@ export interface Desks {
   readonly secrets: SecretDesk;
   readonly webhooks: WebhookDesk;
   readonly users: UserDesk;
+  readonly sessions: SessionDesk;
 }
 
 interface House {
@@ -189,6 +191,7 @@ export class TenantObject extends DurableObject<Env> {
         secrets: new SecretDesk(room),
         webhooks,
         users: new UserDesk(room, users),
+        sessions: new SessionDesk(room),
       },
       chores: [leases.chore, keys.chore, records.chore, audit.chore, metrics.chore, webhooks.chore, models.chore, tidyChore(room)],
     };

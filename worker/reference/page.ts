@@ -34,7 +34,7 @@ ${tags.map((tag) => html`<h2>${tag}</h2>${under(tag).map(({ id, method, path }) 
 <main id="top">
 <h1>${title} API</h1>
 <p>${prose(description ?? "")}</p>
-<p>All JSON is snake_case. Credentials travel as <code>Authorization: Bearer &lt;key or lease&gt;</code>. Times are RFC 3339 in UTC, money is in nano-dollars, lists are paged by <code>limit</code> and <code>cursor</code>. Every error is a problem document (RFC 9457) whose <code>code</code> is one of <a href="#problems">these</a>. A POST that creates takes an <code>Idempotency-Key</code>: the same key and body give the same answer. In the menu <code>…</code> stands for <code>/v1/tenants/{t}</code>.</p>
+<p>All JSON is snake_case. Credentials travel as <code>Authorization: Bearer &lt;key or lease&gt;</code>; from a page of this origin, a session of the console stands for the key that it was obtained with. Times are RFC 3339 in UTC, money is in nano-dollars, lists are paged by <code>limit</code> and <code>cursor</code>. Every error is a problem document (RFC 9457) whose <code>code</code> is one of <a href="#problems">these</a>. A POST that creates takes an <code>Idempotency-Key</code>: the same key and body give the same answer. In the menu <code>…</code> stands for <code>/v1/tenants/{t}</code>.</p>
 ${tags.map((tag) => html`<h2>${tag}</h2>${under(tag).map(operationHtml)}`)}
 <h2 id="problems">Problem codes</h2>
 <table><tr><th>code</th><th>status</th><th>title</th></tr>${Object.entries(PROBLEMS).map(([code, shape]: [string, ProblemShape]) => html`<tr><td><code>${code}</code></td><td>${shape.status}</td><td>${shape.title}${shape.retry === true && " (comes with Retry-After)"}</td></tr>`)}</table>

@@ -45,6 +45,7 @@ export function authorityOf(env: Env, tenant: TenantId): TenantAuthority {
     secrets: desk("secrets"),
     webhooks: desk("webhooks"),
     users: desk("users"),
+    sessions: desk("sessions"),
     provision,
     erasure,
   } as TenantAuthority;

@@ -3,12 +3,23 @@
  * tenant object (spelling, signature, operator hash). A `Verified` one has been accepted by the tenant object itself;
  * it is the only thing that a tenant-bound handle can be made from.
  */
-import type { LeaseId, TenantId } from "../../schema/contract/ids.ts";
+import type { KeyId, LeaseId, TenantId } from "../../schema/contract/ids.ts";
 import type { Proof } from "../leases/dpop.ts";
 import type { KeyScope } from "../../schema/contract/tenants.ts";
 
 export type Presented =
-  | { readonly kind: "operator" }
+  | {
+      readonly kind: "operator";
+      /** Signed in at the console, until then; absent where the key itself came. */
+      readonly sessionEndsAt?: number;
+    }
+  | {
+      /** Signed in at the console with this secret key, from a page of the operator's own origin. */
+      readonly kind: "session";
+      readonly tenant: TenantId;
+      readonly keyId: KeyId;
+      readonly endsAt: number;
+    }
   | {
       readonly kind: "key";
       readonly type: "secret" | "publishable";
@@ -19,6 +30,8 @@ export type Presented =
       readonly origin: string | null;
       /** The request comes from a page of the operator's own origin: the embed, which `frame-ancestors` guards. */
       readonly fromEmbed: boolean;
+      /** It is to be exchanged for a session: a secret key may then come from a page of the operator's own origin. */
+      readonly signsIn?: true;
     }
   | {
       readonly kind: "lease";

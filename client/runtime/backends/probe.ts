@@ -16,6 +16,10 @@ export async function probeBrowser(wantsWebgpu: boolean): Promise<Probe> {
 /** How software renderers name themselves; older browsers don't say `isFallbackAdapter`. */
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|basic render|\bwarp\b/i;
 
+export function isSoftwareAdapter({ description, architecture, isFallbackAdapter }: { readonly description: string; readonly architecture: string; readonly isFallbackAdapter: boolean }): boolean {
+  return isFallbackAdapter || SOFTWARE.test(`${description} ${architecture}`);
+}
+
 async function findAdapter(): Promise<Adapter | null | undefined> {
   const { gpu } = navigator;
   if (!gpu) return undefined;
@@ -26,9 +30,9 @@ async function findAdapter(): Promise<Adapter | null | undefined> {
   try {
     const adapter = await Promise.race([gpu.requestAdapter(), timeout]);
     if (!adapter) return null;
-    const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
+    const { vendor, architecture, description } = adapter.info;
     const name = description || [vendor, architecture].filter(Boolean).join(" ");
-    return { name, isSoftware: isFallbackAdapter || SOFTWARE.test(`${description} ${architecture}`) };
+    return { name, isSoftware: isSoftwareAdapter(adapter.info) };
   } catch {
     return null; // some browsers reject where they mean "none"
   } finally {

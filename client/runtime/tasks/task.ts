@@ -14,21 +14,23 @@ import type { ModelFiles } from "./model-files.ts";
 
 export type Step = (stage?: Stage) => Promise<void>;
 
-export interface Call<Piece> {
+export interface Call<Piece, Note = never> {
   readonly step: Step;
   readonly emit: (piece: Piece) => void;
+  /** What the call was told since the last look. */
+  readonly notes: () => readonly Note[];
 }
 
-export interface PreparedTask<Input, Output, Piece = never> {
-  run(input: Input, call: Call<Piece>): Promise<Output>;
+export interface PreparedTask<Input, Output, Piece = never, Note = never> {
+  run(input: Input, call: Call<Piece, Note>): Promise<Output>;
 }
 
-interface Adapter<Kind extends EngineKind, Needs extends Engine, Input, Output, Piece> {
+interface Adapter<Kind extends EngineKind, Needs extends Engine, Input, Output, Piece, Note> {
   /** Paths in the manifest that must be there. */
   readonly files: readonly string[];
   /** See `startEngine`: "heap" for what keeps state between runs. */
   readonly engine: Kind;
-  prepare(files: ModelFiles, engine: Needs, step: Step, options: ModelOptions): Promise<PreparedTask<Input, Output, Piece>>;
+  prepare(files: ModelFiles, engine: Needs, step: Step, options: ModelOptions): Promise<PreparedTask<Input, Output, Piece, Note>>;
 }
 
-export type TaskAdapter<Input, Output, Piece = never> = Adapter<"sessions", SessionEngine, Input, Output, Piece> | Adapter<"heap", Engine, Input, Output, Piece>;
+export type TaskAdapter<Input, Output, Piece = never, Note = never> = Adapter<"sessions", SessionEngine, Input, Output, Piece, Note> | Adapter<"heap", Engine, Input, Output, Piece, Note>;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { KeyId, LeaseId, TenantId } from "../../../schema/contract/ids.ts";
 import type { KeyScope } from "../../../schema/contract/tenants.ts";
-import { UNKNOWN_KEY, identify, isUsable } from "../../../worker/ledger/identify.ts";
+import { ENDED_SESSION, UNKNOWN_KEY, identify, isUsable } from "../../../worker/ledger/identify.ts";
 import type { StoredKey } from "../../../worker/ledger/key-ring.ts";
 import type { Access, Presented } from "../../../worker/tenants/credential.ts";
 
@@ -16,7 +16,7 @@ const stored = (more: Partial<StoredKey> = {}): StoredKey => ({
   createdAt: 0, expiresAt: null, revokedAt: null, ...more,
 } as StoredKey);
 
-const ring = (...keys: (StoredKey & { hash?: string })[]) => ({ byHash: (hash: string) => keys.find((key) => (key.hash ?? "h") === hash) ?? null });
+const ring = (...keys: (StoredKey & { hash?: string })[]) => ({ byHash: (hash: string) => keys.find((key) => (key.hash ?? "h") === hash) ?? null, byId: (id: string) => keys.find((key) => key.id === id) ?? null });
 const presented = (more: Partial<Extract<Presented, { kind: "key" }>> = {}): Presented => ({ kind: "key", type: "secret", tenant: TENANT, hash: "h", origin: null, fromEmbed: false, ...more });
 const codeOf = (who: Presented, access: readonly Access[], ...keys: StoredKey[]) => {
   const result = identify(who, access, AT, ring(...keys), NOW);
@@ -37,6 +37,32 @@ describe("a lease", () => {
     expect(identify(lease, ["lease"], AT, ring(), NOW)).toEqual({ ok: true, value: { ...AT, actor: "ls_acme_1", kind: "lease", keyId: null, leaseId: "ls_acme_1", key: null } });
     expect(codeOf(lease, EVERYTHING.filter((way) => way !== "lease"))).toBe("forbidden");
   });
+});
+
+describe("a session of the console", () => {
+  const session: Presented = { kind: "session", tenant: TENANT, keyId: "key_1" as KeyId, endsAt: NOW + 1 };
+
+  test("is its key, with that key's scopes", () => {
+    const key = stored({ scopes: ["read"] });
+    expect(identify(session, ["read"], AT, ring(key), NOW)).toEqual({ ok: true, value: { ...AT, actor: "key_1", kind: "secret", keyId: "key_1", leaseId: null, key } });
+    expect(codeOf(session, ["admin"], key)).toBe("forbidden");
+    expect(codeOf(session, ["operator"], stored({ scopes: ["admin"] }))).toBe("forbidden");
+  });
+
+  test.each<[string, Partial<StoredKey>]>([["revoked", { revokedAt: NOW - 1 }], ["expired", { expiresAt: NOW }], ["publishable", { type: "publishable" }], ["gone", { id: "key_2" as KeyId }]])("ends with a key that is %s", (_, more) => {
+    const result = identify(session, EVERYTHING, AT, ring(stored({ scopes: ["admin"], ...more })), NOW);
+    expect(result.ok ? "" : result.refusal).toEqual({ code: "unauthorized", detail: ENDED_SESSION });
+  });
+
+  test("ends by itself", () => {
+    expect(codeOf({ ...session, endsAt: NOW }, ["leases"], stored())).toBe("unauthorized");
+  });
+});
+
+test("a secret key that signs in may come from our own page, and from no other", () => {
+  expect(codeOf(presented({ fromEmbed: true, signsIn: true }), ["leases"], stored())).toBe("ok");
+  expect(codeOf(presented({ fromEmbed: true }), ["leases"], stored())).toBe("origin-not-allowed");
+  expect(codeOf(presented({ origin: SITE, signsIn: true }), ["leases"], stored())).toBe("origin-not-allowed");
 });
 
 describe("an offline lease past its end", () => {

@@ -14,6 +14,8 @@ import { type LeaseRow, toLeaseState } from "../lease-row.ts";
 import { unlocked } from "../secret-vault.ts";
 import type { UserIdentities } from "../user-identities.ts";
 import { type Refusal, type Result, done, refuse } from "../result.ts";
+import type { Presented } from "../../tenants/credential.ts";
+import type { KeyRing } from "../key-ring.ts";
 import type { Call, Chore, Room } from "../room.ts";
 
 /** What the Worker signs into a lease, and the quota as it stands after the grant. */
@@ -177,7 +179,7 @@ export class LeaseDesk {
    * tenant's to know of. One that it never made is not: anybody could write into its audit.
    */
   #countRefused({ presented, user, requestId }: Call, { model }: LeaseCreate, refusal: Refusal, now: number): void {
-    const actor = presented.kind === "key" ? this.#room.keys.byHash(presented.hash)?.id : presented.kind === "lease" ? presented.leaseId : null;
+    const actor = actorOf(presented, this.#room.keys);
     if (actor) this.#countDenial(refusal, { actor, user, model, requestId }, now);
   }
 
@@ -196,4 +198,18 @@ export class LeaseDesk {
 function earliest(...instants: (number | null)[]): number | null {
   const known = instants.filter((at) => at !== null);
   return known.length === 0 ? null : Math.min(...known);
+}
+
+/** Who is refused, where the tenant made that credential. */
+function actorOf(presented: Presented, keys: KeyRing): string | null {
+  switch (presented.kind) {
+    case "key":
+      return keys.byHash(presented.hash)?.id ?? null;
+    case "session":
+      return keys.byId(presented.keyId)?.id ?? null;
+    case "lease":
+      return presented.leaseId;
+    case "operator":
+      return null;
+  }
 }

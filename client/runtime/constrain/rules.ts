@@ -1,0 +1,55 @@
+/**
+ * What text may look like, as rules over bytes. Pure.
+ *
+ * - A terminal is a small deterministic machine; the same state is the same object, so that states can be told apart
+ *   by identity.
+ * - A choice takes any of its options, a sequence all its parts in order; `lazy` ties recursive rules.
+ */
+
+export interface Terminal {
+  readonly kind: "terminal";
+  /** Whether what has come may be all. */
+  readonly mayEnd: boolean;
+  /** Nothing can follow in this terminal. */
+  readonly isSpent?: boolean;
+  step(byte: number): Terminal | null;
+}
+
+export type Rule =
+  | Terminal
+  | { readonly kind: "choice"; readonly options: readonly Rule[] }
+  | { readonly kind: "sequence"; readonly parts: readonly Rule[] }
+  | { readonly kind: "lazy"; readonly rule: () => Rule };
+
+export const choice = (...options: readonly Rule[]): Rule => (options.length === 1 && options[0] ? options[0] : { kind: "choice", options });
+export const sequence = (...parts: readonly Rule[]): Rule => ({ kind: "sequence", parts });
+export const NOTHING: Rule = sequence();
+
+/** `make` runs once, when the rule is first needed. */
+export function lazy(make: () => Rule): Rule {
+  let made: Rule | null = null;
+  return { kind: "lazy", rule: () => (made ??= make()) };
+}
+
+const END: Terminal = { kind: "terminal", mayEnd: true, isSpent: true, step: () => null };
+
+export function literal(text: string | Uint8Array): Rule {
+  const bytes = typeof text === "string" ? new TextEncoder().encode(text) : text;
+  let state: Terminal = END;
+  for (const expected of [...bytes].reverse()) {
+    const next = state;
+    state = { kind: "terminal", mayEnd: false, step: (byte) => (byte === expected ? next : null) };
+  }
+  return state;
+}
+
+/** One byte of a set: `bytes("09af")` is 0 to 9 and a to f. */
+export function bytesOf(ranges: string): Rule {
+  const isIn = (byte: number) => {
+    for (let at = 0; at < ranges.length; at += 2) if (byte >= ranges.charCodeAt(at) && byte <= ranges.charCodeAt(at + 1)) return true;
+    return false;
+  };
+  return { kind: "terminal", mayEnd: false, step: (byte) => (isIn(byte) ? END : null) };
+}
+
+export const times = (rule: Rule, count: number): Rule => sequence(...Array.from({ length: count }, () => rule));

@@ -1,0 +1,109 @@
+/**
+ * One answer, token by token: the loop that generation is.
+ *
+ * - Tokens that end the text, stop strings, finished JSON, the limit, the context and the hold end it, each with its code.
+ * - `pick` looks where the logits are before it asks for all of them: a GPU's need not come back.
+ * - Tokens count when they are taken; the one that ends the text doesn't.
+ */
+import type { Constraint, ConstrainedText } from "../constrain/constraint.ts";
+import type { NextToken } from "../decode/decoder.ts";
+import { isAllowed, logprobsOf, type Sampler } from "../sampling/sampler.ts";
+import type { Step } from "../tasks/task.ts";
+import type { ChosenToken, FinishReason, StopCode, TokenChance, ToolCall } from "../tasks/text-generation/request.ts";
+import type { TextStream } from "../tokenizer/text-stream.ts";
+import type { Budget } from "./budget.ts";
+import type { Sequence } from "./sequence.ts";
+import { StopFinder } from "./stop-strings.ts";
+import type { ToolCallReader } from "./tool-calls.ts";
+
+export interface AnswerOptions {
+  readonly sequence: Sequence;
+  readonly sampler: Sampler;
+  readonly stream: TextStream;
+  readonly ends: ReadonlySet<number>;
+  readonly stop: readonly string[];
+  readonly maxTokens: number;
+  readonly logprobs: number | null;
+  readonly constraint: Constraint | null;
+  readonly tools: ToolCallReader | null;
+  readonly budget: Budget;
+  readonly spelling: (token: number) => Uint8Array | null;
+  readonly onToken: () => void;
+  readonly onPiece: (text: string, tokens: readonly ChosenToken[]) => void;
+  readonly onToolCall: (call: ToolCall) => void;
+}
+
+export interface Ending {
+  readonly reason: FinishReason;
+  readonly why: StopCode;
+}
+
+/** `first`: what comes after the prompt, whose tokens are the sequence. */
+export async function writeAnswer(first: NextToken, options: AnswerOptions, step: Step): Promise<Ending> {
+  const { sequence, sampler, stream, ends, maxTokens, budget, tools } = options;
+  const stops = new StopFinder(options.stop);
+  let held: ConstrainedText | null = options.constraint?.begin() ?? null;
+  let waiting: ChosenToken[] = [];
+  let next = first;
+
+  const show = (text: string) => {
+    if (text === "" && waiting.length === 0) return;
+    options.onPiece(text, waiting);
+    waiting = [];
+  };
+  const read = (text: string): string => {
+    if (!tools) return text;
+    const { content, calls, constraint } = tools.push(text);
+    for (const call of calls) options.onToolCall(call);
+    if (constraint !== undefined) held = constraint;
+    return content;
+  };
+  const finish = (reason: FinishReason, why: StopCode): Ending => {
+    const rest = read(stream.end());
+    show(why === "stop-string" ? "" : stops.push(rest).text + stops.end() + (tools?.end() ?? ""));
+    return reason === "stop" && tools?.hasCalls ? { reason: "tool_calls", why: "tool-calls" } : { reason, why };
+  };
+
+  for (let count = 0; ; count++) {
+    if (held?.isOver || (tools?.isOneCall && tools.hasCalls)) return finish("stop", "complete");
+    if (count >= maxTokens) return finish("length", "max-tokens");
+    if (!(await budget.isLeft(step))) return finish("length", "hold-used-up");
+    const token = await pick(next, sampler, held);
+    if (ends.has(token)) return finish("stop", "end-token");
+
+    if (options.logprobs !== null) waiting.push(describe(await next.logits(), token, options.logprobs, options.spelling));
+    budget.use(1);
+    sampler.accept(token);
+    held?.accept(token);
+    options.onToken();
+    const { text, isFound } = stops.push(read(stream.push(token)));
+    if (isFound) {
+      waiting = [];
+      show(text);
+      return finish("stop", "stop-string");
+    }
+    if (text !== "") show(text);
+    if (sequence.length >= sequence.decoder.contextLength) return finish("length", "context-length-exceeded");
+    next = await sequence.feed([token], step);
+  }
+}
+
+async function pick(next: NextToken, sampler: Sampler, held: ConstrainedText | null): Promise<number> {
+  const mask = held?.mask();
+  if (sampler.isPlain) {
+    const token = await next.greedy();
+    if (!mask || isAllowed(mask, token)) return token;
+  }
+  const count = mask ? 0 : sampler.enough;
+  if (count > 0) return sampler.nextOf(await next.top(count));
+  return sampler.next(await next.logits(), mask);
+}
+
+function describe(logits: Float32Array, token: number, count: number, spelling: (token: number) => Uint8Array | null): ChosenToken {
+  const { own, top } = logprobsOf(logits, token, count);
+  const chance = ({ token: id, logprob }: { readonly token: number; readonly logprob: number }): TokenChance => {
+    const bytes = spelling(id) ?? new Uint8Array(0);
+    return { text: new TextDecoder().decode(bytes), bytes: [...bytes], logprob };
+  };
+  return { ...chance(own), top: top.map(chance) };
+}

@@ -1,0 +1,180 @@
+/**
+ * A text model that answers: prompt, prefix, answers. Knows the decoder by its interface only.
+ *
+ * - All that can be refused is refused before the first token: what doesn't fit, can't be kept to, or was never taught.
+ * - The prompt is computed once for all choices.
+ */
+import { LeaseholdError } from "../../errors.ts";
+import { Constraint } from "../constrain/constraint.ts";
+import { ANY_OBJECT, jsonRule } from "../constrain/json-rules.ts";
+import type { Rule } from "../constrain/rules.ts";
+import { readSchema } from "../constrain/schema.ts";
+import { Vocabulary } from "../constrain/vocabulary.ts";
+import type { Decoder } from "../decode/decoder.ts";
+import { seededRandom } from "../sampling/random.ts";
+import { Sampler } from "../sampling/sampler.ts";
+import type { Step } from "../tasks/task.ts";
+import type { ChatMessage, GenerateEvent, GenerateInput, GenerateNote, GenerateOutput, Prompt } from "../tasks/text-generation/request.ts";
+import type { TemplateMessage } from "../tokenizer/chat-template.ts";
+import { TextStream } from "../tokenizer/text-stream.ts";
+import type { JsonObject, Tokenizer } from "../tokenizer/tokenizer.ts";
+import { writeAnswer } from "./answer.ts";
+import { Budget } from "./budget.ts";
+import { Sequence } from "./sequence.ts";
+import { checkRequest, endTokens, samplingSettings } from "./settings.ts";
+import { allowedTools, toolCallRule, ToolCallReader, wholeToolCallRule } from "./tool-calls.ts";
+
+export interface GeneratorParts {
+  readonly decoder: Decoder;
+  readonly tokenizer: Tokenizer;
+  readonly generationConfig: JsonObject;
+  readonly modelConfig: JsonObject;
+}
+
+export interface Conversation {
+  readonly emit: (event: GenerateEvent) => void;
+  /** Notes that have come since the last call. */
+  readonly notes: () => readonly GenerateNote[];
+}
+
+interface Plan {
+  readonly ids: readonly number[];
+  readonly isStart: boolean;
+  readonly rule: Rule | null;
+  readonly tools: { readonly rule: Rule; readonly isOneCall: boolean } | null;
+}
+
+export class Generator {
+  readonly #parts: GeneratorParts;
+  readonly #sequence: Sequence;
+  readonly #ends: ReadonlySet<number>;
+  #vocabulary: Vocabulary | null = null;
+
+  constructor(parts: GeneratorParts) {
+    const { decoder, tokenizer, generationConfig, modelConfig } = parts;
+    this.#parts = parts;
+    this.#sequence = new Sequence(decoder);
+    const end = tokenizer.config["eos_token"];
+    this.#ends = endTokens(generationConfig, modelConfig, typeof end === "string" ? tokenizer.idOf(end) : undefined);
+  }
+
+  async run(input: GenerateInput, step: Step, { emit, notes }: Conversation): Promise<GenerateOutput> {
+    const { decoder, tokenizer, generationConfig } = this.#parts;
+    checkRequest(input);
+    const settings = samplingSettings(input.sampling, generationConfig);
+    const plan = this.#plan(input);
+    const { contextLength } = decoder;
+    if (plan.ids.length >= contextLength) {
+      throw new LeaseholdError("context-length-exceeded", `The prompt has ${plan.ids.length} tokens; the model takes ${contextLength} with its answer. Shorten it.`, { limit: contextLength });
+    }
+    const promptTokens = plan.ids.length;
+    if (input.kind === "measure") return { promptTokens, cachedTokens: 0, outputTokens: 0, contextLength, ttftMs: null, tokensPerSecond: null };
+
+    const began = performance.now();
+    const budget = new Budget(input.hold, notes);
+    budget.use(promptTokens);
+    const { next, cachedTokens } = await this.#sequence.prefill(plan.ids, step);
+    emit({ kind: "began", promptTokens, cachedTokens });
+
+    const pace = new Pace(began);
+    const seed = input.sampling.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+    const constraint = plan.rule && new Constraint(plan.rule, this.#tree(), [...this.#ends]);
+    const toolConstraint = plan.tools && new Constraint(plan.tools.rule, this.#tree(), [...this.#ends]);
+    for (let choice = 0; choice < input.choices; choice++) {
+      const first = choice === 0 ? next : (await this.#sequence.prefill(plan.ids, step)).next;
+      let calls = 0;
+      const ending = await writeAnswer(
+        first,
+        {
+          sequence: this.#sequence,
+          sampler: new Sampler(settings, seededRandom(seed, choice), plan.ids),
+          stream: new TextStream(tokenizer.bytes, plan.isStart),
+          ends: this.#ends,
+          stop: input.stop,
+          maxTokens: input.maxTokens ?? Infinity,
+          logprobs: input.logprobs,
+          constraint,
+          tools: plan.tools && toolConstraint && new ToolCallReader(toolConstraint, plan.tools.isOneCall),
+          budget,
+          spelling: (token) => tokenizer.bytes.bytes[token] ?? null,
+          onToken: () => pace.count(),
+          onPiece: (text, tokens) => emit({ kind: "piece", choice, text, tokens, outputTokens: pace.tokens }),
+          onToolCall: (call) => emit({ kind: "tool-call", choice, index: calls++, call, outputTokens: pace.tokens }),
+        },
+        step,
+      );
+      emit({ kind: "ended", choice, ...ending });
+    }
+    return { promptTokens, cachedTokens, outputTokens: pace.tokens, contextLength, ttftMs: pace.ttftMs, tokensPerSecond: pace.tokensPerSecond };
+  }
+
+  #plan(input: GenerateInput): Plan {
+    const { prompt } = input;
+    const isChat = prompt.kind === "chat";
+    const rule = input.format.type === "text" ? null : jsonRule(input.format.type === "json_object" ? ANY_OBJECT : readSchema(input.format.schema));
+    const tools = isChat ? allowedTools(prompt.tools, prompt.toolChoice) : [];
+    const ids = this.#ids(prompt);
+    if (ids.length === 0) throw new LeaseholdError("invalid-request", "The prompt is empty, and this model can't begin from nothing.");
+    const isStart = isChat || (prompt.kind === "text" && prompt.text === "");
+    if (!isChat || tools.length === 0) return { ids, isStart, rule, tools: null };
+    if (rule) throw new LeaseholdError("invalid-request", 'Either tools or a response_format: with tools take {"type": "text"}.');
+    const isOneCall = prompt.toolChoice !== "auto";
+    return { ids, isStart, rule: isOneCall ? wholeToolCallRule(tools) : null, tools: { rule: toolCallRule(tools), isOneCall } };
+  }
+
+  #ids(prompt: Prompt): readonly number[] {
+    const { tokenizer } = this.#parts;
+    if (prompt.kind === "tokens") return prompt.ids;
+    if (prompt.kind === "text") return tokenizer.encode(prompt.text).ids;
+    const { chatTemplate } = tokenizer;
+    if (!chatTemplate) throw new LeaseholdError("invalid-request", "This model has no chat template: it continues text. Use completions.");
+    const hasTools = prompt.tools.length > 0 && prompt.toolChoice !== "none";
+    if (hasTools && !chatTemplate.teachesToolCalls) throw new LeaseholdError("tools-unsupported", "This model's chat template teaches no tool calls that can be read here.");
+    if (prompt.messages.length === 0) throw new LeaseholdError("invalid-request", "messages is empty.");
+    const text = chatTemplate.render(prompt.messages.map(templateMessage), hasTools ? prompt.tools : undefined);
+    return tokenizer.encode(text, { addSpecialTokens: false }).ids;
+  }
+
+  #tree(): Vocabulary {
+    this.#vocabulary ??= new Vocabulary(this.#parts.tokenizer.bytes.bytes, this.#parts.decoder.vocabulary);
+    return this.#vocabulary;
+  }
+}
+
+class Pace {
+  tokens = 0;
+  readonly #began: number;
+  #first = 0;
+  #last = 0;
+
+  constructor(began: number) {
+    this.#began = began;
+  }
+
+  count(): void {
+    this.#last = performance.now();
+    if (this.tokens === 0) this.#first = this.#last;
+    this.tokens++;
+  }
+
+  get ttftMs(): number | null {
+    return this.tokens === 0 ? null : this.#first - this.#began;
+  }
+
+  get tokensPerSecond(): number | null {
+    return this.tokens < 2 ? null : ((this.tokens - 1) * 1000) / Math.max(0.001, this.#last - this.#first);
+  }
+}
+
+function templateMessage({ tool_calls: calls, ...message }: ChatMessage): TemplateMessage {
+  if (!calls) return message;
+  return { ...message, tool_calls: calls.map(({ function: { name, arguments: text }, ...call }) => ({ ...call, function: { name, arguments: parsed(text) } })) };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new LeaseholdError("invalid-request", "A tool call's arguments are not JSON.", { cause: error });
+  }
+}

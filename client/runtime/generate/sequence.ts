@@ -1,0 +1,87 @@
+/**
+ * The decoder's sequence, with what is in it, so that a prompt costs only what it doesn't share with the ones before.
+ *
+ * - `prefill` keeps the longest common prefix with what is computed and computes the rest; the last token of a prompt
+ *   is always computed, for its logits.
+ * - A conversation that another one pushes out is set aside and taken up again where it goes on; at most `KEPT` of
+ *   them, the least recently used goes first.
+ * - Whatever is thrown, the sequence is what the decoder holds.
+ */
+import type { Decoder, NextToken, SavedSequence } from "../decode/decoder.ts";
+import type { Step } from "../tasks/task.ts";
+
+const KEPT = 4;
+const KEPT_BYTES = 256 * 1024 * 1024;
+/** Copying less than this is not worth it. */
+const WORTH_KEEPING = 48;
+
+interface Kept {
+  readonly ids: readonly number[];
+  readonly saved: SavedSequence;
+}
+
+export class Sequence {
+  readonly decoder: Decoder;
+  readonly #ids: number[] = [];
+  #kept: Kept[] = [];
+
+  constructor(decoder: Decoder) {
+    this.decoder = decoder;
+  }
+
+  get length(): number {
+    return this.#ids.length;
+  }
+
+  /** Makes the sequence the prompt; tells how much of it was there. */
+  async prefill(prompt: readonly number[], step: Step): Promise<{ readonly next: NextToken; readonly cachedTokens: number }> {
+    let shared = commonPrefix(this.#ids, prompt);
+    const better = this.#kept.reduce<Kept | null>((best, kept) => (commonPrefix(kept.ids, prompt) > Math.max(shared, best ? commonPrefix(best.ids, prompt) : 0) ? kept : best), null);
+    if (this.#ids.length - shared >= WORTH_KEEPING) await this.#keep();
+    if (better && commonPrefix(better.ids, prompt) - shared >= WORTH_KEEPING) {
+      await this.decoder.restore(better.saved);
+      this.#ids.splice(0, this.#ids.length, ...better.ids);
+      this.#kept = this.#kept.filter((kept) => kept !== better);
+      shared = commonPrefix(better.ids, prompt);
+    }
+    const cachedTokens = Math.min(shared, prompt.length - 1);
+    await this.truncate(cachedTokens);
+    return { next: await this.feed(prompt.slice(cachedTokens), step), cachedTokens };
+  }
+
+  async feed(ids: readonly number[], step: Step): Promise<NextToken> {
+    const before = this.#ids.length;
+    try {
+      const next = await this.decoder.feed(Int32Array.from(ids), step);
+      this.#ids.push(...ids);
+      return next;
+    } catch (error) {
+      this.#ids.push(...ids.slice(0, this.decoder.position - before));
+      throw error;
+    }
+  }
+
+  async truncate(length: number): Promise<void> {
+    if (length < this.#ids.length) await this.decoder.truncate(length);
+    this.#ids.length = Math.min(length, this.#ids.length);
+  }
+
+  /** Sets the present sequence aside, in place of one that it goes on from. */
+  async #keep(): Promise<void> {
+    const ids = [...this.#ids];
+    const saved = await this.decoder.save();
+    const others = this.#kept.filter((kept) => commonPrefix(kept.ids, ids) < kept.ids.length);
+    const all = [{ ids, saved }, ...others].slice(0, KEPT);
+    let bytes = 0;
+    this.#kept = all.filter((kept) => (bytes += sizeOf(kept.saved)) <= KEPT_BYTES);
+  }
+}
+
+export function commonPrefix(a: readonly number[], b: readonly number[]): number {
+  const most = Math.min(a.length, b.length);
+  let length = 0;
+  while (length < most && a[length] === b[length]) length++;
+  return length;
+}
+
+const sizeOf = ({ bytes }: SavedSequence): number => bytes.reduce((sum, { byteLength }) => sum + byteLength, 0);

@@ -1,0 +1,132 @@
+/**
+ * A model that reads texts once: tokenizer, session, batches. What the small text tasks share.
+ *
+ * - A text that is too long is `context-length-exceeded`, with its place: cutting it would answer about another text.
+ * - Numbers that are none are an error: the answer would be nonsense.
+ */
+import type { InferenceSession, Tensor } from "onnxruntime-web";
+import { LeaseholdError } from "../../../errors.ts";
+import { plainly, type SessionEngine } from "../../backends/engine.ts";
+import { type Encoded, type JsonObject, loadTokenizer, readJson, type Tokenizer } from "../../tokenizer/tokenizer.ts";
+import { invalidFile, type ModelFiles } from "../model-files.ts";
+import type { Step } from "../task.ts";
+import { batchesByLength } from "./batches.ts";
+
+export const ENCODER_FILES = ["tokenizer.json", "config.json"] as const;
+
+/** One text's part of an output. */
+export interface Row {
+  readonly data: Float32Array;
+  /** Without the batch: [classes], or [tokens, size]. */
+  readonly dims: readonly number[];
+  /** Tokens of the text; `dims` may count padding besides. */
+  readonly length: number;
+}
+
+export class TextEncoder {
+  readonly config: JsonObject;
+  readonly tokenizer: Tokenizer;
+  readonly maxLength: number;
+  readonly #session: InferenceSession;
+  readonly #engine: SessionEngine;
+  readonly #output: string;
+
+  constructor(parts: { engine: SessionEngine; session: InferenceSession; tokenizer: Tokenizer; config: JsonObject; maxLength: number; output: string }) {
+    this.#engine = parts.engine;
+    this.#session = parts.session;
+    this.tokenizer = parts.tokenizer;
+    this.config = parts.config;
+    this.maxLength = parts.maxLength;
+    this.#output = parts.output;
+  }
+
+  encode(texts: readonly string[]): Encoded[] {
+    return this.encodePairs(texts.map((text) => [text]));
+  }
+
+  encodePairs(pairs: readonly (readonly [string, string?])[]): Encoded[] {
+    return pairs.map(([text, pair], at) => {
+      const encoded = this.tokenizer.encode(text, { pair });
+      if (encoded.ids.length > this.maxLength) {
+        throw new LeaseholdError("context-length-exceeded", `Text ${at + 1} has ${encoded.ids.length} tokens; the model reads ${this.maxLength}. Split it.`, { limit: this.maxLength });
+      }
+      return encoded;
+    });
+  }
+
+  /** The output of each text, in the texts' order. */
+  async run(texts: readonly Encoded[], step: Step): Promise<Row[]> {
+    const rows: Row[] = [];
+    for (const batch of batchesByLength(texts.map(({ ids }) => ids.length))) {
+      await step();
+      const encoded = batch.map((index) => texts[index] as Encoded);
+      const results = await this.#session.run(this.#feeds(encoded), [this.#output]);
+      const output = results[this.#output];
+      const data = await output?.getData();
+      if (!output || !(data instanceof Float32Array)) throw new LeaseholdError("model-invalid", `The model's output ${this.#output} is not of the type float32.`);
+      const dims = output.dims.slice(1);
+      const size = dims.reduce((product, dim) => product * dim, 1);
+      batch.forEach((index, at) => {
+        const part = data.slice(at * size, (at + 1) * size);
+        if (!part.every(Number.isFinite)) throw new Error("the model's results are no numbers");
+        rows[index] = { data: part, dims, length: (encoded[at] as Encoded).ids.length };
+      });
+    }
+    return rows;
+  }
+
+  #feeds(batch: readonly Encoded[]): Record<string, Tensor> {
+    const width = Math.max(...batch.map(({ ids }) => ids.length));
+    const pad = Number(this.config["pad_token_id"] ?? 0);
+    const tensor = (values: (text: Encoded) => readonly number[], filler: number): Tensor => {
+      const flat = batch.flatMap((text) => {
+        const own = values(text);
+        return [...own, ...Array.from({ length: width - own.length }, () => filler)];
+      });
+      return new this.#engine.api.Tensor("int64", BigInt64Array.from(flat, BigInt), [batch.length, width]);
+    };
+    const known: Record<string, () => Tensor> = {
+      input_ids: () => tensor(({ ids }) => ids, pad),
+      attention_mask: () => tensor(({ ids }) => ids.map(() => 1), 0),
+      token_type_ids: () => tensor(({ ids, typeIds }) => typeIds ?? ids.map(() => 0), 0),
+      position_ids: () => tensor(({ ids }) => ids.map((_, at) => at), 0),
+    };
+    return Object.fromEntries(
+      this.#session.inputNames.map((name) => {
+        const make = known[name];
+        if (!make) throw new LeaseholdError("model-invalid", `The model can't be used here: it has the input ${name}.`);
+        return [name, make()];
+      }),
+    );
+  }
+}
+
+/** `outputs`: by name, the first that the model has; else its first output. */
+export async function openTextEncoder(files: ModelFiles, engine: SessionEngine, outputs: readonly string[], step: Step): Promise<TextEncoder & { readonly outputName: string }> {
+  const [tokenizer, config] = [await loadTokenizer(files), await readJson(files, "config.json")];
+  const session = await openSession(files, engine, step);
+  const output = outputs.find((name) => session.outputNames.includes(name)) ?? session.outputNames[0] ?? "";
+  const stated = config["max_position_embeddings"];
+  const maxLength = Math.min(tokenizer.maxLength, typeof stated === "number" ? stated : Infinity, 8192);
+  const encoder = new TextEncoder({ engine, session, tokenizer, config, maxLength, output });
+  await step("warmup");
+  await encoder.run(encoder.encode(["warm"]), step);
+  return Object.assign(encoder, { outputName: output });
+}
+
+export async function openSession(files: ModelFiles, engine: SessionEngine, step: Step): Promise<InferenceSession> {
+  const path = files.onlyModel();
+  await step("session");
+  const folder = path.slice(0, path.lastIndexOf("/") + 1);
+  const beside = files.paths.filter((other) => other !== path && other.startsWith(folder) && /\.(?:onnx_data|data|bin)(?:_\d+)?$/.test(other));
+  const externalData = await Promise.all(beside.map(async (other) => ({ path: other.slice(folder.length), data: await files.bytes(other) })));
+  return engine.openNamed(await files.bytes(path), { externalData }).catch((error: unknown) => {
+    throw invalidFile(path, `can't be opened (${plainly(error)})`, error);
+  });
+}
+
+/** The labels of a classifier's outputs, in their order. */
+export function labelsOf(config: JsonObject, count: number): readonly string[] {
+  const names = (config["id2label"] ?? {}) as Readonly<Record<string, unknown>>;
+  return Array.from({ length: count }, (_, at) => (typeof names[at] === "string" ? names[at] : `LABEL_${at}`));
+}

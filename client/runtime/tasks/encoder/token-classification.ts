@@ -1,0 +1,36 @@
+/** Entities in texts. */
+import { LeaseholdError } from "../../../errors.ts";
+import type { TaskAdapter } from "../task.ts";
+import type { TagInput, TagOutput } from "./calls.ts";
+import { entities, type Tagged } from "./entities.ts";
+import { softmax } from "./pooling.ts";
+import { ENCODER_FILES, labelsOf, openTextEncoder } from "./text-encoder.ts";
+
+export const tokenClassification: TaskAdapter<TagInput, TagOutput> = {
+  files: ENCODER_FILES,
+  engine: "sessions",
+  async prepare(files, engine, step) {
+    const encoder = await openTextEncoder(files, engine, ["logits"], step);
+    return {
+      async run({ texts, isMeasure, aggregation }, { step: pause }) {
+        const encoded = encoder.encode(texts);
+        const tokens = encoded.reduce((sum, { ids }) => sum + ids.length, 0);
+        if (isMeasure) return { entities: [], tokens };
+        const rows = await encoder.run(encoded, pause);
+        return {
+          entities: rows.map(({ data, dims: [, classes = 0] }, at) => {
+            if (classes === 0) throw new LeaseholdError("model-invalid", "The model gives no label for each token.");
+            const labels = labelsOf(encoder.config, classes);
+            const tagged = (encoded[at]?.ids ?? []).flatMap((id, place): Tagged[] => {
+              const scores = softmax(data.subarray(place * classes, (place + 1) * classes));
+              const best = scores.indexOf(Math.max(...scores));
+              return encoder.tokenizer.isSpecial(id) ? [] : [{ token: encoder.tokenizer.tokenOf(id) ?? "", label: labels[best] ?? "O", score: scores[best] ?? 0 }];
+            });
+            return entities(texts[at] ?? "", tagged, aggregation);
+          }),
+          tokens,
+        };
+      },
+    };
+  },
+};

@@ -1,0 +1,39 @@
+/**
+ * A model's chat template: from messages to the prompt's text.
+ *
+ * - What the template itself refuses (`raise_exception`, a role it doesn't know) is `invalid-request` with its words.
+ * - `teachesToolCalls`: the template tells the model of tools in a way that can be read back.
+ */
+import { Template } from "@huggingface/jinja";
+import { LeaseholdError } from "../../errors.ts";
+import { teachesToolCalls } from "../generate/tool-calls.ts";
+
+export interface TemplateMessage {
+  readonly role: string;
+  readonly content: string;
+  readonly name?: string;
+  readonly tool_call_id?: string;
+  /** Arguments as an object: templates print them as JSON. */
+  readonly tool_calls?: readonly { readonly id: string; readonly type: "function"; readonly function: { readonly name: string; readonly arguments: unknown } }[];
+}
+
+export class ChatTemplate {
+  readonly teachesToolCalls: boolean;
+  readonly #template: Template;
+  readonly #specials: Readonly<Record<string, string>>;
+
+  constructor(source: string, specials: Readonly<Record<string, string>>) {
+    this.#template = new Template(source);
+    this.#specials = specials;
+    this.teachesToolCalls = teachesToolCalls(source);
+  }
+
+  render(messages: readonly TemplateMessage[], tools?: readonly unknown[]): string {
+    try {
+      return this.#template.render({ ...this.#specials, messages, add_generation_prompt: true, ...(tools && { tools }) });
+    } catch (error) {
+      const why = error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
+      throw new LeaseholdError("invalid-request", `The model's chat template does not take these messages: ${why.slice(0, 200)}`, { cause: error });
+    }
+  }
+}

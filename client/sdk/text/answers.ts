@@ -1,0 +1,113 @@
+/** From what the runtime tells of a generation to OpenAI's chunks and whole answers. Pure. */
+import type { ChosenToken, GenerateEvent, TokenChance } from "../../runtime/tasks/text-generation/request.ts";
+import type { Account, Chance, ChatChunk, ChatCompletion, Completion, CompletionLogprobs, FinishReason, FunctionCall, Logprobs, Usage } from "./openai.ts";
+
+export interface Head {
+  readonly id: string;
+  readonly created: number;
+  readonly model: string;
+}
+
+export interface Closing {
+  readonly usage: Usage;
+  readonly account: Account;
+}
+
+/** One choice, as it comes together. */
+interface Choice {
+  text: string;
+  readonly tokens: ChosenToken[];
+  readonly calls: FunctionCall[];
+  reason: FinishReason;
+}
+
+export class Gathered {
+  readonly choices: Choice[] = [];
+
+  add(event: GenerateEvent): void {
+    if (event.kind === "began") return;
+    const choice = (this.choices[event.choice] ??= { text: "", tokens: [], calls: [], reason: "stop" });
+    if (event.kind === "ended") choice.reason = event.reason;
+    else if (event.kind === "tool-call") choice.calls.push(event.call);
+    else {
+      choice.text += event.text;
+      choice.tokens.push(...event.tokens);
+    }
+  }
+}
+
+export function chatCompletion(head: Head, gathered: Gathered, withLogprobs: boolean, { usage, account }: Closing): ChatCompletion {
+  return {
+    ...head,
+    object: "chat.completion",
+    choices: gathered.choices.map(({ text, tokens, calls, reason }, index) => ({
+      index,
+      message: { role: "assistant", content: text === "" && calls.length > 0 ? null : text, ...(calls.length > 0 && { tool_calls: calls }) },
+      logprobs: withLogprobs ? logprobs(tokens) : null,
+      finish_reason: reason,
+    })),
+    usage,
+    leasehold: account,
+  };
+}
+
+/** The chunks of one event. The first of each choice brings its role. */
+export function chatChunks(head: Head, event: GenerateEvent, begun: Set<number>): ChatChunk[] {
+  if (event.kind === "began") return [];
+  const chunk = (delta: ChatChunk["choices"][number]["delta"], reason: FinishReason | null = null, tokens: readonly ChosenToken[] = []): ChatChunk => ({
+    ...head,
+    object: "chat.completion.chunk",
+    choices: [{ index: event.choice, delta, logprobs: tokens.length > 0 ? logprobs(tokens) : null, finish_reason: reason }],
+  });
+  const opening = begun.has(event.choice) ? [] : [chunk({ role: "assistant", content: "" })];
+  begun.add(event.choice);
+  switch (event.kind) {
+    case "piece":
+      return [...opening, chunk({ content: event.text }, null, event.tokens)];
+    case "tool-call":
+      return [...opening, chunk({ tool_calls: [{ index: event.index, ...event.call }] })];
+    case "ended":
+      return [...opening, chunk({}, event.reason)];
+  }
+}
+
+/** The last chunk: what it cost where that was asked for, and where it ran. */
+export const chatClosing = (head: Head, { usage, account }: Closing, withUsage: boolean): ChatChunk => ({
+  ...head,
+  object: "chat.completion.chunk",
+  choices: [],
+  ...(withUsage && { usage }),
+  leasehold: account,
+});
+
+export function completion(head: Head, gathered: Gathered, withLogprobs: boolean, { usage, account }: Closing): Completion {
+  return {
+    ...head,
+    object: "text_completion",
+    choices: gathered.choices.map(({ text, tokens, reason }, index) => ({ index, text, logprobs: withLogprobs ? flatLogprobs(tokens) : null, finish_reason: reason })),
+    usage,
+    leasehold: account,
+  };
+}
+
+export function completionChunks(head: Head, event: GenerateEvent): Completion[] {
+  if (event.kind !== "piece" && event.kind !== "ended") return [];
+  const [text, tokens, reason] = event.kind === "piece" ? [event.text, event.tokens, null] : ["", [], event.reason];
+  return [{ ...head, object: "text_completion", choices: [{ index: event.choice, text, logprobs: tokens.length > 0 ? flatLogprobs(tokens) : null, finish_reason: reason }] }];
+}
+
+export const completionClosing = (head: Head, { usage, account }: Closing, withUsage: boolean): Completion => ({
+  ...head,
+  object: "text_completion",
+  choices: [],
+  ...(withUsage && { usage }),
+  leasehold: account,
+});
+
+const chance = ({ text, bytes, logprob }: TokenChance): Chance => ({ token: text, logprob, bytes });
+const logprobs = (tokens: readonly ChosenToken[]): Logprobs => ({ content: tokens.map((token) => ({ ...chance(token), top_logprobs: token.top.map(chance) })) });
+const flatLogprobs = (tokens: readonly ChosenToken[]): CompletionLogprobs => ({
+  tokens: tokens.map(({ text }) => text),
+  token_logprobs: tokens.map(({ logprob }) => logprob),
+  top_logprobs: tokens.map(({ top }) => Object.fromEntries(top.map(({ text, logprob }) => [text, logprob]))),
+});

@@ -1,0 +1,60 @@
+/**
+ * `chat.completions.create` and `completions.create`, as OpenAI's library has them.
+ *
+ * - With `stream: true` the promise gives an async iterable, once the prompt is taken in; leaving the loop stops the
+ *   generation. Without, the whole answer.
+ */
+import type { GenerateEvent, GenerateInput } from "../../runtime/tasks/text-generation/request.ts";
+import { chatChunks, chatClosing, chatCompletion, type Closing, completion, completionChunks, completionClosing, Gathered, type Head } from "./answers.ts";
+import { beginGeneration } from "./generation.ts";
+import type { CallOptions, Parts } from "./hold.ts";
+import type { ChatChunk, ChatCompletion, ChatRequest, Completion, CompletionRequest } from "./openai.ts";
+import { chatInput, completionInput } from "./requests.ts";
+
+interface Form<Whole, Chunk> {
+  readonly prefix: string;
+  readonly chunks: (head: Head, event: GenerateEvent) => readonly Chunk[];
+  readonly closing: (head: Head, closing: Closing) => Chunk;
+  readonly whole: (head: Head, gathered: Gathered, closing: Closing) => Whole;
+}
+
+export function createChat(parts: Parts, request: ChatRequest, options: CallOptions): Promise<ChatCompletion | AsyncIterable<ChatChunk>> {
+  const begun = new Set<number>();
+  const withUsage = request.stream_options?.include_usage ?? false;
+  return create<ChatCompletion, ChatChunk>(parts, request, chatInput(request), options, {
+    prefix: "chatcmpl",
+    chunks: (head, event) => chatChunks(head, event, begun),
+    closing: (head, closing) => chatClosing(head, closing, withUsage),
+    whole: (head, gathered, closing) => chatCompletion(head, gathered, request.logprobs ?? false, closing),
+  });
+}
+
+export function createCompletion(parts: Parts, request: CompletionRequest, options: CallOptions): Promise<Completion | AsyncIterable<Completion>> {
+  const withUsage = request.stream_options?.include_usage ?? false;
+  return create<Completion, Completion>(parts, request, completionInput(request), options, {
+    prefix: "cmpl",
+    chunks: completionChunks,
+    closing: (head, closing) => completionClosing(head, closing, withUsage),
+    whole: (head, gathered, closing) => completion(head, gathered, request.logprobs != null, closing),
+  });
+}
+
+async function create<Whole, Chunk>(parts: Parts, { model, stream }: ChatRequest | CompletionRequest, input: GenerateInput, options: CallOptions, form: Form<Whole, Chunk>): Promise<Whole | AsyncIterable<Chunk>> {
+  const { requestId, events, closing, stop } = await beginGeneration(parts, model, input, options);
+  const head: Head = { id: requestId.replace("req_", `${form.prefix}-`), created: Math.floor(Date.now() / 1000), model };
+  if (stream) return chunksOf(events, closing, stop, head, form);
+  const gathered = new Gathered();
+  for await (const event of events) gathered.add(event);
+  return form.whole(head, gathered, await closing);
+}
+
+async function* chunksOf<Whole, Chunk>(events: AsyncIterable<GenerateEvent>, closing: Promise<Closing>, stop: () => void, head: Head, form: Form<Whole, Chunk>): AsyncGenerator<Chunk, void> {
+  let isDone = false;
+  try {
+    for await (const event of events) yield* form.chunks(head, event);
+    isDone = true;
+    yield form.closing(head, await closing);
+  } finally {
+    if (!isDone) stop(); // the reader left the loop
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * Embeddings, labels, entities and raw runs: one call, one lease.
+ *
+ * - Tokens are counted by the model's own tokenizer, held, and reported; pictures and tensors cost what the manifest says.
+ */
+import type { Runtime } from "../../runtime/host.ts";
+import type { InputOf, OutputOf, TaskName } from "../../runtime/protocol.ts";
+import type { Entity, Label } from "../../runtime/tasks/encoder/calls.ts";
+import type { RawTensor } from "../../runtime/tasks/raw/tensors.ts";
+import { imageTokens } from "../../../schema/contract/measure.ts";
+import { LeaseholdError } from "../../errors.ts";
+import { imageSize } from "../../runtime/tasks/ocr/decode-size.ts";
+import { asLeaseholdError } from "../as-error.ts";
+import type { LoadedModel } from "../model-loader.ts";
+import { engineOf, type Engine } from "../progress.ts";
+import { type CallOptions, chargeOf, holdFor, type Parts } from "./hold.ts";
+
+export interface CallAccount extends Engine {
+  readonly request_id: string;
+  readonly lease_ids: readonly string[];
+  readonly cache: "hit" | "miss";
+}
+
+export interface EmbeddingRequest {
+  readonly model: string;
+  readonly input: string | readonly string[];
+  readonly encoding_format?: "float" | "base64";
+  readonly dimensions?: number;
+}
+
+export interface EmbeddingResponse {
+  readonly object: "list";
+  readonly model: string;
+  /** `embedding`: numbers, or the base64 of their little-endian 32-bit floats. */
+  readonly data: readonly { readonly object: "embedding"; readonly index: number; readonly embedding: readonly number[] | string }[];
+  readonly usage: { readonly prompt_tokens: number; readonly total_tokens: number };
+  readonly leasehold: CallAccount;
+}
+
+export interface ClassifyRequest {
+  readonly model: string;
+  /** Texts for a text model, pictures for an image model. */
+  readonly input: string | Blob | readonly (string | Blob)[];
+  /** For a zero-shot model: the labels to choose among. */
+  readonly labels?: readonly string[];
+  readonly hypothesis_template?: string;
+  readonly multi_label?: boolean;
+}
+
+export interface TagRequest {
+  readonly model: string;
+  readonly input: string | readonly string[];
+  readonly aggregation?: "none" | "simple";
+}
+
+export interface RunRequest {
+  readonly model: string;
+  readonly inputs: Readonly<Record<string, RawTensor>>;
+  /** Default: all. */
+  readonly outputs?: readonly string[];
+}
+
+export interface Classified {
+  /** Of each input, likeliest first. */
+  readonly data: readonly (readonly Label[])[];
+  readonly leasehold: CallAccount;
+}
+
+export interface Tagged {
+  readonly data: readonly (readonly Entity[])[];
+  readonly leasehold: CallAccount;
+}
+
+export interface ImageEmbeddingRequest {
+  readonly model: string;
+  readonly input: Blob | readonly Blob[];
+}
+
+export interface ImageEmbeddings {
+  readonly data: readonly Float32Array[];
+  readonly leasehold: CallAccount;
+}
+
+interface Answer<T> {
+  readonly output: T;
+  readonly tokens: number;
+  readonly account: CallAccount;
+}
+
+const listOf = <T>(input: T | readonly T[]): readonly T[] => {
+  const list = (Array.isArray(input) ? input : [input]) as readonly T[];
+  if (list.length === 0) throw new LeaseholdError("invalid-request", "input is empty.");
+  return list;
+};
+
+export async function embed(parts: Parts, request: EmbeddingRequest, options: CallOptions): Promise<EmbeddingResponse> {
+  const texts = listOf(request.input);
+  const input = { texts, isMeasure: false, dimensions: request.dimensions ?? null };
+  const { output, tokens, account } = await call(parts, "feature-extraction", request.model, input, options, (runtime) => countTexts(runtime, "feature-extraction", input));
+  const isBase64 = request.encoding_format === "base64";
+  return {
+    object: "list",
+    model: request.model,
+    data: output.embeddings.map((embedding, index) => ({ object: "embedding", index, embedding: isBase64 ? base64(embedding) : Array.from(embedding) })),
+    usage: { prompt_tokens: tokens, total_tokens: tokens },
+    leasehold: account,
+  };
+}
+
+export async function classify(parts: Parts, { model, input, labels, ...wish }: ClassifyRequest, options: CallOptions): Promise<Classified> {
+  const items = listOf<string | Blob>(input);
+  const texts = items.filter((item) => typeof item === "string");
+  const images = items.filter((item) => item instanceof Blob);
+  if (texts.length > 0 && images.length > 0) throw new LeaseholdError("invalid-request", "input is texts or pictures, not both.");
+  if (images.length > 0) {
+    const given = { images, want: "labels" as const };
+    const { output, account } = await call(parts, "image-classification", model, given, options, (_, loaded) => countImages(loaded, images));
+    return { data: output.labels, leasehold: account };
+  }
+  if (labels) {
+    const given = { texts, isMeasure: false, labels, hypothesis: wish.hypothesis_template ?? "This example is {}.", isMultiLabel: wish.multi_label ?? false };
+    const { output, account } = await call(parts, "zero-shot-classification", model, given, options, (runtime) => countTexts(runtime, "zero-shot-classification", given));
+    return { data: output.labels, leasehold: account };
+  }
+  const given = { texts, isMeasure: false };
+  const { output, account } = await call(parts, "text-classification", model, given, options, (runtime) => countTexts(runtime, "text-classification", given));
+  return { data: output.labels, leasehold: account };
+}
+
+export async function tag(parts: Parts, { model, input, aggregation = "simple" }: TagRequest, options: CallOptions): Promise<Tagged> {
+  const given = { texts: listOf(input), isMeasure: false, aggregation };
+  const { output, account } = await call(parts, "token-classification", model, given, options, (runtime) => countTexts(runtime, "token-classification", given));
+  return { data: output.entities, leasehold: account };
+}
+
+/** Embeddings of pictures. */
+export async function embedImages(parts: Parts, { model, input }: ImageEmbeddingRequest, options: CallOptions): Promise<ImageEmbeddings> {
+  const given = { images: listOf(input), want: "embedding" as const };
+  const { output, account } = await call(parts, "image-classification", model, given, options, (_, loaded) => countImages(loaded, given.images));
+  return { data: output.embeddings, leasehold: account };
+}
+
+export async function runRaw(parts: Parts, { model, ...given }: RunRequest, options: CallOptions): Promise<Readonly<Record<string, RawTensor>>> {
+  const { output } = await call(parts, "raw", model, given, options, async () => null);
+  return output.outputs;
+}
+
+type TextTask = "feature-extraction" | "text-classification" | "token-classification" | "zero-shot-classification";
+
+async function countTexts<Name extends TextTask>(runtime: Runtime, task: Name, input: InputOf<Name>): Promise<number> {
+  return (await runtime.run(task, { ...input, isMeasure: true })).tokens;
+}
+
+async function countImages({ manifest }: LoadedModel, images: readonly Blob[]): Promise<number | null> {
+  if (manifest.usage.measure !== "image-tokens") return null;
+  const sizes = await Promise.all(images.map(imageSize));
+  return sizes.reduce((sum, { width, height }) => sum + imageTokens(width, height), 0);
+}
+
+/** The tokens of the input; null where the manifest states what a run costs. */
+type Count = (runtime: Runtime, loaded: LoadedModel) => Promise<number | null>;
+
+async function call<Name extends TaskName>(parts: Parts, task: Name, model: string, input: InputOf<Name>, options: CallOptions, count: Count): Promise<Answer<OutputOf<Name>>> {
+  const release = parts.pool.hold(model);
+  try {
+    return await callHeld(parts, task, model, input, options, count);
+  } finally {
+    release();
+  }
+}
+
+async function callHeld<Name extends TaskName>(parts: Parts, task: Name, model: string, input: InputOf<Name>, options: CallOptions, count: Count): Promise<Answer<OutputOf<Name>>> {
+  const { signal, priority } = options;
+  const { lease, loaded, measured } = await holdFor(parts, model, options, async (found) => {
+    const counted = await count(found.runtime, found);
+    const isImages = found.manifest.usage.measure === "image-tokens" && counted !== null;
+    return { counted, tokens: isImages ? counted : chargeOf(found.manifest, counted ?? 0) };
+  });
+  const { runtime, cache } = loaded;
+  try {
+    let began = performance.now();
+    const output = await parts.pool.run(model, { signal, ...(priority && { priority }) }, () => {
+      lease.runningTokens = measured.tokens;
+      began = performance.now();
+      return runtime.run(task, input, { signal });
+    });
+    const latencyMs = performance.now() - began;
+    await parts.desk.settle(lease, { outcome: "ok", inputTokens: measured.tokens, outputTokens: 0, latencyMs, backend: runtime.backend, cache });
+    return { output, tokens: measured.counted ?? measured.tokens, account: { ...engineOf(runtime), request_id: lease.requestId, lease_ids: [lease.grant.lease_id], cache } };
+  } catch (thrown) {
+    const error = asLeaseholdError(thrown, signal);
+    if (error.code === "model-invalid") parts.loader.discard(model, loaded);
+    await parts.desk.abandon(lease, error);
+    throw error;
+  }
+}
+
+function base64(numbers: Float32Array): string {
+  const bytes = new Uint8Array(numbers.length * 4);
+  const view = new DataView(bytes.buffer);
+  numbers.forEach((value, at) => view.setFloat32(at * 4, value, true));
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return btoa(text);
+}

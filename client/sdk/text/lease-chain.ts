@@ -1,0 +1,114 @@
+/**
+ * The leases of one generation, one after another.
+ *
+ * - The first holds the prompt and what may be written. The next is asked for before that is used up, or before the
+ *   lease expires; when it comes, the one before is settled with what was written under it.
+ * - A refused one is no error: what is held is used up, and the answer ends there.
+ * - A page that goes away reports the open one with what was used by then (`OpenLease.running…`).
+ */
+import { LeaseholdError } from "../../errors.ts";
+import type { GenerateNote } from "../../runtime/tasks/text-generation/request.ts";
+import { asLeaseholdError } from "../as-error.ts";
+import type { LeaseDesk } from "../lease-desk.ts";
+import type { OpenLease, Outcome } from "../open-lease.ts";
+
+export interface ChainOptions {
+  readonly desk: LeaseDesk;
+  readonly model: string;
+  readonly first: OpenLease;
+  readonly promptTokens: number;
+  /** The most that may be written; null: until the context is full. */
+  readonly mostOutput: number | null;
+  /** Tokens that each lease after the first holds at most. */
+  readonly slice: number;
+  readonly signal?: AbortSignal;
+}
+
+export type Report = Omit<Outcome, "inputTokens" | "outputTokens">;
+
+/** The next lease is asked for when this share of the hold is left. */
+const LOW = 0.25;
+/** Or when the lease lives no longer than this. */
+const SOON_MS = 60_000;
+
+export class LeaseChain {
+  readonly #options: ChainOptions;
+  readonly #ids: string[];
+  #current: OpenLease;
+  /** Written under the leases before. */
+  #settledOutput = 0;
+  #output = 0;
+  #asking: Promise<void> | null = null;
+  #isRefused = false;
+  #isOver = false;
+
+  constructor(options: ChainOptions) {
+    this.#options = options;
+    this.#current = options.first;
+    this.#ids = [options.first.grant.lease_id];
+    options.first.runningTokens = options.promptTokens;
+  }
+
+  get leaseIds(): readonly string[] {
+    return this.#ids;
+  }
+
+  get requestId(): string {
+    return this.#current.requestId;
+  }
+
+  /** So much is written by now. Asks for the next lease where it is time; `tell` hears of it. */
+  wrote(outputTokens: number, report: () => Report, tell: (note: GenerateNote) => void): void {
+    this.#output = outputTokens;
+    this.#current.runningOutput = outputTokens - this.#settledOutput;
+    const { mostOutput } = this.#options;
+    const toWrite = mostOutput === null ? Infinity : mostOutput - outputTokens;
+    if (this.#isOver || this.#asking || this.#isRefused || toWrite <= 0) return;
+    const { hold, expires_at: expires } = this.#current.grant;
+    const left = hold - this.#input - (outputTokens - this.#settledOutput);
+    const isLow = left < toWrite && left <= hold * LOW;
+    const isOld = Date.parse(expires) - Date.now() < SOON_MS;
+    if (!isLow && !isOld) return;
+    tell({ kind: "wait" });
+    this.#asking = this.#ask(Math.min(toWrite, this.#options.slice), report, tell).finally(() => {
+      this.#asking = null;
+    });
+  }
+
+  async settle(report: Report, outputTokens: number): Promise<void> {
+    this.#isOver = true;
+    await this.#asking;
+    await this.#options.desk.settle(this.#current, { ...report, inputTokens: this.#input, outputTokens: outputTokens - this.#settledOutput });
+  }
+
+  async abandon(error: LeaseholdError): Promise<void> {
+    this.#isOver = true;
+    await this.#asking;
+    await this.#options.desk.abandon(this.#current, error);
+  }
+
+  /** The prompt is charged to the first. */
+  get #input(): number {
+    return this.#ids.length === 1 ? this.#options.promptTokens : 0;
+  }
+
+  async #ask(tokens: number, report: () => Report, tell: (note: GenerateNote) => void): Promise<void> {
+    const { desk, model, signal, promptTokens } = this.#options;
+    let next: OpenLease;
+    try {
+      next = await desk.ask({ model, tokens, requestId: this.requestId, signal });
+    } catch (error) {
+      this.#isRefused = asLeaseholdError(error, signal).code !== "aborted";
+      tell({ kind: "no-more" });
+      return;
+    }
+    if (this.#isOver) return void (await desk.abandon(next, new LeaseholdError("aborted", "The answer was whole before.")));
+    const before = this.#current;
+    const used = { inputTokens: this.#input, outputTokens: this.#output - this.#settledOutput };
+    this.#settledOutput = this.#output;
+    this.#current = next;
+    this.#ids.push(next.grant.lease_id);
+    tell({ kind: "hold", tokens: promptTokens + this.#output + next.grant.hold });
+    await desk.settle(before, { ...report(), ...used });
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * A small story-teller, published to a real control plane and run by the SDK in a tenant's own page: what it tells is
+ * what the reference tells, and what it used stands in the books.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import type { BrowserContext, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { leaseState } from "../../schema/contract/leases.ts";
+import { quota } from "../../schema/contract/policy.ts";
+import { keyCreated, tenant, tenantCreate } from "../../schema/contract/tenants.ts";
+import { type Api, apiAt } from "../../cli/api.ts";
+import { eventually } from "../../cli/check/report.ts";
+import { type ControlPlane, startControlPlane } from "../../cli/control-plane/start.ts";
+import { publishModel } from "../../cli/publish.ts";
+import { ROOT } from "../../cli/root.ts";
+import { ORT_FILES, ORT_PATH } from "../../client/runtime/ort-files.ts";
+import type { Leasehold as Sdk } from "../../client/sdk/leasehold.ts";
+import { person } from "../support/sdk-page.ts";
+import { type SdkSite, sdkSite } from "../support/sdk-site.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+
+const MODELS = join(ROOT, "../shared/models");
+const STORIES = join(MODELS, "tinystories-260K");
+/** Made by the models' own script, in a minute: not on every machine. */
+const MINILM = join(process.env.LEASEHOLD_MODELS ?? join(homedir(), ".cache/leasehold-models"), "Xenova/all-MiniLM-L6-v2");
+const areModelsThere = existsSync(STORIES);
+if (!areModelsThere && process.env.CI === "true") throw new Error("the models next to the checkout are missing");
+
+interface Case {
+  readonly prompt: string;
+  readonly prompt_ids: readonly number[];
+  readonly output_ids: readonly number[];
+  readonly text: string;
+}
+
+declare global {
+  var lh: Sdk;
+}
+
+const folder = temporaryFolder();
+let plane: ControlPlane;
+let site: SdkSite;
+let admin: Api;
+let browser: BrowserContext;
+let page: Page;
+let cases: readonly Case[];
+
+/** Greedy text after the prompt. */
+const told = ({ prompt, text }: Case) => text.slice(prompt.length);
+
+describe.skipIf(!areModelsThere)("text in a tenant's page", () => {
+  beforeAll(async () => {
+    ({ cases } = JSON.parse(readFileSync(join(MODELS, "expected/tinystories.json"), "utf8")) as { cases: Case[] });
+    plane = await startControlPlane({ stateDir: join(folder.path, "state"), port: "any", log: () => undefined });
+    site = await sdkSite(join(folder.path, "vite"), { path: ORT_PATH, files: ORT_FILES });
+    const operator = apiAt(plane.url, plane.operatorKey);
+    await operator.post("/v1/tenants", tenantCreate.parse({ id: "tales", name: "Tales", policy: { daily_token_limit: 100_000, tokens_per_minute: 100_000 } }), tenant);
+    const { key } = await operator.post("/v1/tenants/tales/keys", { type: "secret", name: "admin", scopes: ["admin", "read"] }, keyCreated);
+    admin = apiAt(plane.url, key);
+    const files = ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "onnx/model.onnx"].map((path) => ({ path, source: join(STORIES, path) }));
+    await publishModel(admin, "tales", "stories", { task: "text-generation", usage: { measure: "text-tokens" }, prices: { input_nanos_per_token: 1, output_nanos_per_token: 2 }, variants: [{ id: "fp32", files }] });
+    const { key: publishable } = await admin.post("/v1/tenants/tales/keys", { type: "publishable", name: "page", origins: [site.origin] }, keyCreated);
+
+    browser = await person(join(folder.path, "profile"));
+    page = await browser.newPage();
+    await page.goto(`${site.origin}/page`);
+    await page.waitForFunction(() => "Leasehold" in globalThis);
+    await page.evaluate(
+      (options) => {
+        globalThis.lh = new (globalThis.Leasehold as unknown as typeof Sdk)(options);
+      },
+      { baseUrl: plane.url, publishableKey: publishable, user: "reader-1", backend: "wasm" as const },
+    );
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await site?.[Symbol.asyncDispose]();
+    await plane?.stop();
+  });
+
+  const used = async () => (await admin.get("/v1/tenants/tales/quota", quota)).daily_token_limit;
+  const complete = (request: Record<string, unknown>) => page.evaluate((given) => globalThis.lh.completions.create({ model: "stories", prompt: "", ...given }), request);
+
+  test("a story streams as the reference tells it, and is paid for by the token", async () => {
+    const story = cases[0] as Case;
+    const before = await used();
+    const { pieces, last } = await page.evaluate(async () => {
+      const stream = await globalThis.lh.completions.create({ model: "stories", prompt: "", max_tokens: 64, stream: true, stream_options: { include_usage: true } });
+      const chunks = [];
+      for await (const chunk of stream) chunks.push(chunk);
+      return { pieces: chunks.map(({ choices }) => choices[0]?.text ?? ""), last: chunks.at(-1) };
+    });
+    expect(pieces.length).toBeGreaterThan(40);
+    expect(told(story).startsWith(pieces.join(""))).toBe(true);
+    expect(pieces.join("").length).toBeGreaterThan(100);
+    expect(last).toMatchObject({ usage: { prompt_tokens: 1, completion_tokens: 64, total_tokens: 65 }, leasehold: { backend: "wasm", stop_codes: ["max-tokens"], lease_ids: [expect.stringMatching(/^ls_/)] } });
+    const after = await used();
+    expect(after).toMatchObject({ posted: before.posted + 65, held: 0 });
+  });
+
+  test("a prompt goes on as the reference does; one that shares its beginning is not computed again", async () => {
+    const story = cases[1] as Case;
+    const answer = await complete({ prompt: story.prompt, max_tokens: 40 });
+    expect(told(story).startsWith(answer.choices[0]?.text ?? "-")).toBe(true);
+    const longer = await complete({ prompt: `${story.prompt}${answer.choices[0]?.text}`, max_tokens: 4 });
+    expect(longer.usage?.prompt_tokens_details.cached_tokens).toBeGreaterThan(20);
+  });
+
+  test("a seed tells the same story twice; a stop string ends it", async () => {
+    const request = { max_tokens: 30, temperature: 1.2, seed: 7 };
+    const [one, two] = [await complete(request), await complete(request)];
+    expect(one.choices[0]?.text).toBe(two.choices[0]?.text);
+    expect((await complete({ max_tokens: 200, stop: ["Lily"] })).choices[0]).toMatchObject({ text: "Once upon a time, there was a little girl named ", finish_reason: "stop" });
+  });
+
+  test("whoever leaves the stream pays for what was written, and the next story is told", async () => {
+    const before = await used();
+    await page.evaluate(async () => {
+      const stream = await globalThis.lh.completions.create({ model: "stories", prompt: "", max_tokens: 400, stream: true });
+      let count = 0;
+      for await (const _ of stream) if (++count === 5) break;
+    });
+    const after = await eventually(used, ({ held }) => held === 0);
+    expect(after.posted - before.posted).toBeGreaterThanOrEqual(6);
+    expect(after.posted - before.posted).toBeLessThan(100);
+    expect((await complete({ max_tokens: 5 })).usage?.completion_tokens).toBe(5);
+  });
+
+  test("what the model was not made for, and what doesn't fit, is refused with its code and costs nothing", async () => {
+    const before = await used();
+    const codeOf = (request: Record<string, unknown>) =>
+      page.evaluate(
+        (given) => ("messages" in given ? globalThis.lh.chat.completions.create(given as never) : globalThis.lh.completions.create(given as never)).then(() => "done", (error: { code: string }) => error.code),
+        { model: "stories", ...request },
+      );
+    expect(await codeOf({ messages: [{ role: "user", content: "hi" }] })).toBe("invalid-request");
+    expect(await codeOf({ prompt: "a".repeat(5000) })).toBe("context-length-exceeded");
+    expect(await codeOf({ model: "none", prompt: "a" })).toBe("model-not-available");
+    expect(await used()).toMatchObject({ posted: before.posted, held: 0 });
+  });
+
+  test("D1 has each answer, with its tokens and its speed", async () => {
+    const answer = await complete({ max_tokens: 20 });
+    const [lease = ""] = answer.leasehold?.lease_ids ?? [];
+    const state = await admin.get(`/v1/leases/${lease}`, leaseState.partial());
+    expect(state).toMatchObject({ state: "settled", used: 21 });
+    const usage = z.object({ data: z.array(z.looseObject({ input_tokens: z.number(), output_tokens: z.number() })) });
+    const rows = await eventually(() => admin.get("/v1/tenants/tales/usage?group_by=model", usage), ({ data }) => (data[0]?.output_tokens ?? 0) > 150);
+    expect(rows.data[0]?.input_tokens).toBeGreaterThan(5);
+  });
+
+  test.skipIf(!existsSync(MINILM))("embeddings are the reference's, whatever texts they come with", async () => {
+    const reference = JSON.parse(readFileSync(join(MODELS, "expected/minilm.json"), "utf8")) as { sentences: string[]; token_ids: number[][]; first8: number[][] };
+    const files = ["config.json", "tokenizer.json", "tokenizer_config.json", "1_Pooling/config.json", "onnx/model_quantized.onnx"].map((path) => ({ path, source: join(MINILM, path) }));
+    await publishModel(admin, "tales", "minilm", { task: "feature-extraction", usage: { measure: "text-tokens" }, prices: { input_nanos_per_token: 1, output_nanos_per_token: 0 }, variants: [{ id: "q8", files }] });
+    const { each, together, packed } = await page.evaluate(async (sentences) => {
+      const each = [];
+      for (const input of sentences) each.push(await globalThis.lh.embeddings.create({ model: "minilm", input }));
+      return { each, together: await globalThis.lh.embeddings.create({ model: "minilm", input: sentences }), packed: await globalThis.lh.embeddings.create({ model: "minilm", input: sentences[0] ?? "", encoding_format: "base64", dimensions: 64 }) };
+    }, reference.sentences);
+    const cosine = (a: readonly number[], b: readonly number[]) => a.reduce((sum, value, at) => sum + value * (b[at] ?? 0), 0) / Math.hypot(...a) / Math.hypot(...b);
+    each.forEach(({ data, usage }, at) => {
+      const embedding = data[0]?.embedding as number[];
+      expect([embedding.length, Math.hypot(...embedding)]).toEqual([384, expect.closeTo(1, 4)]);
+      expect(cosine(embedding.slice(0, 8), reference.first8[at] ?? [])).toBeGreaterThan(0.999);
+      expect(usage.prompt_tokens).toBe(reference.token_ids[at]?.length);
+    });
+    // Texts of one batch share their dynamic int8 scales.
+    together.data.forEach(({ embedding }, at) => expect(cosine(embedding as number[], (each[at]?.data[0]?.embedding ?? []) as number[])).toBeGreaterThan(0.98));
+    expect(together.usage.prompt_tokens).toBe(reference.token_ids.flat().length);
+    const bytes = Buffer.from(packed.data[0]?.embedding as string, "base64");
+    const floats = Array.from({ length: bytes.length / 4 }, (_, at) => bytes.readFloatLE(at * 4));
+    expect([floats.length, Math.hypot(...floats)]).toEqual([64, expect.closeTo(1, 4)]);
+  });
+});

@@ -1,0 +1,143 @@
+import { Ajv2020 } from "ajv/dist/2020.js";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Constraint } from "../../../../client/runtime/constrain/constraint.ts";
+import { ANY_OBJECT, jsonRule } from "../../../../client/runtime/constrain/json-rules.ts";
+import { readSchema } from "../../../../client/runtime/constrain/schema.ts";
+import { Vocabulary } from "../../../../client/runtime/constrain/vocabulary.ts";
+import { seededRandom } from "../../../../client/runtime/sampling/random.ts";
+import { GREEDY, Sampler } from "../../../../client/runtime/sampling/sampler.ts";
+import { Tokenizer } from "../../../../client/runtime/tokenizer/tokenizer.ts";
+import { byteLevelTokenizer } from "../../../support/small-tokenizers.ts";
+
+const END = 0;
+const { file, config } = byteLevelTokenizer(['{"', '":', '": ', '",', ', "', '"}', '"]', "true", "false", "null", "-1", "0.5", "12", "99", " the", '\\"', "\\u00", "世", "👩"]);
+const vocabulary = new Vocabulary(new Tokenizer(file, config, null).bytes.bytes);
+const even = new Float32Array(vocabulary.size); // a "model" that likes every token the same
+
+/** What the model that likes everything writes under the schema; null where it didn't come to an end. */
+function write(rule: ReturnType<typeof jsonRule>, seed: number, most = 4000): string | null {
+  const sampler = new Sampler({ ...GREEDY, temperature: 1 }, seededRandom(seed), []);
+  const text = new Constraint(rule, vocabulary, [END]).begin();
+  const bytes: number[] = [];
+  for (let count = 0; count < most; count++) {
+    const token = sampler.next(even, text.mask());
+    if (token === END || text.isOver) return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(bytes));
+    text.accept(token);
+    bytes.push(...(vocabulary.spelling(token) ?? []));
+  }
+  return null;
+}
+
+const name = fc.constantFrom("id", "name", "a b", "größe", 'q"uote', "世界", "x", "items", "type");
+const leaf = fc.oneof(
+  fc.constant({ type: "boolean" }),
+  fc.constant({ type: "null" }),
+  fc.record({ type: fc.constant("string"), minLength: fc.nat(3), maxLength: fc.integer({ min: 3, max: 8 }) }, { requiredKeys: ["type"] }),
+  fc.record({ type: fc.constant("integer"), minimum: fc.integer({ min: -500, max: 3 }), maximum: fc.integer({ min: 4, max: 99_999 }) }, { requiredKeys: ["type"] }),
+  fc.record({ type: fc.constant("number"), exclusiveMinimum: fc.double({ min: -9, max: 0, noNaN: true }).map((x) => Math.round(x * 100) / 100), exclusiveMaximum: fc.constantFrom(0.5, 3.25, 1e6) }, { requiredKeys: ["type"] }),
+  fc.record({ type: fc.constant("integer"), multipleOf: fc.constantFrom(2, 7, 50, 0.5) }),
+  fc.record({ enum: fc.uniqueArray(fc.oneof(name, fc.integer(), fc.boolean(), fc.constant(null), fc.constant([1, "2"])), { minLength: 1, maxLength: 4, selector: (value) => JSON.stringify(value) }) }),
+  fc.record({ const: fc.oneof(name, fc.constant({ deep: [1] })) }),
+  fc.constant({ type: ["string", "null"], maxLength: 4 }),
+);
+const { schema } = fc.letrec<{ schema: object; node: object }>((tie) => ({
+  node: fc.oneof(
+    { maxDepth: 3, withCrossShrink: true },
+    leaf,
+    fc.record({ type: fc.constant("array"), items: tie("node"), minItems: fc.nat(2), maxItems: fc.integer({ min: 2, max: 4 }) }, { requiredKeys: ["type", "items", "maxItems"] }),
+    fc.record({ type: fc.constant("array"), prefixItems: fc.array(tie("node"), { minLength: 1, maxLength: 2 }), items: fc.constant(false), minItems: fc.nat(1) }, { requiredKeys: ["type", "prefixItems", "items"] }),
+    fc.record({ anyOf: fc.array(tie("node"), { minLength: 1, maxLength: 3 }) }),
+    fc
+      .tuple(fc.uniqueArray(fc.tuple(name, tie("node"), fc.boolean()), { maxLength: 4, selector: ([key]) => key }), fc.oneof(fc.constant(undefined), fc.constant(false), leaf))
+      .filter(([entries, rest]) => entries.length > 0 || rest !== undefined)
+      .map(([entries, rest]) => ({
+        type: "object",
+        properties: Object.fromEntries(entries.map(([key, value]) => [key, value])),
+        required: entries.filter(([, , isRequired]) => isRequired).map(([key]) => key),
+        ...(rest !== undefined && { additionalProperties: rest }),
+      })),
+  ),
+  schema: tie("node"),
+}));
+
+const ajv = new Ajv2020({ strict: false, validateFormats: false, ownProperties: true });
+
+describe("an answer held to a JSON schema", () => {
+  it("parses and validates, for any schema, from a model that likes all tokens the same", { timeout: 60_000 }, () => {
+    let whole = 0;
+    fc.assert(
+      fc.property(schema, fc.nat(1_000_000), (given, seed) => {
+        const text = write(jsonRule(readSchema(given)), seed);
+        if (text === null) return;
+        whole++;
+        const value: unknown = JSON.parse(text);
+        expect(ajv.validate(given, value), `${text} ${ajv.errorsText()}`).toBe(true);
+      }),
+      { numRuns: 260 },
+    );
+    expect(whole).toBeGreaterThan(200);
+  });
+
+  it("parses, for any JSON object", () => {
+    for (let seed = 0; seed < 40; seed++) {
+      const text = write(jsonRule(ANY_OBJECT), seed, 1500);
+      if (text !== null) expect(JSON.parse(text)).toBeTypeOf("object");
+    }
+  });
+
+  it("follows references, recursive ones too", () => {
+    const tree = { $ref: "#/$defs/node", $defs: { node: { type: "object", properties: { value: { type: "integer" }, next: { anyOf: [{ $ref: "#/$defs/node" }, { type: "null" }] } }, required: ["value", "next"], additionalProperties: false } } };
+    const rule = jsonRule(readSchema(tree));
+    for (let seed = 0; seed < 20; seed++) {
+      const text = write(rule, seed);
+      expect(text === null || ajv.validate(tree, JSON.parse(text)), text ?? "").toBe(true);
+    }
+  });
+
+  it("never begins what could not end", () => {
+    const lists = { $ref: "#/$defs/list", $defs: { list: { type: "array", items: { $ref: "#/$defs/trap" } }, trap: { type: "object", properties: { again: { $ref: "#/$defs/trap" } }, required: ["again"] } } };
+    expect(write(jsonRule(readSchema(lists)), 1)).toBe("[]");
+  });
+
+  it("writes properties in the schema's order, and none but those named", () => {
+    const text = write(jsonRule(readSchema({ type: "object", properties: { b: { const: 1 }, a: { const: 2 } }, required: ["a", "b"] })), 3);
+    expect(JSON.parse(text ?? "")).toEqual({ b: 1, a: 2 });
+    expect(text?.replaceAll(" ", "")).toBe('{"b":1,"a":2}');
+  });
+});
+
+describe("a schema that can't be kept", () => {
+  it.each<[string, unknown]>([
+    ["a keyword that is not known", { type: "string", pattern: "^a" }],
+    ["the same deep inside", { type: "object", properties: { a: { type: "array", items: { not: {} } } } }],
+    ["a keyword of another type", { type: "string", minimum: 1 }],
+    ["an unknown type", { type: "date" }],
+    ["a reference outside", { $ref: "https://example.com/schema" }],
+    ["a reference to nothing", { $ref: "#/$defs/none" }],
+    ["one that requires itself", { $ref: "#/$defs/a", $defs: { a: { type: "object", properties: { a: { $ref: "#/$defs/a" } }, required: ["a"] } } }],
+    ["bounds without a number between", { type: "integer", minimum: 3, exclusiveMaximum: 4, multipleOf: 2 }],
+    ["lengths that cross", { type: "string", minLength: 4, maxLength: 3 }],
+    ["oneOf that may overlap", { oneOf: [{ type: "object", properties: {} }, { type: "object", properties: {} }] }],
+    ["two that must both hold", { allOf: [{ type: "string" }, { minLength: 2 }] }],
+    ["no schema at all", "string"],
+  ])("is refused before anything is generated: %s", (_, given) => {
+    expect(() => jsonRule(readSchema(given))).toThrow(expect.objectContaining({ code: "schema-unsupported" }));
+  });
+});
+
+describe("the masks", () => {
+  it("are fast enough for a real vocabulary", () => {
+    const spellings = Array.from({ length: 50_000 }, (_, id) => new TextEncoder().encode(` w${id.toString(36)}${"abcdefgh".slice(id % 8)}`));
+    spellings.push(...Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte)));
+    const constraint = new Constraint(jsonRule(readSchema({ type: "string" })), new Vocabulary(spellings), []);
+    const text = constraint.begin();
+    text.accept(50_000 + 0x22);
+    const began = performance.now();
+    text.mask();
+    expect(performance.now() - began).toBeLessThan(250);
+    const again = performance.now();
+    for (let i = 0; i < 100; i++) text.mask();
+    expect(performance.now() - again).toBeLessThan(50);
+  });
+});
