@@ -50,6 +50,22 @@ describe("the outbox", () => {
     expect(rowsIn(store)).toBe(RING);
   });
 
+  test("what was counted stays counted when less is sent, and what was sent was counted", () => {
+    const store = memoryStore().store;
+    const ring = new OutboxRing(store);
+    put(ring, 5);
+    ring.fold(5, true);
+    const [first] = ring.waiting(1) as [ReturnType<OutboxRing["waiting"]>[number]];
+    ring.ack(first.record);
+    expect([ring.folded, new OutboxRing(store).folded]).toEqual([5, 5]);
+    put(ring, 1);
+    ring.fold(6, false);
+    const woken = new OutboxRing(store);
+    expect([ring.folded, woken.folded]).toEqual([6, 5]);
+    sendAll(woken);
+    expect([woken.folded, new OutboxRing(store).folded]).toEqual([6, 6]);
+  });
+
   test("is found again as it was by an object that wakes up, at any moment", () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(fc.record({ put: fc.integer({ min: 1, max: 90 }) }), fc.record({ send: fc.integer({ min: 1, max: 90 }) }), fc.record({ fold: fc.constant(true) })), { maxLength: 40 }), (steps) => {
