@@ -1,7 +1,7 @@
 /**
  * The Worker's application: middleware, routes, and how everything that fails is answered.
  *
- * - Every answer carries `X-Request-Id`: the caller's where it is well formed, else a new one.
+ * - Every answer carries `X-Request-Id`: the caller's where it is well formed, else that of the body where it has one, else a new one.
  * - Every failure is a problem document; what nobody foresaw is logged without request data and answered `unavailable`.
  */
 import { OpenAPIHono } from "@hono/zod-openapi";
@@ -41,10 +41,10 @@ export function createApp(): OpenAPIHono<AppEnv> {
 
   app.use(async (c, next) => {
     const given = requestId.safeParse(c.req.header("x-request-id"));
-    const id = given.success ? given.data : (`req_${sortableId(Date.now())}` as RequestId);
-    c.set("requestId", id);
+    c.set("requestId", given.success ? given.data : (`req_${sortableId(Date.now())}` as RequestId));
+    c.set("requestNamed", given.success);
     await next();
-    c.res.headers.set("x-request-id", id);
+    c.res.headers.set("x-request-id", c.get("requestId"));
   });
   app.use("/v1/*", crossOrigin);
   publicRoutes(app);

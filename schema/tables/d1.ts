@@ -21,6 +21,9 @@ export const tenants = sqliteTable("tenants", {
 /** As SQLite must see it, in the index and in a query, to use the one for the other: the actions that make up the bulk. */
 export const RARE_ACTION = "action NOT IN ('LEASE_GRANTED', 'INFERENCE_EXECUTED')";
 
+/** The same for the id of a call that is not the id of its inference: an event has it in its details, where the two differ. */
+export const CALL_REQUEST = "CASE WHEN json_valid(details) THEN details ->> '$.call_request_id' END";
+
 export const auditEvents = sqliteTable(
   "audit_events",
   {
@@ -40,6 +43,7 @@ export const auditEvents = sqliteTable(
     primaryKey({ columns: [table.tenantId, table.seq] }),
     index("audit_events_user").on(table.tenantId, table.userId, table.seq).where(sql`user_id IS NOT NULL`),
     index("audit_events_request").on(table.tenantId, table.requestId, table.seq).where(sql`request_id IS NOT NULL`),
+    index("audit_events_call").on(table.tenantId, sql.raw(CALL_REQUEST), table.seq).where(sql.raw(`${CALL_REQUEST} IS NOT NULL`)),
     index("audit_events_rare").on(table.tenantId, table.action, table.seq).where(sql.raw(RARE_ACTION)),
   ],
 );

@@ -22,7 +22,7 @@ const filters = z.object({
   action: z.enum(AUDIT_ACTIONS).optional(),
   user: z.string().max(128).optional(),
   model: z.string().max(64).optional(),
-  request_id: z.string().max(128).optional(),
+  request_id: z.string().max(128).optional().meta({ description: "Of the inference or of the call: details.call_request_id, where the two differ." }),
   since: timestamp.optional().meta({ description: "Events at or after this instant." }),
   until: timestamp.optional().meta({ description: "Events before this instant." }),
 });

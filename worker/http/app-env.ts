@@ -7,6 +7,8 @@ export interface AppEnv {
   Bindings: Env;
   Variables: {
     requestId: RequestId;
+    /** The caller named it, in a header of its own. */
+    requestNamed: boolean;
     /** On guarded routes: who asks, and for which tenant; null where the operator asks across tenants. */
     presented: Presented;
     tenant: TenantId | null;

@@ -6,7 +6,7 @@
  */
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
-import { type TenantId, tenantId } from "../../schema/contract/ids.ts";
+import { type RequestId, type TenantId, tenantId } from "../../schema/contract/ids.ts";
 import { canonicalJson, sha256Hex } from "../ledger/audit-chain.ts";
 import type { IdempotentCall } from "../ledger/idempotency.ts";
 import type { Call } from "../ledger/room.ts";
@@ -43,6 +43,11 @@ export const admit = (way: WayIn) => {
     await next();
   });
 };
+
+/** A call that the caller named in no header goes by the request id of its body: the answer then says what the audit does. */
+export function nameCall(c: Context<AppEnv>, named: RequestId | undefined): void {
+  if (named !== undefined && !c.get("requestNamed")) c.set("requestId", named);
+}
 
 /** To be called on a guarded route. `body`: of a POST that creates, for its idempotency key. `about`: for whom. */
 export function enter(c: Context<AppEnv>, way: WayIn, body?: unknown, about?: About): Entered {

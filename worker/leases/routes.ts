@@ -6,7 +6,7 @@ import { type LeaseGranted, leaseCreate, leaseGranted, leaseState, usageReport }
 import { settingsOf } from "../env.ts";
 import type { AppEnv } from "../http/app-env.ts";
 import { body, guarded, idempotencyHeader, json, problems } from "../http/describe.ts";
-import { enter } from "../http/enter.ts";
+import { enter, nameCall } from "../http/enter.ts";
 import { unwrap } from "../http/problem.ts";
 import { rateLimitHeaders } from "../http/ratelimit.ts";
 import { signLease } from "./token.ts";
@@ -37,6 +37,7 @@ const report = createRoute({
 export function leaseRoutes(app: OpenAPIHono<AppEnv>): void {
   app.openapi(grant, async (c) => {
     const ask = c.req.valid("json");
+    nameCall(c, ask.request_id);
     const { object, call } = enter(c, "POST /v1/leases", ask, ask);
     const granted = unwrap(await object.leases.grant(call, ask));
     const settings = settingsOf(c.env);
@@ -61,6 +62,7 @@ export function leaseRoutes(app: OpenAPIHono<AppEnv>): void {
 
   app.openapi(report, async (c) => {
     const usage = c.req.valid("json");
+    nameCall(c, usage.request_id);
     const { object, call } = enter(c, "POST /v1/leases/{id}/usage", usage);
     const { state, quota } = unwrap(await object.leases.report(call, c.req.valid("param").id, usage));
     return c.json(state, 200, rateLimitHeaders(quota, Date.now()));

@@ -20,6 +20,9 @@ export interface AuditFact {
   readonly details: Readonly<Record<string, unknown>>;
 }
 
+/** In the details of an event whose request id is that of an inference: the id of the call, where it is another one. */
+export const callNamed = (call: string | null, requestId: string | null): { readonly call_request_id?: string } => (call === null || call === requestId ? {} : { call_request_id: call });
+
 export interface AuditEntry {
   readonly seq: number;
   readonly at: number;

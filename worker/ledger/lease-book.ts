@@ -16,7 +16,7 @@ import type { Journal } from "./journal.ts";
 import { COLUMNS, type LeaseRow, accountOf, costOf, placeOf, scopesOf, toLeaseState } from "./lease-row.ts";
 import { MINUTE_SECONDS } from "./minute.ts";
 import type { Mirrors } from "./mirrors.ts";
-import { canonicalJson } from "./audit-chain.ts";
+import { callNamed, canonicalJson } from "./audit-chain.ts";
 import { type Result, done, refuse } from "./result.ts";
 import type { Store } from "./store.ts";
 
@@ -170,8 +170,8 @@ export class LeaseBook {
     if (lease.hold > 0) this.#mirrors.end(lease.key_id, lease.expires_at);
   }
 
-  /** Takes one usage report. The same `seq` with the same body answers as before; nothing is charged twice. */
-  report(lease: LeaseRow, report: UsageReport, actor: string, now: number): Result<LeaseState> {
+  /** Takes one usage report, in the call `requestId`. The same `seq` with the same body answers as before; nothing is charged twice. */
+  report(lease: LeaseRow, report: UsageReport, actor: string, now: number, requestId: string | null = null): Result<LeaseState> {
     const body = canonicalJson(report);
     const before = this.#store.first<{ body: string; answer: string }>("SELECT body, answer FROM reports WHERE lease_id = ? AND seq = ?", lease.id, report.seq);
     if (before) {
@@ -183,7 +183,7 @@ export class LeaseBook {
     const used = report.input_tokens + report.output_tokens;
     const left = lease.hold - lease.reported;
     if (used > left) return refuse("usage-exceeds-hold", `The report names ${used} tokens; ${left} of the hold are left. Nothing was charged for it.`, { limit: lease.hold, remaining: left });
-    this.#charge(lease, report, actor, now);
+    this.#charge(lease, report, actor, now, requestId);
     const answer = toLeaseState(this.find(lease.id) as LeaseRow);
     this.#store.run("INSERT INTO reports (lease_id, seq, body, answer) VALUES (?, ?, ?, ?)", lease.id, report.seq, body, JSON.stringify(answer));
     return done(answer);
@@ -194,7 +194,7 @@ export class LeaseBook {
     this.#books.post(scopesOf(lease), lease.day, change);
   }
 
-  #charge(lease: LeaseRow, report: UsageReport, actor: string, now: number): void {
+  #charge(lease: LeaseRow, report: UsageReport, actor: string, now: number, requestId: string | null): void {
     const usage = { inputTokens: report.input_tokens, outputTokens: report.output_tokens, ran: report.outcome === "ok", final: report.final };
     const { change, tokens, costNanos, calls, refund } = reportCharge(accountOf(lease), usage);
     this.#post(lease, change);
@@ -209,6 +209,7 @@ export class LeaseBook {
       lease_id: lease.id, revision: lease.revision, seq: report.seq, input_tokens: report.input_tokens, output_tokens: report.output_tokens,
       cost_nanos: costNanos, outcome: report.outcome, error_code: report.error_code, latency_ms: report.latency_ms, ttft_ms: report.ttft_ms,
       backend: report.backend, cache: report.cache, final: report.final, refunded_tokens: refund, metadata: JSON.parse(lease.metadata) as unknown,
+      ...callNamed(requestId, report.request_id),
     };
     this.#journal.append(
       this.#tenant,

@@ -8,7 +8,7 @@
 import { and, asc, desc, eq, gt } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
 import type { TenantId } from "../../schema/contract/ids.ts";
-import { RARE_ACTION, auditEvents } from "../../schema/tables/d1.ts";
+import { CALL_REQUEST, RARE_ACTION, auditEvents } from "../../schema/tables/d1.ts";
 import type { StoredEvent } from "../audit/verify-chain.ts";
 
 export interface AuditFilter {
@@ -35,12 +35,16 @@ const COLUMNS = "seq, at, action, actor, user_id AS userId, model, request_id AS
  * The index is named: without statistics, which D1 does not keep up to date by itself, SQLite takes the primary key for
  * as good as any and reads the whole chain. (drizzle has no INDEXED BY: the one read that is written out.)
  */
-function indexFor({ requestId, user, action }: PlacedFilter): { index: string; conditions: string[] } {
-  if (requestId !== undefined) return { index: "INDEXED BY audit_events_request", conditions: [] };
+function indexFor({ user, action }: PlacedFilter): { index: string; conditions: string[] } {
   if (user !== undefined) return { index: "INDEXED BY audit_events_user", conditions: [] };
   if (action !== undefined && !FREQUENT.has(action)) return { index: "INDEXED BY audit_events_rare", conditions: [RARE_ACTION] };
   return { index: "", conditions: [] };
 }
+
+const BY_REQUEST = [
+  { index: "INDEXED BY audit_events_request", id: "request_id" },
+  { index: "INDEXED BY audit_events_call", id: CALL_REQUEST },
+] as const;
 
 /** The first event at or after an instant: the place where a range of time begins. One past the last where there is none. */
 const AT_MIDDLE = "(SELECT at FROM audit_events WHERE tenant_id = ?1 AND seq >= (low + high) / 2 ORDER BY seq LIMIT 1)";
@@ -75,12 +79,15 @@ export class AuditRecords {
       ["seq > ?", Math.max(order === "asc" ? (beyond ?? 0) : 0, (filter.from ?? 1) - 1)],
       ["seq < ?", Math.min(order === "desc" ? (beyond ?? Number.MAX_SAFE_INTEGER) : Number.MAX_SAFE_INTEGER, filter.to ?? Number.MAX_SAFE_INTEGER)],
     ];
-    for (const [condition, value] of [["action = ?", filter.action], ["user_id = ?", filter.user], ["model = ?", filter.model], ["request_id = ?", filter.requestId]] as const) {
+    for (const [condition, value] of [["action = ?", filter.action], ["user_id = ?", filter.user], ["model = ?", filter.model]] as const) {
       if (value !== undefined) wanted.push([condition, value]);
     }
-    const { index, conditions } = indexFor(filter);
-    const text = `SELECT ${COLUMNS} FROM audit_events ${index} WHERE ${[...wanted.map(([condition]) => condition), ...conditions].join(" AND ")} ORDER BY seq ${order === "asc" ? "ASC" : "DESC"} LIMIT ?`;
-    return (await this.#d1.prepare(text).bind(...wanted.map(([, value]) => value), limit).all<StoredEvent>()).results;
+    // A request is found as that of the inference or as that of the call: no event has the same id twice.
+    const ways = filter.requestId === undefined ? [{ ...indexFor(filter), more: [] }] : BY_REQUEST.map(({ index, id }) => ({ index, conditions: [`${id} = ?`], more: [filter.requestId] }));
+    const selects = ways.map(({ index, conditions }) => `SELECT ${COLUMNS} FROM audit_events ${index} WHERE ${[...wanted.map(([condition]) => condition), ...conditions].join(" AND ")}`);
+    const text = `${selects.join(" UNION ALL ")} ORDER BY seq ${order === "asc" ? "ASC" : "DESC"} LIMIT ?`;
+    const values = ways.flatMap(({ more }) => [...wanted.map(([, value]) => value), ...more]);
+    return (await this.#d1.prepare(text).bind(...values, limit).all<StoredEvent>()).results;
   }
 
   /** Rows of the chain as they stand, with nothing between them and what is stored. `after` null: from the first row on, whatever its number. */

@@ -59,6 +59,20 @@ describe("the list", () => {
     expect(paged).toEqual(expected.toReversed());
   });
 
+  test("a call is found by the id of its header and by that of its body, in its own tenant alone", async () => {
+    const own = await readyTenant();
+    const named = (id: string) => ({ headers: { "x-request-id": id } });
+    const lease = await getLease(own, { request_id: "body-1" }, named("head-1"));
+    await report(lease, { request_id: "body-2" }, named("head-2"));
+    const unnamed = await askLease(own, { request_id: "body-3" });
+    expect(unnamed.headers.get("x-request-id")).toBe("body-3");
+    const found = async (id: string, more = "") => (await audit(own, `?request_id=${id}${more}`)).data.map(({ action, request_id, details }: { action: string; request_id: string; details: { call_request_id?: string } }) => [action, request_id, details.call_request_id]);
+    for (const id of ["head-1", "body-1"]) expect(await found(id)).toEqual([["LEASE_GRANTED", "body-1", "head-1"]]);
+    for (const id of ["head-2", "body-2"]) expect(await found(id, "&order=desc&action=INFERENCE_EXECUTED")).toEqual([["INFERENCE_EXECUTED", "body-2", "head-2"]]);
+    expect(await found("body-3")).toEqual([["LEASE_GRANTED", "body-3", undefined]]);
+    expect((await audit(tenant, "?request_id=head-1")).data).toEqual([]);
+  });
+
   test("the export is NDJSON of all there is, to be kept in a file", async () => {
     const { events, headers } = await exported(tenant);
     expect(events).toEqual(all);
@@ -69,6 +83,7 @@ describe("the list", () => {
   test.each([
     ["?user=user-1", "audit_events_user"],
     ["?request_id=ask-3", "audit_events_request"],
+    ["?request_id=ask-3&order=desc", "audit_events_call"],
     ["?action=POLICY_CHANGED", "audit_events_rare"],
     ["?since=2026-01-01T00:00:00Z", "PRIMARY KEY"],
     ["?action=LEASE_GRANTED&order=desc", "PRIMARY KEY"],

@@ -5,6 +5,7 @@ import { type LeaseCreate, type LeaseState, MAX_OFFLINE_TTL_SECONDS, MAX_TTL_SEC
 import { REFUSED_LIMIT, standsOf } from "../../alerts/thresholds.ts";
 import type { Quota } from "../../../schema/contract/policy.ts";
 import { labelled } from "../../tenants/context.ts";
+import { callNamed } from "../audit-chain.ts";
 import { ANONYMOUS } from "../books.ts";
 import { dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
@@ -103,7 +104,7 @@ export class LeaseDesk {
       const lease = this.#find(who, id);
       if (!lease.ok) return lease;
       this.#room.armFlush(now);
-      const state = this.#room.idempotency.once(call.idempotent ?? null, now, () => this.#room.leases.report(lease.value, report, who.actor, now));
+      const state = this.#room.idempotency.once(call.idempotent ?? null, now, () => this.#room.leases.report(lease.value, report, who.actor, now, call.requestId));
       return state.ok ? done({ state: state.value, quota: this.#quotaFor(lease.value, now) }) : state;
     });
   }
@@ -153,7 +154,7 @@ export class LeaseDesk {
       },
       now,
     );
-    const details = { lease_id: lease.id, revision: model.revision, purpose: ask.purpose, hold: tokens, expires_at: lease.expires_at, offline: ask.offline, user_signed: signed.value, dpop_jkt: ask.dpop_jkt, metadata };
+    const details = { lease_id: lease.id, revision: model.revision, purpose: ask.purpose, hold: tokens, expires_at: lease.expires_at, offline: ask.offline, user_signed: signed.value, dpop_jkt: ask.dpop_jkt, metadata, ...callNamed(call.requestId, lease.request_id) };
     room.log(now, { action: "LEASE_GRANTED", actor: who.actor, user, model: ask.model, requestId: lease.request_id, details });
     const after = afterHold(before, decision.value, lease.expires_at);
     room.observe(standsOf(after, day, whose), now);

@@ -1,0 +1,1 @@
+CREATE INDEX `audit_events_call` ON `audit_events` (`tenant_id`,CASE WHEN json_valid(details) THEN details ->> '$.call_request_id' END,`seq`) WHERE CASE WHEN json_valid(details) THEN details ->> '$.call_request_id' END IS NOT NULL;
