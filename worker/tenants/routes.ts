@@ -72,7 +72,8 @@ export function tenantRoutes(app: OpenAPIHono<AppEnv>): void {
   app.openapi(list, async (c) => {
     const { limit, cursor } = c.req.valid("query");
     const rows = await listTenants(c.env, cursor ?? "", limit + 1);
-    return c.json(pageOf(rows, limit, (row) => row.id, (row) => row), 200);
+    const page = pageOf(rows, limit, (row) => row.id, (row) => row.tenant);
+    return c.json({ ...page, data: page.data.filter((tenant) => tenant !== null) }, 200);
   });
 
   app.openapi(read, async (c) => {
