@@ -49,6 +49,7 @@ export default defineConfig({
                 ...workerSecrets(secrets),
                 ...LOCAL_VARIABLES,
                 LEASE_ISSUER: "https://leasehold.test",
+                HF_ENDPOINT: "http://127.0.0.1:9", // nobody: imports are shown in test/e2e/import.test.ts
                 TEST_OPERATOR_KEY: secrets.operatorKey,
                 TEST_SOAK: process.env.LEASEHOLD_SOAK === "1",
                 TEST_MIGRATIONS: await readD1Migrations("schema/migrations"),

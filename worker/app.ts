@@ -14,6 +14,7 @@ import { crossOrigin } from "./http/cors.ts";
 import { pages } from "./http/pages.ts";
 import { ProblemError, problem, problemResponse } from "./http/problem.ts";
 import { publicRoutes } from "./http/public-routes.ts";
+import { importRoutes } from "./imports/routes.ts";
 import { leaseRoutes } from "./leases/routes.ts";
 import { metricsRoutes } from "./metrics/routes.ts";
 import { readyRoute } from "./metrics/ready-route.ts";
@@ -54,6 +55,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   keyRoutes(app);
   secretRoutes(app);
   publishRoutes(app);
+  importRoutes(app);
   leaseRoutes(app);
   deliveryRoutes(app);
   auditRoutes(app);

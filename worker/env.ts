@@ -7,7 +7,8 @@
  *
  * Variables: `TENANT_STORES` (for tenants with `isolation_level: "full"`: their D1 and R2 bindings by name) and
  * `JURISDICTIONS` (`platform`; `local` where the runtime has none, as workerd on a developer's machine) and
- * `WEBHOOK_DESTINATIONS` (`public`; `local` lets webhooks go to http://localhost too, on a developer's machine).
+ * `WEBHOOK_DESTINATIONS` (`public`; `local` lets webhooks go to http://localhost too, on a developer's machine) and
+ * `HF_ENDPOINT` (the model hub that imports ask; the operator's own choice, so that it may be a local address).
  */
 import { z } from "zod";
 import { type TenantId, tenantId } from "../schema/contract/ids.ts";
@@ -29,6 +30,7 @@ export interface Env {
   readonly TENANT_STORES?: unknown;
   readonly JURISDICTIONS?: string;
   readonly WEBHOOK_DESTINATIONS?: string;
+  readonly HF_ENDPOINT?: string;
 }
 
 const keyHalf = z.string().regex(/^[A-Za-z0-9_-]{43}$/, "32 bytes in base64url, 43 characters");
@@ -65,6 +67,7 @@ const settings = z.object({
   TENANT_STORES: tenantStores.default({}),
   JURISDICTIONS: z.enum(["platform", "local"]).default("platform"),
   WEBHOOK_DESTINATIONS: z.enum(["public", "local"]).default("public"),
+  HF_ENDPOINT: z.url({ protocol: /^https?$/ }).default("https://huggingface.co"),
 });
 
 function parseJson(text: string, ctx: z.RefinementCtx): unknown {
@@ -88,6 +91,8 @@ export interface Settings {
   readonly tenantStores: ReadonlyMap<TenantId, { readonly d1: string; readonly r2: string }>;
   readonly jurisdictions: "platform" | "local";
   readonly webhookDestinations: "public" | "local";
+  /** The model hub that imports ask. */
+  readonly hubEndpoint: string;
 }
 
 let parsed: { env: Env; settings: Settings } | undefined;
@@ -110,6 +115,7 @@ export function settingsOf(env: Env): Settings {
     tenantStores: new Map(Object.entries(data.TENANT_STORES) as [TenantId, { d1: string; r2: string }][]),
     jurisdictions: data.JURISDICTIONS,
     webhookDestinations: data.WEBHOOK_DESTINATIONS,
+    hubEndpoint: data.HF_ENDPOINT,
   };
   parsed = { env, settings: value };
   return value;

@@ -7,7 +7,7 @@ declare module "node:crypto" {
     update(data: string | Uint8Array): Hash;
     digest(encoding: "hex" | "base64url"): string;
   }
-  export function createHash(algorithm: "sha256"): Hash;
+  export function createHash(algorithm: "sha256" | "sha1"): Hash;
 
   export function createHmac(algorithm: "sha256", key: string | Uint8Array): Hash;
   export function timingSafeEqual(a: Uint8Array, b: Uint8Array): boolean;

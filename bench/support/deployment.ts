@@ -23,14 +23,14 @@ export interface Deployment {
 
 const READY_MS = 60_000;
 
-export async function deploy({ floor }: { floor?: string } = {}): Promise<Deployment> {
+export async function deploy({ floor, variables = {} }: { floor?: string; variables?: Readonly<Record<string, string>> } = {}): Promise<Deployment> {
   const home = await mkdtemp(join(tmpdir(), "leasehold-bare-"));
   const script = join(home, "worker.js");
   await writeFile(script, await bundleWorker("wrangler.toml"));
   const floorScript = floor === undefined ? undefined : join(home, "floor.js");
   if (floor !== undefined && floorScript !== undefined) await writeFile(floorScript, await bundleWorker(floor));
   const secrets = makeSecrets();
-  return start(home, secrets, { script, floorScript, stateDir: join(home, "state"), secrets: workerSecrets(secrets) });
+  return start(home, secrets, { script, floorScript, stateDir: join(home, "state"), variables, secrets: workerSecrets(secrets) });
 }
 
 async function start(home: string, secrets: Secrets, options: BareOptions): Promise<Deployment> {

@@ -14,6 +14,8 @@ export interface BareOptions {
   /** Path of the bundled Worker. */
   readonly script: string;
   readonly stateDir: string;
+  /** Variables beyond those of any local run, as wrangler.toml would set them. */
+  readonly variables?: Readonly<Record<string, string>>;
   readonly secrets: WorkerSecrets;
   /** A second Worker in the same workerd, at the same port under another Host: the floor that a bench compares with. */
   readonly floorScript?: string;
@@ -42,7 +44,7 @@ async function main(options: BareOptions): Promise<void> {
     name: "leasehold",
     modules: [{ type: "ESModule" as const, path: "index.js", contents: await readFile(options.script, "utf8") }],
     ...COMPATIBILITY,
-    bindings: { ...options.secrets, ...LOCAL_VARIABLES, LEASE_ISSUER: "https://leasehold.test" },
+    bindings: { ...options.secrets, ...LOCAL_VARIABLES, ...options.variables, LEASE_ISSUER: "https://leasehold.test" },
     d1Databases: { DB: "leasehold" },
     r2Buckets: { BLOBS: "leasehold-blobs" },
     durableObjects: { TENANTS: { className: "TenantObject", useSQLite: true }, LAG_BOARD: { className: "LagBoard", useSQLite: true } },

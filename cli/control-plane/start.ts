@@ -71,7 +71,7 @@ async function serve({ stateDir, envFile, port: wanted, log, signal }: Serving):
     const port = typeof wanted === "number" ? wanted : await freePort(wanted === "any" ? undefined : DEFAULT_PORT);
     const url = `http://localhost:${port}`;
     // `--env-file` gives the secrets that wrangler.toml names, and nothing else.
-    const variables = Object.entries(LOCAL_VARIABLES).map(([name, value]) => `--var=${name}:${value}`);
+    const variables = Object.entries({ ...LOCAL_VARIABLES, ...hubOfRun() }).map(([name, value]) => `--var=${name}:${value}`);
     const args = [...variables, "--ip=127.0.0.1", `--port=${port}`, "--inspector-port=0", `--persist-to=${stateDir}`, `--env-file=${envFile}`, "--show-interactive-dev-session=false"];
     const server = startWrangler({ stateDir, log, args: ["dev", ...args] });
     try {
@@ -114,4 +114,10 @@ async function untilHealthy(url: string, ended: Promise<string>, signal: AbortSi
   } finally {
     settled.abort();
   }
+}
+
+/** `HF_ENDPOINT` of the environment: imports of this run ask that hub. */
+function hubOfRun(): { HF_ENDPOINT?: string } {
+  const endpoint = process.env["HF_ENDPOINT"];
+  return endpoint === undefined ? {} : { HF_ENDPOINT: endpoint };
 }

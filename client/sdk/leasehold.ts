@@ -23,11 +23,14 @@ import { type QuotaView, viewQuota } from "./quota.ts";
 import { type ReadRequest, type ReadResult, readImage } from "./read-image.ts";
 import type { Caller } from "./shared-task.ts";
 import { type Engine, engineOf, type Progress } from "./progress.ts";
-import { createChat, createCompletion } from "./text/completions.ts";
-import { type Classified, classify, type ClassifyRequest, embed, embedImages, type EmbeddingRequest, type EmbeddingResponse, type ImageEmbeddingRequest, type ImageEmbeddings, runRaw, type RunRequest, tag, type Tagged, type TagRequest } from "./text/encoder-calls.ts";
+import type { Classified, ClassifyRequest, EmbeddingRequest, EmbeddingResponse, ImageEmbeddingRequest, ImageEmbeddings, RunRequest, Tagged, TagRequest } from "./text/encoder-calls.ts";
 import type { CallOptions, Parts } from "./text/hold.ts";
 import type { ChatChunk, ChatCompletion, ChatRequest, Completion, CompletionRequest } from "./text/openai.ts";
 import type { RawTensor } from "../runtime/tasks/raw/tensors.ts";
+
+// Parts of a page's bundle only where they are called.
+const writers = () => import("./text/completions.ts");
+const readers = () => import("./text/encoder-calls.ts");
 
 interface CreateChat {
   (request: ChatRequest & { readonly stream: true }, options?: CallOptions): Promise<AsyncIterable<ChatChunk>>;
@@ -137,9 +140,9 @@ export class Leasehold {
   readonly completions = { create: this.#createCompletion.bind(this) as CreateCompletion };
 
   readonly embeddings = {
-    create: (request: EmbeddingRequest, options: CallOptions = {}): Promise<EmbeddingResponse> => this.#guarded(options.signal, (signal) => embed(this.#parts, request, { ...options, signal })),
+    create: (request: EmbeddingRequest, options: CallOptions = {}): Promise<EmbeddingResponse> => this.#guarded(options.signal, async (signal) => (await readers()).embed(this.#parts, request, { ...options, signal })),
     /** Embeddings of pictures, by a CLIP model or its kind. */
-    ofImages: (request: ImageEmbeddingRequest, options: CallOptions = {}): Promise<ImageEmbeddings> => this.#guarded(options.signal, (signal) => embedImages(this.#parts, request, { ...options, signal })),
+    ofImages: (request: ImageEmbeddingRequest, options: CallOptions = {}): Promise<ImageEmbeddings> => this.#guarded(options.signal, async (signal) => (await readers()).embedImages(this.#parts, request, { ...options, signal })),
   };
 
   readonly #loader: ModelLoader;
@@ -183,17 +186,17 @@ export class Leasehold {
 
   /** Labels of texts or pictures; with `labels`, those of a zero-shot model. */
   classify(request: ClassifyRequest, options: CallOptions = {}): Promise<Classified> {
-    return this.#guarded(options.signal, (signal) => classify(this.#parts, request, { ...options, signal }));
+    return this.#guarded(options.signal, async (signal) => (await readers()).classify(this.#parts, request, { ...options, signal }));
   }
 
   /** Names, places and whatever else the model finds in texts. */
   tag(request: TagRequest, options: CallOptions = {}): Promise<Tagged> {
-    return this.#guarded(options.signal, (signal) => tag(this.#parts, request, { ...options, signal }));
+    return this.#guarded(options.signal, async (signal) => (await readers()).tag(this.#parts, request, { ...options, signal }));
   }
 
   /** Any ONNX model, by the names of its inputs and outputs. */
   run(request: RunRequest, options: CallOptions = {}): Promise<Readonly<Record<string, RawTensor>>> {
-    return this.#guarded(options.signal, (signal) => runRaw(this.#parts, request, { ...options, signal }));
+    return this.#guarded(options.signal, async (signal) => (await readers()).runRaw(this.#parts, request, { ...options, signal }));
   }
 
   /** Whether leases are bound to a key of this browser, so that one that leaks is of no use; if not, why. */
@@ -228,11 +231,11 @@ export class Leasehold {
   }
 
   #createChat(request: ChatRequest, options: CallOptions = {}): Promise<ChatCompletion | AsyncIterable<ChatChunk>> {
-    return this.#guarded(options.signal, (signal) => createChat(this.#parts, request, { ...options, signal }));
+    return this.#guarded(options.signal, async (signal) => (await writers()).createChat(this.#parts, request, { ...options, signal }));
   }
 
   #createCompletion(request: CompletionRequest, options: CallOptions = {}): Promise<Completion | AsyncIterable<Completion>> {
-    return this.#guarded(options.signal, (signal) => createCompletion(this.#parts, request, { ...options, signal }));
+    return this.#guarded(options.signal, async (signal) => (await writers()).createCompletion(this.#parts, request, { ...options, signal }));
   }
 
   #emit<E extends keyof LeaseholdEvents>(event: E, value: LeaseholdEvents[E]): void {

@@ -153,4 +153,19 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE passes (id TEXT PRIMARY KEY, day TEXT NOT NULL, bytes INTEGER NOT NULL, lapses_at INTEGER NOT NULL) WITHOUT ROWID;
   `,
+  // Imports from a hub: what was asked and where each is, its files, and the chunks of them that are stored.
+  `
+  CREATE TABLE imports (
+    id TEXT PRIMARY KEY, model TEXT NOT NULL, ask TEXT NOT NULL, actor TEXT NOT NULL, request_id TEXT NOT NULL, state TEXT NOT NULL,
+    commit_sha TEXT, plan TEXT, revision TEXT, fault TEXT, attempts INTEGER NOT NULL DEFAULT 0, error TEXT, next_at INTEGER,
+    created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL
+  ) WITHOUT ROWID;
+  CREATE TABLE import_files (
+    import_id TEXT NOT NULL, position INTEGER NOT NULL, path TEXT NOT NULL, size INTEGER NOT NULL, stated_sha256 TEXT, stated_git TEXT, sha256 TEXT, mismatches INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (import_id, position)
+  ) WITHOUT ROWID;
+  CREATE TABLE import_chunks (
+    import_id TEXT NOT NULL, position INTEGER NOT NULL, at INTEGER NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, PRIMARY KEY (import_id, position, at)
+  ) WITHOUT ROWID;
+  `,
 ];

@@ -5,7 +5,8 @@ export interface Group {
   readonly tests: readonly string[];
 }
 
-const ledger = (names: string) => `worker/ledger/{${names}}.ts`;
+/** Braces around one name alone match nothing. */
+const ledger = (names: string) => `worker/ledger/${names.includes(",") ? `{${names}}` : names}.ts`;
 
 export const GROUPS: Readonly<Record<string, Group>> = {
   credentials: {
@@ -19,8 +20,8 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   audit: { mutate: ["worker/audit/{ndjson,signed-head,verify,verify-chain}.ts", ledger("audit-chain,journal")], tests: ["audit/*", "ledger/audit-chain", "ledger/lease-book"] },
   decisions: {
     mutate: [ledger("decide-hold,minute,calendar,denials,charges,active,holds,instants,price-floor,alert-book"), "worker/alerts/thresholds.ts", "schema/contract/measure.ts"],
-    tests: ["ledger/{decide-hold,minute,calendar,denials,charges,active,price-floor,lease-book}", "alerts/*", "contract/measure"],
+    tests: ["ledger/{decide-hold,minute,calendar,denials,charges,active,holds,instants,price-floor,lease-book}", "alerts/*", "contract/measure"],
   },
-  leases: { mutate: [ledger("lease-book,lease-row,books,mirrors,idempotency")], tests: ["ledger/{lease-book,idempotency,ledger.property}"] },
+  leases: { mutate: [ledger("lease-book,lease-row,books,mirrors,idempotency")], tests: ["ledger/{lease-book,lease-mirrors,idempotency,ledger.property}"] },
   records: { mutate: [ledger("outbox-ring,rollups,tally-book")], tests: ["ledger/{rollups,outbox-ring}"] },
 };

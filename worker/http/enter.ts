@@ -69,5 +69,19 @@ function idempotentCall(c: Context<AppEnv>, body: unknown): IdempotentCall | nul
   const key = c.req.header("idempotency-key");
   if (key === undefined) return null;
   if (!/^[\x21-\x7e]{1,255}$/.test(key)) throw problem("invalid-request", "Idempotency-Key is 1 to 255 visible ASCII characters.");
-  return { key, bodySha256: sha256Hex(`${c.req.method} ${c.req.path}\n${canonicalJson(body)}`) };
+  return { by: holderOf(c.get("presented")), key, bodySha256: sha256Hex(`${c.req.method} ${c.req.path}\n${canonicalJson(body)}`) };
+}
+
+/** One name for each credential: answers are never repeated to another one, which may not have been given them. */
+function holderOf(presented: Presented): string {
+  switch (presented.kind) {
+    case "operator":
+      return "operator";
+    case "session":
+      return presented.keyId;
+    case "key":
+      return presented.hash;
+    case "lease":
+      return presented.leaseId;
+  }
 }

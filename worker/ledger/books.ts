@@ -135,7 +135,7 @@ export class BookKeeper {
   }
 }
 
-const isLimited = ({ limits }: StoredKey) => [limits.monthly_token_limit, limits.tokens_per_minute, limits.requests_per_minute, limits.concurrent_leases].some((limit) => limit != null);
+const isLimited = ({ limits }: StoredKey) => [limits.monthly_token_limit, limits.tokens_per_minute, limits.requests_per_minute, limits.concurrent_leases].some((limit) => limit !== null);
 
 function slidingOf(limits: Pick<Policy, "tokens_per_minute" | "requests_per_minute">, window: MinuteWindow, now: number): Pick<Books, "minuteTokens" | "minuteRequests"> {
   const { held, posted, requests } = window.sums(now);

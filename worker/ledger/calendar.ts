@@ -65,15 +65,10 @@ const months = new Map<string, Span>();
 
 /** When the day that `now` falls in ends, in milliseconds since the epoch. */
 export function dayEndsAt(now: number, timeZone: string): number {
-  if (timeZone === "UTC") return (Math.floor(now / (24 * HOUR)) + 1) * 24 * HOUR;
   return remembered(days, now, timeZone, () => nextChange(now, (at) => dayAt(at, timeZone), 6 * HOUR));
 }
 
 /** When the month that `now` falls in ends, in milliseconds since the epoch. */
 export function monthEndsAt(now: number, timeZone: string): number {
-  if (timeZone === "UTC") {
-    const date = new Date(now);
-    return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1);
-  }
   return remembered(months, now, timeZone, () => nextChange(now, (at) => monthOf(dayAt(at, timeZone)), 24 * HOUR));
 }

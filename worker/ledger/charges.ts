@@ -68,7 +68,7 @@ export function endCharge(account: Account): Charge {
   const tokens = account.hold - account.reported;
   const calls = account.purpose === "inference" && account.calls === 0 ? 1 : 0;
   const callNanos = calls === 0 ? 0 : account.prices.call_nanos;
-  const cost = account.purpose === "download" ? 0 : countable(ceilingNanos(tokens, { ...account.prices, call_nanos: callNanos }));
+  const cost = countable(ceilingNanos(tokens, { ...account.prices, call_nanos: callNanos }));
   return { change: { held: -tokens, posted: tokens, heldNanos: account.costNanos - account.holdNanos, postedNanos: cost }, tokens, costNanos: cost, calls, refund: 0 };
 }
 

@@ -131,7 +131,7 @@ function refusalOf(label: Label, tenant: string, ask: number, window: Window): R
   // Without a limit a window still ends where its sums would no longer be exact.
   const limit = window.limit ?? Number.MAX_SAFE_INTEGER;
   const remaining = Math.max(0, limit - window.held - window.posted);
-  if (ask === 0 || ask <= remaining) return null;
+  if (ask <= remaining) return null;
   const resetsAt = window.freesAt?.(ask - remaining) ?? window.resetsAt;
   const count = (n: number) => n.toLocaleString("en-US");
   const used = `${count(window.held + window.posted)} of ${count(limit)} ${label.unit} used`;

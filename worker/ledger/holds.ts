@@ -21,7 +21,6 @@ export class Holds {
   }
 
   change(scopes: readonly string[], day: DayName, tokens: number, nanos: number): void {
-    if (tokens === 0 && nanos === 0) return;
     for (const scope of scopes) this.#change(scope, day, tokens, nanos);
   }
 

@@ -1,6 +1,7 @@
 /**
  * Idempotency keys of one tenant (after draft-ietf-httpapi-idempotency-key-header): same key and body, same answer;
- * same key, other body, `idempotency-key-reused`. Answers are kept for a day (worker/ledger/tidy.ts forgets them). Refusals are not kept: they may be retried.
+ * same key, other body, `idempotency-key-reused`. Each credential has keys of its own: no repeat gets what another
+ * credential was granted. Answers are kept for a day (worker/ledger/tidy.ts forgets them). Refusals are not kept: they may be retried.
  *
  * The look-up, the work and the answer's record are one transaction, so no two calls with one key are ever in flight.
  */
@@ -8,6 +9,8 @@ import { type Result, done, refuse } from "./result.ts";
 import type { Store } from "./store.ts";
 
 export interface IdempotentCall {
+  /** Whose key it is: names one credential, without a space. */
+  readonly by: string;
   /** The `Idempotency-Key` header. */
   readonly key: string;
   /** SHA-256 of method, path and canonical body. */
@@ -15,6 +18,8 @@ export interface IdempotentCall {
 }
 
 const KEEP_MS = 24 * 3_600_000;
+
+const idOf = ({ by, key }: IdempotentCall) => `${by} ${key}`;
 
 export class IdempotencyKeys {
   readonly #store: Store;
@@ -26,7 +31,7 @@ export class IdempotencyKeys {
   /** What this call was answered before, where it was. */
   recall<T>(call: IdempotentCall | null, now: number): Result<T> | null {
     if (!call) return null;
-    const row = this.#store.first<{ body_sha256: string; answer: string }>("SELECT body_sha256, answer FROM idempotency WHERE id = ? AND expires_at > ?", call.key, now);
+    const row = this.#store.first<{ body_sha256: string; answer: string }>("SELECT body_sha256, answer FROM idempotency WHERE id = ? AND expires_at > ?", idOf(call), now);
     if (!row) return null;
     if (row.body_sha256 !== call.bodySha256) return refuse("idempotency-key-reused", "This Idempotency-Key came with another request before. Use a new key for a new request.");
     return done(JSON.parse(row.answer) as T);
@@ -39,7 +44,7 @@ export class IdempotencyKeys {
     if (call && result.ok) {
       this.#store.run(
         "INSERT INTO idempotency (id, body_sha256, answer, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET body_sha256 = excluded.body_sha256, answer = excluded.answer, expires_at = excluded.expires_at",
-        call.key, call.bodySha256, JSON.stringify(result.value), now + KEEP_MS,
+        idOf(call), call.bodySha256, JSON.stringify(result.value), now + KEEP_MS,
       );
     }
     return result;

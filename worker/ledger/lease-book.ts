@@ -42,22 +42,25 @@ type Ending = "expired" | "revoked";
 const SWEEP_LIMIT = 500;
 /** How many leases a woken object may have to look through that were resolved long ago. */
 const FLOOR_STEP = 5_000;
+
 export class LeaseBook {
   readonly #store: Store;
   readonly #books: BookKeeper;
   readonly #journal: Journal;
   readonly #mirrors: Mirrors;
   readonly #tenant: TenantId;
+  readonly #floorStep: number;
   /** Every lease whose id has an earlier instant is resolved. */
   #floor = 0;
   #opened = 0;
 
-  constructor(tenant: TenantId, store: Store, books: BookKeeper, journal: Journal, mirrors: Mirrors) {
+  constructor(tenant: TenantId, store: Store, books: BookKeeper, journal: Journal, mirrors: Mirrors, floorStep = FLOOR_STEP) {
     this.#tenant = tenant;
     this.#store = store;
     this.#books = books;
     this.#journal = journal;
     this.#mirrors = mirrors;
+    this.#floorStep = floorStep;
   }
 
   /** Reads anew what is mirrored in memory, from the leases that may be unresolved or of the last minute. */
@@ -76,7 +79,7 @@ export class LeaseBook {
       }
       if (lease.created_at >= minuteBegan) this.#mirrors.admit(lease.key_id, lease.created_at, isUnresolved ? lease.hold - lease.reported : 0, lease.charged);
     }
-    if (seen > FLOOR_STEP) this.#raiseFloor(now);
+    if (seen > this.#floorStep) this.#raiseFloor(now);
   }
 
   /** Writes the lease and its hold. The caller has decided that it may be. */
@@ -96,7 +99,7 @@ export class LeaseBook {
     this.#mirrors.admit(ask.keyId, now, ask.tokens);
     this.#opened += 1;
     // A clock that went back may put a lease under the floor.
-    if (this.#opened >= FLOOR_STEP || reportsUntil < this.#floor) this.#raiseFloor(now);
+    if (this.#opened >= this.#floorStep || reportsUntil < this.#floor) this.#raiseFloor(now);
     return lease;
   }
 
@@ -188,7 +191,7 @@ export class LeaseBook {
 
   /** A download holds nothing and posts nothing: no window has a row for it. */
   #post(lease: LeaseRow, change: Change): void {
-    if (lease.hold > 0) this.#books.post(scopesOf(lease), lease.day, change);
+    this.#books.post(scopesOf(lease), lease.day, change);
   }
 
   #charge(lease: LeaseRow, report: UsageReport, actor: string, now: number): void {

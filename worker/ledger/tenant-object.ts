@@ -15,6 +15,7 @@ import { erasedId, toErasure } from "../erasure/progress.ts";
 import type { Home, Signpost } from "../tenants/home.ts";
 import { newConfig, readConfig, toTenant, writeConfig } from "./config.ts";
 import { AuditDesk } from "./desks/audit-desk.ts";
+import { ImportDesk } from "./desks/import-desk.ts";
 import { KeyDesk } from "./desks/key-desk.ts";
 import { LeaseDesk } from "./desks/lease-desk.ts";
 import { MetricsDesk } from "./desks/metrics-desk.ts";
@@ -37,6 +38,7 @@ export interface Desks {
   readonly tenants: TenantDesk;
   readonly keys: KeyDesk;
   readonly models: ModelDesk;
+  readonly imports: ImportDesk;
   readonly leases: LeaseDesk;
   readonly records: RecordDesk;
   readonly audit: AuditDesk;
@@ -177,12 +179,14 @@ export class TenantObject extends DurableObject<Env> {
     const keys = new KeyDesk(room);
     const webhooks = new WebhookDesk(room);
     const models = new ModelDesk(room);
+    const imports = new ImportDesk(room, models);
     return {
       room,
       desks: {
         tenants: new TenantDesk(room),
         keys,
         models,
+        imports,
         leases,
         records,
         audit,
@@ -193,7 +197,7 @@ export class TenantObject extends DurableObject<Env> {
         users: new UserDesk(room, users),
         sessions: new SessionDesk(room),
       },
-      chores: [leases.chore, keys.chore, records.chore, audit.chore, metrics.chore, webhooks.chore, models.chore, tidyChore(room)],
+      chores: [leases.chore, keys.chore, records.chore, audit.chore, metrics.chore, webhooks.chore, models.chore, imports.chore, tidyChore(room)],
     };
   }
 }

@@ -22,7 +22,7 @@ export class TenantBlobs {
   }
 
   /** Stores bytes whose SHA-256 the caller has checked; R2 checks it again. */
-  async putBlob(digest: Sha256, bytes: ArrayBuffer): Promise<void> {
+  async putBlob(digest: Sha256, bytes: ArrayBuffer | Uint8Array<ArrayBuffer>): Promise<void> {
     await this.#bucket.put(`${this.#prefix}/blobs/${digest}`, bytes, { sha256: digest });
   }
 

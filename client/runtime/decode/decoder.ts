@@ -9,6 +9,7 @@
  * - An abort leaves the sequence at `position`, whole and usable: what was fed before the abort stays.
  * - After any other error the engine's state is unknown: the worker is to be ended.
  */
+import type { SelfTest } from "../../../schema/contract/self-test.ts";
 import type { Step } from "../tasks/task.ts";
 
 export interface Decoder {
@@ -78,8 +79,8 @@ export interface SavedSequence {
 export interface DecoderOptions {
   /** How much memory the model may take; decides which rewrite it gets. */
   readonly memoryBytes: number;
-  /** Whether weights may be rounded to 8 bits where memory is short; for the caller to check against a self-test. */
-  readonly mayRound?: boolean;
+  /** From the manifest. Where it is missed the decoder is not opened; without one, weights are never rounded. */
+  readonly selfTest?: SelfTest;
   /** Upper limit for `contextLength`. */
   readonly maxContext?: number;
 }

@@ -14,6 +14,7 @@ import type { KvCache } from "./kv-cache.ts";
 import { KvGrowing } from "./kv-growing.ts";
 import { KvInPlace } from "./kv-in-place.ts";
 import { candidatesOf, likeliest } from "./logits.ts";
+import { smallInputs, type SmallInput } from "./small-inputs.ts";
 
 export interface HeapDecoderParts {
   readonly ort: OrtModule;
@@ -27,14 +28,6 @@ export interface HeapDecoderParts {
 /** Tokens per run while a prompt is read: enough for the matrix products, and an abort waits no longer than one. */
 export const PIECE = 64;
 
-/** A small input: its place in the heap, written anew before each run. */
-interface Input {
-  readonly name: string;
-  readonly type: HeapType;
-  readonly values: (total: number, ids: Int32Array) => ArrayLike<number>;
-  readonly dims: (total: number, count: number) => number[];
-}
-
 export class HeapDecoder implements Decoder {
   readonly vocabulary: number;
   readonly contextLength: number;
@@ -42,7 +35,7 @@ export class HeapDecoder implements Decoder {
   readonly #ort: OrtModule;
   readonly #session: HeapSession;
   readonly #io: DecoderIo;
-  readonly #inputs: readonly Input[];
+  readonly #inputs: readonly SmallInput[];
   readonly #kv: KvCache;
   readonly #logitsAt: number;
   readonly #logits: number;
@@ -160,14 +153,4 @@ export class HeapDecoder implements Decoder {
     const bytes = this.#ort.bytes(this.#logitsAt, this.vocabulary * TYPE_BYTES[this.#io.logitsType]);
     return this.#io.logitsType === "float16" ? halvesToFloats(bytes) : new Float32Array(bytes.buffer, bytes.byteOffset, this.vocabulary);
   }
-}
-
-function smallInputs({ ids, mask, positions, logitsToKeep, useCache, idType }: DecoderIo): Input[] {
-  const perToken = (_: number, count: number) => [1, count];
-  const inputs: Input[] = [{ name: ids, type: idType, values: (_, tokens) => tokens, dims: perToken }];
-  if (mask !== null) inputs.push({ name: mask, type: idType, values: (total) => new Uint8Array(total).fill(1), dims: (total) => [1, total] });
-  if (positions !== null) inputs.push({ name: positions, type: idType, values: (total, { length }) => Int32Array.from({ length }, (_, at) => total - length + at), dims: perToken });
-  if (logitsToKeep !== null) inputs.push({ name: logitsToKeep, type: "int64", values: () => [1], dims: () => [] });
-  if (useCache !== null) inputs.push({ name: useCache, type: "bool", values: () => [1], dims: () => [1] });
-  return inputs;
 }

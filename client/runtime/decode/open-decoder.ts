@@ -5,31 +5,37 @@
  * - Fits the rewrite into the memory given; where rounding is the only way to speed, the model's self-test decides.
  * - A decoder that comes out has run: its numbers are finite, and the engine's code is warm.
  */
-import { elementCount, tensorBytes, type OnnxModel } from "../../../schema/onnx/types.ts";
+import { ELEMENT, elementCount, tensorBytes, type OnnxModel } from "../../../schema/onnx/types.ts";
 import { LeaseholdError } from "../../errors.ts";
 import { plainly, type Engine } from "../backends/engine.ts";
 import { EXTERNAL_PATH, type OrtModule } from "../backends/ort-module.ts";
 import { blockBytes, expandBlocks, expandedBytes } from "../graph/expand-blocks.ts";
 import { lastPositionOnly } from "../graph/last-position.ts";
 import { ModelSource } from "../graph/model-source.ts";
+import { TOP_COUNT, withTopCandidates } from "../graph/top-candidates.ts";
 import { invalidFile, type ModelFiles } from "../tasks/model-files.ts";
 import type { Step } from "../tasks/task.ts";
 import { readDecoderIo, type DecoderIo } from "./decoder-io.ts";
+import { tokenFault } from "./check-tokens.ts";
 import type { Decoder, DecoderOptions } from "./decoder.ts";
 import { HeapDecoder, PIECE } from "./heap-decoder.ts";
 import { kvBytesPerToken } from "./kv-cache.ts";
+import { SessionDecoder } from "./session-decoder.ts";
 import { planRewrite, type RewriteChoice, type WeightForm } from "./plan-rewrite.ts";
 
 /** Tokens of a usual text: what the plan keeps memory for. */
 const USUAL_CONTEXT = 2048;
 const DEFAULT_CONTEXT = 2048;
 
-export function openDecoder(files: ModelFiles, engine: Engine, options: DecoderOptions, step: Step): Promise<Decoder> {
-  if (engine.kind === "heap") return openHeapDecoder(files, engine.ort, options, step);
-  throw new LeaseholdError("backend-unavailable", "Text is not generated on this backend yet.");
+interface Subject {
+  readonly source: ModelSource;
+  readonly model: OnnxModel;
+  readonly io: DecoderIo;
+  readonly vocabulary: number;
+  readonly contextLength: number;
 }
 
-async function openHeapDecoder(files: ModelFiles, ort: OrtModule, options: DecoderOptions, step: Step): Promise<Decoder> {
+export async function openDecoder(files: ModelFiles, engine: Engine, options: DecoderOptions, step: Step): Promise<Decoder> {
   const source = new ModelSource(files, files.onlyModel());
   const config = await readConfig(files);
   await step("session");
@@ -37,13 +43,41 @@ async function openHeapDecoder(files: ModelFiles, ort: OrtModule, options: Decod
   const io = readDecoderIo(model.graph);
   const vocabulary = io.vocabulary ?? config.vocabulary;
   if (vocabulary === null) throw invalidFile("config.json", "does not state the vocabulary's size, and neither does the model");
-  const choice = planRewrite(sizesOf(model, io), options.memoryBytes, options.mayRound ?? false);
   const contextLength = Math.min(config.contextLength ?? DEFAULT_CONTEXT, options.maxContext ?? Infinity, room(io, options.memoryBytes));
-  const session = await openSession(source, rewrite(model, io, choice.form), ort);
-  const decoder = new HeapDecoder({ ort, session, io, vocabulary, contextLength, description: describe(choice, io, ort) });
-  await step("warmup");
-  await warmUp(decoder, step);
-  return decoder;
+  const subject = { source, model, io, vocabulary, contextLength };
+
+  const tried = async (decoder: Decoder): Promise<{ decoder: Decoder; fault: string | null }> => {
+    await step("warmup");
+    await warmUp(decoder, step);
+    return { decoder, fault: await tokenFault(decoder, options.selfTest, step) };
+  };
+  const choice: RewriteChoice =
+    engine.backend === "webgpu" ? { form: "as-is", why: "the GPU multiplies with blocks" } : planRewrite(sizesOf(model, io), options.memoryBytes, options.selfTest?.kind === "tokens");
+  const first = await tried(await openAs(subject, engine, choice));
+  if (first.fault === null) return first.decoder;
+  await first.decoder.close();
+  if (choice.form === "int8") {
+    const second = await tried(await openAs(subject, engine, { form: "as-is", why: `rounded weights were tried: ${first.fault}` }));
+    if (second.fault === null) return second.decoder;
+  }
+  throw new LeaseholdError("backend-unavailable", `The model does not work here as it should: ${first.fault}.`);
+}
+
+async function openAs({ source, model, io, ...sizes }: Subject, engine: Engine, choice: RewriteChoice): Promise<Decoder> {
+  const rewritten = rewrite(model, io, choice.form);
+  if (engine.kind === "heap") {
+    const session = await openSession(source, rewritten, engine.ort);
+    return new HeapDecoder({ ...sizes, ort: engine.ort, session, io, description: describe(choice, io, engine.ort.threads === 1 ? "one thread" : `${engine.ort.threads} threads`) });
+  }
+  const hasTop = engine.backend === "webgpu" && sizes.vocabulary >= TOP_COUNT;
+  const { model: bytes, weights } = source.forSession(hasTop ? withTopCandidates(rewritten, io.logits, ELEMENT[io.logitsType === "float16" ? "float16" : "float"]) : rewritten, EXTERNAL_PATH);
+  const preferred = engine.backend === "webgpu" ? Object.fromEntries([io.logits, ...io.kv.map(({ present }) => present)].map((name) => [name, "gpu-buffer" as const])) : {};
+  try {
+    const session = await engine.openNamed(bytes, { externalData: weights.byteLength > 0 ? [{ path: EXTERNAL_PATH, data: weights.whole() }] : [], preferredOutputLocation: preferred });
+    return new SessionDecoder({ ...sizes, engine, session, io, weightBytes: weights.byteLength, description: describe(choice, io, engine.backend === "webgpu" ? "WebGPU" : "the public API") });
+  } catch (error) {
+    throw error instanceof LeaseholdError ? error : invalidFile(source.path, `can't be opened (${plainly(error)})`, error);
+  }
 }
 
 const rewrite = (model: OnnxModel, io: DecoderIo, form: WeightForm): OnnxModel => {
@@ -76,8 +110,8 @@ const room = (io: DecoderIo, memoryBytes: number): number => Math.max(256, Math.
 
 const FORMS: Record<WeightForm, string> = { float32: "weights expanded to 32 bits", int8: "weights rounded to 8 bits", "as-is": "weights as they are" };
 
-const describe = ({ form, why }: RewriteChoice, { attention }: DecoderIo, { threads }: OrtModule): string =>
-  `${FORMS[form]} (${why}); ${attention === "grouped" ? "keys and values in place" : "keys and values joined anew with each token"}; ${threads === 1 ? "one thread" : `${threads} threads`}`;
+const describe = ({ form, why }: RewriteChoice, { attention }: DecoderIo, runsOn: string): string =>
+  `${FORMS[form]} (${why}); ${attention === "grouped" ? "grouped attention" : "keys and values joined anew with each token"}; ${runsOn}`;
 
 interface Config {
   readonly contextLength: number | null;

@@ -17,7 +17,8 @@ import { externalize } from "./externalize.ts";
 
 export interface SessionModel {
   readonly model: Uint8Array;
-  readonly weights: ExternalData;
+  /** `whole` makes all of them at once, for who can't ask for one after another. */
+  readonly weights: ExternalData & { whole(): Uint8Array };
 }
 
 export class ModelSource {
@@ -50,6 +51,11 @@ export class ModelSource {
           const payload = weights.get(begin);
           if (!payload || payload.length !== end - begin) throw invalidFile(this.path, "asks for weights that it doesn't have");
           return payloadBytes(payload, read);
+        },
+        whole() {
+          const bytes = new Uint8Array(length);
+          for (const [offset, payload] of weights) bytes.set(payloadBytes(payload, read), offset);
+          return bytes;
         },
       },
     };

@@ -1,5 +1,6 @@
 /** A decoder on WASM, driven through onnxruntime's module: the reference's tokens, one for one, whatever happened before. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { SelfTest } from "../../../schema/contract/self-test.ts";
 import { ORT_PATH } from "../../../client/runtime/ort-files.ts";
 import { startDecoderWorker, type DecoderWorker } from "../../support/workers/ask-worker.ts";
 import { stories, type Stories } from "./stories-fixture.ts";
@@ -69,4 +70,26 @@ whenThere("candidates come likeliest first, with the weight of all", async () =>
   expect(logits).toHaveLength(512);
   const sum = [...(logits ?? [])].reduce((total, logit) => total + Math.exp(logit - (candidates?.logSumExp ?? 0)), 0);
   expect(sum).toBeCloseTo(1, 4);
+});
+
+whenThere("a model that misses its self-test is not opened", async () => {
+  const open = { kind: "open", files: model?.files ?? [], backend: "wasm", threads: 1, ortBase: new URL(ORT_PATH, location.origin).href } as const;
+  const selfTest: SelfTest = { kind: "tokens", input_ids: [...first().prompt_ids], output_ids: first().output_ids.slice(0, 8) };
+  const other: SelfTest = { ...selfTest, output_ids: [...first().output_ids.slice(0, 7), 5] };
+  await expect(worker.ask({ ...open, options: { memoryBytes: 1e9, selfTest: other } })).rejects.toThrow(/backend-unavailable: .* at place 8 of 8/);
+  expect((await worker.ask({ ...open, options: { memoryBytes: 1e9, selfTest } })).position).toBe(0);
+});
+
+test.each(["wasm", "webgpu"] as const)("through the public API on %s, the same tokens come out", { timeout: 120_000 }, async (backend) => {
+  if (!model) return;
+  const other = startDecoderWorker();
+  const { prompt_ids: prompt, output_ids: expected } = second();
+  await other.ask({ kind: "open", files: model.files, backend, threads: 1, engine: "sessions", ortBase: new URL(ORT_PATH, location.origin).href, options: { memoryBytes: 1e9, maxContext: 300 } });
+  const count = backend === "webgpu" ? 12 : COUNT;
+  expect((await other.ask({ kind: "generate", ids: prompt, count })).ids).toEqual(expected.slice(0, count));
+  const keep = prompt.length + 4;
+  expect((await other.ask({ kind: "generate", keep, ids: expected.slice(4, 6), count: 5 })).ids).toEqual(expected.slice(6, 11));
+  const { candidates, logits } = await other.ask({ kind: "candidates", ids: [1], count: 3 });
+  expect(candidates?.ids[0]).toBe(logits?.indexOf(Math.max(...logits)));
+  other.end();
 });

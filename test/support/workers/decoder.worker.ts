@@ -29,7 +29,7 @@ addEventListener("message", ({ data: { id, request } }: MessageEvent<{ id: numbe
 async function serve(request: DecoderRequest): Promise<DecoderAnswer> {
   switch (request.kind) {
     case "open": {
-      engine ??= await startEngine(request, "heap");
+      engine ??= await startEngine(request, request.engine ?? "heap");
       decoder = await openDecoder(new ModelFiles(request.files), engine, request.options, step);
       return stateOf(decoder);
     }

@@ -17,6 +17,17 @@ test("each threshold is told once in a window, whatever goes up and down", () =>
   expect(told(book, stand(100), true)).toEqual([]);
 });
 
+test("what falls back and rises again is not told again, and writes nothing", () => {
+  const { store, database } = memoryStore();
+  const book = new AlertBook(store);
+  expect(book.take(stand(85), 0).map(({ threshold }) => threshold)).toEqual([50, 80]);
+  const changes = () => database.prepare("SELECT total_changes() AS n").get()?.n;
+  const before = changes();
+  for (const posted of [85, 60, 0, 85, 99]) expect(told(book, stand(posted))).toEqual([]);
+  expect(changes()).toBe(before);
+  expect(told(book, stand(100))).toEqual([100]);
+});
+
 test("the next window, another limit, another user: each for itself", () => {
   const book = new AlertBook(memoryStore().store);
   expect(told(book, stand(80))).toEqual([50, 80]);
@@ -52,6 +63,9 @@ test("old windows are forgotten, standing limits are not", () => {
   const book = new AlertBook(store);
   told(book, stand(50));
   told(book, stand(50, { window: "standing" }));
+  book.forgetOld(39 * 86_400_000);
+  book.forget();
+  expect(told(book, stand(50))).toEqual([]);
   book.forgetOld(41 * 86_400_000);
   book.forget();
   expect(told(book, stand(50))).toEqual([50]);

@@ -38,7 +38,7 @@ test("a limit that is not set has no alerts", () => {
 });
 
 test("each limit is told of for its window, its user or its key", () => {
-  const all = books({ month: set, day: set, userDay: set, keyDay: set, spendMonth: set, minuteTokens: set, minuteRequests: set, concurrent: set, egressDay: set });
+  const all = books({ month: set, day: set, userDay: set, keyDay: set, spendMonth: set, minuteTokens: set, minuteRequests: set, concurrent: set, egressDay: set, key: { month: set, minuteTokens: set, minuteRequests: set, concurrent: set } });
   const stands = standsOf(all, "2026-11-22", { user: "u", key: "k" }).map(({ name, window, of }) => [name, window, of]);
   expect(stands).toEqual([
     ["daily_token_limit", "2026-11-22", null],
@@ -46,6 +46,10 @@ test("each limit is told of for its window, its user or its key", () => {
     ["monthly_spend_limit", "2026-11", null],
     ["per_user_daily_tokens", "2026-11-22", "u"],
     ["key_daily_token_limit", "2026-11-22", "k"],
+    ["key_monthly_token_limit", "2026-11", "k"],
+    ["key_tokens_per_minute", "2026-11-22", "k"],
+    ["key_requests_per_minute", "2026-11-22", "k"],
+    ["key_concurrent_leases", "2026-11-22", "k"],
     ["tokens_per_minute", "2026-11-22", null],
     ["requests_per_minute", "2026-11-22", null],
     ["concurrent_leases", "2026-11-22", null],
@@ -59,6 +63,7 @@ test("the alert of a user's limit names the user, that of a key its id", () => {
     action: "QUOTA_ALERT", actor: "system", user: "u1",
     details: { limit: "per_user_daily_tokens", threshold: 80, value: 10, used: 8, held: 3, posted: 5, remaining: 2, window: "2026-11-22", resets_at: "2026-11-23T00:00:00Z" },
   });
+  expect(alertFact({ ...stand, name: "daily_token_limit", of: null })).toMatchObject({ user: null, details: expect.not.objectContaining({ key_id: null }) as object });
   expect(alertFact({ ...stand, name: "key_daily_token_limit", of: "key_1", resetsAt: null })).toMatchObject({ user: null, details: { key_id: "key_1", resets_at: null } });
 });
 

@@ -215,7 +215,7 @@ describe("what the tenant object is told", () => {
   });
 
   test("an idempotency key stands for method, path and body, in whatever order the body's members came", async () => {
-    expect((await post({ "idempotency-key": "a1" })).json.idempotent).toEqual({ key: "a1", bodySha256: sha256Hex(`POST /v1/leases\n${canonicalJson({ tokens: 5, model: "ocr" })}`) });
+    expect((await post({ "idempotency-key": "a1" })).json.idempotent).toEqual({ by: sha256Hex(secretKey), key: "a1", bodySha256: sha256Hex(`POST /v1/leases\n${canonicalJson({ tokens: 5, model: "ocr" })}`) });
   });
 
   test.each([["empty", ""], ["too long", "x".repeat(256)], ["with a space", "a b"], ["with a letter of no ASCII", "\u00e9"]])("an idempotency key that is %s is an invalid request", async (_, key) => {

@@ -36,6 +36,12 @@ test.each([
   expect([charge.tokens, charge.costNanos, charge.calls, charge.refund]).toEqual([posted, postedNanos, calls, 0]);
 });
 
+test("what can't be counted is never charged", () => {
+  const dear: Account = { ...fresh, hold: 10_000, prices: { ...prices, input_nanos_per_token: 1_000_000_000_000 } };
+  expect(() => reportCharge(dear, usage(10_000, 0))).toThrow(RangeError);
+  expect(() => endCharge(dear)).toThrow(RangeError);
+});
+
 test("without a call price the end costs tokens alone", () => {
   const { call_nanos: _, ...perToken } = prices;
   expect(endCharge({ ...fresh, prices: perToken, holdNanos: 300 }).costNanos).toBe(300);

@@ -33,6 +33,29 @@ test("a refusal after the minute, before the alarm, is written with those that w
   expect(denials.nextDue()).toBeNull();
 });
 
+test("the soonest count falls due first, whichever reason came first", () => {
+  const denials = new Denials(memoryStore().store);
+  for (const [code, at] of [["forbidden", 0], ["daily-quota-exceeded", 20], ["user-quota-exceeded", 10]] as const) {
+    denials.count(code, at);
+    if (code !== "forbidden") denials.count(code, at + 1);
+  }
+  expect(denials.nextDue()).toBe(MINUTE + 10);
+  denials.count("forbidden", 30);
+  expect(denials.nextDue()).toBe(MINUTE);
+});
+
+test("one refusal alone is remembered when the object wakes up, and not one that was undone", () => {
+  const { store, database } = memoryStore();
+  new Denials(store).count("forbidden", 0);
+  const denials = new Denials(store);
+  expect(denials.count("forbidden", 1)).toBe(0);
+  database.exec("SAVEPOINT undone");
+  expect(denials.count("daily-quota-exceeded", 2)).toBe(1);
+  database.exec("ROLLBACK TO undone");
+  denials.reload();
+  expect(denials.count("daily-quota-exceeded", 3)).toBe(1);
+});
+
 test("no refusal is lost or told twice, whatever comes when", () => {
   const denials = new Denials(memoryStore().store);
   let told = 0;

@@ -5,7 +5,7 @@ import { memoryStore } from "../../support/sqlite-storage.ts";
 
 const NOW = 1_800_000_000_000;
 const DAY = 86_400_000;
-const call = (key: string, bodySha256 = "a") => ({ key, bodySha256 });
+const call = (key: string, bodySha256 = "a", by = "key_1") => ({ by, key, bodySha256 });
 
 let keys: IdempotencyKeys;
 let worked: number;
@@ -43,4 +43,11 @@ test("an answer is kept for a day, to the millisecond; then the key is as new, w
   expect(keys.once(call("k"), NOW + DAY - 1, work)).toEqual({ ok: true, value: { n: 1 } });
   expect(keys.once(call("k", "b"), NOW + DAY, work)).toEqual({ ok: true, value: { n: 2 } });
   expect(keys.recall(call("k", "b"), NOW + 2 * DAY - 1)).toEqual({ ok: true, value: { n: 2 } });
+});
+
+test("the same key of another credential is another call, with any body", () => {
+  keys.once(call("k"), NOW, work);
+  expect(keys.recall(call("k", "a", "key_2"), NOW)).toBeNull();
+  expect(keys.once(call("k", "b", "key_2"), NOW, work)).toEqual({ ok: true, value: { n: 2 } });
+  expect([keys.recall(call("k"), NOW), keys.recall(call("k", "b", "key_2"), NOW)]).toEqual([{ ok: true, value: { n: 1 } }, { ok: true, value: { n: 2 } }]);
 });

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import type { TenantId } from "../../../schema/contract/ids.ts";
 import type { UsageReport } from "../../../schema/contract/leases.ts";
 import { DEFAULT_POLICY, type Policy } from "../../../schema/contract/policy.ts";
+import { keyLimits } from "../../../schema/contract/tenants.ts";
 import { ANONYMOUS, BookKeeper } from "../../../worker/ledger/books.ts";
 import { type CostEntry, Journal, costDigest } from "../../../worker/ledger/journal.ts";
 import type { StoredKey } from "../../../worker/ledger/key-ring.ts";
@@ -180,7 +181,7 @@ test("a download costs nothing, holds nothing, and is no inference in the audit"
 describe("the balances", () => {
   const policy: Policy = { ...DEFAULT_POLICY, daily_token_limit: 1_000, per_user_daily_tokens: 200, monthly_spend_limit: 5_000, concurrent_leases: 3, requests_per_minute: 10, model_quota: 4, storage_bytes: 50, egress_bytes_daily: 70 };
   const shelf = { models: () => ({ held: 0, posted: 1 }), storage: () => ({ held: 5, posted: 20 }) };
-  const keyOf = (limit: number | null, ...line: string[]) => ({ id: line[0], line, limits: { daily_token_limit: limit } }) as unknown as StoredKey;
+  const keyOf = (limit: number | null, ...line: string[]) => ({ id: line[0], line, limits: keyLimits.parse({ daily_token_limit: limit }) }) as unknown as StoredKey;
   const quota = (user: string | null, key: StoredKey | null) => books.quota(books.read(ACME, policy, NOW, user, key), policy, shelf, NOW);
 
   test("say of each limit what is held, what is posted, what is left and when it resets", () => {
@@ -223,6 +224,37 @@ describe("the balances", () => {
     open({ keyId: "key_2" });
     open({ keyId: "key_3" });
     expect(books.read(ACME, policy, NOW, null, keyOf(500, "key_2", "key_1")).keyDay).toMatchObject({ limit: 500, held: 100, posted: 30 });
+  });
+
+  test("of a key's own limits are those of its line, shown where they are set", () => {
+    const limited = (limits: object) => ({ id: "key_2", line: ["key_2", "key_1"], limits: keyLimits.parse(limits) }) as unknown as StoredKey;
+    report(open({ keyId: "key_1" }));
+    open({ keyId: "key_2", ttlSeconds: 300 });
+    open({ keyId: "key_1" });
+    open({ keyId: "key_3", ttlSeconds: 5 });
+    expect(quota(null, limited({ monthly_token_limit: 1_000, tokens_per_minute: 400, requests_per_minute: 5, concurrent_leases: 2 }))).toMatchObject({
+      key_monthly_token_limit: { limit: 1_000, held: 200, posted: 30, remaining: 770, reset: "2026-12-01T00:00:00Z" },
+      key_tokens_per_minute: { limit: 400, held: 200, posted: 30, remaining: 170, reset: "2026-11-22T10:01:00Z" },
+      key_requests_per_minute: { limit: 5, held: 0, posted: 3, remaining: 2, reset: "2026-11-22T10:01:00Z" },
+      key_concurrent_leases: { limit: 2, held: 2, posted: 0, remaining: 0, reset: "2026-11-22T10:01:00Z" },
+    });
+    const shown = (limits: object) => Object.keys(quota(null, limited(limits))).filter((name) => name.startsWith("key_"));
+    for (const name of ["monthly_token_limit", "tokens_per_minute", "requests_per_minute", "concurrent_leases"]) expect(shown({ [name]: 9 })).toEqual([`key_${name}`]);
+    expect([shown({}), "key" in books.read(ACME, policy, NOW, null, limited({}))]).toEqual([[], false]);
+  });
+
+  test("of a call that no token came of are its price", () => {
+    report(open(), { input_tokens: 0, output_tokens: 0 });
+    expect(quota(null, null)).toMatchObject({ daily_token_limit: { posted: 0 }, monthly_spend_limit: { held: 0, posted: 7 } });
+  });
+
+  test("of the minute say when enough tokens, or requests, are free again", () => {
+    open();
+    open({ tokens: 50 }, NOW + 20_000);
+    const { minuteTokens, minuteRequests } = books.read(ACME, policy, NOW + 30_000, null, null);
+    const freed = (window: typeof minuteTokens, ...needed: number[]) => needed.map((n) => new Date(window.freesAt?.(n) ?? 0).toISOString().slice(11, 19));
+    expect(freed(minuteTokens, 100, 101, 151)).toEqual(["10:01:00", "10:01:20", "10:01:30"]);
+    expect(freed(minuteRequests, 1, 2, 3)).toEqual(["10:01:00", "10:01:20", "10:01:30"]);
   });
 
   test("of a month are those of its days, the first and the last too, and of no other month", () => {

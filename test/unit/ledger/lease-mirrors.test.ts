@@ -2,8 +2,6 @@
 import { expect, test } from "vitest";
 import { sortableId, type TenantId } from "../../../schema/contract/ids.ts";
 import { BookKeeper } from "../../../worker/ledger/books.ts";
-import { Holds } from "../../../worker/ledger/holds.ts";
-import { Instants } from "../../../worker/ledger/instants.ts";
 import { Journal } from "../../../worker/ledger/journal.ts";
 import { LeaseBook } from "../../../worker/ledger/lease-book.ts";
 import type { LeaseRow } from "../../../worker/ledger/lease-row.ts";
@@ -16,15 +14,17 @@ import { memoryStore } from "../../support/sqlite-storage.ts";
 const TENANT = "acme" as TenantId;
 const START = Date.parse("2026-11-22T10:00:00Z");
 const REPORT = { seq: 1, request_id: "r", input_tokens: 1, output_tokens: 0, outcome: "ok", latency_ms: 1, backend: "wasm", cache: "hit", final: true } as Parameters<LeaseBook["report"]>[1];
+/** In place of the 5,000 leases after which a tenant's floor is raised. */
+const STEP = 50;
 
 function bookOn(store: Store, now: number) {
   const mirrors = new Mirrors();
-  const book = new LeaseBook(TENANT, store, new BookKeeper(store, mirrors), new Journal(new OutboxRing(store)), mirrors);
+  const book = new LeaseBook(TENANT, store, new BookKeeper(store, mirrors), new Journal(new OutboxRing(store)), mirrors, STEP);
   book.fillMirrors(now);
   return { book, mirrors };
 }
 
-const open = (book: LeaseBook, now: number, more: { ttlSeconds?: number; graceSeconds?: number; tokens?: number } = {}) =>
+const open = (book: LeaseBook, now: number, more: { ttlSeconds?: number; graceSeconds?: number; purpose?: "download"; tokens?: number; nanos?: number } = {}) =>
   book.open(
     {
       purpose: "inference", keyId: "k", user: "u", model: "m", revision: "r", manifestSha256: "", prices: { input_nanos_per_token: 1, output_nanos_per_token: 1 },
@@ -45,33 +45,69 @@ test("a lease stands in the table where it falls due", () => {
 test("a woken object does not look through what was resolved long ago", () => {
   const { store } = memoryStore();
   const { book } = bookOn(store, START);
-  for (let i = 0; i < 5_000; i++) {
-    const lease = open(book, START + i * 100, { ttlSeconds: 5 });
-    if (i % 2 === 0) book.report(lease, REPORT, "k", START + i * 100);
-    book.sweep(START + i * 100);
-  }
-  const now = START + 4_999 * 100;
+  const leases = Array.from({ length: 4 * STEP }, (_, i) => {
+    const at = START + i * 1_000;
+    const lease = open(book, at, { ttlSeconds: 5 });
+    if (i % 2 === 0) book.report(lease, REPORT, "k", at);
+    book.sweep(at);
+    return lease;
+  });
+  const now = START + (leases.length - 1) * 1_000;
   expect(floorOf(store)).toBeGreaterThan(now - 6_000);
   expect(floorOf(store)).toBeLessThanOrEqual(now);
-  const { mirrors } = bookOn(store, now);
-  expect(mirrors.active.at(now).count).toBe(25);
+  // Would it look there, it would find this one unresolved.
+  store.run("UPDATE leases SET state = 'active' WHERE id = ?", leases[0]?.id ?? "");
+  const { book: woken, mirrors } = bookOn(store, now);
+  expect(mirrors.active.at(now).count).toBe(3);
+  expect(woken.nextExpiry()).toBe(now + 1_000);
+  // Of the minute it counts all, resolved or not, and what stands before the floor too.
+  expect(mirrors.minute.sums(now)).toMatchObject({ requests: 60, held: 30 });
 });
 
 test("a woken object that had to look through many notes from where on to look the next time", () => {
   const { store } = memoryStore();
-  const { book } = bookOn(store, START);
-  for (let i = 0; i < 4_999; i++) book.report(open(book, START + i), REPORT, "k", START + i);
+  const settle = (book: LeaseBook, count: number) => {
+    for (let i = 0; i < count; i++) book.report(open(book, START), REPORT, "k", START);
+  };
+  settle(bookOn(store, START).book, STEP - 1);
+  settle(bookOn(store, START).book, 1);
+  const later = START + 600_000;
+  bookOn(store, later);
   expect(floorOf(store)).toBe(0);
-  const { book: again } = bookOn(store, START + 5_000);
-  for (let i = 0; i < 4_999; i++) again.report(open(again, START + 5_000 + i), REPORT, "k", START + 5_000 + i);
-  bookOn(store, START + 600_000);
-  expect(floorOf(store)).toBe(START + 600_000);
+  settle(bookOn(store, START).book, 1);
+  bookOn(store, later);
+  expect(floorOf(store)).toBe(later);
+});
+
+test("a woken object counts the whole minute that ends now, from the start of its first second", () => {
+  const { store } = memoryStore();
+  const { book } = bookOn(store, START);
+  book.report(open(book, START + 500), REPORT, "k", START + 500);
+  expect(bookOn(store, START + 59_999).mirrors.minute.sums(START + 59_999)).toEqual({ held: 0, posted: 1, requests: 1 });
+});
+
+test("the floor is raised once in so many leases, and not above one that is unresolved", () => {
+  const { store } = memoryStore();
+  const { book } = bookOn(store, START);
+  const overdue = open(book, START, { ttlSeconds: 5 });
+  const openMany = (count: number, now: number) => {
+    for (let i = 0; i < count; i++) open(book, now);
+  };
+  openMany(STEP - 2, START + 10_000);
+  expect(floorOf(store)).toBe(0);
+  openMany(1, START + 10_000);
+  expect(floorOf(store)).toBe(START + 5_000);
+  book.sweep(overdue.reports_until);
+  openMany(STEP - 1, START + 20_000);
+  expect(floorOf(store)).toBe(START + 5_000);
+  openMany(1, START + 20_000);
+  expect(floorOf(store)).toBe(START + 20_000);
 });
 
 test("a clock that goes back puts no lease out of sight", () => {
   const { store } = memoryStore();
   const { book } = bookOn(store, START);
-  for (let i = 0; i < 5_000; i++) book.report(open(book, START), REPORT, "k", START);
+  for (let i = 0; i < STEP; i++) book.report(open(book, START), REPORT, "k", START);
   const past = START - 3_600_000;
   const lease = open(book, past);
   expect(floorOf(store)).toBeLessThan(lease.reports_until);
@@ -79,6 +115,18 @@ test("a clock that goes back puts no lease out of sight", () => {
   expect(mirrors.holds.of("t", "2026-11-22")).toEqual({ tokens: 10, nanos: 10 });
   woken.sweep(lease.reports_until);
   expect(woken.find(lease.id)?.state).toBe("expired");
+});
+
+test("a download that ends with an inference takes nothing of what that holds", () => {
+  const { store, database } = memoryStore();
+  const { book, mirrors } = bookOn(store, START);
+  open(book, START);
+  const download = open(book, START, { purpose: "download", tokens: 0, nanos: 0 });
+  expect(mirrors.active.at(START).count).toBe(1);
+  book.report(download, { ...REPORT, input_tokens: 0 }, "k", START);
+  expect(mirrors.active.at(START).count).toBe(1);
+  expect(mirrors.ofKey("k").active.at(START).count).toBe(1);
+  expect(database.prepare("SELECT count(*) AS n FROM windows").get()?.n).toBe(0);
 });
 
 test("a lease from before ids said when they fall due is found, held and ended in time", () => {
@@ -142,27 +190,4 @@ test("memory is what the table says after any step, and after one that was undon
     step();
     expect(seen(mirrors, now), `step ${i}`).toEqual(seen(bookOn(store, now).mirrors, now));
   }
-});
-
-test("what is held of a month is the sum of its days, whatever else is held", () => {
-  const holds = new Holds();
-  holds.change(["t", "u:x"], "2026-11-30", 5, 50);
-  holds.change(["t"], "2026-11-01", 1, 10);
-  holds.change(["t"], "2026-12-01", 100, 1_000);
-  expect(holds.ofMonth("t", "2026-11")).toEqual({ tokens: 6, nanos: 60 });
-  expect(holds.ofMonth("u:x", "2026-11")).toEqual({ tokens: 5, nanos: 50 });
-  expect(holds.ofMonth("u:y", "2026-11")).toEqual({ tokens: 0, nanos: 0 });
-});
-
-test("the soonest of many instants, however they come and go", () => {
-  const instants = new Instants();
-  expect(instants.soonest).toBeNull();
-  for (const at of [30, 10, 20, 10]) instants.add(at);
-  const left: (number | null)[] = [];
-  for (const at of [10, 30, 10, 20]) {
-    instants.remove(at);
-    left.push(instants.soonest);
-  }
-  expect(left).toEqual([10, 10, 20, null]);
-  expect(() => instants.remove(10)).toThrow("never added");
 });

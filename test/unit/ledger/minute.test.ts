@@ -69,6 +69,42 @@ describe("the sliding minute", () => {
     const minute = new MinuteWindow();
     minute.admit(START + 20 * SECOND, 5);
     minute.admit(START, 10);
+    expect(minute.freesAt(START + 30 * SECOND, 5, "tokens")).toBe(START + 60 * SECOND);
+    expect(minute.freesAt(START + 30 * SECOND, 11, "tokens")).toBe(START + 80 * SECOND);
+  });
+
+  test("what is posted leaves with its second as what is held does", () => {
+    const minute = new MinuteWindow();
+    minute.admit(START, 6, 4);
+    minute.admit(START + 20 * SECOND, 5);
     expect(minute.freesAt(START + 30 * SECOND, 10, "tokens")).toBe(START + 60 * SECOND);
+  });
+
+  test("of what has left nothing becomes free again", () => {
+    const minute = new MinuteWindow();
+    minute.admit(START, 10);
+    minute.sums(START + 60 * SECOND);
+    expect(minute.freesAt(START + 60 * SECOND, 1, "tokens")).toBe(START + 120 * SECOND);
+  });
+
+  test("of a window that is never asked, what has left it goes after two minutes", () => {
+    const minute = new MinuteWindow();
+    for (let second = 0; second < 120; second++) minute.admit(START + second * SECOND, 1);
+    expect(minute.freesAt(START + 120 * SECOND, 1, "requests")).toBe(START + 60 * SECOND);
+    minute.admit(START + 120 * SECOND, 1);
+    expect(minute.freesAt(START + 120 * SECOND, 1, "requests")).toBe(START + 121 * SECOND);
+  });
+
+  test("several are one: their seconds add up", () => {
+    const [one, other] = [new MinuteWindow(), new MinuteWindow()];
+    one.admit(START, 10, 1);
+    other.admit(START + 999, 5, 2);
+    other.admit(START + 20 * SECOND, 7, 3);
+    const both = MinuteWindow.merged([one, other]);
+    expect(both.sums(START + 20 * SECOND)).toEqual({ held: 22, posted: 6, requests: 3 });
+    expect(both.sums(START + 60 * SECOND)).toEqual({ held: 7, posted: 3, requests: 1 });
+    expect(MinuteWindow.merged([]).sums(START)).toEqual({ held: 0, posted: 0, requests: 0 });
+    // What was merged stays as it was.
+    expect(one.sums(START)).toEqual({ held: 10, posted: 1, requests: 1 });
   });
 });

@@ -92,6 +92,44 @@ test("the days of a batch are those that it touched, and none where it touched n
   expect(rollups.daysOf([last])).toEqual([]);
 });
 
+test("an event that no sum counts is not worth a row: its mark waits for the next", () => {
+  nothingPaid();
+  rollups.fold();
+  expect([ring.folded, new OutboxRing(store).folded]).toEqual([1, 0]);
+  happened("u1", cost());
+  rollups.fold();
+  expect(new OutboxRing(store).folded).toBe(2);
+});
+
+test("sums are read after one key: some of them, or all up to another", () => {
+  for (const [day, model, user] of [["2026-11-21", "ocr", "u2"], ["2026-11-22", "chat", null], ["2026-11-22", "chat", "u1"], ["2026-11-22", "ocr", "u1"], ["2026-11-23", "chat", "u1"]] as const) happened(user, cost({ day, model }));
+  rollups.fold();
+  const keyOf = (day: string, model: string, user_id: string) => ({ day, model, user_id });
+  const read = (...ask: Parameters<Rollups["between"]>) => rollups.between(...ask).map(({ day, model, user_id }) => `${day.slice(8)} ${model} ${user_id}`);
+  const all = ["21 ocr u2", "22 chat ", "22 chat u1", "22 ocr u1", "23 chat u1"];
+  expect(read(keyOf("", "", ""), null, 100)).toEqual(all);
+  expect(read(keyOf("", "", ""), null, 2)).toEqual(all.slice(0, 2));
+  expect(read(keyOf("2026-11-22", "chat", ""), null, 2)).toEqual(all.slice(2, 4));
+  expect(read(keyOf("2026-11-21", "ocr", "u2"), keyOf("2026-11-22", "ocr", "u1"), 100)).toEqual(all.slice(1, 4));
+  expect(rollups.between(keyOf("2026-11-22", "ocr", "u1"), null, 1)).toEqual([row({ day: "2026-11-23", model: "chat", user_id: "u1", version: 5 })]);
+});
+
+test("a day whose postings are not its sums is named; what has no postings any more is not judged", () => {
+  const post = (day: string, tokens: number, nanos: number, scope = "t") => store.run("INSERT INTO windows (scope, day, posted, posted_nanos) VALUES (?, ?, ?, ?)", scope, day, tokens, nanos);
+  const days = ["2026-11-19", "2026-11-20", "2026-11-21", "2026-11-22", "2026-11-23"] as const;
+  for (const day of days) happened("u1", cost({ day, unreportedTokens: 1 }));
+  happened("u2", cost({ day: "2026-11-20", inputTokens: 1, outputTokens: 0, costNanos: 2 }));
+  rollups.fold();
+  expect(rollups.unlikePostings()).toEqual([]);
+  post("2026-11-20", 17, 72);
+  post("2026-11-20", 999, 999, "u:u1");
+  post("2026-11-21", 16, 71);
+  post("2026-11-22", 15, 70);
+  expect(rollups.unlikePostings()).toEqual(["2026-11-21", "2026-11-22", "2026-11-23"]);
+  post("2026-11-23", 16, 70);
+  expect(rollups.unlikePostings()).toEqual(["2026-11-21", "2026-11-22"]);
+});
+
 test("tallies are kept by hour and model, and for all time", () => {
   happened("u1", cost(), NOW - HOUR);
   happened("u2", cost({ latencyMs: 300 }));

@@ -26,6 +26,7 @@ const at = () => `/v1/tenants/${tenant.id}`;
 const file = (fill: string) => ({ path: "m.onnx", size: 4, sha256: fill.repeat(64), chunks: [{ sha256: fill.repeat(64), size: 4 }] });
 const revisionOf = (fill: string) => ({ task: "raw", usage: { measure: "per-run", tokens: 1 }, variants: [{ id: "all", files: [file(fill)] }], prices: { input_nanos_per_token: 1, output_nanos_per_token: 2 } });
 const usage = { seq: 1, request_id: "req_1", input_tokens: 1, output_tokens: 1, outcome: "ok", latency_ms: 1, backend: "wasm", cache: "hit", final: false };
+const IMPORT = { source: "hf:org/model", variants: ["q4"] };
 const HOOK = { url: "https://hooks.example.com/", events: ["key.created"] };
 
 /** One more delivery of one more webhook. */
@@ -52,6 +53,7 @@ const POSTS: Record<Post, () => Promise<Sent> | Sent> = {
   "POST /v1/tenants/{t}/webhooks/{id}/deliveries/{delivery}/replay": async () => ({ path: await delivery(), key: tenant.admin, body: {}, other: { path: await delivery() } }),
   "POST /v1/tenants/{t}/models/{model}/revisions": () => ({ path: `${at()}/models/new/revisions`, key: tenant.admin, body: revisionOf("a"), other: { body: revisionOf("b") } }),
   "POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit": () => ({ path: `${at()}/models/tiny/revisions/${revision}/commit`, key: tenant.admin, body: {}, other: { path: `${at()}/models/tiny2/revisions/${revision}/commit` } }),
+  "POST /v1/tenants/{t}/models/{model}/import": () => ({ path: `${at()}/models/new/import`, key: tenant.admin, body: IMPORT, other: { body: { ...IMPORT, revision: "next" } } }),
   "POST /v1/tenants/{t}/models/{model}/prices": () => ({ path: `${at()}/models/tiny/prices`, key: tenant.admin, body: { input_nanos_per_token: 5, output_nanos_per_token: 5 }, other: { body: { input_nanos_per_token: 6, output_nanos_per_token: 5 } } }),
   "POST /v1/leases": () => ({ path: "/v1/leases", key: tenant.secret, body: { model: "tiny", tokens: 1 }, other: { body: { model: "tiny", tokens: 2 } } }),
   "POST /v1/leases/{id}/usage": async () => {

@@ -1,6 +1,6 @@
 /** Idempotency-Key on the grant of a lease. */
 import { expect, test } from "vitest";
-import { askLease, quotaOf, readyTenant } from "../../support/tenant.ts";
+import { ORIGIN, askLease, makeKey, quotaOf, readyTenant } from "../../support/tenant.ts";
 
 test("50 parallel calls with one key are one lease", async () => {
   const tenant = await readyTenant({ daily_token_limit: 1000 });
@@ -40,6 +40,19 @@ test("keys are each tenant's own", async () => {
   const first = await askLease(one, {}, { idempotencyKey: "same" });
   const second = await askLease(two, {}, { idempotencyKey: "same" });
   expect(first.json.lease_id).not.toBe(second.json.lease_id);
+});
+
+test("keys are each credential's own: a repeat of another's call is judged as a call of its own", async () => {
+  const tenant = await readyTenant();
+  const { key: strict } = await makeKey(tenant.id, { type: "publishable", name: "strict", origins: [ORIGIN], require_signed_user: true });
+  const ask = (key: string, origin?: string) => askLease(tenant, { user: "u1" }, { key, origin, idempotencyKey: "same" });
+  const first = await ask(tenant.secret);
+  const page = await ask(tenant.publishable, ORIGIN);
+  expect([first.status, page.status]).toEqual([201, 201]);
+  expect(page.json.lease_id).not.toBe(first.json.lease_id);
+  const refused = await ask(strict, ORIGIN);
+  expect([refused.status, refused.code]).toEqual([403, "user-not-verified"]);
+  expect((await ask(tenant.secret)).text).toBe(first.text);
 });
 
 test.each(["", "two words", "ü", "x".repeat(256)])("the key %j is refused", async (idempotencyKey) => {

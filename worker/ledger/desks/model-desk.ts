@@ -6,9 +6,11 @@
  *   may get a pass for what it reads next (egress-passes.ts).
  * - `admitBlob` holds an upload's bytes of `storage_bytes` until `recordBlob`: two uploads at once never exceed it.
  */
+import type { RequestId, Sha256 } from "../../../schema/contract/ids.ts";
 import type { Model, RevisionBegun } from "../../../schema/contract/models.ts";
 import type { AlertedLimit } from "../../../schema/contract/webhooks.ts";
 import type { Balance, Quota } from "../../../schema/contract/policy.ts";
+import type { Built } from "../../models/manifest.ts";
 import type { Pass } from "../../models/passes.ts";
 import { type Conditions, type Delivery, bytesOf, decideDelivery } from "../../models/range.ts";
 import { standOf } from "../../alerts/thresholds.ts";
@@ -18,7 +20,6 @@ import { balanceOf } from "../books.ts";
 import { dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
 import { decideEgress } from "../decide-hold.ts";
-import type { Identified } from "../identify.ts";
 import type { LeaseRow } from "../lease-row.ts";
 import { type Revision, toModel } from "../model-shelf.ts";
 import { type Result, done, refuse } from "../result.ts";
@@ -42,6 +43,12 @@ export interface Delivered {
   readonly egress: Balance;
   /** What the lease may be sent next without asking again. */
   readonly pass: Pass | null;
+}
+
+/** Who a revision is published by, for the audit. */
+export interface Publisher {
+  readonly actor: string;
+  readonly requestId: RequestId;
 }
 
 export class ModelDesk {
@@ -123,20 +130,53 @@ export class ModelDesk {
   }
 
   recordBlob(call: Call, digest: string, size: number): Result<null> {
-    return this.#room.as(call, (_who, now) => {
-      const full = this.#storageRefusal(digest, size, now);
-      if (full) return full;
-      this.#room.shelf.record(digest, size, now);
-      this.#observeShelf(now);
-      return done(null);
-    });
+    return this.#room.as(call, (_who, now) => this.#record(digest, size, now));
+  }
+
+  #record(digest: string, size: number, now: number): Result<null> {
+    const full = this.#storageRefusal(digest, size, now);
+    if (full) return full;
+    this.#room.shelf.record(digest, size, now);
+    this.#observeShelf(now);
+    return done(null);
   }
 
   commit(call: Call, model: string, revision: string): Result<Model> {
-    return this.#room.as(call, (who, now) => this.#room.idempotency.once(call.idempotent ?? null, now, () => this.#commit(call, who, model, revision, now)));
+    return this.#room.as(call, (who, now) => this.#room.idempotency.once(call.idempotent ?? null, now, () => this.#commit({ actor: who.actor, requestId: call.requestId }, model, revision, now)));
   }
 
-  #commit(call: Call, who: Identified, model: string, revision: string, now: number): Result<Model> {
+  /** Stores a blob for the object itself: an import. */
+  async storeBlob(digest: Sha256, bytes: Uint8Array<ArrayBuffer>): Promise<Result<null>> {
+    const room = this.#room;
+    const admitted = room.transact(() => {
+      const now = Date.now();
+      if (room.shelf.sizeOf(digest) !== null) return done(true);
+      const full = this.#storageRefusal(digest, bytes.byteLength, now);
+      if (full) return full;
+      room.shelf.holdUpload(digest, bytes.byteLength, now);
+      return done(false);
+    });
+    if (!admitted.ok || admitted.value) return admitted.ok ? done(null) : admitted;
+    await TenantBlobs.for(room.self, room.env).putBlob(digest, bytes);
+    return room.transact(() => this.#record(digest, bytes.byteLength, Date.now()));
+  }
+
+  /** Publishes a revision whose blobs are all stored, and does `also` in the same transaction. */
+  async publish(by: Publisher, { revision, text, sizes }: Built, also: (now: number) => void): Promise<Result<Model>> {
+    const room = this.#room;
+    const refused = room.transact(() => this.#openDraft(revision, Date.now()));
+    if (refused) return refused;
+    await TenantBlobs.for(room.self, room.env).putManifest(revision.model, revision.revision, text);
+    return room.transact(() => {
+      const now = Date.now();
+      room.shelf.begin(revision, Object.fromEntries(sizes), now);
+      const model = this.#commit(by, revision.model, revision.revision, now);
+      if (model.ok) also(now);
+      return model;
+    });
+  }
+
+  #commit(by: Publisher, model: string, revision: string, now: number): Result<Model> {
     const { shelf, prices } = this.#room;
     const draft = shelf.find(model, revision);
     if (!draft) return refuse("not-found", "This model has no such revision.");
@@ -152,9 +192,9 @@ export class ModelDesk {
     const before = shelf.live(model);
     if (before?.revision !== revision) {
       shelf.publish(model, revision, now);
-      prices.publish(model, revision, draft.facts.prices, before?.facts.prices ?? null, who.actor, now);
+      prices.publish(model, revision, draft.facts.prices, before?.facts.prices ?? null, by.actor, now);
       const details = { revision, manifest_sha256: draft.manifestSha256, size_bytes: draft.facts.sizeBytes, prices: draft.facts.prices };
-      this.#room.log(now, { action: "MODEL_PUBLISHED", actor: who.actor, model, requestId: call.requestId, details });
+      this.#room.log(now, { action: "MODEL_PUBLISHED", actor: by.actor, model, requestId: by.requestId, details });
       this.#observeShelf(now);
     }
     return done(toModel(shelf.live(model) as Revision, this.#room.pricesOf(model, now)));

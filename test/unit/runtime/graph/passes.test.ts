@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { externalize } from "../../../../client/runtime/graph/externalize.ts";
 import { blockBytes, expandBlocks, expandedBytes } from "../../../../client/runtime/graph/expand-blocks.ts";
 import { lastPositionOnly } from "../../../../client/runtime/graph/last-position.ts";
+import { TOP_OUTPUTS, withTopCandidates } from "../../../../client/runtime/graph/top-candidates.ts";
 import { intAttribute, tensorOf } from "../../../../client/runtime/graph/tensors.ts";
 import { ELEMENT, type OnnxModel, type OnnxNode } from "../../../../schema/onnx/types.ts";
 import { payloadBytes } from "../../../../schema/onnx/write.ts";
@@ -98,4 +99,13 @@ test("weights move out of the file, those of graphs in graphs too, and small con
   expect(moved.graph.nodes[0]?.attributes[0]?.g?.initializers[0]?.data).toEqual({ kind: "external", location: "weights", offset: 4000, length: 2000 });
   expect(length).toBe(6000);
   expect(weights.get(2000)).toEqual({ file: "model.onnx_data", offset: 64, length: 2000 });
+});
+
+test.each([17, 18])("the likeliest tokens become outputs of their own, with opset %i", (version) => {
+  const { graph } = withTopCandidates({ ...product(), opsets: [{ domain: "", version }] }, "logits", ELEMENT.float);
+  expect(graph.outputs.map(({ name }) => name)).toEqual(["logits", TOP_OUTPUTS.ids, TOP_OUTPUTS.logits, TOP_OUTPUTS.logSumExp]);
+  const [, top, sum] = graph.nodes;
+  expect([top?.opType, top?.inputs[0], top?.outputs]).toEqual(["TopK", "logits", [TOP_OUTPUTS.logits, TOP_OUTPUTS.ids]]);
+  const axes = sum?.attributes.find(({ name }) => name === "axes")?.ints;
+  expect([sum?.inputs.length, axes]).toEqual(version === 17 ? [1, [-1n]] : [2, undefined]);
 });

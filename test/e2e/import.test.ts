@@ -1,0 +1,148 @@
+/**
+ * A model from a hub to a tenant, with workerd killed in the middle of a file: twice, and then to its end. And the ways
+ * in which a hub can be wrong.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type Api, apiAt } from "../../cli/api.ts";
+import { ROOT } from "../../cli/root.ts";
+import { type Deployment, deploy } from "../../bench/support/deployment.ts";
+import { manifest } from "../../schema/contract/models.ts";
+import { type ModelImport, modelImport } from "../../schema/contract/imports.ts";
+import { keyCreated, tenant as tenantShape } from "../../schema/contract/tenants.ts";
+import { secret } from "../../schema/contract/secrets.ts";
+import { quota } from "../../schema/contract/policy.ts";
+import { COMMIT, TestHub } from "../support/hub.ts";
+
+const MIB = 1024 ** 2;
+const TINY = join(ROOT, "../shared/models/tinystories-260K");
+const isThere = existsSync(join(TINY, "onnx/model.onnx"));
+if (!isThere && process.env["CI"] === "true") throw new Error(`the model of the test is not at ${TINY}`);
+
+const read = (path: string) => new Uint8Array(readFileSync(join(TINY, path)));
+/** The model, and beside it as much made data as makes it six chunks long: a kill finds it in the middle. */
+const data = new Uint8Array(22 * MIB + 5).map((_, at) => (at * 2654435761) >>> 24);
+
+/** An ONNX graph with one initializer that names a file outside of the model as its data. */
+const location = [0x0a, 8, ...new TextEncoder().encode("location"), 0x12, 11, ...new TextEncoder().encode("/etc/passwd")];
+const initializer = [0x08, 4, 0x10, 1, 0x42, 1, 0x77, 0x6a, location.length, ...location, 0x70, 1];
+const outside = new Uint8Array([0x3a, initializer.length + 2, 0x2a, initializer.length, ...initializer]);
+
+let hub: TestHub;
+let deployment: Deployment;
+let api: Api;
+let key: string;
+
+describe.skipIf(!isThere)("an import", () => {
+  beforeAll(async () => {
+    const names = readdirSync(TINY).filter((name) => name.endsWith(".json"));
+    const files = { ...Object.fromEntries(names.map((name) => [name, read(name)])), "README.md": new Uint8Array(10), "onnx/model.onnx": read("onnx/model.onnx"), "onnx/model.onnx_data": data };
+    hub = await TestHub.start({ "karpathy/tinystories": { files, licence: "mit" }, "karpathy/private": { files: { "config.json": read("config.json"), "onnx/model.onnx": read("onnx/model.onnx") }, token: "hf_secret" }, "evil/outside": { files: { "onnx/model.onnx": outside }, pipeline: "text-generation" } });
+    deployment = await deploy({ variables: { HF_ENDPOINT: hub.url } });
+    const operator = apiAt(deployment.url, deployment.operatorKey);
+    await operator.post("/v1/tenants", { id: "acme", name: "Acme" }, tenantShape);
+    key = (await operator.post("/v1/tenants/acme/keys", { type: "secret", name: "admin", scopes: ["admin"] }, keyCreated)).key;
+    api = apiAt(deployment.url, key);
+  });
+  afterAll(async () => {
+    await deployment.remove();
+    await hub.stop();
+  });
+  beforeEach(() => {
+    hub.fault = () => null;
+    hub.pause = 0;
+    hub.heard.length = 0;
+  });
+
+  const begin = (model: string, more: object = {}) => api.post(`/v1/tenants/acme/models/${model}/import`, { source: "hf:karpathy/tinystories", variants: ["fp32"], ...more }, modelImport);
+  async function until(id: string, isThat: (now: ModelImport) => boolean, timeoutMs = 90_000): Promise<ModelImport> {
+    for (const end = Date.now() + timeoutMs; ; ) {
+      const now = await api.get(`/v1/tenants/acme/imports/${id}`, modelImport);
+      if (isThat(now)) return now;
+      if (Date.now() > end) throw new Error(`the import is still ${JSON.stringify(now)}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+  const ended = (id: string) => until(id, ({ state }) => state !== "queued" && state !== "running");
+
+  test("that is killed twice in the middle of a file goes on where it was, and ends complete", async () => {
+    hub.pause = 60;
+    const { id, state } = await begin("stories");
+    expect(state).toBe("queued");
+    for (const bytes of [4 * MIB, 12 * MIB]) {
+      const before = await until(id, (now) => now.bytes_done >= bytes);
+      expect(before.state).toBe("running");
+      await deployment.kill();
+      deployment = await deployment.restart();
+      api = apiAt(deployment.url, key);
+    }
+    hub.pause = 0;
+    const { state: end, bytes_done, bytes_total, commit, revision, fault } = await ended(id);
+    expect({ end, fault, commit, whole: bytes_done === bytes_total }).toEqual({ end: "done", fault: null, commit: COMMIT, whole: true });
+    // It went on at a chunk: the data was asked for again from its middle, never twice from its beginning.
+    const asked = hub.heard.filter(({ path }) => path.startsWith("/cdn/") && path.endsWith("model.onnx_data")).map(({ range }) => Number(/\d+/.exec(range ?? "")?.[0]));
+    expect(asked.filter((from) => from === 0)).toHaveLength(1);
+    expect(asked.length).toBeGreaterThanOrEqual(3);
+
+    const made = await api.get("/v1/models/stories/manifest", manifest);
+    expect(made).toMatchObject({ revision, task: "text-generation", usage: { measure: "text-tokens" }, licence: "mit", source: `hf:karpathy/tinystories@${COMMIT}` });
+    const files = made.variants[0]?.files ?? [];
+    expect(files.map(({ path }) => path).sort()).toEqual(["config.json", "generation_config.json", "onnx/model.onnx", "onnx/model.onnx_data", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json"]);
+    for (const file of files) {
+      const wanted = file.path.endsWith("_data") ? data : read(file.path);
+      const parts = await Promise.all(file.chunks.map(async ({ sha256 }) => new Uint8Array(await (await api.raw(`/v1/blobs/${sha256}`)).arrayBuffer())));
+      expect(createHash("sha256").update(Buffer.concat(parts)).digest("hex")).toBe(createHash("sha256").update(wanted).digest("hex"));
+    }
+  });
+
+  test("of the same model again fetches it again, stores nothing twice, and is the same revision", async () => {
+    const before = await api.get("/v1/tenants/acme/quota", quota);
+    const first = await api.get("/v1/models/stories/manifest", manifest);
+    const { id } = await begin("stories");
+    expect(await ended(id)).toMatchObject({ state: "done", revision: first.revision });
+    expect((await api.get("/v1/tenants/acme/quota", quota)).storage_bytes).toEqual(before.storage_bytes);
+  });
+
+  test("survives a body that breaks off, a hub that fails and one broken answer", async () => {
+    hub.fault = ({ path }, index) => (index === 1 ? 500 : path.startsWith("/cdn/") && path.endsWith(".onnx") ? ([null, "cut", "corrupt"] as const)[hub.heard.filter((one) => one.path === path).length] ?? null : null);
+    expect(await ended((await begin("flaky")).id)).toMatchObject({ state: "done", fault: null });
+  });
+
+  test("of a file that is not what the hub states ends with that, and publishes nothing", async () => {
+    hub.fault = ({ path }) => (path === "/karpathy/tinystories/resolve/" + COMMIT + "/config.json" && hub.heard.length > 2 ? "corrupt" : null);
+    expect(await ended((await begin("forged")).id)).toMatchObject({ state: "failed", revision: null, fault: { code: "digest-mismatch" } });
+    await expect(api.get("/v1/models/forged/manifest", manifest)).rejects.toThrow();
+  });
+
+  test("of a private model needs the tenant's token", async () => {
+    const source = { source: "hf:karpathy/private" };
+    expect(await ended((await begin("private", source)).id)).toMatchObject({ state: "failed", fault: { code: "source-forbidden" } });
+    await api.put("/v1/tenants/acme/secrets/huggingface-token", { value: "hf_secret" }, secret);
+    const done = await ended((await begin("private", source)).id);
+    expect(done).toMatchObject({ state: "done", fault: null });
+    expect(JSON.stringify(done)).not.toContain("hf_secret");
+  });
+
+  test("that is cancelled stops, and stays cancelled", async () => {
+    hub.pause = 100;
+    const { id } = await begin("cancelled");
+    await until(id, (now) => now.bytes_done > 0);
+    expect((await api.delete(`/v1/tenants/acme/imports/${id}`, modelImport)).state).toBe("cancelled");
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect((await api.get(`/v1/tenants/acme/imports/${id}`, modelImport)).state).toBe("cancelled");
+    await expect(api.get("/v1/models/cancelled/manifest", manifest)).rejects.toThrow();
+  });
+
+  test("of a model that names a file outside of itself is refused before it is published", async () => {
+    const { state, fault } = await ended((await begin("evil", { source: "hf:evil/outside" })).id);
+    expect({ state, fault }).toEqual({ state: "failed", fault: { code: "model-refused", detail: expect.stringContaining("model-external-path") } });
+    await expect(api.get("/v1/models/evil/manifest", manifest)).rejects.toThrow();
+  });
+
+  test("that leads to a private address is refused", async () => {
+    hub.fault = ({ path }) => (path.endsWith("config.json") ? { location: "http://169.254.169.254/latest/meta-data" } : null);
+    expect(await ended((await begin("guarded")).id)).toMatchObject({ state: "failed", fault: { code: "source-unsafe" } });
+  });
+});

@@ -1,0 +1,92 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { Hub, HubFault } from "../../../worker/imports/hub.ts";
+import { COMMIT, TestHub } from "../../support/hub.ts";
+
+const LARGE = Uint8Array.from({ length: 100_000 }, (_, at) => at % 251);
+const SMALL = new TextEncoder().encode("{}");
+let server: TestHub;
+beforeAll(async () => {
+  const files = { "config.json": SMALL, "onnx/model.onnx": LARGE };
+  server = await TestHub.start({ "org/open": { files, pipeline: "text-generation", licence: "apache-2.0" }, "org/private": { files, token: "hf_secret" } });
+});
+afterAll(() => server.stop());
+afterEach(() => {
+  server.fault = () => null;
+  server.heard.length = 0;
+});
+
+const hub = (token: string | null = null) => new Hub(server.url, token);
+const weights = { path: "onnx/model.onnx", size: LARGE.length };
+async function read(offset: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const part of hub().read("org/open", COMMIT, weights, offset)) parts.push(part);
+  return new Uint8Array(Buffer.concat(parts));
+}
+const faultOf = async (work: Promise<unknown>) => {
+  const fault = await work.then(() => null, (cause: unknown) => cause);
+  expect(fault).toBeInstanceOf(HubFault);
+  const { code, isFinal } = fault as HubFault;
+  return { code, isFinal };
+};
+
+it("describes a model with the digests that the hub states", async () => {
+  const model = await hub().describe("org/open", "main");
+  expect(model).toMatchObject({ commit: COMMIT, pipeline: "text-generation", licence: "apache-2.0" });
+  expect(model.files.map(({ path, size, sha256, git }) => [path, size, sha256 !== null, git !== null])).toEqual([["config.json", 2, false, true], ["onnx/model.onnx", 100_000, true, false]]);
+});
+
+it.each([0, 1, 99_999])("reads a file from byte %i on, through the redirect", async (offset) => {
+  expect(await read(offset)).toEqual(LARGE.subarray(offset));
+  expect(server.heard.map(({ range }) => range)).toEqual([`bytes=${offset}-`, `bytes=${offset}-`]);
+});
+
+it("passes over what it has where the hub ignores the range", async () => {
+  server.fault = () => "whole";
+  expect(await read(5)).toEqual(LARGE.subarray(5));
+});
+
+it("sends the token to the endpoint's origin, and nothing is read without it", async () => {
+  expect((await hub("hf_secret").describe("org/private", "main")).commit).toBe(COMMIT);
+  expect(server.heard[0]?.authorization).toBe("Bearer hf_secret");
+  expect(await faultOf(hub().describe("org/private", "main"))).toEqual({ code: "source-forbidden", isFinal: true });
+});
+
+describe("a redirect", () => {
+  it.each([
+    "http://169.254.169.254/latest/meta-data", "http://localhost:1/x", "https://10.0.0.8/x", "https://[::1]/x", "https://metadata.internal/x", "http://example.com/x", "//127.0.0.1:9/x", "file:///etc/passwd", "https://user@example.com/",
+  ])("to %s is not followed", async (location) => {
+    server.fault = () => ({ location });
+    expect(await faultOf(hub("hf_secret").describe("org/open", "main"))).toEqual({ code: "source-unsafe", isFinal: true });
+    expect(server.heard).toHaveLength(1);
+  });
+
+  it("to another port of the endpoint's own machine is not followed", async () => {
+    const other = await TestHub.start({});
+    server.fault = () => ({ location: `${other.url}/x` });
+    expect((await faultOf(hub("hf_secret").describe("org/open", "main"))).code).toBe("source-unsafe");
+    expect(other.heard).toEqual([]);
+    await other.stop();
+  });
+
+  it("in a circle ends", async () => {
+    server.fault = () => ({ location: "/round" });
+    expect(await faultOf(hub().describe("org/open", "main"))).toEqual({ code: "source-unsafe", isFinal: true });
+  });
+});
+
+it.each([
+  [404, "source-not-found", true],
+  [403, "source-forbidden", true],
+  [416, "source-changed", true],
+  [429, "source-unreachable", false],
+  [500, "source-unreachable", false],
+])("an answer of %i is %s", async (status, code, isFinal) => {
+  server.fault = () => status;
+  expect(await faultOf(hub().describe("org/open", "main"))).toEqual({ code, isFinal });
+});
+
+it("a body that breaks off, and a hub that is gone, are asked again", async () => {
+  server.fault = (_, index) => (index === 0 ? null : "cut");
+  expect(await faultOf(read(0))).toEqual({ code: "source-unreachable", isFinal: false });
+  expect(await faultOf(new Hub("http://127.0.0.1:1", null).describe("org/open", "main"))).toEqual({ code: "source-unreachable", isFinal: false });
+});

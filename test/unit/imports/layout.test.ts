@@ -1,0 +1,39 @@
+import { describe, expect, it } from "vitest";
+import type { HubModel } from "../../../worker/imports/hub.ts";
+import { buildOf, chooseFiles } from "../../../worker/imports/layout.ts";
+
+const model = (paths: readonly string[], pipeline: string | null = "text-generation"): HubModel => ({
+  commit: "0".repeat(40), pipeline, licence: null, files: paths.map((path) => ({ path, size: 5, sha256: null, git: null })),
+});
+const SMOL = ["README.md", "config.json", "tokenizer.json", "onnx/model.onnx", "onnx/model_q4.onnx", "onnx/model_q4.onnx_data", "onnx/model_q4f16.onnx", "pytorch_model.bin"];
+const chosen = (of: HubModel, config: Parameters<typeof chooseFiles>[1] = null, builds: Parameters<typeof chooseFiles>[2] = ["q4"], stated = {}) => chooseFiles(of, config, builds, stated);
+
+describe("files", () => {
+  it("are those of the builds with their external data, and those that all share", () => {
+    const answer = chosen(model(SMOL), null, ["q4", "q4f16"]);
+    expect(answer.ok && answer.files.map(({ path }) => path)).toEqual(["config.json", "tokenizer.json", "onnx/model_q4.onnx", "onnx/model_q4.onnx_data", "onnx/model_q4f16.onnx"]);
+  });
+  it("of a build that is not there are refused by name", () => expect(chosen(model(SMOL), null, ["int8"])).toMatchObject({ ok: false, code: "source-not-found", detail: expect.stringContaining("fp32, q4, q4f16") }));
+  it("with data alone are no build", () => expect(chosen(model(["onnx/model_q4.onnx_data"]))).toMatchObject({ ok: false, code: "source-not-found" }));
+});
+
+it.each([
+  ["onnx/model.onnx", "fp32"], ["onnx/model.onnx_data", "fp32"], ["onnx/model_q4.onnx_data_1", "q4"], ["onnx/model_q4.onnx.data", "q4"], ["onnx/model_quantized.onnx", "q8"],
+  ["model_q4.onnx", null], ["onnx/sub/model.onnx", null], ["onnx/decoder_model.onnx", null], ["onnx/model.onnx.txt", null], ["onnx/../model.onnx", null],
+])("%s is of the build %s", (path, build) => expect(buildOf(path)).toBe(build));
+
+it.each([
+  ["text-generation", [], "text-generation", "text-tokens"],
+  ["sentence-similarity", ["BertModel"], "embeddings", "text-tokens"],
+  ["image-classification", [], "image-classification", "image-tokens"],
+  [null, ["LlamaForCausalLM"], "text-generation", "text-tokens"],
+  ["fill-mask", ["BertForSequenceClassification"], "text-classification", "text-tokens"],
+  ["toString", ["ViTForImageClassification"], "image-classification", "image-tokens"],
+])("%s %j is %s, measured in %s", (pipeline, architectures, task, measure) => {
+  expect(chosen(model(SMOL, pipeline), { architectures })).toMatchObject({ ok: true, task, usage: { measure } });
+});
+
+it("a task that can't be read off is to be stated", () => {
+  expect(chosen(model(SMOL, "fill-mask"), { architectures: ["BertModel"] })).toMatchObject({ ok: false, code: "task-unknown" });
+  expect(chosen(model(SMOL, "fill-mask"), null, ["q4"], { task: "raw" })).toMatchObject({ ok: true, task: "raw", usage: { measure: "per-run", tokens: 1 } });
+});

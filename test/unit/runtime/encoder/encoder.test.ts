@@ -1,0 +1,77 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { batchesByLength } from "../../../../client/runtime/tasks/encoder/batches.ts";
+import { entities } from "../../../../client/runtime/tasks/encoder/entities.ts";
+import { pixelValues, planPicture } from "../../../../client/runtime/tasks/encoder/picture-plan.ts";
+import { normalized, pool, poolingOf, softmax } from "../../../../client/runtime/tasks/encoder/pooling.ts";
+
+describe("batches", () => {
+  it("hold every text once, few at a time, of about one length", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 512 }), { maxLength: 60 }), (lengths) => {
+        const batches = batchesByLength(lengths);
+        expect(batches.flat().sort((a, b) => a - b)).toEqual([...lengths.keys()]);
+        for (const batch of batches) {
+          const own = batch.map((index) => lengths[index] as number);
+          expect(batch.length).toBeLessThanOrEqual(8);
+          expect(Math.min(...own)).toBeGreaterThanOrEqual(Math.max(...own) * 0.875);
+        }
+      }),
+    );
+  });
+});
+
+describe("pooling", () => {
+  const states = Float32Array.of(1, 2, 3, 6, 5, 1, 9, 9); // three tokens of two numbers, and padding
+  it.each([["mean", [3, 3]], ["cls", [1, 2]], ["max", [5, 6]], ["last", [5, 1]]] as const)("%s leaves padding out", (how, expected) => {
+    expect([...pool(states, 2, 3, how)]).toEqual(expected);
+  });
+
+  it("is what the model's file says, and the mean where it says nothing", () => {
+    expect(poolingOf({ pooling_mode_cls_token: true, pooling_mode_mean_tokens: false })).toBe("cls");
+    expect(poolingOf({})).toBe("mean");
+  });
+
+  it("brings to length 1 what has a length", () => {
+    expect([...normalized(Float32Array.of(3, 4))]).toEqual([expect.closeTo(0.6), expect.closeTo(0.8)]);
+    expect([...normalized(Float32Array.of(0, 0))]).toEqual([0, 0]);
+  });
+
+  it("makes probabilities of any logits", () => {
+    expect(softmax([1000, 1000])).toEqual([0.5, 0.5]);
+  });
+});
+
+describe("entities", () => {
+  const tagged = (...words: [string, string][]) => words.map(([token, label]) => ({ token, label, score: 0.9 }));
+
+  it("are put together of their tokens, and stand where they stand in the text", () => {
+    const text = "Zoë Müller lives in New York.";
+    const found = entities(text, tagged(["zoe", "B-PER"], ["mu", "I-PER"], ["##ller", "I-PER"], ["lives", "O"], ["in", "O"], ["new", "B-LOC"], ["york", "I-LOC"], [".", "O"]), "simple");
+    expect(found).toMatchObject([
+      { entity: "PER", text: "Zoë Müller", start: 0, end: 10 },
+      { entity: "LOC", text: "New York", start: 20, end: 28 },
+    ]);
+  });
+
+  it("begin anew at B-, and stay single where nothing is put together", () => {
+    expect(entities("Rome Oslo", tagged(["Rome", "B-LOC"], ["Oslo", "B-LOC"]), "simple")).toHaveLength(2);
+    expect(entities("New York", tagged(["New", "B-LOC"], ["York", "I-LOC"]), "none").map(({ entity }) => entity)).toEqual(["B-LOC", "I-LOC"]);
+  });
+});
+
+describe("a picture", () => {
+  it("is fitted by its shorter side and cut out at the middle", () => {
+    const plan = planPicture({ do_resize: true, size: { shortest_edge: 224 }, do_center_crop: true, crop_size: { width: 224, height: 224 } }, { width: 448, height: 224 });
+    expect(plan).toEqual({ width: 224, height: 224, place: { x: -112, y: 0, width: 448, height: 224 } });
+  });
+
+  it("is brought to a fixed size where no crop is stated", () => {
+    expect(planPicture({ size: { width: 32, height: 16 } }, { width: 100, height: 100 })).toMatchObject({ width: 32, height: 16, place: { x: 0, y: 0 } });
+  });
+
+  it("is scaled, and its channels set apart", () => {
+    const values = pixelValues({ image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 0.5, 0.5] }, Uint8ClampedArray.of(255, 0, 127.5, 255), { width: 1, height: 1 });
+    expect([...values]).toEqual([1, -1, expect.closeTo(0, 1)]);
+  });
+});

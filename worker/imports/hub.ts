@@ -1,0 +1,217 @@
+/**
+ * A model hub over HTTP, as Hugging Face's serves it (or another at `HF_ENDPOINT`).
+ *
+ * - Every address is judged before it is asked, those of redirects too: the operator's endpoint itself may be anywhere,
+ *   all others must be on the public internet.
+ * - The token goes to the endpoint's own origin and nowhere else.
+ * - Files are asked for at a commit, never at a branch: all of an import are of one state.
+ * - Throws `HubFault`: one that `isFinal` will be no better the next time.
+ */
+import { z } from "zod";
+import type { ImportFault } from "../../schema/contract/imports.ts";
+import { judgeDestination } from "../webhooks/destination.ts";
+
+export class HubFault extends Error {
+  readonly code: ImportFault;
+  readonly isFinal: boolean;
+
+  constructor(code: ImportFault, detail: string, isFinal = code !== "source-unreachable") {
+    super(detail);
+    this.code = code;
+    this.isFinal = isFinal;
+  }
+}
+
+export interface HubFile {
+  readonly path: string;
+  readonly size: number;
+  /** What the hub states of the content: SHA-256 of large files, git's SHA-1 of small ones. */
+  readonly sha256: string | null;
+  readonly git: string | null;
+}
+
+export interface HubModel {
+  readonly commit: string;
+  readonly pipeline: string | null;
+  readonly licence: string | null;
+  readonly files: readonly HubFile[];
+}
+
+const hex = (length: number) => z.string().regex(new RegExp(`^[0-9a-f]{${length}}$`));
+const described = z.object({
+  sha: hex(40),
+  pipeline_tag: z.string().max(100).nullish(),
+  cardData: z.object({ license: z.string().max(100).nullish().catch(null) }).nullish().catch(null),
+  siblings: z
+    .array(z.object({ rfilename: z.string().max(1000), size: z.int().min(0).nullish(), blobId: hex(40).nullish(), lfs: z.object({ sha256: hex(64), size: z.int().min(0) }).nullish() }))
+    .max(10_000),
+});
+
+const MAX_REDIRECTS = 5;
+/** A hub that sends nothing for this long has stopped. */
+const SILENCE_MS = 30_000;
+const MAX_DESCRIPTION_BYTES = 8 * 1024 * 1024;
+
+export class Hub {
+  readonly #endpoint: URL;
+  readonly #token: string | null;
+
+  constructor(endpoint: string, token: string | null) {
+    this.#endpoint = new URL(endpoint.endsWith("/") ? endpoint : `${endpoint}/`);
+    this.#token = token;
+  }
+
+  async describe(repository: string, revision: string): Promise<HubModel> {
+    const { response, signal } = await this.#get(`api/models/${repository}/revision/${encodeURIComponent(revision)}?blobs=true`, {});
+    const parsed = described.safeParse(parsedJson(await text(response, signal, MAX_DESCRIPTION_BYTES)));
+    if (!parsed.success) throw new HubFault("source-unsafe", "The hub's description of the model is not one.");
+    const { sha, pipeline_tag, cardData, siblings } = parsed.data;
+    const files = siblings.flatMap(({ rfilename, size, blobId, lfs }) => {
+      const bytes = lfs?.size ?? size;
+      return bytes == null ? [] : [{ path: rfilename, size: bytes, sha256: lfs?.sha256 ?? null, git: lfs ? null : (blobId ?? null) }];
+    });
+    return { commit: sha, pipeline: pipeline_tag ?? null, licence: cardData?.license ?? null, files };
+  }
+
+  /** A small file, whole. */
+  async text(repository: string, commit: string, path: string, max: number): Promise<string> {
+    const { response, signal } = await this.#get(fileAt(repository, commit, path), {});
+    return text(response, signal, max);
+  }
+
+  /** The file's bytes from `offset` on. A hub that does not know ranges sends all of it, and what comes before is passed over. */
+  async *read(repository: string, commit: string, { path, size }: Pick<HubFile, "path" | "size">, offset: number): AsyncGenerator<Uint8Array> {
+    const { response, signal } = await this.#get(fileAt(repository, commit, path), { range: `bytes=${offset}-`, "accept-encoding": "identity" });
+    let skip = offset;
+    if (response.status === 206) {
+      const [, first, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get("content-range") ?? "") ?? [];
+      if (Number(first) !== offset || Number(total) !== size) throw new HubFault("source-changed", `${path}: the hub sends another range, or of another file, than was asked for.`);
+      skip = 0;
+    }
+    for await (const bytes of parts(response, signal)) {
+      if (skip >= bytes.byteLength) skip -= bytes.byteLength;
+      else {
+        yield skip > 0 ? bytes.subarray(skip) : bytes;
+        skip = 0;
+      }
+    }
+  }
+
+  /** Follows redirects, each judged. */
+  async #get(path: string, headers: Readonly<Record<string, string>>): Promise<{ response: Response; signal: Silence }> {
+    const signal = new Silence(SILENCE_MS);
+    try {
+      return { response: await this.#follow(path, headers, signal), signal };
+    } catch (cause) {
+      signal.end();
+      throw cause;
+    }
+  }
+
+  async #follow(path: string, headers: Readonly<Record<string, string>>, signal: Silence): Promise<Response> {
+    let url = new URL(path, this.#endpoint);
+    for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+      const isHome = url.origin === this.#endpoint.origin;
+      if (!isHome) {
+        const verdict = judgeDestination(url.href);
+        if (!verdict.ok) throw new HubFault("source-unsafe", `The hub leads to an address that ${verdict.reason}.`);
+      }
+      const asked = new Headers({ ...headers, "user-agent": "Leasehold-Import/1" });
+      if (isHome && this.#token !== null) asked.set("authorization", `Bearer ${this.#token}`);
+      const response = await reached(() => fetch(url, { headers: asked, redirect: "manual", signal: signal.signal }));
+      signal.heard();
+      const location = response.headers.get("location");
+      if (response.status < 300 || response.status >= 400 || location === null) return good(response);
+      await response.body?.cancel();
+      if (!URL.canParse(location, url)) throw new HubFault("source-unsafe", "The hub leads to what is no address.");
+      url = new URL(location, url);
+    }
+    throw new HubFault("source-unsafe", `The hub leads on more than ${MAX_REDIRECTS} times.`);
+  }
+}
+
+const fileAt = (repository: string, commit: string, path: string) => `${repository}/resolve/${commit}/${path.split("/").map(encodeURIComponent).join("/")}`;
+
+/** Aborts what it is given to where nothing was heard for a while. */
+class Silence {
+  readonly #controller = new AbortController();
+  readonly #ms: number;
+  #timer: ReturnType<typeof setTimeout>;
+
+  constructor(ms: number) {
+    this.#ms = ms;
+    this.#timer = this.#start();
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  heard(): void {
+    clearTimeout(this.#timer);
+    this.#timer = this.#start();
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #start() {
+    return setTimeout(() => this.#controller.abort(new Error("silence")), this.#ms);
+  }
+}
+
+async function good(response: Response): Promise<Response> {
+  if (response.ok) return response;
+  await response.body?.cancel();
+  const { status } = response;
+  if (status === 401 || status === 403) throw new HubFault("source-forbidden", `The hub answered ${status}.`);
+  if (status === 404 || status === 410) throw new HubFault("source-not-found", `The hub answered ${status}.`);
+  if (status === 416) throw new HubFault("source-changed", "A file is shorter than the hub said.");
+  throw new HubFault("source-unreachable", `The hub answered ${status}.`);
+}
+
+/** What the network does is no fault of the model: it is asked again. */
+async function reached<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (cause instanceof HubFault) throw cause;
+    throw new HubFault("source-unreachable", "The connection to the hub broke, or it sent nothing for a while.");
+  }
+}
+
+async function* parts(response: Response, silence: Silence): AsyncGenerator<Uint8Array> {
+  const reader = (response.body as ReadableStream<Uint8Array> | null)?.getReader();
+  if (!reader) return silence.end();
+  try {
+    for (;;) {
+      const { done, value } = await reached(() => reader.read());
+      if (done) return;
+      silence.heard();
+      yield value;
+    }
+  } finally {
+    silence.end();
+    await reader.cancel().catch(() => undefined); // it has ended, or broken, already
+  }
+}
+
+async function text(response: Response, silence: Silence, max: number): Promise<string> {
+  const decoder = new TextDecoder();
+  let [size, all] = [0, ""];
+  for await (const bytes of parts(response, silence)) {
+    size += bytes.byteLength;
+    if (size > max) throw new HubFault("source-unsafe", `The hub sends more than ${max} bytes where less is due.`);
+    all += decoder.decode(bytes, { stream: true });
+  }
+  return all + decoder.decode();
+}
+
+function parsedJson(source: string): unknown {
+  try {
+    return JSON.parse(source);
+  } catch {
+    return undefined; // what it is not, the schema says
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * What of a hub's repository a model is made of, and what it is for. Pure.
+ *
+ * - A build is its ONNX file, the external data beside it, and the small files that every build shares.
+ * - The task is the hub's pipeline tag; where it has none, what the architecture's name ends with.
+ */
+import { BUILDS, type Build, type ImportFault } from "../../schema/contract/imports.ts";
+import type { Task, UsageMeasure } from "../../schema/contract/models.ts";
+import { filePath } from "../../schema/contract/models.ts";
+import type { Requirements } from "../../schema/contract/requirements.ts";
+import type { HubFile, HubModel } from "./hub.ts";
+
+/** Beside the weights: what tokenizers, pre- and post-processing and generation need. */
+const SHARED = new Set([
+  "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "preprocessor_config.json", "vocab.txt",
+  "1_Pooling/config.json", "modules.json",
+]);
+
+export type Chosen = { readonly ok: true; readonly files: HubFile[]; readonly task: Task; readonly usage: UsageMeasure } | { readonly ok: false; readonly code: ImportFault; readonly detail: string };
+
+export function chooseFiles(model: HubModel, config: { readonly architectures?: readonly string[] | undefined } | null, builds: readonly Build[], stated: { readonly task?: Task | undefined; readonly usage?: UsageMeasure | undefined }): Chosen {
+  const files = model.files.filter(({ path, size }) => SHARED.has(path) && size > 0);
+  for (const build of builds) {
+    const found = model.files.filter(({ path }) => buildOf(path) === build);
+    if (!found.some(({ path }) => path.endsWith(".onnx"))) {
+      const has = [...new Set(model.files.map(({ path }) => buildOf(path)).filter((name) => name !== null))];
+      return { ok: false, code: "source-not-found", detail: `The model has no build ${build} (${weightsOf(build)}). It has ${has.length > 0 ? has.join(", ") : "none in ONNX"}.` };
+    }
+    files.push(...found);
+  }
+  const odd = files.find(({ path }) => !filePath.safeParse(path).success);
+  if (odd) return { ok: false, code: "source-unsafe", detail: "A file of the model has a path that is not a plain relative one." };
+  const task = stated.task ?? taskOf(model.pipeline, config?.architectures ?? []);
+  if (task === null) return { ok: false, code: "task-unknown", detail: `The hub says ${model.pipeline ?? "nothing"} of the model's task. State task and usage.` };
+  return { ok: true, files, task, usage: stated.usage ?? usageOf(task) };
+}
+
+const weightsOf = (build: Build) => `onnx/${BUILDS[build]}.onnx`;
+
+/** The build that a file is of; null where it is of none or of all. */
+export function buildOf(path: string): Build | null {
+  const stem = /^onnx\/([\w.-]+?)\.onnx(?:(?:_data|\.data)(?:_\d+)?)?$/.exec(path)?.[1];
+  return (Object.keys(BUILDS) as Build[]).find((build) => BUILDS[build] === stem) ?? null;
+}
+
+const PIPELINES: Readonly<Record<string, Task>> = {
+  "text-generation": "text-generation", "feature-extraction": "embeddings", "sentence-similarity": "embeddings", "text-classification": "text-classification",
+  "token-classification": "token-classification", "zero-shot-classification": "zero-shot-classification", "image-classification": "image-classification",
+  "image-feature-extraction": "image-embeddings",
+};
+
+const ARCHITECTURES: readonly (readonly [ending: string, task: Task])[] = [
+  ["ForCausalLM", "text-generation"], ["ForSequenceClassification", "text-classification"], ["ForTokenClassification", "token-classification"], ["ForImageClassification", "image-classification"],
+];
+
+function taskOf(pipeline: string | null, architectures: readonly string[]): Task | null {
+  const tagged = pipeline !== null && Object.hasOwn(PIPELINES, pipeline) ? PIPELINES[pipeline] : undefined;
+  return tagged ?? ARCHITECTURES.find(([ending]) => architectures.some((name) => name.endsWith(ending)))?.[1] ?? null;
+}
+
+function usageOf(task: Task): UsageMeasure {
+  if (task === "raw") return { measure: "per-run", tokens: 1 };
+  return { measure: task === "ocr" || task.startsWith("image-") ? "image-tokens" : "text-tokens" };
+}
+
+/** Half precision runs on WebGPU with shader-f16 alone; the others anywhere. */
+export const requiresOf = (build: Build): Requirements => (build === "fp16" || build === "q4f16" ? { backend: "webgpu", features: ["shader-f16"] } : {});
