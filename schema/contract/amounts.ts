@@ -9,7 +9,13 @@ export const positiveAmount = z.int().min(1).max(Number.MAX_SAFE_INTEGER);
 /** Safe integer ≥ 0. */
 export const amount = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 
-export const tokens = positiveAmount.meta({ description: "LLM tokens, input and output together.", example: 2000 });
+/**
+ * What one lease may hold. 1,157 tokens in each second of an offline day; and where a tenant has no limit of tokens, it
+ * takes 90 million leases, not one, to fill what can be counted in a month.
+ */
+export const MAX_LEASE_TOKENS = 100_000_000;
+
+export const tokens = positiveAmount.max(MAX_LEASE_TOKENS).meta({ description: "LLM tokens, input and output together: at most 100,000,000 a lease.", example: 2000 });
 
 export const money = z
   .object({ currency: z.literal("USD"), nanos: amount.meta({ description: "10⁻⁹ dollars." }) })

@@ -1,6 +1,7 @@
 /**
  * The `RateLimit` and `RateLimit-Policy` fields of draft-ietf-httpapi-ratelimit-headers-10, from the same balances that
- * enforcement reads. One item for each limit that is set.
+ * enforcement reads. One item for each limit that is set. What is refused for its form alone, without asking the tenant
+ * object, carries none.
  *
  * - `w` stands where the window has a fixed length; a day is said to have 86,400 seconds, and `t` says when it ends.
  * - `qu` is the draft's unit where it has one. It has none for LLM tokens and none for money: `tokens` and `nano-usd`.

@@ -16,7 +16,7 @@ const leasePath = z.object({ id: leaseId });
 
 const grant = createRoute({
   method: "post", path: "/v1/leases", tags, ...guarded("POST /v1/leases"), summary: "Ask for a lease",
-  description: "Holds `tokens` of the tenant's quota for one user and one model. A refusal says which limit, how much is left and when it resets.",
+  description: "Holds `tokens` of the tenant's quota for one user and one model. A refusal says which limit, how much is left and when it resets. `quota` is as it was right after the grant, in a repeat too; the RateLimit field says how the limits stand now.",
   request: { headers: idempotencyHeader, body: body(leaseCreate) },
   responses: { 201: json(leaseGranted, "The lease."), ...problems },
 });
@@ -50,7 +50,7 @@ export function leaseRoutes(app: OpenAPIHono<AppEnv>): void {
       content_key: granted.contentKey,
       quota: granted.quota,
     };
-    return c.json(answer, 201, { ...rateLimitHeaders(granted.quota, Date.now()), "cache-control": "no-store", ...(ask.dpop_jkt !== undefined && { "dpop-nonce": granted.dpopNonce }) });
+    return c.json(answer, 201, { ...rateLimitHeaders(granted.standing, Date.now()), "cache-control": "no-store", ...(ask.dpop_jkt !== undefined && { "dpop-nonce": granted.dpopNonce }) });
   });
 
   app.openapi(read, async (c) => {

@@ -135,14 +135,21 @@ export class Room {
       if (unproved) return unproved;
       this.leases.sweep(now);
       const result = work(who.value, now);
-      return result.ok || !isDataPlane(call.access) ? result : { ok: false, refusal: { ...result.refusal, quota: this.quotaOf(call, now) } };
+      return result.ok || !isDataPlane(call.access) ? result : { ok: false, refusal: { ...result.refusal, quota: this.quotaOf(call, who.value, now) } };
     });
   }
 
-  /** The limits as they stand, of the user too whom the request is for. */
-  quotaOf({ user }: Call, now: number): Quota {
+  /** The limits as they stand: of the user too whom the request is for, and of the key that asks or that its lease is charged to. */
+  quotaOf({ user }: Call, { key, leaseId }: Identified, now: number): Quota {
+    const lease = leaseId === null ? null : this.leases.find(leaseId);
+    return this.standing(user, lease ? lease.key_id : (key?.id ?? null), now);
+  }
+
+  /** `user` null: of no user; `keyId` null: of no key. */
+  standing(user: string | null, keyId: string | null, now: number): Quota {
     const { policy } = readConfig(this.store);
-    return this.books.quota(this.books.read(this.tenant, policy, now, user, null), policy, this.shelf, now);
+    const key = keyId === null ? null : this.keys.byId(keyId);
+    return this.books.quota(this.books.read(this.tenant, policy, now, user, key), policy, this.shelf, now);
   }
 
   /** Why the proof of a bound lease is not taken; null: it is, or there is none to take. */

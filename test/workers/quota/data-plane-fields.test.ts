@@ -1,6 +1,6 @@
 /**
- * `RateLimit` and `RateLimit-Policy` on every answer of the data plane, whatever it is: every way in of the access table
- * that a browser may come, answered and refused. Only who brings no credential that holds is told nothing of the limits.
+ * `RateLimit` and `RateLimit-Policy` on every answer that the tenant object gives on the data plane, whatever it is: every way in of the access table
+ * that a browser may come, answered and refused. A request of a wrong form never gets there (docs/decisions/0001). Only who brings no credential that holds is told nothing of the limits.
  */
 import { beforeAll, expect, test } from "vitest";
 import { ACCESS } from "../../../worker/http/access.ts";

@@ -2,7 +2,7 @@
 import { evictDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
 import type { KeyLimits } from "../../../schema/contract/tenants.ts";
-import { api, expectStatus } from "../../support/api.ts";
+import { type Answer, api, expectStatus } from "../../support/api.ts";
 import { clock } from "../../support/clock.ts";
 import { askLease, getLease, makeKey, objectOf, readyTenant, report } from "../../support/tenant.ts";
 
@@ -44,4 +44,22 @@ test("limits that a key does not name are none", async () => {
   const { id } = await makeKey(tenant.id, { type: "secret", name: "one limit", scopes: ["leases"], limits: { daily_token_limit: 5 } });
   const listed = expectStatus(await api.get(`/v1/tenants/${tenant.id}/keys`, { key: tenant.admin }), 200).json.data.find((key: { id: string }) => key.id === id);
   expect(listed.limits).toEqual({ daily_token_limit: 5, monthly_token_limit: null, tokens_per_minute: null, requests_per_minute: null, concurrent_leases: null });
+});
+
+test("the key's limits stand on every answer about its leases, and a repeat's fields say how they stand now", async () => {
+  time.set(START);
+  const tenant = await readyTenant();
+  const { key } = await makeKey(tenant.id, { type: "secret", name: "small", scopes: ["leases"], limits: { monthly_token_limit: 100 } });
+  const left = (answer: Answer) => /"key-monthly-quota";r=(\d+)/.exec(answer.headers.get("ratelimit") ?? "")?.[1];
+  const ask = () => askLease(tenant, { tokens: 40 }, { key, idempotencyKey: "once" });
+  const first = await ask();
+  await getLease(tenant, { tokens: 25 }, { key });
+  const repeat = await ask();
+  expect([first.text === repeat.text, left(first), left(repeat)]).toEqual([true, "60", "35"]);
+  const { lease, lease_id } = first.json;
+  const state = `/v1/leases/${lease_id}`;
+  for (const who of [lease, key, tenant.secret]) expect(left(await api.get(state, { key: who }))).toBe("35");
+  for (const who of [lease, key]) expect(left(await api.get("/v1/leases/ls_none_000000000000000000000000", { key: who }))).toBe("35");
+  expect(left(await api.get("/v1/models/tiny/manifest", { key: lease }))).toBe("35");
+  expect(left(await report(first.json, { input_tokens: 10 }))).toBe("65");
 });

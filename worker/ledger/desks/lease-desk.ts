@@ -33,8 +33,11 @@ export interface Granted {
   readonly quota: Quota;
 }
 
-/** `contentKey`: under which the tenant's weights are cached in the browser. Neither is kept with the answers to repeat. */
-export type GrantedWithKey = Granted & { readonly contentKey: string; readonly dpopNonce: string };
+/**
+ * `contentKey`: under which the tenant's weights are cached in the browser; `standing`: the limits now, which for a
+ * repeat are not those of the grant. None of it is kept with the answers to repeat.
+ */
+export type GrantedWithKey = Granted & { readonly contentKey: string; readonly dpopNonce: string; readonly standing: Quota };
 
 /** A lease as it stands, and the limits that it is charged to. */
 export interface Standing {
@@ -61,18 +64,25 @@ export class LeaseDesk {
   }
 
   grant(call: Call, ask: LeaseCreate): Result<GrantedWithKey> {
-    const { idempotency } = this.#room;
-    const granted = unlocked(this.#room.tenant, () =>
-      this.#room.as(call, (who, now) =>
-        this.#still(idempotency.once(call.idempotent ?? null, now, () => {
-          const granted = this.#decide(who, ask, call, now);
-          if (!granted.ok) this.#countDenial(granted.refusal, { actor: who.actor, user: call.user, model: ask.model, requestId: call.requestId }, now);
-          return granted;
-        })),
+    const room = this.#room;
+    return unlocked(room.tenant, () =>
+      room.as<GrantedWithKey>(
+        call,
+        (who, now) => {
+          let isNew = false;
+          const granted = this.#still(room.idempotency.once(call.idempotent ?? null, now, () => {
+            isNew = true;
+            const decided = this.#decide(who, ask, call, now);
+            if (!decided.ok) this.#countDenial(decided.refusal, { actor: who.actor, user: call.user, model: ask.model, requestId: call.requestId }, now);
+            return decided;
+          }));
+          if (!granted.ok) return granted;
+          const standing = isNew ? granted.value.quota : room.standing(call.user ?? ANONYMOUS, who.keyId, now);
+          return done({ ...granted.value, contentKey: room.contentKey, dpopNonce: room.proofs.nonce(now), standing });
+        },
         (refusal, now) => this.#countRefused(call, ask, refusal, now),
       ),
     );
-    return granted.ok ? done({ ...granted.value, contentKey: this.#room.contentKey, dpopNonce: this.#room.proofs.nonce(Date.now()) }) : granted;
   }
 
   /** A repeat of a call whose lease was revoked since is refused: nothing signs that lease again. */
@@ -162,10 +172,8 @@ export class LeaseDesk {
     });
   }
 
-  #quotaFor({ user_id }: LeaseRow, now: number): Quota {
-    const { books, store, tenant, shelf } = this.#room;
-    const { policy } = readConfig(store);
-    return books.quota(books.read(tenant, policy, now, user_id ?? ANONYMOUS, null), policy, shelf, now);
+  #quotaFor({ user_id, key_id }: LeaseRow, now: number): Quota {
+    return this.#room.standing(user_id ?? ANONYMOUS, key_id, now);
   }
 
   /** A lease reads and reports itself alone; a key, any lease of its tenant. */

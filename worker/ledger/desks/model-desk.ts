@@ -206,7 +206,7 @@ export class ModelDesk {
       const pinned = who.leaseId === null ? null : this.#pinned(who.leaseId);
       if (pinned && !pinned.ok) return pinned;
       const models = shelf.list(after, limit).map((revision) => toModel(revision, this.#room.pricesOf(revision.model, now)));
-      return done({ models, quota: this.#room.quotaOf(call, now) });
+      return done({ models, quota: this.#room.quotaOf(call, who, now) });
     });
   }
 
@@ -252,7 +252,7 @@ export class ModelDesk {
       if (pinned && pinned.value.model !== model) return refuse("not-found", "There is no such model.");
       const revision = pinned ? shelf.find(model, pinned.value.revision) : shelf.live(model);
       if (!revision) return refuse("model-not-available", `This tenant has no model ${model}.`);
-      return done({ identity: identityOf(who), revision, quota: this.#room.quotaOf(call, now) });
+      return done({ identity: identityOf(who), revision, quota: this.#room.quotaOf(call, who, now) });
     });
   }
 
