@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { amount } from "./amounts.ts";
 
-const limit = (description: string) => amount.nullable().default(null).meta({ description });
+const limit = (description: string) => amount.nullable().meta({ description });
 
 export function isTimeZone(name: string): boolean {
   try {
@@ -16,23 +16,38 @@ export function isTimeZone(name: string): boolean {
   }
 }
 
+const limits = {
+  daily_token_limit: limit("LLM tokens a day."),
+  monthly_token_limit: limit("LLM tokens a calendar month."),
+  tokens_per_minute: limit("LLM tokens in any 60 seconds."),
+  requests_per_minute: limit("Leases granted in any 60 seconds."),
+  concurrent_leases: limit("Leases active at one time."),
+  per_user_daily_tokens: limit("LLM tokens a day for one user. Leases that name no user share one such allowance."),
+  monthly_spend_limit: limit("Nano-dollars a calendar month."),
+  model_quota: limit("Models with a live revision."),
+  storage_bytes: limit("Bytes of blobs stored."),
+  egress_bytes_daily: limit("Bytes of blobs sent a day."),
+};
+const timeZone = z.string().refine(isTimeZone, "an IANA time zone name");
+const offlineLeases = z.boolean().meta({ description: "Whether offline leases (ttl_s up to 86,400) are granted." });
+
+/** The limits with each one that is not named unlimited. */
+const unlimited = Object.fromEntries(Object.entries(limits).map(([name, schema]) => [name, schema.default(null).meta(schema.meta() ?? {})])) as {
+  [Name in keyof typeof limits]: z.ZodDefault<(typeof limits)[Name]>;
+};
+
+/** A whole policy: what is not named has its default. */
 export const policy = z
-  .strictObject({
-    daily_token_limit: limit("LLM tokens a day."),
-    monthly_token_limit: limit("LLM tokens a calendar month."),
-    tokens_per_minute: limit("LLM tokens in any 60 seconds."),
-    requests_per_minute: limit("Leases granted in any 60 seconds."),
-    concurrent_leases: limit("Leases active at one time."),
-    per_user_daily_tokens: limit("LLM tokens a day for one user. Leases that name no user share one such allowance."),
-    monthly_spend_limit: limit("Nano-dollars a calendar month."),
-    model_quota: limit("Models with a live revision."),
-    storage_bytes: limit("Bytes of blobs stored."),
-    egress_bytes_daily: limit("Bytes of blobs sent a day."),
-    time_zone: z.string().refine(isTimeZone, "an IANA time zone name").default("UTC"),
-    offline_leases: z.boolean().default(false).meta({ description: "Whether offline leases (ttl_s up to 86,400) are granted." }),
-  })
+  .strictObject({ ...unlimited, time_zone: timeZone.default("UTC"), offline_leases: offlineLeases.default(false).meta(offlineLeases.meta() ?? {}) })
   .meta({ id: "Policy" });
 export type Policy = z.infer<typeof policy>;
+
+/** Changes to a policy: what is not named stays as it is, and `null` removes a limit. No field has a default. */
+export const policyUpdate = z
+  .strictObject({ ...limits, time_zone: timeZone, offline_leases: offlineLeases })
+  .partial()
+  .meta({ id: "PolicyUpdate", description: "What is not named stays as it is; null removes a limit." });
+export type PolicyUpdate = z.infer<typeof policyUpdate>;
 
 export const DEFAULT_POLICY: Policy = policy.parse({});
 

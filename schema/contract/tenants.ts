@@ -2,8 +2,9 @@
 import { z } from "zod";
 import { amount, timestamp } from "./amounts.ts";
 import { keyId, tenantId } from "./ids.ts";
-import { policy } from "./policy.ts";
+import { policy, policyUpdate } from "./policy.ts";
 import { priceFloor } from "./prices.ts";
+import { region } from "./region.ts";
 
 const label = (max: number) => z.string().min(1).max(max).regex(/^[^\p{Cc}\p{Cs}]+$/u, "no control characters");
 
@@ -17,7 +18,7 @@ export const tenantCreate = z
     price_floor: priceFloor.nullable().default(null),
     contact_email: z.email().max(254).nullable().default(null),
     isolation_level: z.enum(["pooled", "full"]).default("pooled"),
-    region: label(32).default("auto").meta({ description: '"eu" keeps the tenant object in the EU jurisdiction.', example: "auto" }),
+    region: region.default("auto").meta({ description: '"eu" and "fedramp" keep the tenant object in that jurisdiction; other names are labels, and one that could be taken for a jurisdiction is refused.', example: "auto" }),
   })
   .meta({ id: "TenantCreate" });
 export type TenantCreate = z.infer<typeof tenantCreate>;
@@ -28,7 +29,7 @@ export const tenantUpdate = z
     subscription_tier: label(64).optional(),
     contact_email: z.email().max(254).nullable().optional(),
     enabled: z.boolean().optional(),
-    policy: policy.optional(),
+    policy: policyUpdate.optional(),
     price_floor: priceFloor.nullable().optional(),
     model_quota: amount.nullable().optional(),
   })

@@ -119,6 +119,16 @@ export class KeyRing {
     return this.#store.first<{ at: number | null }>("SELECT min(expires_at) AS at FROM keys WHERE revoked_at IS NULL AND ended = 0")?.at ?? null;
   }
 
+  /** Keys that are accepted now; a rotated one counts until its overlap is over. */
+  active(now: number): number {
+    return this.#store.first<{ n: number }>("SELECT count(*) AS n FROM keys WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)", now)?.n ?? 0;
+  }
+
+  /** Forgets keys that were revoked, or whose end was told, before `before`; the audit still names them. */
+  forget(before: number): void {
+    this.#store.run("DELETE FROM keys WHERE revoked_at < ? OR (ended = 1 AND expires_at < ?)", before, before);
+  }
+
   revoke(id: string, now: number): void {
     this.#store.run("UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", now, id);
   }

@@ -4,6 +4,8 @@
  * - Leases with their reports: 7 days after they fell due; D1 has the records for good.
  * - Windows of users, keys and egress: after 40 days; the tenant's own: after 400. Answers to idempotency keys: after
  *   their day. Told alerts and deliveries: as their books say.
+ * - Keys: 90 days after they were revoked or ended. Sums by day and user (`usage_daily`) are kept: they are what bills are
+ *   checked against.
  * - A bounded piece at a time, with alarms that are due anyway, at most once a minute: an idle object is not woken for it,
  *   and a busy one is not held up by it.
  */
@@ -15,6 +17,8 @@ const DAY_MS = 86_400_000;
 const KEEP_LEASES_MS = 7 * DAY_MS;
 const KEEP_WINDOWS_MS = 40 * DAY_MS;
 const KEEP_TENANT_WINDOWS_MS = 400 * DAY_MS;
+/** Longer than all that names a key: its leases, its windows, answers to idempotency keys. */
+const KEEP_DEAD_KEYS_MS = 90 * DAY_MS;
 /** Rows of one kind in one piece. */
 const PIECE = 5_000;
 
@@ -44,6 +48,7 @@ export function tidyChore(room: Room): Chore {
     if (now < nextWindowsAt) return;
     nextWindowsAt = now + DAY_MS / 4;
     store.run("DELETE FROM windows WHERE (scope <> 't' AND day < ?) OR day < ?", dayBefore(now, KEEP_WINDOWS_MS), dayBefore(now, KEEP_TENANT_WINDOWS_MS));
+    room.keys.forget(now - KEEP_DEAD_KEYS_MS);
     room.webhooks.forgetOld(now);
     room.alerts.forgetOld(now);
   };

@@ -5,12 +5,14 @@
  *   the object, which may draw the next pass.
  * - The lease's signature and times are verified on every request, before it comes here. Leases that are bound to a key
  *   hold no pass: the object takes each proof once.
+ * - A pass is used for no longer than `PASS_MS` from when it was asked for, by this isolate's own clock: a lease that is
+ *   revoked after that answer is refused a second later at the latest, whatever the object's clock says.
  * - The bytes of a pass are taken in one synchronous step, so that it is never overdrawn.
  */
 import type { LeaseId, Sha256 } from "../../schema/contract/ids.ts";
 import type { Balance } from "../../schema/contract/policy.ts";
 import type { Delivered } from "../ledger/desks/model-desk.ts";
-import type { DrawnPass } from "../ledger/egress-passes.ts";
+import { type DrawnPass, PASS_MS } from "../ledger/egress-passes.ts";
 import type { Identity } from "../tenants/credential.ts";
 import { type Conditions, bytesOf, decideDelivery } from "./range.ts";
 
@@ -25,7 +27,7 @@ export interface Pass extends DrawnPass {
 const MAX_PASSES = 500;
 
 export class Passes {
-  readonly #held = new Map<LeaseId, { readonly pass: Pass; used: number }>();
+  readonly #held = new Map<LeaseId, { readonly pass: Pass; readonly until: number; used: number }>();
   readonly #asking = new Map<LeaseId, Promise<unknown>>();
 
   /**
@@ -36,9 +38,10 @@ export class Passes {
     await this.#asking.get(lease);
     const known = this.#use(lease, digest, conditions);
     if (known) return known;
+    const askedAt = Date.now();
     const asked = ask();
     const settled = asked.then(
-      ({ pass }) => pass && this.#hold(lease, pass, keep),
+      ({ pass }) => pass && this.#hold(lease, pass, Math.min(pass.until, askedAt + PASS_MS), keep),
       () => undefined, // the caller hears of it from `asked`
     );
     this.#asking.set(lease, settled);
@@ -51,7 +54,7 @@ export class Passes {
 
   #use(lease: LeaseId, digest: Sha256, conditions: Conditions): Delivered | null {
     const held = this.#held.get(lease);
-    if (!held || held.pass.until <= Date.now()) return null;
+    if (!held || held.until <= Date.now()) return null;
     const { pass } = held;
     const size = pass.chunks[digest];
     if (size === undefined) return null;
@@ -62,8 +65,8 @@ export class Passes {
     return { identity: pass.identity, size, delivery, egress: pass.egress, pass: null };
   }
 
-  #hold(lease: LeaseId, pass: Pass, keep: (pass: Pass, used: () => number) => void): void {
-    const held = { pass, used: 0 };
+  #hold(lease: LeaseId, pass: Pass, until: number, keep: (pass: Pass, used: () => number) => void): void {
+    const held = { pass, until, used: 0 };
     this.#held.delete(lease);
     if (this.#held.size >= MAX_PASSES) this.#held.delete(this.#held.keys().next().value as LeaseId);
     this.#held.set(lease, held);

@@ -8,8 +8,9 @@
  *
  * A signpost tells that the id is taken and where; all else of the tenant is in its jurisdiction.
  */
-export const JURISDICTIONS = ["eu"] as const;
-export type Home = "anywhere" | (typeof JURISDICTIONS)[number];
+import { type Jurisdiction, isJurisdiction } from "../../schema/contract/region.ts";
+
+export type Home = "anywhere" | Jurisdiction;
 
 /** What an object without a jurisdiction answers where the tenant is elsewhere. */
 export interface Signpost {
@@ -19,4 +20,4 @@ export interface Signpost {
 export const isSignpost = (answer: unknown): answer is Signpost => typeof answer === "object" && answer !== null && "movedTo" in answer;
 
 /** The region that a tenant is provisioned with decides; any other text than a jurisdiction's name is a label alone. */
-export const homeOfRegion = (region: string): Home => JURISDICTIONS.find((name) => name === region) ?? "anywhere";
+export const homeOfRegion = (region: string): Home => (isJurisdiction(region) ? region : "anywhere");

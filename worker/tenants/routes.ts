@@ -35,7 +35,7 @@ const read = createRoute({
 const update = createRoute({
   method: "patch", path: "/v1/tenants/{t}", tags, ...guarded("PATCH /v1/tenants/{t}"), summary: "Change, disable or enable a tenant",
   request: { params: tenantPath, body: body(tenantUpdate) },
-  description: "A tenant's admin changes `name` and `contact_email`; the rest is the operator's. `price_floor` holds for every lease granted from now on.",
+  description: "A tenant's admin changes `name` and `contact_email`; the rest is the operator's. What is not named stays as it is, within `policy` too; `null` removes a limit. `price_floor` holds for every lease granted from now on.",
   responses: { 200: json(tenant, "The tenant as it is now."), ...problems },
 });
 
@@ -72,7 +72,8 @@ export function tenantRoutes(app: OpenAPIHono<AppEnv>): void {
   app.openapi(list, async (c) => {
     const { limit, cursor } = c.req.valid("query");
     const rows = await listTenants(c.env, cursor ?? "", limit + 1);
-    return c.json(pageOf(rows, limit, (row) => row.id, (row) => row), 200);
+    const page = pageOf(rows, limit, (row) => row.id, (row) => row.tenant);
+    return c.json({ ...page, data: page.data.filter((tenant) => tenant !== null) }, 200);
   });
 
   app.openapi(read, async (c) => {

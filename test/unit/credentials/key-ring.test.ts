@@ -108,3 +108,19 @@ describe("the end of a key", () => {
     expect([ended(NOW + DAY), ring.nextExpiry()]).toEqual([["key_b"], null]);
   });
 });
+
+test("dead keys are forgotten after their time, those that are accepted never; only these count as active", () => {
+  ring.add(id("live"), "h1", "", secret(), NOW);
+  ring.add(id("revoked"), "h2", "", secret(), NOW);
+  ring.add(id("ended"), "h3", "", secret({ expires_at: stamp(NOW + DAY) }), NOW);
+  ring.add(id("untold"), "h4", "", secret({ expires_at: stamp(NOW + 2 * DAY) }), NOW);
+  expect(ring.active(NOW)).toBe(4);
+  ring.revoke("key_revoked", NOW + DAY);
+  ring.takeEnded(NOW + DAY);
+  expect([ring.active(NOW + DAY), ring.active(NOW + 2 * DAY)]).toEqual([2, 1]);
+  ring.forget(NOW + DAY);
+  expect(ring.list("", 10)).toHaveLength(4);
+  ring.forget(NOW + 3 * DAY);
+  // The end of `untold` is not in the audit yet.
+  expect(ring.list("", 10).map((key) => key.id)).toEqual(["key_live", "key_untold"]);
+});

@@ -152,3 +152,16 @@ test("a key that would never be valid is not made", async () => {
   const answer = await api.post(keysOf(tenant), { key: tenant.admin, body: { type: "secret", name: "late", expires_at: new Date(Date.now() - 1000).toISOString() } });
   expect([answer.status, answer.code]).toEqual([400, "invalid-request"]);
 });
+
+test("of active keys there are at most 1,000; one that is revoked, or rotated without an overlap, makes room", async () => {
+  const tenant = await provisionTenant();
+  const [{ id }, spare] = [await makeKey(tenant.id, { type: "secret", name: "last" }), await makeKey(tenant.id, { type: "secret", name: "spare" })];
+  await runInDurableObject(objectOf(tenant.id), (_, state) =>
+    void state.storage.sql.exec("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 994) INSERT INTO keys (id, hash, type, name, hint, scopes, origins, limits, created_at) SELECT 'key_' || i, 'hash' || i, 'secret', 'many', '', '[]', '[]', '{}', 0 FROM n"));
+  const make = () => api.post(keysOf(tenant), { key: tenant.admin, body: { type: "secret", name: "one more" } });
+  expect([await make(), await rotate(tenant, id)].map(({ status, code }) => [status, code])).toEqual([[409, "conflict"], [409, "conflict"]]);
+  expect((await rotate(tenant, id, { overlap_s: 0 })).status).toBe(201);
+  expect((await make()).status).toBe(409);
+  expectStatus(await api.delete(`${keysOf(tenant)}/${spare.id}`, { key: tenant.admin }), 200);
+  expect((await make()).status).toBe(201);
+});

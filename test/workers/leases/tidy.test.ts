@@ -1,9 +1,9 @@
 /** What is over is forgotten in time, and nothing that is still asked for. */
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
-import { api } from "../../support/api.ts";
+import { OPERATOR_KEY, api } from "../../support/api.ts";
 import { clock } from "../../support/clock.ts";
-import { type TestTenant, askLease, getLease, leaseState, objectOf, quotaOf, readyTenant, report } from "../../support/tenant.ts";
+import { type TestTenant, askLease, getLease, leaseState, makeKey, objectOf, quotaOf, readyTenant, report } from "../../support/tenant.ts";
 
 // In the future, so that no alarm fires but those that the tests run.
 const time = clock();
@@ -69,4 +69,15 @@ test("an offline lease in its grace time is not forgotten", async () => {
   const lease = await getLease(tenant, { tokens: 10, offline: true });
   await passDays(tenant, 1.9);
   expect((await report(lease, { input_tokens: 3 })).json.state).toBe("settled");
+});
+
+test("a key goes 90 days after it was revoked", async () => {
+  time.set("2040-11-03T10:00:00Z");
+  const tenant = await readyTenant();
+  const { id } = await makeKey(tenant.id, { type: "secret", name: "short-lived" });
+  await api.delete(`/v1/tenants/${tenant.id}/keys/${id}`, { key: OPERATOR_KEY });
+  await passDays(tenant, 89);
+  expect(await rows(tenant, "keys")).toBe(5);
+  await passDays(tenant, 2);
+  expect(await rows(tenant, "keys")).toBe(4);
 });

@@ -34,6 +34,16 @@ test.each(["Mars/Olympus", "", "+01:00", "GMT+25", 5])("%j is no time zone", asy
   expect((await put(tenant, OPERATOR_KEY, { time_zone })).status).toBe(400);
 });
 
+test("PATCH changes the limits that it names and leaves the others, PUT replaces them all", async () => {
+  const tenant = await provisionTenant({ policy: { daily_token_limit: 1000, monthly_spend_limit: 7, time_zone: "Europe/Berlin" } });
+  const at = `/v1/tenants/${tenant.id}`;
+  const patch = (policy: object) => api.patch(at, { key: OPERATOR_KEY, body: { policy } });
+  expect((await patch({ daily_token_limit: 2000 })).json.policy).toMatchObject({ daily_token_limit: 2000, monthly_spend_limit: 7, time_zone: "Europe/Berlin" });
+  expect((await put(tenant, tenant.admin, { monthly_spend_limit: 8, time_zone: "Europe/Berlin", daily_token_limit: 5 })).code).toBe("forbidden");
+  expect((await patch({ monthly_spend_limit: null })).json.policy).toMatchObject({ daily_token_limit: 2000, monthly_spend_limit: null });
+  expect((await put(tenant, OPERATOR_KEY, { daily_token_limit: 1 })).json).toMatchObject({ daily_token_limit: 1, time_zone: "UTC" });
+});
+
 test("a misspelt limit is refused, not ignored", async () => {
   const tenant = await provisionTenant();
   expect((await put(tenant, OPERATOR_KEY, { dayly_token_limit: 5 })).status).toBe(400);

@@ -51,8 +51,15 @@ test("provisioning in the eu again with the same Idempotency-Key gives the same 
   expect([first.status, again.status, again.text]).toEqual([201, 201, first.text]);
 });
 
+test("what could be taken for a jurisdiction is refused, and the id stays free", async () => {
+  const id = newTenantId();
+  const make = (region: string) => api.post("/v1/tenants", { key: OPERATOR_KEY, body: { id, name: "x", region } });
+  for (const region of ["EU", "eu-west", "europe"]) expect((await make(region)).status).toBe(400);
+  expect((await make("eu")).status).toBe(201);
+});
+
 test("any other region is a label: the object is where it would be without", async () => {
-  const tenant = await provisionTenant({ region: "eu-west-1" });
+  const tenant = await provisionTenant({ region: "us-west-1" });
   expect(await tablesAt(tenant.id, "anywhere")).toContain("config");
 });
 
@@ -66,7 +73,8 @@ test("on the platform the eu namespace is asked, and never the other for the ten
   const platform = { ...env, JURISDICTIONS: "platform", TENANTS: namespace("anywhere") } as unknown as Env;
   objectAt(platform, "acme" as TenantId, "eu");
   objectAt(platform, "acme" as TenantId, "anywhere");
-  expect(asked).toEqual(["eu/acme", "anywhere/acme"]);
+  objectAt(platform, "acme" as TenantId, "fedramp");
+  expect(asked).toEqual(["eu/acme", "anywhere/acme", "fedramp/acme"]);
 });
 
 test("this machine's workerd still has no jurisdictions: when it has, `local` can go", () => {

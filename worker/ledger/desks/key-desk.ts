@@ -2,6 +2,7 @@
  * Keys of the tenant: made, listed, rotated, revoked; and which pages may embed a publishable one.
  *
  * - A revoked key is refused from the next call on, and its leases end with it unless the caller lets them run out.
+ * - A tenant has at most 1,000 active keys, old ones in the overlap of a rotation among them.
  * - A key whose time has passed is refused at once; the alarm only writes that down. Its leases run out by themselves.
  */
 import { type KeyId, sortableId } from "../../../schema/contract/ids.ts";
@@ -20,6 +21,7 @@ import type { Call, Chore, Room } from "../room.ts";
 /** Bytes that a key's 32 characters are drawn from: far more than rejection sampling can use up. */
 const DERIVED_BYTES = 1024;
 const NO_KEY = "This tenant has no such key.";
+const MAX_ACTIVE_KEYS = 1000;
 
 interface Minted {
   readonly id: KeyId;
@@ -38,6 +40,8 @@ export class KeyDesk {
     const room = this.#room;
     return this.#mint(call, body.type, ({ id, hash, hint }, who, now) => {
       if (body.expires_at && Date.parse(body.expires_at) <= now) return refuse("invalid-request", "expires_at: lies in the past.");
+      const full = this.#fullRefusal(now);
+      if (full) return full;
       const key = room.keys.add(id, hash, hint, body, now);
       const details = { key_id: id, type: key.type, name: key.name, scopes: key.scopes, origins: key.origins, require_signed_user: key.requireSignedUser, expires_at: body.expires_at };
       room.log(now, { action: "KEY_CREATED", actor: who.actor, requestId: call.requestId, details });
@@ -62,6 +66,8 @@ export class KeyDesk {
       if (!old) return refuse("not-found", NO_KEY);
       if (!isUsable(old, now)) return refuse("conflict", "This key is revoked or expired: there is nothing to rotate. Make a new key.");
       if (old.rotatedTo) return refuse("conflict", `This key was rotated to ${old.rotatedTo}. Rotate that one.`);
+      const full = overlap_s > 0 ? this.#fullRefusal(now) : null;
+      if (full) return full;
       const endsAt = Math.min(now + overlap_s * 1000, old.expiresAt ?? Number.POSITIVE_INFINITY);
       room.keys.rotate(old, id, hash, hint, endsAt, now);
       room.log(now, { action: "KEY_ROTATED", actor: who.actor, requestId: call.requestId, details: { key_id: oldId, rotated_to: id, old_expires_at: toTimestamp(endsAt) } });
@@ -132,6 +138,11 @@ export class KeyDesk {
     const { tenant, env } = this.#room;
     const master = settingsOf(env).masterKeys[masterKeyAt] as MasterKey;
     return makeKey(type, tenant, await derivedBytes(master.bytes, `key\n${tenant}\n${id}`, DERIVED_BYTES));
+  }
+
+  #fullRefusal(now: number): ReturnType<typeof refuse> | null {
+    if (this.#room.keys.active(now) < MAX_ACTIVE_KEYS) return null;
+    return refuse("conflict", `The tenant has ${MAX_ACTIVE_KEYS} active keys, the most there may be. Revoke those that are not in use.`);
   }
 
   #armExpiry(): void {

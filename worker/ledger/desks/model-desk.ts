@@ -280,7 +280,7 @@ export class ModelDesk {
     const { held, posted } = shelf.storage(now);
     if (held + posted + size <= limit) return null;
     this.#observeShelf(now, "storage_bytes");
-    const detail = `${posted} of ${limit} bytes are stored, ${held} are on their way, and this blob has ${size}. Delete models, or raise the limit.`;
+    const detail = `${posted} of ${limit} bytes are stored, ${held} are on their way, and this blob has ${size}. Ask for a higher storage_bytes: what is stored stays stored.`;
     return refuse("storage-quota-exceeded", detail, { limit, remaining: Math.max(0, limit - held - posted) });
   }
 
@@ -290,6 +290,6 @@ export class ModelDesk {
     const limit = readConfig(store).policy.model_quota;
     if (limit === null || shelf.live(model) !== null || shelf.count() + drafted < limit) return null;
     this.#observeShelf(now, "model_quota");
-    return refuse("model-quota-exceeded", `The tenant may have ${limit} models and has them${drafted > 0 ? `, ${drafted} of them as drafts` : ""}. Delete one, or raise model_quota.`, { limit, remaining: 0 });
+    return refuse("model-quota-exceeded", `The tenant may have ${limit} models and has them${drafted > 0 ? `, ${drafted} of them as drafts` : ""}. Publish a revision of one of them, or ask for a higher model_quota${drafted > 0 ? "; a draft that gets no blob for a day is dropped" : ""}.`, { limit, remaining: 0 });
   }
 }

@@ -77,14 +77,14 @@ export class TenantDesk {
   }
 }
 
-function applied(before: Config, changes: TenantUpdate, now: number): Config {
-  const policy = { ...(changes.policy ?? before.policy), ...(changes.model_quota !== undefined && { model_quota: changes.model_quota }) };
-  const base = changes.policy ?? before.ceiling;
+/** What is not named stays as it is, in the profile, the policy and the ceiling. */
+export function applied(before: Config, changes: TenantUpdate, now: number): Config {
+  const limits = { ...changes.policy, ...(changes.model_quota !== undefined && { model_quota: changes.model_quota }) };
   const { profile } = before;
   return {
-    policy,
+    policy: { ...before.policy, ...limits },
     // Only what the operator named moves the ceiling: not a limit that the tenant had lowered for itself.
-    ceiling: { ...base, ...(changes.model_quota !== undefined && { model_quota: changes.model_quota }) },
+    ceiling: { ...before.ceiling, ...limits },
     profile: {
       ...profile,
       name: changes.name ?? profile.name,
