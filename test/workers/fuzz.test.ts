@@ -30,7 +30,7 @@ interface Operation {
   readonly path: string;
   readonly parameters: readonly Parameter[];
   readonly body: Schema | "bytes" | null;
-  readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, { readonly schema: Schema }>> }>>;
+  readonly responses: Readonly<Record<string, { readonly "x-codes"?: readonly string[]; readonly content?: Readonly<Record<string, { readonly schema: Schema }>> }>>;
 }
 
 let operations: Operation[];
@@ -65,7 +65,7 @@ test(`${REQUESTS} requests: no 5xx, no undocumented status or body`, { timeout: 
     sent += 1;
     asked.set(`${operation.method} ${operation.path}`, (asked.get(`${operation.method} ${operation.path}`) ?? 0) + 1);
     statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
-    for (const fault of faultsOfAnswer(operation, answer, line.startsWith("HEAD "))) faults.push(`#${sent} ${line}\n  → ${answer.status} ${answer.text.slice(0, 300)}\n  ${fault}`);
+    for (const fault of faultsOfAnswer(operation, answer, line.split(" ")[0] as string)) faults.push(`#${sent} ${line}\n  → ${answer.status} ${answer.text.slice(0, 300)}\n  ${fault}`);
     if (faults.length >= 10) break;
     if (answer.status < 300) pool.learn(operation, answer);
   }
@@ -158,13 +158,14 @@ function documented(method: string, path: string): Operation | null {
   return operations.find((operation) => operation.method === wanted && operation.path.split("/").length === bare.length && operation.path.split("/").every((part, n) => part.startsWith("{") || part === bare[n])) ?? null;
 }
 
-function faultsOfAnswer(operation: Operation, answer: Answer, isHead: boolean): string[] {
+function faultsOfAnswer(operation: Operation, answer: Answer, method: string): string[] {
   const { status, headers } = answer;
+  const isHead = method === "HEAD";
   const faults: string[] = [];
   if (status >= 500) faults.push("a 5xx");
   if (!/^[A-Za-z0-9._:-]{1,128}$/.test(headers.get("x-request-id") ?? "")) faults.push("no X-Request-Id");
   const type = headers.get("content-type")?.split(";")[0] ?? "";
-  if (status >= 400) return [...faults, ...problemFaults(answer, type, isHead)];
+  if (status >= 400) return [...faults, ...problemFaults(answer, type, isHead), ...unlisted(operation, answer, method)];
   if (status === 204 && headers.has("access-control-allow-methods")) return faults; // a preflight
   const response = operation.responses[String(status)];
   if (!response) return [...faults, `the status ${status} is not documented`];
@@ -175,6 +176,15 @@ function faultsOfAnswer(operation: Operation, answer: Answer, isHead: boolean): 
   if (type === "application/json") faults.push(...faultsOf(answer.json, content.schema, schemas));
   if (type === "application/x-ndjson") for (const line of answer.text.split("\n").filter((text) => text !== "")) JSON.parse(line);
   return faults;
+}
+
+/** A refusal that the document does not list for this operation. A method or path that nothing is at answers for itself. */
+function unlisted(operation: Operation, { status, json }: Answer, method: string): string[] {
+  const response = operation.responses[String(status)];
+  const isStray = status === 405 || (status === 404 && /nothing at this address/.test(json?.detail ?? ""));
+  if (isStray) return [];
+  if (!response) return [`the status ${status} is not documented`];
+  return method === "HEAD" || response["x-codes"]?.includes(json?.code) ? [] : [`the code ${json?.code} is not documented for ${status}`];
 }
 
 function problemFaults({ status, headers, json, text }: Answer, type: string, isHead: boolean): string[] {

@@ -1,6 +1,6 @@
 /**
- * How a route describes itself to OpenAPI: answers by schema, credentials from the access table, every problem as one
- * `default` answer of `application/problem+json`.
+ * How a route describes itself to OpenAPI: answers by schema, credentials from the access table. Which problems it
+ * may answer with is worker/http/refusals.ts.
  */
 import { z } from "zod";
 import { tenantId } from "../../schema/contract/ids.ts";
@@ -16,7 +16,7 @@ export const body = <T extends z.ZodType>(schema: T) => ({ required: true, conte
 /** Of a POST that takes nothing: an empty object, or nothing at all. */
 export const noBody = { required: false, content: { "application/json": { schema: z.strictObject({}) } } };
 
-/** Problem answers, with the statuses that any route may give. */
+/** Any problem; the document lists those of the route by status in its place (openapi.ts). */
 export const problems = {
   default: { description: "A problem document; `code` says which.", content: { "application/problem+json": { schema: problem } } },
 } as const;

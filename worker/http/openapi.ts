@@ -2,7 +2,11 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { SESSION_COOKIE } from "../sessions/cookie.ts";
 import type { AppEnv } from "./app-env.ts";
+import { ACCESS } from "./access.ts";
 import { operationIdOf } from "./operation-id.ts";
+import { type Asked, refusalAnswers, refusalsOf } from "./refusals.ts";
+
+type Operation = Asked & { operationId?: string; responses: Record<string, object> };
 
 export function openApiDocument(app: OpenAPIHono<AppEnv>) {
   app.openAPIRegistry.registerComponent("securitySchemes", "bearer", {
@@ -21,9 +25,19 @@ export function openApiDocument(app: OpenAPIHono<AppEnv>) {
     info: { title: "Leasehold", version: "0.1.0", description: "Multi-tenant AI inference in the browser, on a lease." },
   });
   for (const [path, methods] of Object.entries(document.paths ?? {})) {
-    for (const [method, operation] of Object.entries(methods as Record<string, { operationId?: string }>)) operation.operationId = operationIdOf(method, path);
+    for (const [method, operation] of Object.entries(methods as Record<string, Operation>)) {
+      operation.operationId = operationIdOf(method, path);
+      delete operation.responses.default; // what stands for any problem while a route is written
+      Object.assign(operation.responses, refusalAnswers(refusalsOf(wayOf(method, path), operation)));
+    }
   }
   return withPlainPatterns(document) as typeof document;
+}
+
+function wayOf(method: string, path: string): keyof typeof ACCESS {
+  const way = `${method.toUpperCase()} ${path}`;
+  if (!(way in ACCESS)) throw new Error(`${way} has no row in the access table`);
+  return way as keyof typeof ACCESS;
 }
 
 /** The generator writes a Unicode regular expression with its flag (`…$/u`); a pattern is the expression alone. */

@@ -54,7 +54,7 @@ function operationHtml({ id, method, path, operation }: Entry): Html {
 <p class="who">${operation["x-access"].map((way) => html`<span>${WHO[way] ?? way}</span>`)}</p>
 ${parameters.length > 0 && html`<h4>Parameters</h4><dl>${parameters.map((parameter) => html`<dt><code>${parameter.name}</code> <i>${parameter.in}</i> ${typeHtml(parameter.schema)}${parameter.required !== true && html` <i>optional</i>`}${rulesHtml(parameter.schema)}</dt><dd>${prose(parameter.description ?? parameter.schema.description ?? "")}</dd>`)}</dl>`}
 ${requestBody && html`<h4>Body</h4><p>${prose(requestBody.description ?? "")}</p>${contentHtml(requestBody.content)}`}
-<h4>Answers</h4>${Object.entries(operation.responses).map(([status, response]) => html`<p><b>${status === "default" ? "else" : status}</b> ${prose(response.description)}</p>${response.content && status !== "default" && contentHtml(response.content)}`)}
+<h4>Answers</h4>${Object.entries(operation.responses).map(([status, response]) => html`<p><b>${status}</b> ${prose(response.description)}</p>${response.content && Number(status) < 400 && contentHtml(response.content)}`)}
 </section>`;
 }
 
