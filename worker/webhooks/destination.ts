@@ -17,7 +17,7 @@ export type Verdict = { readonly ok: true; readonly url: URL } | { readonly ok: 
 const no = (reason: string): Verdict => ({ ok: false, reason });
 
 /** Names that networks keep for themselves: RFC 6761, RFC 6762, RFC 8375, ICANN's `.internal`, and common use. */
-const PRIVATE_SUFFIXES = ["localhost", "local", "internal", "intranet", "private", "corp", "home", "lan", "localdomain", "home.arpa", "arpa", "test"];
+const PRIVATE_SUFFIXES = ["localhost", "local", "internal", "intranet", "private", "corp", "home", "lan", "localdomain", "home.arpa", "arpa", "test", "invalid", "onion", "svc", "cluster", "consul", "fritz.box"];
 
 /** IPv4 networks that are not of the public internet (IANA special-purpose registry). */
 const PRIVATE_IPV4: readonly [string, number][] = [
@@ -74,10 +74,11 @@ function ipv6Groups(text: string): number[] | null {
 }
 
 /** Global unicast (2000::/3) and nothing that carries an IPv4 address or is set apart within it. */
-function isPublicIpv6([first = 0, second = 0]: readonly number[]): boolean {
+function isPublicIpv6([first = 0, second = 0, third = 0]: readonly number[]): boolean {
   if (first < 0x2000 || first > 0x3fff) return false; // also ::, ::1, ::ffff:0:0/96, 64:ff9b::/96, fc00::/7, fe80::/10, ff00::/8
   if (first === 0x2001 && second < 0x0200) return false; // 2001::/23: Teredo, benchmarking, ORCHID
   if (first === 0x2001 && second === 0x0db8) return false; // documentation
   if (first === 0x2002) return false; // 6to4
+  if (first === 0x2620 && second === 0x004f && third === 0x8000) return false; // 2620:4f:8000::/48: AS112
   return !(first === 0x3fff && second < 0x1000); // 3fff::/20: documentation
 }

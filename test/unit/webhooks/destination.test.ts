@@ -27,7 +27,7 @@ describe("private, loopback, link-local and metadata addresses, in any spelling"
     "https://[::1]/", "https://[0:0:0:0:0:0:0:1]/", "https://[::ffff:127.0.0.1]/", "https://[::ffff:7f00:1]/", "https://[::127.0.0.1]/", "https://[0:0:0:0:0:ffff:a9fe:a9fe]/", "https://[64:ff9b::a9fe:a9fe]/", "https://[64:ff9b::169.254.169.254]/",
     "https://[fe80::1]/", "https://[fc00::1]/", "https://[fd00:ec2::254]/", "https://[fec0::1]/", "https://[ff02::1]/", "https://[2001:db8::1]/", "https://[2002:7f00:1::]/", "https://[2001::1]/", "https://[2001:10::1]/", "https://[3fff::1]/", "https://[100::1]/",
     // names that networks keep for themselves
-    "https://printer.local/", "https://db.internal/", "https://wiki.corp/", "https://router.lan/", "https://nas.home.arpa/", "https://x.intranet/", "https://intranet/", "https://foo.test/", "https://1.0.0.127.in-addr.arpa/", "https://host.localdomain./",
+    "https://printer.local/", "https://db.internal/", "https://wiki.corp/", "https://router.lan/", "https://nas.home.arpa/", "https://x.intranet/", "https://intranet/", "https://foo.test/", "https://kubernetes.default.svc/", "https://db.service.consul/", "https://fritz.box/", "https://[2620:4f:8000::1]/", "https://x.onion/", "https://x.invalid/", "https://1.0.0.127.in-addr.arpa/", "https://host.localdomain./",
   ])("%s", (url) => expect(judgeDestination(url)).toEqual({ ok: false, reason: "must be on the public internet" }));
 });
 
