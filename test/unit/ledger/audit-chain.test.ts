@@ -19,14 +19,21 @@ describe("canonical JSON", () => {
     expect(canonicalJson(value)).toBe(text);
   });
 
+  // Without backslashes: V8 13.6 reads the key `\"` as `\` where it has read an object with the key `\` at that place before.
+  const character = fc.string({ minLength: 1, maxLength: 1 }).filter((text) => text !== "\\");
+
   test("does not depend on the order of keys, and says the same as the value", () => {
     fc.assert(
-      fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (value) => {
+      fc.property(fc.dictionary(fc.string({ unit: character }), fc.jsonValue({ stringUnit: character })), (value) => {
         const reversed = Object.fromEntries(Object.entries(value).toReversed());
         expect(canonicalJson(reversed)).toBe(canonicalJson(value));
         expect(JSON.parse(canonicalJson(value))).toEqual(JSON.parse(JSON.stringify(value)));
       }),
     );
+  });
+
+  test("escapes keys", () => {
+    expect(canonicalJson({ "\\": 1, '"': 2 })).toBe(String.raw`{"\"":2,"\\":1}`);
   });
 });
 
