@@ -69,10 +69,8 @@ export class TenantDesk {
   quota(call: Call, user: string | null, keyId: string | null): Result<Quota> {
     const room = this.#room;
     return room.as(call, (_who, now) => {
-      const key = keyId === null ? null : room.keys.byId(keyId);
-      if (keyId !== null && !key) return refuse("not-found", "This tenant has no such key.");
-      const { policy } = readConfig(room.store);
-      return done(room.books.quota(room.books.read(room.tenant, policy, now, user, key), policy, room.shelf, now));
+      if (keyId !== null && !room.keys.byId(keyId)) return refuse("not-found", "This tenant has no such key.");
+      return done(room.standing(user, keyId, now));
     });
   }
 }
