@@ -13,6 +13,7 @@ import { type Env, settingsOf } from "../env.ts";
 import { type Eraser, beginErasure, eraserOf } from "../erasure/eraser.ts";
 import { erasedId, toErasure } from "../erasure/progress.ts";
 import type { Home, Signpost } from "../tenants/home.ts";
+import { Collector } from "./collector.ts";
 import { newConfig, readConfig, toTenant, writeConfig } from "./config.ts";
 import { AuditDesk } from "./desks/audit-desk.ts";
 import { ImportDesk } from "./desks/import-desk.ts";
@@ -22,6 +23,7 @@ import { MetricsDesk } from "./desks/metrics-desk.ts";
 import { ModelDesk } from "./desks/model-desk.ts";
 import { PriceDesk } from "./desks/price-desk.ts";
 import { RecordDesk } from "./desks/record-desk.ts";
+import { RemovalDesk } from "./desks/removal-desk.ts";
 import { RolloutDesk } from "./desks/rollout-desk.ts";
 import { SecretDesk } from "./desks/secret-desk.ts";
 import { SessionDesk } from "./desks/session-desk.ts";
@@ -40,6 +42,7 @@ export interface Desks {
   readonly keys: KeyDesk;
   readonly models: ModelDesk;
   readonly rollouts: RolloutDesk;
+  readonly removals: RemovalDesk;
   readonly imports: ImportDesk;
   readonly leases: LeaseDesk;
   readonly records: RecordDesk;
@@ -181,7 +184,8 @@ export class TenantObject extends DurableObject<Env> {
     const keys = new KeyDesk(room);
     const webhooks = new WebhookDesk(room);
     const rollouts = new RolloutDesk(room);
-    const models = new ModelDesk(room, rollouts);
+    const collector = new Collector(room);
+    const models = new ModelDesk(room, rollouts, collector);
     const imports = new ImportDesk(room, models);
     return {
       room,
@@ -190,6 +194,7 @@ export class TenantObject extends DurableObject<Env> {
         keys,
         models,
         rollouts,
+        removals: new RemovalDesk(room, imports, collector),
         imports,
         leases,
         records,
@@ -201,7 +206,7 @@ export class TenantObject extends DurableObject<Env> {
         users: new UserDesk(room, users),
         sessions: new SessionDesk(room),
       },
-      chores: [leases.chore, keys.chore, records.chore, audit.chore, metrics.chore, webhooks.chore, models.chore, imports.chore, tidyChore(room)],
+      chores: [leases.chore, keys.chore, records.chore, audit.chore, metrics.chore, webhooks.chore, ...collector.chores, imports.chore, tidyChore(room)],
     };
   }
 }

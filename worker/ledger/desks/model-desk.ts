@@ -15,10 +15,12 @@ import type { Pass } from "../../models/passes.ts";
 import { type Conditions, type Delivery, bytesOf, decideDelivery } from "../../models/range.ts";
 import { standOf } from "../../alerts/thresholds.ts";
 import { TenantBlobs } from "../../tenants/blobs.ts";
-import { type Identity, asVerified } from "../../tenants/credential.ts";
+import type { Identity } from "../../tenants/credential.ts";
 import { balanceOf } from "../books.ts";
 import { dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
+import { GRACE_MS } from "../collection-book.ts";
+import type { Collector } from "../collector.ts";
 import { decideEgress } from "../decide-hold.ts";
 import type { LeaseRow } from "../lease-row.ts";
 import { type Revision, toModel } from "../model-shelf.ts";
@@ -26,15 +28,13 @@ import { type Result, done, refuse } from "../result.ts";
 import { type Staged, toModelRevision } from "../rollout-book.ts";
 import { ShelfLimits } from "../shelf-limits.ts";
 import type { RolloutDesk } from "./rollout-desk.ts";
-import { type Call, type Chore, type Room, identityOf } from "../room.ts";
+import { type Call, type Room, identityOf } from "../room.ts";
 
 const LEASE_OVER = { settled: "lease-settled", expired: "lease-expired", revoked: "lease-revoked" } as const;
 
 /** A lease whose requests need no proof that only the object can take. */
 const isUnbound = ({ presented }: Call): boolean => presented.kind === "lease" && !presented.proof;
 
-/** After a failure (R2 away): how long until the next attempt. */
-const DROP_RETRY_MS = 60_000;
 const NO_BLOB = "There is no such blob.";
 
 /** How a blob is sent, and the day's egress after it. */
@@ -48,6 +48,18 @@ export interface Delivered {
   readonly pass: Pass | null;
 }
 
+/** `admission` names the making of the draft, where it is open. */
+interface AdmittedRevision {
+  readonly identity: Identity;
+  readonly begun: RevisionBegun | null;
+  readonly admission: string | null;
+}
+
+interface AdmittedBlob {
+  readonly identity: Identity;
+  readonly admission: string | null;
+}
+
 /** Who a revision is published by, for the audit. */
 export interface Publisher {
   readonly actor: string;
@@ -57,93 +69,93 @@ export interface Publisher {
 export class ModelDesk {
   readonly #room: Room;
   readonly #rollouts: RolloutDesk;
+  readonly #collector: Collector;
   readonly #limits: ShelfLimits;
 
-  constructor(room: Room, rollouts: RolloutDesk) {
+  constructor(room: Room, rollouts: RolloutDesk, collector: Collector) {
     this.#room = room;
     this.#rollouts = rollouts;
+    this.#collector = collector;
     this.#limits = new ShelfLimits(room);
   }
 
   /** Whether this revision may be begun, and where it may, it is noted, before its manifest is stored. `begun`: what this very call was answered before. */
-  admitRevision(call: Call, revision: Pick<Revision, "model" | "revision">): Result<{ identity: Identity; begun: RevisionBegun | null }> {
+  admitRevision(call: Call, revision: Pick<Revision, "model" | "revision">): Result<AdmittedRevision> {
     const room = this.#room;
-    return room.as<{ identity: Identity; begun: RevisionBegun | null }>(call, (who, now) => {
+    return room.as<AdmittedRevision>(call, (who, now) => {
       const before = room.idempotency.recall<RevisionBegun>(call.idempotent ?? null, now);
-      if (before) return before.ok ? done({ identity: identityOf(who), begun: before.value }) : before;
-      const refused = this.#openDraft(revision, now);
-      return refused ?? done({ identity: identityOf(who), begun: null });
+      if (before) return before.ok ? done({ identity: identityOf(who), begun: before.value, admission: null }) : before;
+      const opened = this.#openDraft(revision, now);
+      return opened.ok ? done({ identity: identityOf(who), begun: null, admission: opened.value }) : opened;
     });
   }
 
-  /** The manifest is stored. `sizes`: every chunk of it with the size it states. */
-  begin(call: Call, revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>): Result<RevisionBegun> {
+  /** The manifest is stored. `sizes`: every chunk of it with the size it states. What is not missing then stays while the draft does. */
+  begin(call: Call, revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>, admission: string | null): Result<RevisionBegun> {
     const { shelf, idempotency } = this.#room;
     return this.#room.as(call, (_who, now) =>
       idempotency.once(call.idempotent ?? null, now, () => {
-        const refused = this.#openDraft(revision, now);
-        if (refused) return refused;
-        shelf.begin(revision, sizes, now);
-        return done({ model: revision.model, revision: revision.revision, missing: shelf.missing(Object.keys(sizes)) });
+        const refused = this.#begin(revision, sizes, admission, now);
+        return refused ?? done({ model: revision.model, revision: revision.revision, missing: shelf.missing(Object.keys(sizes)) });
       }),
     );
   }
 
-  /** A revision that was committed is no open draft any more. */
-  #openDraft({ model, revision }: Pick<Revision, "model" | "revision">, now: number): ReturnType<typeof refuse> | null {
+  /** Gives the name of the draft's making; null: the revision was committed, and is no open draft any more. */
+  #openDraft({ model, revision }: Pick<Revision, "model" | "revision">, now: number): Result<string | null> {
     const { shelf } = this.#room;
-    if (shelf.rollouts.find(model, revision)?.committedAt != null) return null;
-    const refused = this.#limits.refusesModel(model, now, shelf.drafts.models(model)) ?? shelf.drafts.open({ model, revision }, now);
+    if (this.#isCommitted(model, revision)) return done(null);
+    const opened = this.#limits.refusesModel(model, now, shelf.drafts.models(model)) ?? shelf.drafts.open({ model, revision }, now);
     const dropAt = shelf.drafts.nextDrop();
     if (dropAt !== null) this.#room.arm(dropAt);
-    return refused;
+    return opened;
   }
 
-  /** Drops drafts that get no blobs. */
-  get chore(): Chore {
-    const { room, drafts } = { room: this.#room, drafts: this.#room.shelf.drafts };
-    const self = asVerified({ tenant: room.tenant, isolation: room.isolation, actor: "system", kind: "operator", keyId: null, leaseId: null });
-    let notBefore = 0;
-    return {
-      name: "drafts",
-      aside: true,
-      nextAt: () => {
-        const at = drafts.nextDrop();
-        return at === null ? null : Math.max(at, notBefore);
-      },
-      run: async (now) => {
-        if (now < Math.max(notBefore, drafts.nextDrop() ?? Number.POSITIVE_INFINITY)) return;
-        notBefore = now + DROP_RETRY_MS;
-        const dropped = room.transact(() => drafts.dropOld(now));
-        for (const draft of dropped) {
-          await TenantBlobs.for(self, room.env).deleteManifest(draft.model, draft.revision);
-          room.transact(() => drafts.close(draft));
-        }
-        notBefore = 0;
-      },
-    };
-  }
-
-  /** Whether a blob of this size may be stored, and where it may, its place is held; `known`: it is stored already. */
-  admitBlob(call: Call, digest: string, size: number): Result<{ identity: Identity; known: boolean }> {
+  #begin(revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>, admission: string | null, now: number): ReturnType<typeof refuse> | null {
     const { shelf } = this.#room;
-    return this.#room.as<{ identity: Identity; known: boolean }>(call, (who, now) => {
-      if (shelf.sizeOf(digest) !== null) return done({ identity: identityOf(who), known: true });
-      const full = this.#limits.refusesBlob(digest, size, now);
-      if (full) return full;
-      shelf.holdUpload(digest, size, now);
-      return done({ identity: identityOf(who), known: false });
+    const isThere = this.#isCommitted(revision.model, revision.revision) || (admission !== null && shelf.drafts.holds(revision, admission));
+    if (!isThere) return refuse("conflict", "This revision was deleted while it was begun. Begin it again.");
+    shelf.begin(revision, sizes, now);
+    return null;
+  }
+
+  #isCommitted(model: string, revision: string): boolean {
+    return this.#room.shelf.rollouts.find(model, revision)?.committedAt != null;
+  }
+
+  /** Whether a blob of this size may be stored, and where it may, its place is held; `admission` null: it is stored already. */
+  async admitBlob(call: Call, digest: Sha256, size: number): Promise<Result<AdmittedBlob>> {
+    await this.#collector.settled(digest);
+    return this.#room.as<AdmittedBlob>(call, (who, now) => {
+      const admitted = this.#admit(digest, size, now);
+      return admitted.ok ? done({ identity: identityOf(who), admission: admitted.value }) : admitted;
     });
   }
 
-  recordBlob(call: Call, digest: string, size: number): Result<null> {
-    return this.#room.as(call, (_who, now) => this.#record(digest, size, now));
+  recordBlob(call: Call, digest: string, size: number, admission: string): Result<null> {
+    return this.#room.as(call, (_who, now) => this.#record(digest, size, admission, now));
   }
 
-  #record(digest: string, size: number, now: number): Result<null> {
+  /** Gives the name of the upload; null where there is none to do. */
+  #admit(digest: string, size: number, now: number): Result<string | null> {
+    const { shelf } = this.#room;
+    if (shelf.sizeOf(digest) !== null) {
+      shelf.touch(digest, now);
+      return done(null);
+    }
     const full = this.#limits.refusesBlob(digest, size, now);
     if (full) return full;
-    this.#room.shelf.record(digest, size, now);
+    if (shelf.collections.isGoing(digest)) return refuse("unavailable", "This blob was in use by nobody and is being deleted. PUT it again in a moment.");
+    return done(shelf.holdUpload(digest, size, now));
+  }
+
+  #record(digest: string, size: number, admission: string, now: number): Result<null> {
+    const { shelf } = this.#room;
+    const full = this.#limits.refusesBlob(digest, size, now);
+    if (full) return full;
+    if (shelf.sizeOf(digest) === null && !shelf.holdsUpload(digest, admission)) return refuse("unavailable", "This upload took too long, and was given up. PUT the blob again.");
+    shelf.record(digest, size, now);
+    this.#room.arm(now + GRACE_MS);
     this.#limits.observe(now);
     return done(null);
   }
@@ -152,32 +164,44 @@ export class ModelDesk {
     return this.#room.as(call, (who, now) => this.#room.idempotency.once(call.idempotent ?? null, now, () => this.#commit({ actor: who.actor, requestId: call.requestId }, model, revision, stage, now)));
   }
 
-  /** Stores a blob for the object itself: an import. */
-  async storeBlob(digest: Sha256, bytes: Uint8Array<ArrayBuffer>): Promise<Result<null>> {
+  /** Stores a blob for the object itself: an import. `note` is done in the transaction from which on it is stored. */
+  async storeBlob(digest: Sha256, bytes: Uint8Array<ArrayBuffer>, note: (now: number) => void): Promise<Result<null>> {
     const room = this.#room;
+    await this.#collector.settled(digest);
     const admitted = room.transact(() => {
       const now = Date.now();
-      if (room.shelf.sizeOf(digest) !== null) return done(true);
-      const full = this.#limits.refusesBlob(digest, bytes.byteLength, now);
-      if (full) return full;
-      room.shelf.holdUpload(digest, bytes.byteLength, now);
-      return done(false);
+      const admission = this.#admit(digest, bytes.byteLength, now);
+      if (admission.ok && admission.value === null) note(now);
+      return admission;
     });
-    if (!admitted.ok || admitted.value) return admitted.ok ? done(null) : admitted;
+    if (!admitted.ok) return admitted;
+    const admission = admitted.value;
+    if (admission === null) return done(null);
     await TenantBlobs.for(room.self, room.env).putBlob(digest, bytes);
-    return room.transact(() => this.#record(digest, bytes.byteLength, Date.now()));
-  }
-
-  /** Commits a revision whose blobs are all stored, and does `also` in the same transaction. */
-  async publish(by: Publisher, { revision, text, sizes }: Built, stage: CommitStage, also: (now: number) => void): Promise<Result<unknown>> {
-    const room = this.#room;
-    const refused = room.transact(() => this.#openDraft(revision, Date.now()));
-    if (refused) return refused;
-    await TenantBlobs.for(room.self, room.env).putManifest(revision.model, revision.revision, text);
     return room.transact(() => {
       const now = Date.now();
-      room.shelf.begin(revision, Object.fromEntries(sizes), now);
-      const committed = this.#commit(by, revision.model, revision.revision, stage, now);
+      const stored = this.#record(digest, bytes.byteLength, admission, now);
+      if (stored.ok) note(now);
+      return stored;
+    });
+  }
+
+  /**
+   * Commits a revision whose blobs are all stored, and does `also` in the same transaction. `check` is asked in every
+   * transaction of it, and throws where it is not wanted any more.
+   */
+  async publish(by: Publisher, { revision, text, sizes }: Built, stage: CommitStage, check: () => void, also: (now: number) => void): Promise<Result<unknown>> {
+    const room = this.#room;
+    const opened = room.transact(() => {
+      check();
+      return this.#openDraft(revision, Date.now());
+    });
+    if (!opened.ok) return opened;
+    await TenantBlobs.for(room.self, room.env).putManifest(revision.model, revision.revision, text);
+    return room.transact(() => {
+      check();
+      const now = Date.now();
+      const committed = this.#begin(revision, Object.fromEntries(sizes), opened.value, now) ?? this.#commit(by, revision.model, revision.revision, stage, now);
       if (committed.ok) also(now);
       return committed;
     });
