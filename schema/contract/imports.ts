@@ -47,6 +47,7 @@ export const importCreate = z
     licence: z.string().min(1).max(100).optional(),
     cache: cacheMode.optional(),
     self_test: selfTest.optional(),
+    control_flow: z.literal(true).optional(),
   })
   .meta({ id: "ImportCreate" });
 export type ImportCreate = z.infer<typeof importCreate>;

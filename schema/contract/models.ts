@@ -86,6 +86,7 @@ const description = {
   usage: usageMeasure,
   cache: cacheMode.optional(),
   self_test: selfTest.optional(),
+  control_flow: z.literal(true).optional().meta({ description: "The model has Loop, Scan or If. Only where the operator allows it for the tenant (`allow_control_flow`); without this such a model is refused." }),
   licence: z.string().min(1).max(100).optional().meta({ description: "SPDX name where there is one.", example: "Apache-2.0" }),
   source: z.string().min(1).max(300).optional().meta({ example: "hf:HuggingFaceTB/SmolLM2-135M-Instruct@12fd25f" }),
 };

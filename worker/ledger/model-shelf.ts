@@ -18,6 +18,8 @@ export interface RevisionFacts {
   readonly prices: Prices;
   readonly sizeBytes: number;
   readonly variants: Model["variants"];
+  /** It was let through with control flow. */
+  readonly controlFlow?: true;
 }
 
 export interface Revision {

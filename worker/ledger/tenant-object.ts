@@ -22,6 +22,7 @@ import { MetricsDesk } from "./desks/metrics-desk.ts";
 import { ModelDesk } from "./desks/model-desk.ts";
 import { PriceDesk } from "./desks/price-desk.ts";
 import { RecordDesk } from "./desks/record-desk.ts";
+import { ReviewDesk } from "./desks/review-desk.ts";
 import { SecretDesk } from "./desks/secret-desk.ts";
 import { SessionDesk } from "./desks/session-desk.ts";
 import { TenantDesk } from "./desks/tenant-desk.ts";
@@ -38,6 +39,7 @@ export interface Desks {
   readonly tenants: TenantDesk;
   readonly keys: KeyDesk;
   readonly models: ModelDesk;
+  readonly reviews: ReviewDesk;
   readonly imports: ImportDesk;
   readonly leases: LeaseDesk;
   readonly records: RecordDesk;
@@ -186,6 +188,7 @@ export class TenantObject extends DurableObject<Env> {
         tenants: new TenantDesk(room),
         keys,
         models,
+        reviews: new ReviewDesk(room),
         imports,
         leases,
         records,

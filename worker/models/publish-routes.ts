@@ -13,6 +13,7 @@ import { sha256Hex } from "../ledger/audit-chain.ts";
 import { TenantBlobs } from "../tenants/blobs.ts";
 import { asVerified } from "../tenants/credential.ts";
 import { buildRevision } from "./manifest.ts";
+import { review } from "./review.ts";
 
 const tags = ["Models"];
 const stored = z.object({ sha256, size: amount }).meta({ id: "BlobStored" });
@@ -51,7 +52,7 @@ export function publishRoutes(app: OpenAPIHono<AppEnv>): void {
     const wanted = c.req.valid("json");
     const { object, call, tenant } = enter(c, "POST /v1/tenants/{t}/models/{model}/revisions", wanted);
     const built = buildRevision(tenant, c.req.valid("param").model, wanted);
-    const { identity, begun } = unwrap(await object.models.admitRevision(call, { model: built.revision.model, revision: built.revision.revision }));
+    const { identity, begun } = unwrap(await object.models.admitRevision(call, { model: built.revision.model, revision: built.revision.revision, ...(wanted.control_flow && { controlFlow: true }) }));
     if (begun) return c.json(begun, 201);
     await TenantBlobs.for(asVerified(identity), c.env).putManifest(built.revision.model, built.revision.revision, built.text);
     return c.json(unwrap(await object.models.begin(call, built.revision, Object.fromEntries(built.sizes))), 201);
@@ -75,6 +76,8 @@ export function publishRoutes(app: OpenAPIHono<AppEnv>): void {
   app.openapi(commit, async (c) => {
     const { object, call } = enter(c, "POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit", {});
     const { model: name, revision } = c.req.valid("param");
+    const due = unwrap(await object.reviews.open(call, name, revision));
+    if (due) await review(c.env, due);
     return c.json(unwrap(await object.models.commit(call, name, revision)), 200);
   });
 

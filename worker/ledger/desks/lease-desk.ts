@@ -131,6 +131,7 @@ export class LeaseDesk {
     if (ask.offline && !policy.offline_leases) return refuse("forbidden", "Offline leases are not allowed for this tenant. Leave `offline` out, or have policy.offline_leases set.");
     const model = room.shelf.live(ask.model);
     if (!model) return refuse("model-not-available", `This tenant has no model ${ask.model}. GET /v1/models lists what it has.`);
+    if (model.facts.controlFlow && !profile.allowControlFlow) return refuse("model-not-available", `The model ${ask.model} has control flow, which the operator does not allow for this tenant any more.`);
     const tokens = ask.tokens ?? 0;
     const prices = room.pricesOf(ask.model, now);
     const nanos = ask.purpose === "download" ? 0 : ceilingNanos(tokens, prices);

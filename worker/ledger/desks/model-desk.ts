@@ -21,8 +21,9 @@ import { dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
 import { decideEgress } from "../decide-hold.ts";
 import type { LeaseRow } from "../lease-row.ts";
-import { type Revision, toModel } from "../model-shelf.ts";
+import { type Revision, type RevisionFacts, toModel } from "../model-shelf.ts";
 import { type Result, done, refuse } from "../result.ts";
+import { flowRefusal } from "./review-desk.ts";
 import { type Call, type Chore, type Room, identityOf } from "../room.ts";
 
 const LEASE_OVER = { settled: "lease-settled", expired: "lease-expired", revoked: "lease-revoked" } as const;
@@ -59,12 +60,12 @@ export class ModelDesk {
   }
 
   /** Whether this revision may be begun, and where it may, it is noted, before its manifest is stored. `begun`: what this very call was answered before. */
-  admitRevision(call: Call, revision: Pick<Revision, "model" | "revision">): Result<{ identity: Identity; begun: RevisionBegun | null }> {
+  admitRevision(call: Call, revision: Pick<Revision, "model" | "revision"> & Pick<RevisionFacts, "controlFlow">): Result<{ identity: Identity; begun: RevisionBegun | null }> {
     const room = this.#room;
     return room.as<{ identity: Identity; begun: RevisionBegun | null }>(call, (who, now) => {
       const before = room.idempotency.recall<RevisionBegun>(call.idempotent ?? null, now);
       if (before) return before.ok ? done({ identity: identityOf(who), begun: before.value }) : before;
-      const refused = this.#openDraft(revision, now);
+      const refused = flowRefusal(revision.controlFlow === true, room.store) ?? this.#openDraft(revision, now);
       return refused ?? done({ identity: identityOf(who), begun: null });
     });
   }
