@@ -7,11 +7,12 @@
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { cpus, homedir, loadavg } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
 import { CHROMIUM_ARGS, chromiumPath } from "../cli/chromium.ts";
 import { ROOT } from "../cli/root.ts";
+import { madeModel } from "../test/support/real-models.ts";
 import { serveBench } from "./runtime/server.ts";
 
 const REPEATS = Number(process.env["BENCH_REPEATS"] ?? 3);
@@ -30,8 +31,9 @@ interface Summary {
 }
 
 installPeers();
-const models = process.env["LEASEHOLD_MODELS"] ?? join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "leasehold-models");
-if (!existsSync(join(models, "HuggingFaceTB/SmolLM2-135M-Instruct/onnx/model_q4.onnx"))) throw new Error("SmolLM2 is not there: run ../shared/models/make.sh smollm2");
+const made = await madeModel("smollm2");
+if (made.missing !== null) throw new Error(made.missing);
+const models = join(made.folder, "../..");
 
 const { origin, close } = await serveBench(models);
 const browser = await chromium.launch({ executablePath: await chromiumPath(), args: CHROMIUM_ARGS });

@@ -9,6 +9,7 @@ import { z } from "zod";
 import { amount, positiveAmount, timestamp } from "./amounts.ts";
 import { modelId, revisionId, sha256, tenantId } from "./ids.ts";
 import { requirements } from "./requirements.ts";
+import { canary } from "./rollout.ts";
 import { type SelfTest, selfTest } from "./self-test.ts";
 
 export { type Backend, backend } from "./requirements.ts";
@@ -132,6 +133,7 @@ export const model = z
     size_bytes: amount.meta({ description: "Bytes of all variants, shared chunks once." }),
     variants: z.array(z.object({ id: z.string(), requires: requirements, size_bytes: amount })),
     published_at: timestamp,
+    canary: canary.nullable().meta({ description: "The revision that a share of the users gets instead." }),
   })
   .meta({ id: "Model" });
 export type Model = z.infer<typeof model>;

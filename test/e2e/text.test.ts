@@ -2,8 +2,7 @@
  * A small story-teller, published to a real control plane and run by the SDK in a tenant's own page: what it tells is
  * what the reference tells, and what it used stands in the books.
  */
-import { existsSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -15,19 +14,17 @@ import { type Api, apiAt } from "../../cli/api.ts";
 import { eventually } from "../../cli/check/report.ts";
 import { type ControlPlane, startControlPlane } from "../../cli/control-plane/start.ts";
 import { publishModel } from "../../cli/publish.ts";
-import { ROOT } from "../../cli/root.ts";
 import { ORT_FILES, ORT_PATH } from "../../client/runtime/ort-files.ts";
 import type { Leasehold as Sdk } from "../../client/sdk/leasehold.ts";
+import { expectedOf, madeModel, smallDecoder, titled } from "../support/real-models.ts";
 import { person } from "../support/sdk-page.ts";
 import { type SdkSite, sdkSite } from "../support/sdk-site.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-const MODELS = join(ROOT, "../shared/models");
-const STORIES = join(MODELS, "tinystories-260K");
-/** Made by the models' own script, in a minute: not on every machine. */
-const MINILM = join(process.env.LEASEHOLD_MODELS ?? join(homedir(), ".cache/leasehold-models"), "Xenova/all-MiniLM-L6-v2");
-const areModelsThere = existsSync(STORIES);
-if (!areModelsThere && process.env.CI === "true") throw new Error("the models next to the checkout are missing");
+const small = smallDecoder();
+const STORIES = small.folder ?? "";
+/** The script makes MiniLM in a minute where nobody has yet. */
+const MAKING_MS = 600_000;
 
 interface Case {
   readonly prompt: string;
@@ -51,9 +48,9 @@ let cases: readonly Case[];
 /** Greedy text after the prompt. */
 const told = ({ prompt, text }: Case) => text.slice(prompt.length);
 
-describe.skipIf(!areModelsThere)("text in a tenant's page", () => {
+describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small), () => {
   beforeAll(async () => {
-    ({ cases } = JSON.parse(readFileSync(join(MODELS, "expected/tinystories.json"), "utf8")) as { cases: Case[] });
+    ({ cases } = JSON.parse(readFileSync(expectedOf("tinystories"), "utf8")) as { cases: Case[] });
     plane = await startControlPlane({ stateDir: join(folder.path, "state"), port: "any", log: () => undefined });
     site = await sdkSite(join(folder.path, "vite"), { path: ORT_PATH, files: ORT_FILES });
     const operator = apiAt(plane.url, plane.operatorKey);
@@ -126,7 +123,7 @@ describe.skipIf(!areModelsThere)("text in a tenant's page", () => {
     });
     const after = await eventually(used, ({ held }) => held === 0);
     expect(after.posted - before.posted).toBeGreaterThanOrEqual(6);
-    expect(after.posted - before.posted).toBeLessThan(100);
+    expect(after.posted - before.posted).toBeLessThan(350); // not the 401 of the whole story; how soon it stops depends on the machine
     expect((await complete({ max_tokens: 5 })).usage?.completion_tokens).toBe(5);
   });
 
@@ -153,9 +150,11 @@ describe.skipIf(!areModelsThere)("text in a tenant's page", () => {
     expect(rows.data[0]?.input_tokens).toBeGreaterThan(5);
   });
 
-  test.skipIf(!existsSync(MINILM))("embeddings are the reference's, whatever texts they come with", async () => {
-    const reference = JSON.parse(readFileSync(join(MODELS, "expected/minilm.json"), "utf8")) as { sentences: string[]; token_ids: number[][]; first8: number[][] };
-    const files = ["config.json", "tokenizer.json", "tokenizer_config.json", "1_Pooling/config.json", "onnx/model_quantized.onnx"].map((path) => ({ path, source: join(MINILM, path) }));
+  test("embeddings are the reference's, whatever texts they come with", { timeout: MAKING_MS }, async ({ skip }) => {
+    const { folder, missing } = await madeModel("minilm");
+    if (missing !== null) return skip(missing);
+    const reference = JSON.parse(readFileSync(expectedOf("minilm"), "utf8")) as { sentences: string[]; token_ids: number[][]; first8: number[][] };
+    const files = ["config.json", "tokenizer.json", "tokenizer_config.json", "1_Pooling/config.json", "onnx/model_quantized.onnx"].map((path) => ({ path, source: join(folder, path) }));
     await publishModel(admin, "tales", "minilm", { task: "feature-extraction", usage: { measure: "text-tokens" }, prices: { input_nanos_per_token: 1, output_nanos_per_token: 0 }, variants: [{ id: "q8", files }] });
     const { each, together, packed } = await page.evaluate(async (sentences) => {
       const each = [];

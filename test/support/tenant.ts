@@ -56,12 +56,12 @@ export async function makeKey(tenant: string, body: KeyAsk, by = OPERATOR_KEY): 
 
 export const DEFAULT_PRICES = { input_nanos_per_token: 1, output_nanos_per_token: 2, call_nanos: 5 };
 
-/** Publishes a model of one ONNX file of one chunk. The same `model`, `size` and `fill` give the same revision. */
+/** Publishes a model of one ONNX file of one chunk. The same `model`, `size` and `fill` give the same revision. `stage` open: it is not committed. */
 export async function publishTinyModel(
   tenant: Pick<TestTenant, "id">,
-  options: { model?: string; size?: number; fill?: number; prices?: object; by?: string } = {},
+  options: { model?: string; size?: number; fill?: number; prices?: object; by?: string; stage?: "live" | "draft" | "open" } = {},
 ): Promise<TinyModel> {
-  const { model = "tiny", size = 64, fill = 7, prices = DEFAULT_PRICES, by = OPERATOR_KEY } = options;
+  const { model = "tiny", size = 64, fill = 7, prices = DEFAULT_PRICES, by = OPERATOR_KEY, stage } = options;
   const bytes = tinyOnnx(size, fill);
   const digest = await sha256Hex(bytes);
   const file = { path: "onnx/model.onnx", size, sha256: digest, chunks: [{ sha256: digest, size }] };
@@ -69,7 +69,7 @@ export async function publishTinyModel(
   const at = `/v1/tenants/${tenant.id}`;
   const begun = expectStatus(await api.post(`${at}/models/${model}/revisions`, { key: by, body }), 201).json;
   for (const missing of begun.missing as string[]) expectStatus(await api.put(`${at}/blobs/${missing}`, { key: by, body: bytes }), 200, 201);
-  expectStatus(await api.post(`${at}/models/${model}/revisions/${begun.revision}/commit`, { key: by, body: {} }), 200);
+  if (stage !== "open") expectStatus(await api.post(`${at}/models/${model}/revisions/${begun.revision}/commit`, { key: by, body: stage === undefined ? {} : { stage } }), 200);
   return { id: model, revision: begun.revision, digest, bytes };
 }
 

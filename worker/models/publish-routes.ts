@@ -4,8 +4,9 @@ import { amount } from "../../schema/contract/amounts.ts";
 import { modelId, revisionId, sha256 } from "../../schema/contract/ids.ts";
 import { MAX_CHUNK_BYTES, model, revisionBegun, revisionCreate } from "../../schema/contract/models.ts";
 import { page } from "../../schema/contract/records.ts";
+import { modelRevision, revisionCommit } from "../../schema/contract/rollout.ts";
 import type { AppEnv } from "../http/app-env.ts";
-import { body, guarded, idempotencyHeader, json, noBody, pageOf, pageQuery, problems, tenantPath } from "../http/describe.ts";
+import { body, guarded, idempotencyHeader, json, optionalBody, pageOf, pageQuery, problems, tenantPath } from "../http/describe.ts";
 import { enter } from "../http/enter.ts";
 import { problem, unwrap } from "../http/problem.ts";
 import { readBytes } from "../http/read-bytes.ts";
@@ -36,9 +37,10 @@ const put = createRoute({
 
 const commit = createRoute({
   method: "post", path: "/v1/tenants/{t}/models/{model}/revisions/{revision}/commit", tags, ...guarded("POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit"),
-  summary: "Make a revision live",
-  request: { params: tenantPath.extend({ model: modelId, revision: revisionId }), headers: idempotencyHeader, body: noBody },
-  responses: { 200: json(model, "The live revision."), ...problems },
+  summary: "Commit a revision",
+  description: "Checks that everything that it is made of is stored, and makes it live; with `stage: draft` it is kept, for a rollout.",
+  request: { params: tenantPath.extend({ model: modelId, revision: revisionId }), headers: idempotencyHeader, body: optionalBody(revisionCommit) },
+  responses: { 200: json(z.union([model, modelRevision]), "The model with the live revision; of a draft, the revision."), ...problems },
 });
 
 const list = createRoute({
@@ -74,11 +76,12 @@ export function publishRoutes(app: OpenAPIHono<AppEnv>): void {
   });
 
   app.openapi(commit, async (c) => {
-    const { object, call } = enter(c, "POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit", {});
+    const wanted = c.req.valid("json");
+    const { object, call } = enter(c, "POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit", wanted);
     const { model: name, revision } = c.req.valid("param");
     const due = unwrap(await object.reviews.open(call, name, revision));
     if (due) await review(c.env, due);
-    return c.json(unwrap(await object.models.commit(call, name, revision)), 200);
+    return c.json(unwrap(await object.models.commit(call, name, revision, wanted.stage ?? "live")), 200);
   });
 
   app.openapi(list, async (c) => {

@@ -38,6 +38,7 @@ export function authorityOf(env: Env, tenant: TenantId): TenantAuthority {
     keys: desk("keys"),
     models: desk("models"),
     reviews: desk("reviews"),
+    rollouts: desk("rollouts"),
     imports: desk("imports"),
     leases: desk("leases"),
     records: desk("records"),

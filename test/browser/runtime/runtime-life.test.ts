@@ -38,12 +38,15 @@ const expectWorks = async (runtime: Runtime) => expect(readingText((await runtim
 
 describe("loading", () => {
   test("tells its stages, its backend and why", async () => {
+    // A browser that is still starting may say that it has none: it is asked once before.
+    await navigator.gpu?.requestAdapter();
+    const adapter = await navigator.gpu?.requestAdapter();
     const stages: string[] = [];
     const runtime = await load({ backend: "auto", onProgress: ({ stage }) => stages.push(stage) });
     expect(stages[0]).toBe("compile");
     expect(new Set(stages)).toEqual(new Set(["compile", "session", "warmup"]));
     expect(runtime).toMatchObject({ backend: "wasm", threads: Math.min(4, navigator.hardwareConcurrency) });
-    expect(runtime.reason).toMatch(/^WASM with .*emulated on the CPU/);
+    expect(runtime.reason).toMatch(adapter ? /^WASM with .*emulated on the CPU/ : /^WASM with .*no graphics adapter/);
     await expectWorks(runtime);
   });
 
@@ -87,10 +90,13 @@ describe("a call", () => {
     const runtime = await load();
     const image = await receipt();
     expect((await failure(runtime.readOcr(image, { signal: AbortSignal.abort() }))).code).toBe("aborted");
-    for (const afterMs of [0, 30, 300, 900]) {
+    const begun = performance.now();
+    await runtime.readOcr(image);
+    const wholeMs = performance.now() - begun;
+    for (const share of [0, 0.05, 0.25, 0.5]) {
       const stop = new AbortController();
       const reading = runtime.readOcr(image, { signal: stop.signal });
-      setTimeout(() => stop.abort(), afterMs);
+      setTimeout(() => stop.abort(), share * wholeMs);
       expect((await failure(reading)).code).toBe("aborted");
     }
     await expectWorks(runtime);

@@ -39,7 +39,7 @@ describe("a revision with", () => {
   const whole = modelBytes(weights({ data: { kind: "raw", bytes: new Uint8Array(16) } }));
 
   test.each<[string, OnnxModel | Uint8Array<ArrayBuffer>, string]>([
-    ["text in place of a model", new TextEncoder().encode("version https://git-lfs.github.com/spec/v1"), "model-unreadable"],
+    ["text in place of a model", Uint8Array.from(new TextEncoder().encode("version https://git-lfs.github.com/spec/v1")), "model-unreadable"],
     ["a model cut short", whole.slice(0, -3), "model-unreadable"],
     ["an overlong varint", new Uint8Array([0x08, ...Array.from({ length: 10 }, () => 0x80), 0x00]), "model-unreadable"],
     ["two graphs, of which readers see one or both", new Uint8Array([0x3a, 0, 0x3a, 0]), "model-unreadable"],

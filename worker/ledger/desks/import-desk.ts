@@ -209,13 +209,13 @@ export class ImportDesk {
     const { ask, plan, model } = one;
     const files = this.#book.files(one.id).map((file): ModelFile => ({ path: file.path, size: file.size, sha256: file.digest as Sha256, chunks: this.#book.chunks(one.id, file.position) }));
     const variants = ask.variants.map((build) => ({ id: build, requires: requiresOf(build), files: files.filter(({ path }) => [build, null].includes(buildOf(path))) }));
-    const { source: _source, revision: _revision, variants: _variants, ...stated } = ask;
+    const { source: _source, revision: _revision, variants: _variants, stage: _stage, ...stated } = ask;
     const body = revisionCreate.safeParse({ ...stated, task: plan?.task, usage: plan?.usage, ...(plan?.licence && { licence: plan.licence }), source: `${ask.source}@${one.commit}`, variants });
     if (!body.success) throw new HubFault("model-refused", `The model makes no revision: ${body.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ").slice(0, 500)}`);
     const hostile = await inspectVariants(body.data.variants, TenantBlobs.for(this.#room.self, this.#room.env), this.#mayHaveControlFlow(body.data));
     if (hostile) throw new HubFault("model-refused", `${hostile.path}: ${hostile.code}. ${hostile.detail}`);
     const built = buildRevision(this.#room.tenant, model, body.data);
-    const published = await this.#models.publish(one, built, (now) => {
+    const published = await this.#models.publish(one, built, ask.stage ?? "live", (now) => {
       this.#book.end(one.id, { state: "done", revision: built.revision.revision }, now);
       this.#log(one, { state: "done", revision: built.revision.revision }, now);
     });

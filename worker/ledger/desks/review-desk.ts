@@ -24,12 +24,12 @@ export class ReviewDesk {
     this.#room = room;
   }
 
-  /** null: it is published, not all here, or this very call was answered before. The commit itself says so. */
+  /** null: it is committed, not all here, or this very call was answered before. The commit itself says so. */
   open(call: Call, model: string, revision: string): Result<Review | null> {
     const { shelf, store, idempotency } = this.#room;
     return this.#room.as<Review | null>(call, (who, now) => {
       const draft = shelf.find(model, revision);
-      if (!draft || draft.publishedAt !== null || idempotency.recall(call.idempotent ?? null, now)) return done(null);
+      if (!draft || shelf.rollouts.find(model, revision)?.committedAt != null || idempotency.recall(call.idempotent ?? null, now)) return done(null);
       const declared = draft.facts.controlFlow === true;
       const refused = flowRefusal(declared, store);
       if (refused || shelf.unfit(model, revision).length > 0) return refused ?? done(null);
