@@ -27,6 +27,9 @@ const isolated = {
   "Cross-Origin-Resource-Policy": "same-origin",
 };
 
+/** A page and a server take their time on a slow machine; the second that is the default is too short for both. */
+const PATIENT = { poll: { timeout: 20_000 } };
+
 export default defineConfig({
   test: {
     passWithNoTests: true,
@@ -77,6 +80,7 @@ export default defineConfig({
           include: ["test/browser/**/*.test.{ts,tsx}"],
           fileParallelism: false,
           testTimeout: 60_000,
+          expect: PATIENT,
           provide: { isCi: process.env.CI === "true" },
           browser: {
             enabled: true,
@@ -95,6 +99,7 @@ export default defineConfig({
           environment: "node",
           fileParallelism: false,
           testTimeout: 120_000,
+          expect: PATIENT,
           hookTimeout: 180_000,
         },
       },

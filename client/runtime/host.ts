@@ -35,6 +35,8 @@ export interface LoadOptions {
   readonly onProgress?: (progress: RuntimeProgress) => void;
   /** From the manifest: a backend that misses it is not used. */
   readonly selfTest?: SelfTest;
+  /** From the manifest: the model may have Loop, Scan or If. Default: it may not. */
+  readonly allowControlFlow?: boolean;
   /** How much memory the model may take. Default: by what the browser says of the device. */
   readonly memoryBytes?: number;
   /** The folder with onnxruntime-web's files. Default: `ORT_PATH` on this origin. */
@@ -177,13 +179,13 @@ class HostedRuntime implements Runtime {
   }
 
   async #startOn(candidate: Candidate, signal: AbortSignal): Promise<Running> {
-    const { task, files, onProgress, ortBase = new URL(ORT_PATH, location.origin).href, patience, selfTest, memoryBytes = memoryBudget(navigator) } = this.#options;
+    const { task, files, onProgress, allowControlFlow = false, ortBase = new URL(ORT_PATH, location.origin).href, patience, selfTest, memoryBytes = memoryBudget(navigator) } = this.#options;
     const given = typeof files === "function" ? await orAborted(files(), signal) : files;
     const link = new WorkerLink(new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: `leasehold ${task}` }));
     try {
       const { backend, threads } = candidate;
       await link.ask(
-        { kind: "load", task, files: given, backend, threads, ortBase, options: { memoryBytes, ...(selfTest ? { selfTest } : {}) } },
+        { kind: "load", task, files: given, backend, threads, ortBase, options: { memoryBytes, allowControlFlow, ...(selfTest ? { selfTest } : {}) } },
         { signal, patience: patience?.load ?? LOAD_PATIENCE, onStage: (stage) => onProgress?.({ stage }) },
       );
     } catch (error) {

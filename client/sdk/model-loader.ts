@@ -183,6 +183,7 @@ export class ModelLoader {
       ...(selfTest && { selfTest }),
       files: filesOf(fetched.files, weights, source),
       backend: backendFor(variant, backend),
+      allowControlFlow: manifest.control_flow === true,
       signal,
       onProgress: ({ stage }) => onProgress({ stage: "preparing", step: stage }),
     }).catch((error: unknown) => {

