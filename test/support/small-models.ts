@@ -5,7 +5,7 @@
  * - Texts are words of `WORDS`; each is one token between [CLS] and [SEP]. A word's embedding is 1 at its own place.
  */
 import { ELEMENT, type Dimension, type OnnxAttribute, type OnnxModel, type OnnxNode, type OnnxTensor } from "../../schema/onnx/types.ts";
-import { concat } from "../../schema/onnx/wire-reader.ts";
+import { concat } from "../../schema/onnx/concat.ts";
 import { encodeOnnx, payloadBytes } from "../../schema/onnx/write.ts";
 
 /** By path. */
