@@ -48,6 +48,7 @@ export const importCreate = z
     licence: z.string().min(1).max(100).optional(),
     cache: cacheMode.optional(),
     self_test: selfTest.optional(),
+    control_flow: z.literal(true).optional(),
     stage: revisionCommit.shape.stage,
   })
   .meta({ id: "ImportCreate" });

@@ -21,6 +21,8 @@ export interface RevisionFacts {
   readonly prices: Prices;
   readonly sizeBytes: number;
   readonly variants: Model["variants"];
+  /** It was let through with control flow. */
+  readonly controlFlow?: true;
 }
 
 export interface Revision {

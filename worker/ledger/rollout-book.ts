@@ -17,6 +17,7 @@ interface StagedRow extends Row {
   revision: string;
   manifest_sha256: string;
   size_bytes: number;
+  control_flow: number | null;
   created_at: number;
   stage: string;
   since: number;
@@ -35,10 +36,11 @@ export interface Staged {
   readonly committedAt: number | null;
   readonly grantedUntil: number | null;
   readonly sizeBytes: number;
+  readonly controlFlow: boolean;
   readonly createdAt: number;
 }
 
-const STAGED = "SELECT model, revision, manifest_sha256, facts ->> '$.sizeBytes' AS size_bytes, created_at, stage, since, percent, committed_at, granted_until FROM revisions";
+const STAGED = "SELECT model, revision, manifest_sha256, facts ->> '$.sizeBytes' AS size_bytes, facts ->> '$.controlFlow' AS control_flow, created_at, stage, since, percent, committed_at, granted_until FROM revisions";
 
 export class RolloutBook {
   readonly #store: Store;
@@ -128,6 +130,7 @@ const fromRow = (row: StagedRow): Staged => ({
   committedAt: row.committed_at,
   grantedUntil: row.granted_until,
   sizeBytes: Number(row.size_bytes),
+  controlFlow: row.control_flow === 1,
   createdAt: row.created_at,
 });
 

@@ -24,10 +24,12 @@ import { ModelDesk } from "./desks/model-desk.ts";
 import { PriceDesk } from "./desks/price-desk.ts";
 import { RecordDesk } from "./desks/record-desk.ts";
 import { RemovalDesk } from "./desks/removal-desk.ts";
+import { ReviewDesk } from "./desks/review-desk.ts";
 import { RolloutDesk } from "./desks/rollout-desk.ts";
 import { SecretDesk } from "./desks/secret-desk.ts";
 import { SessionDesk } from "./desks/session-desk.ts";
 import { TenantDesk } from "./desks/tenant-desk.ts";
+import { UploadDesk } from "./desks/upload-desk.ts";
 import { UserDesk } from "./desks/user-desk.ts";
 import { WebhookDesk } from "./desks/webhook-desk.ts";
 import { tidyChore } from "./tidy.ts";
@@ -41,7 +43,9 @@ export interface Desks {
   readonly tenants: TenantDesk;
   readonly keys: KeyDesk;
   readonly models: ModelDesk;
+  readonly reviews: ReviewDesk;
   readonly rollouts: RolloutDesk;
+  readonly uploads: UploadDesk;
   readonly removals: RemovalDesk;
   readonly imports: ImportDesk;
   readonly leases: LeaseDesk;
@@ -185,15 +189,18 @@ export class TenantObject extends DurableObject<Env> {
     const webhooks = new WebhookDesk(room);
     const rollouts = new RolloutDesk(room);
     const collector = new Collector(room);
-    const models = new ModelDesk(room, rollouts, collector);
-    const imports = new ImportDesk(room, models);
+    const models = new ModelDesk(room, rollouts);
+    const uploads = new UploadDesk(room, collector);
+    const imports = new ImportDesk(room, models, uploads);
     return {
       room,
       desks: {
         tenants: new TenantDesk(room),
         keys,
         models,
+        reviews: new ReviewDesk(room),
         rollouts,
+        uploads,
         removals: new RemovalDesk(room, imports, collector),
         imports,
         leases,

@@ -14,6 +14,7 @@ import { sha256Hex } from "../ledger/audit-chain.ts";
 import { TenantBlobs } from "../tenants/blobs.ts";
 import { asVerified } from "../tenants/credential.ts";
 import { buildRevision } from "./manifest.ts";
+import { review } from "./review.ts";
 
 const tags = ["Models"];
 const stored = z.object({ sha256, size: amount }).meta({ id: "BlobStored" });
@@ -53,7 +54,7 @@ export function publishRoutes(app: OpenAPIHono<AppEnv>): void {
     const wanted = c.req.valid("json");
     const { object, call, tenant } = enter(c, "POST /v1/tenants/{t}/models/{model}/revisions", wanted);
     const built = buildRevision(tenant, c.req.valid("param").model, wanted);
-    const { identity, begun, admission } = unwrap(await object.models.admitRevision(call, { model: built.revision.model, revision: built.revision.revision }));
+    const { identity, begun, admission } = unwrap(await object.models.admitRevision(call, { model: built.revision.model, revision: built.revision.revision, ...(wanted.control_flow && { controlFlow: true }) }));
     if (begun) return c.json(begun, 201);
     await TenantBlobs.for(asVerified(identity), c.env).putManifest(built.revision.model, built.revision.revision, built.text);
     return c.json(unwrap(await object.models.begin(call, built.revision, Object.fromEntries(built.sizes), admission)), 201);
@@ -67,10 +68,10 @@ export function publishRoutes(app: OpenAPIHono<AppEnv>): void {
     if (bytes.byteLength === 0) throw problem("invalid-request", "The body is empty. Send the blob's bytes.");
     const actual = sha256Hex(new Uint8Array(bytes));
     if (actual !== digest) throw problem("digest-mismatch", `The bytes have the SHA-256 ${actual}. Send the bytes that the path names.`);
-    const { identity, admission } = unwrap(await object.models.admitBlob(call, digest, bytes.byteLength));
+    const { identity, admission } = unwrap(await object.uploads.admit(call, digest, bytes.byteLength));
     if (admission === null) return c.json({ sha256: digest, size: bytes.byteLength }, 200);
     await TenantBlobs.for(asVerified(identity), c.env).putBlob(digest, bytes);
-    unwrap(await object.models.recordBlob(call, digest, bytes.byteLength, admission));
+    unwrap(await object.uploads.record(call, digest, bytes.byteLength, admission));
     return c.json({ sha256: digest, size: bytes.byteLength }, 201);
   });
 
@@ -78,7 +79,9 @@ export function publishRoutes(app: OpenAPIHono<AppEnv>): void {
     const wanted = c.req.valid("json");
     const { object, call } = enter(c, "POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit", wanted);
     const { model: name, revision } = c.req.valid("param");
-    return c.json(unwrap(await object.models.commit(call, name, revision, wanted.stage ?? "live")), 200);
+    const due = unwrap(await object.reviews.open(call, name, revision));
+    if (due) await review(c.env, due);
+    return c.json(unwrap(await object.models.commit(call, name, revision, wanted.stage ?? "live", due !== null)), 200);
   });
 
   app.openapi(list, async (c) => {

@@ -53,13 +53,17 @@ describe("loading", () => {
   test.each<[string, (files: readonly RuntimeFile[]) => RuntimeFile[], RegExp]>([
     ["no dictionary", (files) => files.filter(({ path }) => path !== "keys.txt"), /keys\.txt is missing/],
     ["an empty network", (files) => replaced(files, "det.onnx", new Blob([])), /det\.onnx is empty/],
-    ["a network cut short", (files) => replaced(files, "rec.onnx", blobOf(files, "rec.onnx").slice(0, 100_000)), /rec\.onnx can't be run/],
     ["networks in each other's place", (files) => replaced(replaced(files, "det.onnx", blobOf(files, "rec.onnx")), "rec.onnx", blobOf(files, "det.onnx")), /det\.onnx/],
     ["a dictionary of another model", (files) => replaced(files, "keys.txt", new Blob(["a\nb\nc\n"])), /keys\.txt has 3 characters, and rec\.onnx knows 6623/],
   ])("%s is model-invalid and names the file", async (_, broken, message) => {
     const error = await failure(load({ files: broken(files) }));
     expect(error.code).toBe("model-invalid");
     expect(error.message).toMatch(message);
+  });
+
+  test("a network cut short is refused before any engine gets it", async () => {
+    const error = await failure(load({ files: replaced(files, "rec.onnx", blobOf(files, "rec.onnx").slice(0, 100_000)) }));
+    expect([error.code, error.message]).toEqual(["model-unreadable", expect.stringContaining("rec.onnx")]);
   });
 
   test("a task that no client runs is model-invalid", async () => {

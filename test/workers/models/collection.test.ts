@@ -106,20 +106,20 @@ test("of two uploads of one blob at once the second is not recorded where the bl
   const object = objectOf(tenant.id);
   const digest = await digestOf(1);
   const draft = expectStatus(await begin(tenant, "m", [1]), 201).json;
-  const late = (await object.ask("models", "admitBlob", [call, digest, 8])) as { value: { admission: string } };
+  const late = (await object.ask("uploads", "admit", [call, digest, 8])) as { value: { admission: string } };
   await env.BLOBS.put(`tenants/${tenant.id}/blobs/${digest}`, blob(1));
   expectStatus(await put(tenant, 1), 201);
   expectStatus(await commit(tenant, "m", draft.revision, "live"), 200);
   expectStatus(await api.delete(`${at(tenant)}/models/m`, { key: tenant.admin }), 200);
   expect(await blobs(tenant)).toEqual([]);
-  expect(await object.ask("models", "recordBlob", [call, digest, 8, late.value.admission])).toMatchObject({ ok: false, refusal: { code: "unavailable" } });
+  expect(await object.ask("uploads", "record", [call, digest, 8, late.value.admission])).toMatchObject({ ok: false, refusal: { code: "unavailable" } });
 });
 
 test("what an upload left in R2 that never came to its record is taken away", async () => {
   time.set(START);
   const tenant = await provisionTenant();
   const call = { presented: { kind: "operator" }, access: ["operator"], requestId: "req_test" } as const;
-  await objectOf(tenant.id).ask("models", "admitBlob", [call, await digestOf(1), 8]);
+  await objectOf(tenant.id).ask("uploads", "admit", [call, await digestOf(1), 8]);
   await env.BLOBS.put(`tenants/${tenant.id}/blobs/${await digestOf(1)}`, blob(1));
   time.advance(25 * HOUR);
   await collected(tenant);
@@ -185,8 +185,8 @@ async function expectWhole(tenant: TestTenant): Promise<void> {
     const { data } = expectStatus(await api.get(`${at(tenant)}/models/${name}/revisions?limit=200`, { key: tenant.reader }), 200).json;
     for (const { revision } of data.filter(({ committed }: { committed: boolean }) => committed)) {
       const manifest = await env.BLOBS.get(`tenants/${tenant.id}/models/${name}/${revision}/manifest.json`);
-      expect(manifest, `the manifest of ${name} ${revision}`).not.toBeNull();
-      const { variants } = (await manifest?.json()) as { variants: { files: { chunks: { sha256: string; size: number }[] }[] }[] };
+      if (!manifest) throw new Error(`the manifest of ${name} ${revision} is gone`);
+      const { variants } = await manifest.json<{ variants: { files: { chunks: { sha256: string; size: number }[] }[] }[] }>();
       for (const { sha256, size } of variants.flatMap((variant) => variant.files.flatMap((file) => file.chunks))) expect(sizes.get(sha256), `a chunk of ${name} ${revision}`).toBe(size);
     }
   }

@@ -135,6 +135,7 @@ export class LeaseDesk {
     const offer = room.shelf.rollouts.offer(ask.model, ask.revision ?? null);
     if (!offer) return refuse("model-not-available", `This tenant has no model ${ask.model}. GET /v1/models lists what it has.`);
     const { granted: model, next } = chooseRevision(offer, { tenant: room.tenant, model: ask.model, user: call.user, jkt: ask.dpop_jkt ?? null }, now);
+    if (model.controlFlow && !profile.allowControlFlow) return refuse("model-not-available", `The model ${ask.model} has control flow, which the operator does not allow for this tenant any more.`);
     const tokens = ask.tokens ?? 0;
     const prices = room.pricesOf(ask.model, now);
     const nanos = ask.purpose === "download" ? 0 : ceilingNanos(tokens, prices);

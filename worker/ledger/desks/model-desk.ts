@@ -4,9 +4,8 @@
  * - `deliver` decides a read of a blob and counts its bytes in the same transaction: no more than `egress_bytes_daily`
  *   are ever set out to be sent. What is counted stays counted, even where the client goes away in the middle. A lease
  *   may get a pass for what it reads next (egress-passes.ts).
- * - `admitBlob` holds an upload's bytes of `storage_bytes` until `recordBlob`: two uploads at once never exceed it.
  */
-import type { RequestId, Sha256 } from "../../../schema/contract/ids.ts";
+import type { RequestId } from "../../../schema/contract/ids.ts";
 import type { Model, RevisionBegun } from "../../../schema/contract/models.ts";
 import type { CommitStage, ModelRevision } from "../../../schema/contract/rollout.ts";
 import type { Balance, Quota } from "../../../schema/contract/policy.ts";
@@ -19,12 +18,11 @@ import type { Identity } from "../../tenants/credential.ts";
 import { balanceOf } from "../books.ts";
 import { dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
-import { GRACE_MS } from "../collection-book.ts";
-import type { Collector } from "../collector.ts";
 import { decideEgress } from "../decide-hold.ts";
 import type { LeaseRow } from "../lease-row.ts";
-import { type Revision, toModel } from "../model-shelf.ts";
+import { type Revision, type RevisionFacts, toModel } from "../model-shelf.ts";
 import { type Result, done, refuse } from "../result.ts";
+import { flowRefusal } from "./review-desk.ts";
 import { type Staged, toModelRevision } from "../rollout-book.ts";
 import { ShelfLimits } from "../shelf-limits.ts";
 import type { RolloutDesk } from "./rollout-desk.ts";
@@ -55,9 +53,11 @@ interface AdmittedRevision {
   readonly admission: string | null;
 }
 
-interface AdmittedBlob {
-  readonly identity: Identity;
-  readonly admission: string | null;
+interface Commit {
+  readonly model: string;
+  readonly revision: string;
+  readonly stage: CommitStage;
+  readonly reviewed: boolean;
 }
 
 /** Who a revision is published by, for the audit. */
@@ -69,23 +69,21 @@ export interface Publisher {
 export class ModelDesk {
   readonly #room: Room;
   readonly #rollouts: RolloutDesk;
-  readonly #collector: Collector;
   readonly #limits: ShelfLimits;
 
-  constructor(room: Room, rollouts: RolloutDesk, collector: Collector) {
+  constructor(room: Room, rollouts: RolloutDesk) {
     this.#room = room;
     this.#rollouts = rollouts;
-    this.#collector = collector;
     this.#limits = new ShelfLimits(room);
   }
 
   /** Whether this revision may be begun, and where it may, it is noted, before its manifest is stored. `begun`: what this very call was answered before. */
-  admitRevision(call: Call, revision: Pick<Revision, "model" | "revision">): Result<AdmittedRevision> {
+  admitRevision(call: Call, revision: Pick<Revision, "model" | "revision"> & Pick<RevisionFacts, "controlFlow">): Result<AdmittedRevision> {
     const room = this.#room;
     return room.as<AdmittedRevision>(call, (who, now) => {
       const before = room.idempotency.recall<RevisionBegun>(call.idempotent ?? null, now);
       if (before) return before.ok ? done({ identity: identityOf(who), begun: before.value, admission: null }) : before;
-      const opened = this.#openDraft(revision, now);
+      const opened = flowRefusal(revision.controlFlow === true, room.store) ?? this.#openDraft(revision, now);
       return opened.ok ? done({ identity: identityOf(who), begun: null, admission: opened.value }) : opened;
     });
   }
@@ -123,67 +121,11 @@ export class ModelDesk {
     return this.#room.shelf.rollouts.find(model, revision)?.committedAt != null;
   }
 
-  /** Whether a blob of this size may be stored, and where it may, its place is held; `admission` null: it is stored already. */
-  async admitBlob(call: Call, digest: Sha256, size: number): Promise<Result<AdmittedBlob>> {
-    await this.#collector.settled(digest);
-    return this.#room.as<AdmittedBlob>(call, (who, now) => {
-      const admitted = this.#admit(digest, size, now);
-      return admitted.ok ? done({ identity: identityOf(who), admission: admitted.value }) : admitted;
-    });
-  }
-
-  recordBlob(call: Call, digest: string, size: number, admission: string): Result<null> {
-    return this.#room.as(call, (_who, now) => this.#record(digest, size, admission, now));
-  }
-
-  /** Gives the name of the upload; null where there is none to do. */
-  #admit(digest: string, size: number, now: number): Result<string | null> {
-    const { shelf } = this.#room;
-    if (shelf.sizeOf(digest) !== null) {
-      shelf.touch(digest, now);
-      return done(null);
-    }
-    const full = this.#limits.refusesBlob(digest, size, now);
-    if (full) return full;
-    if (shelf.collections.isGoing(digest)) return refuse("unavailable", "This blob was in use by nobody and is being deleted. PUT it again in a moment.");
-    return done(shelf.holdUpload(digest, size, now));
-  }
-
-  #record(digest: string, size: number, admission: string, now: number): Result<null> {
-    const { shelf } = this.#room;
-    const full = this.#limits.refusesBlob(digest, size, now);
-    if (full) return full;
-    if (shelf.sizeOf(digest) === null && !shelf.holdsUpload(digest, admission)) return refuse("unavailable", "This upload took too long, and was given up. PUT the blob again.");
-    shelf.record(digest, size, now);
-    this.#room.arm(now + GRACE_MS);
-    this.#limits.observe(now);
-    return done(null);
-  }
-
-  commit(call: Call, model: string, revision: string, stage: CommitStage): Result<Model | ModelRevision> {
-    return this.#room.as(call, (who, now) => this.#room.idempotency.once(call.idempotent ?? null, now, () => this.#commit({ actor: who.actor, requestId: call.requestId }, model, revision, stage, now)));
-  }
-
-  /** Stores a blob for the object itself: an import. `note` is done in the transaction from which on it is stored. */
-  async storeBlob(digest: Sha256, bytes: Uint8Array<ArrayBuffer>, note: (now: number) => void): Promise<Result<null>> {
-    const room = this.#room;
-    await this.#collector.settled(digest);
-    const admitted = room.transact(() => {
-      const now = Date.now();
-      const admission = this.#admit(digest, bytes.byteLength, now);
-      if (admission.ok && admission.value === null) note(now);
-      return admission;
-    });
-    if (!admitted.ok) return admitted;
-    const admission = admitted.value;
-    if (admission === null) return done(null);
-    await TenantBlobs.for(room.self, room.env).putBlob(digest, bytes);
-    return room.transact(() => {
-      const now = Date.now();
-      const stored = this.#record(digest, bytes.byteLength, admission, now);
-      if (stored.ok) note(now);
-      return stored;
-    });
+  /** `reviewed`: its models were inspected (review-desk.ts). What was not all here then is not committed unseen. */
+  commit(call: Call, model: string, revision: string, stage: CommitStage, reviewed: boolean): Result<Model | ModelRevision> {
+    return this.#room.as(call, (who, now) =>
+      this.#room.idempotency.once(call.idempotent ?? null, now, () => this.#commit({ actor: who.actor, requestId: call.requestId }, { model, revision, stage, reviewed }, now)),
+    );
   }
 
   /**
@@ -201,14 +143,14 @@ export class ModelDesk {
     return room.transact(() => {
       check();
       const now = Date.now();
-      const committed = this.#begin(revision, Object.fromEntries(sizes), opened.value, now) ?? this.#commit(by, revision.model, revision.revision, stage, now);
+      const committed = this.#begin(revision, Object.fromEntries(sizes), opened.value, now) ?? this.#commit(by, { model: revision.model, revision: revision.revision, stage, reviewed: true }, now);
       if (committed.ok) also(now);
       return committed;
     });
   }
 
   /** `stage` draft: the revision is kept as it is, whatever stage it has. */
-  #commit(by: Publisher, model: string, revision: string, stage: CommitStage, now: number): Result<Model | ModelRevision> {
+  #commit(by: Publisher, { model, revision, stage, reviewed }: Commit, now: number): Result<Model | ModelRevision> {
     const { shelf } = this.#room;
     const draft = shelf.find(model, revision);
     if (!draft) return refuse("not-found", "This model has no such revision.");
@@ -221,7 +163,8 @@ export class ModelDesk {
     }
     const full = stage === "live" ? this.#limits.refusesModel(model, now) : null;
     if (full) return full;
-    const isNew = shelf.rollouts.find(model, revision)?.committedAt === null;
+    const isNew = !this.#isCommitted(model, revision);
+    if (isNew && !reviewed) return refuse("revision-incomplete", "Blobs of it were still on their way when it was looked at. Commit it again.");
     shelf.rollouts.commit(model, revision, now);
     shelf.drafts.close({ model, revision });
     if (stage === "live") return this.#rollouts.goLive(by, model, revision, now);
