@@ -43,7 +43,7 @@ if (unknown !== undefined) throw new Error(`there is no part ${unknown}; there a
 
 const began = performance.now();
 const before = loadavg();
-const { origin, close } = await serveBench(prepare());
+const { origin, close } = await serveBench(await prepare());
 const samples = new Samples();
 const notes: Record<string, string> = {};
 const open = new Set<{ close(): Promise<void> }>();

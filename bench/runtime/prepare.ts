@@ -1,9 +1,9 @@
 /** What `bench:runtime` needs on this machine: the models, the peers, and GGUF files of the peers' other quantisations. */
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { ROOT } from "../../cli/root.ts";
+import { madeModel } from "../../test/support/real-models.ts";
 import { type GgufQuant, requantizeGguf } from "./requantize-gguf.ts";
 
 export interface Folders {
@@ -15,13 +15,12 @@ export interface Folders {
 const QUANTS: readonly GgufQuant[] = ["Q8_0", "Q4_0"];
 
 /** Made at the first run, some minutes; then there. */
-export function prepare(): Folders {
-  const models = process.env["LEASEHOLD_MODELS"] ?? join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "leasehold-models");
-  for (const path of ["HuggingFaceTB/SmolLM2-135M-Instruct/onnx/model_quantized.onnx", "Xenova/all-MiniLM-L6-v2/onnx/model_quantized.onnx"]) {
-    if (!existsSync(join(models, path))) throw new Error(`${path} is not there: run ../shared/models/make.sh`);
-  }
+export async function prepare(): Promise<Folders> {
+  const [text, minilm] = [await madeModel("smollm2"), await madeModel("minilm")];
+  if (text.missing !== null) throw new Error(text.missing);
+  if (minilm.missing !== null) throw new Error(minilm.missing);
   installPeers();
-  return { models, gguf: makeGguf(join(models, "HuggingFaceTB/SmolLM2-135M-Instruct/gguf")) };
+  return { models: join(text.folder, "../.."), gguf: makeGguf(join(text.folder, "gguf")) };
 }
 
 /** Apart from the project's packages; without scripts, for one of theirs downloads what a browser has no use for. */

@@ -49,6 +49,8 @@ export interface RuntimeFile {
 export interface ModelOptions {
   /** How much memory it may take. */
   readonly memoryBytes: number;
+  /** From the manifest: the operator lets this model have Loop, Scan or If. */
+  readonly allowControlFlow?: boolean;
   /** From the manifest; a backend that misses it is not used. */
   readonly selfTest?: SelfTest;
 }

@@ -8,6 +8,7 @@ import { LeaseholdError, type ErrorCode } from "../errors.ts";
 import { plainly, startEngine, startSessions, type Engine } from "./backends/engine.ts";
 import { MessageTurn } from "./message-turn.ts";
 import type { Answer, FromRuntime, InputOf, LoadRequest, NoteOf, OutputOf, PieceOf, Request, RequestId, RunRequest, TaskName, ToRuntime } from "./protocol.ts";
+import { inspectModels } from "./tasks/inspect-models.ts";
 import { ModelFiles } from "./tasks/model-files.ts";
 import { TASKS } from "./tasks/registry.ts";
 import type { Call, PreparedTask, Step } from "./tasks/task.ts";
@@ -58,6 +59,7 @@ async function prepare<Name extends TaskName>(name: Name, request: LoadRequest, 
   const adapter = TASKS[name];
   const files = new ModelFiles(request.files);
   files.require(adapter.files);
+  await inspectModels(files, request.options.allowControlFlow === true);
   await step("compile");
   const task = await (adapter.engine === "heap"
     ? adapter.prepare(files, watched(await startEngine(request, "heap")), step, request.options)

@@ -168,4 +168,18 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
     import_id TEXT NOT NULL, position INTEGER NOT NULL, at INTEGER NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, PRIMARY KEY (import_id, position, at)
   ) WITHOUT ROWID;
   `,
+  // Stages of revisions. `live_order`: of those that were live, the later the higher, unless they were rolled back from.
+  // `granted_until`: of a replaced one, until when it is granted to who has it.
+  `
+  ALTER TABLE models ADD COLUMN canary TEXT;
+  ALTER TABLE revisions ADD COLUMN stage TEXT NOT NULL DEFAULT 'draft';
+  ALTER TABLE revisions ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE revisions ADD COLUMN percent INTEGER;
+  ALTER TABLE revisions ADD COLUMN committed_at INTEGER;
+  ALTER TABLE revisions ADD COLUMN live_order INTEGER;
+  ALTER TABLE revisions ADD COLUMN granted_until INTEGER;
+  UPDATE revisions SET since = created_at;
+  UPDATE revisions SET stage = 'retired', since = published_at, committed_at = published_at, live_order = published_at WHERE published_at IS NOT NULL;
+  UPDATE revisions SET stage = 'live' WHERE (model, revision) IN (SELECT model, revision FROM models);
+  `,
 ];

@@ -20,6 +20,7 @@ export interface Profile {
   readonly region: string;
   readonly enabled: boolean;
   readonly priceFloor: PriceFloor | null;
+  readonly allowControlFlow: boolean;
   readonly createdAt: number;
   readonly updatedAt: number;
 }
@@ -36,8 +37,9 @@ export function readConfig(store: Store): Config {
   return { profile: profileOf(row.tenant), policy: policyOf(row.policy), ceiling: policyOf(row.policy_ceiling) };
 }
 
-/** A profile that was written before there were floors has none. */
-const profileOf = (text: string): Profile => ({ priceFloor: null, ...(JSON.parse(text) as Omit<Profile, "priceFloor">) });
+/** What a profile lacks that was written before there was such a field. */
+const BEFORE = { priceFloor: null, allowControlFlow: false };
+const profileOf = (text: string): Profile => ({ ...BEFORE, ...(JSON.parse(text) as Omit<Profile, keyof typeof BEFORE>) });
 
 /** Policies by their text: every call reads them, and checking one anew (its time zone above all) takes longer than the rest. */
 const known = new Map<string, Policy>();
@@ -75,6 +77,7 @@ export function newConfig(body: TenantCreate, now: number): Config {
     region: body.region,
     enabled: true,
     priceFloor: body.price_floor,
+    allowControlFlow: body.allow_control_flow,
     createdAt: now,
     updatedAt: now,
   };
@@ -94,6 +97,7 @@ export function toTenant({ profile, policy }: Config): Tenant {
     model_quota: policy.model_quota,
     policy,
     price_floor: profile.priceFloor,
+    allow_control_flow: profile.allowControlFlow,
     created_at: toTimestamp(profile.createdAt),
     updated_at: toTimestamp(profile.updatedAt),
   };

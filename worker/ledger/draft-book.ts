@@ -1,10 +1,10 @@
 /**
- * Drafts: revisions that were begun and are not committed. Each method runs inside the object's transaction.
+ * Open drafts: revisions that were begun and are not committed. Each method runs inside the object's transaction.
  *
  * - A draft is noted before its manifest is stored, and forgotten after the manifest is gone: nothing of it stays behind
  *   in R2 that no row knows of. Between the two it is `dropping`, and can't be begun again.
  * - One that got no blob for `KEEP_MS` is dropped. Its blobs are the tenant's, and stay.
- * - A model that has drafts alone counts against `model_quota` as held.
+ * - A model that has drafts alone, open or committed, counts against `model_quota` as held.
  */
 import { refuse } from "./result.ts";
 import type { Row, Store } from "./store.ts";
@@ -65,9 +65,13 @@ export class DraftBook {
     return oldest == null ? null : oldest + KEEP_MS;
   }
 
-  /** Models that have drafts and no live revision, `model` left out. */
+  /** Models that have drafts, open or committed, and no live revision, `model` left out. */
   models(model = ""): number {
-    return this.#store.first<{ n: number }>("SELECT count(DISTINCT model) AS n FROM drafts WHERE model <> ? AND model NOT IN (SELECT model FROM models)", model)?.n ?? 0;
+    const row = this.#store.first<{ n: number }>(
+      "SELECT count(*) AS n FROM (SELECT model FROM drafts UNION SELECT model FROM revisions) WHERE model <> ? AND model NOT IN (SELECT model FROM models)",
+      model,
+    );
+    return row?.n ?? 0;
   }
 
   #count(): number {

@@ -1,5 +1,5 @@
 /**
- * The tenant's models: drafts, the live revision of each with its chunks, and which blobs are stored. Bytes and
+ * The tenant's models: drafts, the revisions of each with their stages and chunks, and which blobs are stored. Bytes and
  * manifests are in R2.
  *
  * - An upload holds its bytes of `storage_bytes` from its admission to its record; one that is never recorded gives them
@@ -9,6 +9,7 @@ import type { Model, Prices, UsageMeasure } from "../../schema/contract/models.t
 import type { ModelId, RevisionId, Sha256 } from "../../schema/contract/ids.ts";
 import { toTimestamp } from "../../schema/contract/amounts.ts";
 import { DraftBook } from "./draft-book.ts";
+import { RolloutBook, type Staged, toCanary } from "./rollout-book.ts";
 import type { Row, Store } from "./store.ts";
 
 /** What the object keeps of a revision; its chunks stand in the manifest. */
@@ -18,6 +19,8 @@ export interface RevisionFacts {
   readonly prices: Prices;
   readonly sizeBytes: number;
   readonly variants: Model["variants"];
+  /** It was let through with control flow. */
+  readonly controlFlow?: true;
 }
 
 export interface Revision {
@@ -52,6 +55,7 @@ const LIVE = `SELECT r.model, r.revision, r.manifest_sha256, r.facts, m.publishe
 
 export class ModelShelf {
   readonly drafts: DraftBook;
+  readonly rollouts: RolloutBook;
   readonly #store: Store;
   /** Sum of the blobs' sizes, once it was read. A tenant has thousands of blobs, and every grant shows the sum. */
   #storedBytes: number | null = null;
@@ -59,6 +63,7 @@ export class ModelShelf {
   constructor(store: Store) {
     this.#store = store;
     this.drafts = new DraftBook(store);
+    this.rollouts = new RolloutBook(store);
   }
 
   /** To be called where the table of blobs may have changed otherwise: a transaction was undone, blobs were deleted. */
@@ -78,8 +83,8 @@ export class ModelShelf {
   /** A revision is named by its content: the same one again is the same draft. `sizes`: its chunks. */
   begin(revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>, now: number): void {
     this.#store.run(
-      "INSERT INTO revisions (model, revision, manifest_sha256, facts, created_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (model, revision) DO NOTHING",
-      revision.model, revision.revision, revision.manifestSha256, JSON.stringify(revision.facts), now,
+      "INSERT INTO revisions (model, revision, manifest_sha256, facts, created_at, since) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (model, revision) DO NOTHING",
+      revision.model, revision.revision, revision.manifestSha256, JSON.stringify(revision.facts), now, now,
     );
     this.#store.run(
       "INSERT INTO chunks (model, revision, sha256, size) SELECT ?, ?, key, value FROM json_each(?) WHERE true ON CONFLICT (model, revision, sha256) DO NOTHING",
@@ -111,15 +116,6 @@ export class ModelShelf {
     return row && fromRow(row);
   }
 
-  publish(model: string, revision: string, now: number): void {
-    this.#store.run("UPDATE revisions SET published_at = ? WHERE model = ? AND revision = ?", now, model, revision);
-    this.#store.run(
-      "INSERT INTO models (model, revision, published_at) VALUES (?, ?, ?) ON CONFLICT (model) DO UPDATE SET revision = excluded.revision, published_at = excluded.published_at",
-      model, revision, now,
-    );
-    this.drafts.close({ model, revision });
-  }
-
   live(model: string): Revision | null {
     const row = this.#store.first<RevisionRow>(`${LIVE} WHERE m.model = ?`, model);
     return row && fromRow(row);
@@ -133,7 +129,7 @@ export class ModelShelf {
     return this.#store.first<{ n: number }>("SELECT count(*) AS n FROM models")?.n ?? 0;
   }
 
-  /** Models of `model_quota`: `posted` have a live revision, `held` have drafts alone. */
+  /** Models of `model_quota`: `posted` have a live revision, `held` have none yet. */
   models(): { held: number; posted: number } {
     return { held: this.drafts.models(), posted: this.count() };
   }
@@ -167,8 +163,8 @@ export class ModelShelf {
   }
 }
 
-/** The live revision as the API shows it, with the prices that are in force. */
-export function toModel(revision: Revision, prices: Prices): Model {
+/** The live revision as the API shows it, with the prices that are in force and the canary beside it. */
+export function toModel(revision: Revision, prices: Prices, canary: Staged | null): Model {
   return {
     id: revision.model,
     task: revision.facts.task,
@@ -179,5 +175,6 @@ export function toModel(revision: Revision, prices: Prices): Model {
     size_bytes: revision.facts.sizeBytes,
     variants: revision.facts.variants,
     published_at: toTimestamp(revision.publishedAt ?? 0),
+    canary: canary && toCanary(canary),
   };
 }

@@ -22,6 +22,8 @@ import { MetricsDesk } from "./desks/metrics-desk.ts";
 import { ModelDesk } from "./desks/model-desk.ts";
 import { PriceDesk } from "./desks/price-desk.ts";
 import { RecordDesk } from "./desks/record-desk.ts";
+import { ReviewDesk } from "./desks/review-desk.ts";
+import { RolloutDesk } from "./desks/rollout-desk.ts";
 import { SecretDesk } from "./desks/secret-desk.ts";
 import { SessionDesk } from "./desks/session-desk.ts";
 import { TenantDesk } from "./desks/tenant-desk.ts";
@@ -38,6 +40,8 @@ export interface Desks {
   readonly tenants: TenantDesk;
   readonly keys: KeyDesk;
   readonly models: ModelDesk;
+  readonly reviews: ReviewDesk;
+  readonly rollouts: RolloutDesk;
   readonly imports: ImportDesk;
   readonly leases: LeaseDesk;
   readonly records: RecordDesk;
@@ -178,7 +182,8 @@ export class TenantObject extends DurableObject<Env> {
     const metrics = new MetricsDesk(room);
     const keys = new KeyDesk(room);
     const webhooks = new WebhookDesk(room);
-    const models = new ModelDesk(room);
+    const rollouts = new RolloutDesk(room);
+    const models = new ModelDesk(room, rollouts);
     const imports = new ImportDesk(room, models);
     return {
       room,
@@ -186,6 +191,8 @@ export class TenantObject extends DurableObject<Env> {
         tenants: new TenantDesk(room),
         keys,
         models,
+        reviews: new ReviewDesk(room),
+        rollouts,
         imports,
         leases,
         records,

@@ -4,8 +4,9 @@ import { amount } from "../../schema/contract/amounts.ts";
 import { modelId, revisionId, sha256 } from "../../schema/contract/ids.ts";
 import { MAX_CHUNK_BYTES, model, revisionBegun, revisionCreate } from "../../schema/contract/models.ts";
 import { page } from "../../schema/contract/records.ts";
+import { modelRevision, revisionCommit } from "../../schema/contract/rollout.ts";
 import type { AppEnv } from "../http/app-env.ts";
-import { body, guarded, idempotencyHeader, json, noBody, pageOf, pageQuery, problems, tenantPath } from "../http/describe.ts";
+import { body, guarded, idempotencyHeader, json, optionalBody, pageOf, pageQuery, problems, tenantPath } from "../http/describe.ts";
 import { enter } from "../http/enter.ts";
 import { problem, unwrap } from "../http/problem.ts";
 import { readBytes } from "../http/read-bytes.ts";
@@ -13,6 +14,7 @@ import { sha256Hex } from "../ledger/audit-chain.ts";
 import { TenantBlobs } from "../tenants/blobs.ts";
 import { asVerified } from "../tenants/credential.ts";
 import { buildRevision } from "./manifest.ts";
+import { review } from "./review.ts";
 
 const tags = ["Models"];
 const stored = z.object({ sha256, size: amount }).meta({ id: "BlobStored" });
@@ -35,9 +37,10 @@ const put = createRoute({
 
 const commit = createRoute({
   method: "post", path: "/v1/tenants/{t}/models/{model}/revisions/{revision}/commit", tags, ...guarded("POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit"),
-  summary: "Make a revision live",
-  request: { params: tenantPath.extend({ model: modelId, revision: revisionId }), headers: idempotencyHeader, body: noBody },
-  responses: { 200: json(model, "The live revision."), ...problems },
+  summary: "Commit a revision",
+  description: "Checks that everything that it is made of is stored, and makes it live; with `stage: draft` it is kept, for a rollout.",
+  request: { params: tenantPath.extend({ model: modelId, revision: revisionId }), headers: idempotencyHeader, body: optionalBody(revisionCommit) },
+  responses: { 200: json(z.union([model, modelRevision]), "The model with the live revision; of a draft, the revision."), ...problems },
 });
 
 const list = createRoute({
@@ -51,7 +54,7 @@ export function publishRoutes(app: OpenAPIHono<AppEnv>): void {
     const wanted = c.req.valid("json");
     const { object, call, tenant } = enter(c, "POST /v1/tenants/{t}/models/{model}/revisions", wanted);
     const built = buildRevision(tenant, c.req.valid("param").model, wanted);
-    const { identity, begun } = unwrap(await object.models.admitRevision(call, { model: built.revision.model, revision: built.revision.revision }));
+    const { identity, begun } = unwrap(await object.models.admitRevision(call, { model: built.revision.model, revision: built.revision.revision, ...(wanted.control_flow && { controlFlow: true }) }));
     if (begun) return c.json(begun, 201);
     await TenantBlobs.for(asVerified(identity), c.env).putManifest(built.revision.model, built.revision.revision, built.text);
     return c.json(unwrap(await object.models.begin(call, built.revision, Object.fromEntries(built.sizes))), 201);
@@ -73,9 +76,12 @@ export function publishRoutes(app: OpenAPIHono<AppEnv>): void {
   });
 
   app.openapi(commit, async (c) => {
-    const { object, call } = enter(c, "POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit", {});
+    const wanted = c.req.valid("json");
+    const { object, call } = enter(c, "POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit", wanted);
     const { model: name, revision } = c.req.valid("param");
-    return c.json(unwrap(await object.models.commit(call, name, revision)), 200);
+    const due = unwrap(await object.reviews.open(call, name, revision));
+    if (due) await review(c.env, due);
+    return c.json(unwrap(await object.models.commit(call, name, revision, wanted.stage ?? "live")), 200);
   });
 
   app.openapi(list, async (c) => {

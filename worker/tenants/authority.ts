@@ -37,6 +37,8 @@ export function authorityOf(env: Env, tenant: TenantId): TenantAuthority {
     tenants: desk("tenants"),
     keys: desk("keys"),
     models: desk("models"),
+    reviews: desk("reviews"),
+    rollouts: desk("rollouts"),
     imports: desk("imports"),
     leases: desk("leases"),
     records: desk("records"),

@@ -10,7 +10,7 @@ import { readOnnx } from "../../../schema/onnx/read.ts";
 import { blobSource } from "../../../schema/onnx/source.ts";
 import type { ByteRange, OnnxModel } from "../../../schema/onnx/types.ts";
 import { encodeOnnx, payloadBytes } from "../../../schema/onnx/write.ts";
-import { concat } from "../../../schema/onnx/wire-reader.ts";
+import { concat } from "../../../schema/onnx/concat.ts";
 import type { ExternalData } from "../backends/ort-module.ts";
 import { invalidFile, type ModelFiles } from "../tasks/model-files.ts";
 import { externalize } from "./externalize.ts";
@@ -32,6 +32,8 @@ export class ModelSource {
   }
 
   async structure(): Promise<OnnxModel> {
+    const known = this.#files.structures.get(this.path);
+    if (known) return known;
     try {
       return await readOnnx(blobSource(this.#files.blob(this.path)));
     } catch (error) {

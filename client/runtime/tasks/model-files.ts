@@ -1,8 +1,11 @@
 /** A model's files, by path. A missing or unreadable one is `model-invalid`, with its name. */
+import type { OnnxModel } from "../../../schema/onnx/types.ts";
 import { LeaseholdError } from "../../errors.ts";
 import type { RuntimeFile } from "../protocol.ts";
 
 export class ModelFiles {
+  /** Of models that were inspected, what was read of them, for who rewrites them. */
+  readonly structures = new Map<string, OnnxModel>();
   readonly #blobs: ReadonlyMap<string, Blob>;
 
   constructor(files: readonly RuntimeFile[]) {

@@ -173,22 +173,25 @@ describe("two tabs", () => {
     const tenant = freshTenant();
     const model = await makeModel({ "a.onnx": [40_000] });
     const half = Promise.withResolvers<void>();
-    let arrive: (bytes: number) => void = () => undefined;
+    const asked = Promise.withResolvers<(bytes: number) => void>();
     const fetching = fetchModel({
       ...model,
       store: await open(tenant),
       fetchChunk: async ({ sha256 }, { onBytes }) => {
-        arrive = onBytes;
+        asked.resolve(onBytes);
         await half.promise;
         return model.bytes.get(sha256) as Bytes;
       },
     });
+    const arrive = await asked.promise;
     const shown: FetchProgress[] = [];
     const source = sourceOf(model);
     const waiting = fetchModel({ ...model, store: await open(tenant), fetchChunk: source.fetchChunk, onProgress: (progress) => shown.push(progress) });
-    await expect.poll(() => shown.length).toBeGreaterThan(0);
-    arrive(20_000);
-    await expect.poll(() => shown.at(-1)?.loadedBytes).toBe(20_000);
+    const seen = () => {
+      arrive(20_000); // again and again, as bytes come: what is told before the other listens is lost
+      return shown.at(-1)?.loadedBytes;
+    };
+    await expect.poll(seen).toBe(20_000);
     half.resolve();
     await Promise.all([fetching, waiting]);
     expect(shown.at(-1)).toMatchObject({ loadedBytes: 40_000, cachedBytes: 0 });

@@ -9,7 +9,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { IMPORT_FAULTS, type ImportCreate, type ImportFault, type ImportId, type ModelImport } from "../../../schema/contract/imports.ts";
 import { type ModelId, type Sha256, sortableId } from "../../../schema/contract/ids.ts";
-import { CHUNK_BYTES, type ModelFile, revisionCreate } from "../../../schema/contract/models.ts";
+import { CHUNK_BYTES, type ModelFile, type RevisionCreate, revisionCreate } from "../../../schema/contract/models.ts";
 import type { SecretName } from "../../../schema/contract/secrets.ts";
 import { settingsOf } from "../../env.ts";
 import { Hub, HubFault } from "../../imports/hub.ts";
@@ -17,11 +17,13 @@ import { buildOf, chooseFiles, requiresOf } from "../../imports/layout.ts";
 import { inspectVariants } from "../../models/inspect.ts";
 import { buildRevision } from "../../models/manifest.ts";
 import { TenantBlobs } from "../../tenants/blobs.ts";
+import { readConfig } from "../config.ts";
 import { ImportBook, type ImportFile, MAX_ACTIVE_IMPORTS, type StoredImport } from "../import-book.ts";
 import { type Result, done, refuse } from "../result.ts";
 import type { Call, Chore, Room } from "../room.ts";
 import { SecretVault, unlocked } from "../secret-vault.ts";
 import type { ModelDesk } from "./model-desk.ts";
+import { flowRefusal } from "./review-desk.ts";
 
 const NO_IMPORT = "This tenant has no such import.";
 const TOKEN = "huggingface-token" as SecretName;
@@ -66,6 +68,8 @@ export class ImportDesk {
     const room = this.#room;
     return room.as(call, (who, now) =>
       room.idempotency.once(call.idempotent ?? null, now, () => {
+        const refused = flowRefusal(ask.control_flow === true, room.store);
+        if (refused) return refused;
         if (this.#book.active() >= MAX_ACTIVE_IMPORTS) return refuse("conflict", `A tenant may have ${MAX_ACTIVE_IMPORTS} imports under way and has them. Wait for one, or cancel it.`);
         const id = `imp_${sortableId(now)}` as ImportId;
         this.#book.add(id, model, ask, { actor: who.actor, requestId: call.requestId }, now);
@@ -205,17 +209,21 @@ export class ImportDesk {
     const { ask, plan, model } = one;
     const files = this.#book.files(one.id).map((file): ModelFile => ({ path: file.path, size: file.size, sha256: file.digest as Sha256, chunks: this.#book.chunks(one.id, file.position) }));
     const variants = ask.variants.map((build) => ({ id: build, requires: requiresOf(build), files: files.filter(({ path }) => [build, null].includes(buildOf(path))) }));
-    const { source: _source, revision: _revision, variants: _variants, ...stated } = ask;
+    const { source: _source, revision: _revision, variants: _variants, stage: _stage, ...stated } = ask;
     const body = revisionCreate.safeParse({ ...stated, task: plan?.task, usage: plan?.usage, ...(plan?.licence && { licence: plan.licence }), source: `${ask.source}@${one.commit}`, variants });
     if (!body.success) throw new HubFault("model-refused", `The model makes no revision: ${body.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ").slice(0, 500)}`);
-    const hostile = await inspectVariants(body.data.variants, TenantBlobs.for(this.#room.self, this.#room.env));
+    const hostile = await inspectVariants(body.data.variants, TenantBlobs.for(this.#room.self, this.#room.env), this.#mayHaveControlFlow(body.data));
     if (hostile) throw new HubFault("model-refused", `${hostile.path}: ${hostile.code}. ${hostile.detail}`);
     const built = buildRevision(this.#room.tenant, model, body.data);
-    const published = await this.#models.publish(one, built, (now) => {
+    const published = await this.#models.publish(one, built, ask.stage ?? "live", (now) => {
       this.#book.end(one.id, { state: "done", revision: built.revision.revision }, now);
       this.#log(one, { state: "done", revision: built.revision.revision }, now);
     });
     if (!published.ok) throw new HubFault("model-refused", published.refusal.detail);
+  }
+
+  #mayHaveControlFlow({ control_flow }: Pick<RevisionCreate, "control_flow">): boolean {
+    return control_flow === true && readConfig(this.#room.store).profile.allowControlFlow;
   }
 
   #failed(one: StoredImport, cause: unknown): void {
