@@ -47,7 +47,7 @@ test("a run says where its tokens go and what they may see", () => {
   const inputs = new Map(pieceInputs({ kvHeads: 2, group: 2 }).map((input) => [input.name, input]));
   const of = (name: string, total: number, count: number) => {
     const input = inputs.get(name);
-    return { numbers: [...Array.from(input?.values(total, new Int32Array(count)) ?? [])], dims: input?.dims(total, count) };
+    return { numbers: Array.from(input?.values(total, new Int32Array(count)) ?? []), dims: input?.dims(total, count) };
   };
   expect(of(PIECE_INPUTS.isPiece, 5, 2)).toEqual({ numbers: [1], dims: [] });
   expect(of(PIECE_INPUTS.past, 5, 2)).toEqual({ numbers: [3], dims: [1] });
