@@ -55,24 +55,30 @@ export class Pool {
   }
 
   /** Before a model takes memory. Its place is kept until `gone`. */
-  async admit(model: string, bytes: number, signal?: AbortSignal): Promise<void> {
-    for (;;) {
-      if (signal?.aborted) throw stopped(signal);
-      const others = [...this.#warm].filter(([name]) => name !== model).map(([name, warm]) => this.#resident(name, warm));
-      const admission = decideAdmission(others, bytes, this.#options.budgetBytes);
-      switch (admission.kind) {
-        case "come":
-          for (const name of admission.leave) this.#leave(name);
-          clearTimeout(this.#warm.get(model)?.idle);
-          this.#warm.set(model, { bytes, usedAt: ++this.#clock, isLoading: true });
-          return;
-        case "wait":
-          await this.#room(signal);
-          break;
-        case "full":
-          throw new LeaseholdError("pool-full", `There is no room for ${model}: what is pinned leaves ${megabytes(this.#options.budgetBytes - this.#pinnedBytes())} of ${megabytes(this.#options.budgetBytes)}, and it needs ${megabytes(bytes)}. Unpin a model first.`);
-      }
-    }
+  admit(model: string, bytes: number, signal?: AbortSignal): Promise<void> {
+    return this.#makeRoom(model, () => bytes, signal, () => {
+      clearTimeout(this.#warm.get(model)?.idle);
+      this.#warm.set(model, { bytes, usedAt: ++this.#clock, isLoading: true });
+    });
+  }
+
+  /** Before a model that is here takes that much more: its next revision is loaded beside it. Rejects where it has left meanwhile. */
+  admitBeside(model: string, more: number, signal?: AbortSignal): Promise<void> {
+    const present = () => {
+      const warm = this.#warm.get(model);
+      if (!warm) throw new LeaseholdError("aborted", `${model} was unloaded.`);
+      return warm;
+    };
+    return this.#makeRoom(model, () => present().bytes + more, signal, () => {
+      present().bytes += more;
+    });
+  }
+
+  /** What a model takes from now on, which is less. */
+  shrink(model: string, bytes: number): void {
+    const warm = this.#warm.get(model);
+    if (warm) warm.bytes = bytes;
+    this.#makeKnown();
   }
 
   /** It is loaded. */
@@ -156,6 +162,26 @@ export class Pool {
     for (const { idle } of this.#warm.values()) clearTimeout(idle);
     this.#warm.clear();
     this.#makeKnown();
+  }
+
+  /** `come` takes the room in the very step that finds it. */
+  async #makeRoom(model: string, bytesNow: () => number, signal: AbortSignal | undefined, come: () => void): Promise<void> {
+    for (;;) {
+      if (signal?.aborted) throw stopped(signal);
+      const bytes = bytesNow();
+      const others = [...this.#warm].filter(([name]) => name !== model).map(([name, warm]) => this.#resident(name, warm));
+      const admission = decideAdmission(others, bytes, this.#options.budgetBytes);
+      switch (admission.kind) {
+        case "come":
+          for (const name of admission.leave) this.#leave(name);
+          return come();
+        case "wait":
+          await this.#room(signal);
+          break;
+        case "full":
+          throw new LeaseholdError("pool-full", `There is no room for ${model}: what is pinned leaves ${megabytes(this.#options.budgetBytes - this.#pinnedBytes())} of ${megabytes(this.#options.budgetBytes)}, and it needs ${megabytes(bytes)}. Unpin a model first.`);
+      }
+    }
   }
 
   #resident(model: string, { bytes, usedAt, isLoading }: Warm): Resident {

@@ -25,6 +25,8 @@ export interface LeaseAsk {
   readonly model: string;
   readonly purpose: "inference" | "download";
   readonly tokens?: number;
+  /** The revision that is ready here, or on its way. */
+  readonly revision?: string | undefined;
   readonly user?: string;
   readonly user_signature?: string;
   readonly request_id?: string;

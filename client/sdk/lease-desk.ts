@@ -44,6 +44,8 @@ export interface LeaseWish {
   readonly model: string;
   /** Tokens to hold; none for a download. */
   readonly tokens?: number;
+  /** The revision that is ready here, or on its way; without it the lease is for the one in force. */
+  readonly revision?: string | undefined;
   readonly requestId: string;
   readonly signal?: AbortSignal;
 }
@@ -77,9 +79,9 @@ export class LeaseDesk {
 
   async ask(wish: LeaseWish): Promise<OpenLease> {
     const { api, likelyBackend } = this.#options;
-    const { model, tokens, requestId, signal } = wish;
+    const { model, tokens, revision, requestId, signal } = wish;
     try {
-      const grant = await this.#grant({ model, purpose: tokens === undefined ? "download" : "inference", tokens, request_id: requestId }, signal);
+      const grant = await this.#grant({ model, purpose: tokens === undefined ? "download" : "inference", tokens, revision, request_id: requestId }, signal);
       return this.#opened(new OpenLease((report) => api.reportUsage(grant, report), grant, requestId, likelyBackend));
     } catch (error) {
       const held = error instanceof LeaseholdError && error.code === "network-failed" ? await this.#offline(wish) : null;
@@ -99,6 +101,11 @@ export class LeaseDesk {
       throw error;
     }
     return grant;
+  }
+
+  /** Whether calls can run on this model, as it is here, without a network. */
+  async isOffline(model: string): Promise<boolean> {
+    return (await this.#options.offline.list()).some((lease) => lease.model === model);
   }
 
   /** Sends what offline leases have to report. Never rejects. */

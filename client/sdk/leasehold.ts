@@ -16,6 +16,7 @@ import { asLeaseholdError } from "./as-error.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { LeaseDesk } from "./lease-desk.ts";
 import { ModelLoader } from "./model-loader.ts";
+import type { ModelUpdate, UpdateFailure } from "./model-updates.ts";
 import { OfflineBook, type OfflineLease } from "./offline-book.ts";
 import { type LeaseBinding, openProofKey } from "./proof-key.ts";
 import { Prover } from "./prover.ts";
@@ -65,6 +66,10 @@ export interface LeaseholdEvents {
   quota: QuotaView;
   /** A usage report did not arrive: the lease's whole hold will be charged. */
   "report-failed": LeaseholdError;
+  /** Another revision of a model was fetched beside the one that ran, and has taken its place. */
+  update: ModelUpdate;
+  /** It could not be: the revision that was here goes on. */
+  "update-failed": UpdateFailure;
 }
 
 export interface OfflinePlan extends Caller<Progress> {
@@ -154,7 +159,7 @@ export class Leasehold {
   readonly #closing = new AbortController();
   readonly #onPageHide = () => void this.#desk.abandonAll();
   readonly #onOnline = () => void this.#desk.sendReports();
-  readonly #listeners: { [E in keyof LeaseholdEvents]: Set<(event: LeaseholdEvents[E]) => void> } = { quota: new Set(), "report-failed": new Set() };
+  readonly #listeners: { [E in keyof LeaseholdEvents]: Set<(event: LeaseholdEvents[E]) => void> } = { quota: new Set(), "report-failed": new Set(), update: new Set(), "update-failed": new Set() };
 
   constructor({ publishableKey, user, userSignature, baseUrl, metadata, backend = "auto", variant, pool = {} }: LeaseholdOptions) {
     const tenant = tenantOfKey(publishableKey);
@@ -181,7 +186,7 @@ export class Leasehold {
       idleMs: pool.idleMs ?? IDLE_MS,
       unload: (model) => this.#loader.unload(model),
     });
-    this.#loader = new ModelLoader({ tenant, backend, variant, api, desk: this.#desk, store: this.#store, pool: this.#pool });
+    this.#loader = new ModelLoader({ tenant, backend, variant, api, desk: this.#desk, store: this.#store, pool: this.#pool, onUpdate: (update) => this.#emit("update", update), onUpdateFailed: (failure) => this.#emit("update-failed", failure) });
   }
 
   /** Labels of texts or pictures; with `labels`, those of a zero-shot model. */

@@ -1,15 +1,18 @@
 /**
  * From a model's name to a runtime that answers: which revision, its files, its worker.
  *
- * - A revision whose chunks are all cached is opened without asking for the live one: the inference lease says later
- *   whether it is. What is cached encrypted needs the key of some lease: the caller's own, where it is about to ask.
+ * - A revision whose chunks are all cached is opened without asking which is in force: the inference lease says later
+ *   whether it still is. What is cached encrypted needs the key of some lease: the caller's own, where it is about to ask.
  * - The revision in force in the cache changes once the new one runs, in one step.
  * - A model is loaded once for all who wait for it. One that failed, was stopped or discarded is loaded anew by the
  *   next call.
- * - `replace` closes the runtime of a revision that is no longer live once its successor is ready.
+ * - `update` brings the revision that is due beside the one that runs, and puts it in its place once it runs, in one
+ *   step. What fails leaves everything as it was: the next calls run on the revision that works.
+ * - `replace` is for a revision that is not granted any more: its successor is waited for.
+ * - A runtime that was replaced ends when the last call that has it is over.
  */
 import type { ModelId, Sha256 } from "../../schema/contract/ids.ts";
-import type { Backend, Manifest } from "../../schema/contract/models.ts";
+import type { Backend } from "../../schema/contract/models.ts";
 import { sha256Hex } from "../cache/digest.ts";
 import { fetchModel, type FetchModelOptions, isStored } from "../cache/fetch-model.ts";
 import { cacheModeOf, type Keeping } from "../cache/keeping.ts";
@@ -17,56 +20,29 @@ import type { ModelStore } from "../cache/model-store.ts";
 import { LeaseholdError } from "../errors.ts";
 import { memoryOf } from "../pool/policy.ts";
 import type { Pool } from "../pool/pool.ts";
-import { loadRuntime, type Runtime, type RuntimeFile } from "../runtime/host.ts";
+import { loadRuntime, type RuntimeFile } from "../runtime/host.ts";
 import { asLeaseholdError } from "./as-error.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { LeaseDesk } from "./lease-desk.ts";
-import type { OnProgress, Progress } from "./progress.ts";
+import { type LoadedModel, ModelLoad, type Revision } from "./model-load.ts";
+import type { OnProgress } from "./progress.ts";
+import { ModelUpdates, type UpdateEvents } from "./model-updates.ts";
 import { newRequestId } from "./request-id.ts";
-import { SharedTask } from "./shared-task.ts";
+import { RuntimeUses } from "./runtime-uses.ts";
 import { backendFor, pickVariant } from "./variants.ts";
 import { parseManifest, RevisionMoved, WeightsSource } from "./weights.ts";
 
-export interface Revision {
-  readonly digest: Sha256;
-  readonly manifest: Manifest;
-  /** Whether it can be opened without fetching weights. */
-  readonly isAtHand: boolean;
-}
-
-export interface LoadedModel extends Revision {
-  readonly runtime: Runtime;
-  /** "hit": no weight was fetched for it. */
-  readonly cache: "hit" | "miss";
-  readonly fetchedBytes: number;
-  /** What was here already: of an update, the part that did not change. */
-  readonly cachedBytes: number;
-  /** The build that was taken. */
-  readonly variant: string;
-}
-
-/** A model on its way: the revision is known first, the runtime at the end. */
-export class ModelLoad extends SharedTask<LoadedModel, Progress> {
-  readonly revision: Promise<Revision>;
-  loaded: LoadedModel | null = null;
-
-  constructor(work: (signal: AbortSignal, onProgress: OnProgress, onRevision: (revision: Revision) => void) => Promise<LoadedModel>) {
-    const found = Promise.withResolvers<Revision>();
-    super((signal, onProgress) => work(signal, onProgress, found.resolve));
-    this.revision = Promise.race([found.promise, this.result]);
-    this.revision.catch(() => undefined); // whoever joined hears of it
-  }
-}
-
 interface LoadWish {
   readonly mayUseCache: boolean;
+  /** What runs, and goes on running, while this is loaded. */
+  readonly beside?: LoadedModel;
   readonly lease: Promise<void> | undefined;
   readonly signal: AbortSignal;
   readonly onProgress: OnProgress;
   readonly onRevision: (revision: Revision) => void;
 }
 
-export interface LoaderOptions {
+export interface LoaderOptions extends UpdateEvents {
   readonly tenant: string;
   readonly backend: "auto" | Backend;
   /** The build to take, whatever the device. */
@@ -80,9 +56,12 @@ export interface LoaderOptions {
 export class ModelLoader {
   readonly #options: LoaderOptions;
   readonly #loads = new Map<string, ModelLoad>();
+  readonly #uses = new RuntimeUses();
+  readonly #updates: ModelUpdates;
 
   constructor(options: LoaderOptions) {
     this.#options = options;
+    this.#updates = new ModelUpdates(options);
   }
 
   /**
@@ -94,13 +73,37 @@ export class ModelLoader {
     return load && !load.isStopped ? load : this.#begin(model, true, lease);
   }
 
-  /** The load of the live revision, where `stale` turned out not to be it. */
+  /** A call has it, until what this gives is called. To be called as soon as it is given out. */
+  use(loaded: LoadedModel): () => void {
+    return this.#uses.take(loaded);
+  }
+
+  /** The load of the revision in force, where `stale` is granted no more. */
   replace(model: string, stale: LoadedModel): ModelLoad {
     const current = this.#loads.get(model);
     if (current && !current.isStopped && current.loaded !== stale) return current;
+    this.#updates.stop(model);
     const next = this.#begin(model, false);
-    next.result.then(() => stale.runtime.close(), () => stale.runtime.close());
+    next.result.then(() => this.#uses.retire(stale), () => this.#uses.retire(stale));
     return next;
+  }
+
+  /** Another revision is in force than `running`, which will do for a while. Nobody waits for it. */
+  update(model: string, running: LoadedModel): void {
+    this.#updates.begin(model, async (stop) => {
+      if (await this.#options.desk.isOffline(model)) return null; // the lease that calls run on without a network is for what runs
+      const load = new ModelLoad((signal, onProgress, onRevision) => this.#load(model, { mayUseCache: false, beside: running, lease: undefined, signal: AbortSignal.any([signal, stop]), onProgress, onRevision }));
+      const loaded = await load.result;
+      if (loaded === running) return null; // it is in force again
+      if (this.#loads.get(model)?.loaded !== running) {
+        loaded.runtime.close();
+        return null;
+      }
+      load.loaded = loaded;
+      this.#loads.set(model, load);
+      this.#uses.retire(running);
+      return { model, revision: loaded.manifest.revision, fetchedBytes: loaded.fetchedBytes, cachedBytes: loaded.cachedBytes };
+    });
   }
 
   /** The next call starts over. */
@@ -113,6 +116,7 @@ export class ModelLoader {
 
   /** Ends the model's worker, or its load. */
   unload(model: string): void {
+    this.#updates.stop(model);
     const load = this.#loads.get(model);
     load?.stop();
     load?.loaded?.runtime.close();
@@ -143,14 +147,20 @@ export class ModelLoader {
     const source = new WeightsSource(api, desk, model, newRequestId(), signal);
     const openRevision = (revision: Revision) => {
       wish.onRevision(revision);
+      source.keepTo(revision.manifest.revision);
       return this.#openRevision(revision, source, wish);
     };
     try {
       const cached = wish.mayUseCache ? await this.#cachedRevision(model) : null;
-      if (!cached) return await openRevision(await this.#liveRevision(model, source));
-      return await openRevision(cached).catch(async (error: unknown) => {
+      const due = cached ?? (await this.#dueRevision(model, source));
+      if (due.digest === wish.beside?.digest) {
+        await source.end();
+        return wish.beside;
+      }
+      return await openRevision(due).catch(async (error: unknown) => {
         if (!(error instanceof RevisionMoved)) throw error;
-        return openRevision(await this.#liveRevision(model, source));
+        source.keepTo(null);
+        return openRevision(await this.#dueRevision(model, source));
       });
     } catch (thrown) {
       const error = asLeaseholdError(thrown, signal);
@@ -159,7 +169,7 @@ export class ModelLoader {
     }
   }
 
-  async #openRevision(revision: Revision, source: WeightsSource, { signal, onProgress, lease }: LoadWish): Promise<LoadedModel> {
+  async #openRevision(revision: Revision, source: WeightsSource, { signal, onProgress, lease, beside }: LoadWish): Promise<LoadedModel> {
     const { backend, pool } = this.#options;
     const { manifest, digest } = revision;
     const store = await this.#options.store;
@@ -176,7 +186,8 @@ export class ModelLoader {
     };
     const fetched = await fetchModel(weights);
     await source.end();
-    await pool.admit(manifest.model, memoryOf(variant), signal);
+    const bytes = memoryOf(variant);
+    await (beside ? pool.admitBeside(manifest.model, bytes, signal) : pool.admit(manifest.model, bytes, signal));
     const selfTest = variant.self_test ?? manifest.self_test;
     const runtime = await loadRuntime({
       task: manifest.task,
@@ -187,14 +198,16 @@ export class ModelLoader {
       signal,
       onProgress: ({ stage }) => onProgress({ stage: "preparing", step: stage }),
     }).catch((error: unknown) => {
-      pool.gone(manifest.model);
+      if (beside) pool.shrink(manifest.model, beside.bytes);
+      else pool.gone(manifest.model);
       throw error;
     });
-    pool.ready(manifest.model);
+    if (beside) pool.shrink(manifest.model, bytes);
+    else pool.ready(manifest.model);
     await store.switchTo(manifest.model, digest);
     const { cache, fetchedBytes, cachedBytes } = fetched;
     if (fetchedBytes > 0) void store.askToStay().catch(() => undefined); // a browser that won't is one that may clear the cache
-    return { ...revision, runtime, cache, fetchedBytes, cachedBytes, variant: variant.id };
+    return { ...revision, runtime, cache, fetchedBytes, cachedBytes, variant: variant.id, bytes };
   }
 
   async #keeping({ manifest, digest }: Revision, source: WeightsSource, lease: Promise<void> | undefined): Promise<Keeping> {
@@ -222,7 +235,7 @@ export class ModelLoader {
   }
 
   /** The revision that the control plane pins now. */
-  async #liveRevision(model: string, source: WeightsSource): Promise<Revision> {
+  async #dueRevision(model: string, source: WeightsSource): Promise<Revision> {
     const store = await this.#options.store;
     const digest = (await source.lease()).grant.model.manifest_sha256;
     const text = (await this.#storedText(digest)) ?? (await source.manifestText());

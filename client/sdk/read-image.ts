@@ -18,7 +18,8 @@ import { imageSize } from "../runtime/tasks/ocr/decode-size.ts";
 import { planOcr } from "../runtime/tasks/ocr/plan.ts";
 import { asLeaseholdError } from "./as-error.ts";
 import type { LeaseDesk } from "./lease-desk.ts";
-import type { LoadedModel, ModelLoad, ModelLoader } from "./model-loader.ts";
+import type { LoadedModel, ModelLoad } from "./model-load.ts";
+import type { ModelLoader } from "./model-loader.ts";
 import type { OpenLease } from "./open-lease.ts";
 import { type Engine, engineOf, type OnProgress } from "./progress.ts";
 import { viewQuota } from "./quota.ts";
@@ -59,6 +60,8 @@ export interface Desks {
 interface Granted {
   readonly lease: OpenLease;
   readonly loaded: LoadedModel;
+  /** To be called once the call is over. */
+  readonly release: () => void;
 }
 
 /** A revision that is replaced again while its successor loads: after this many, say so. */
@@ -75,7 +78,7 @@ export async function readImage(desks: Desks, request: ReadRequest): Promise<Rea
 }
 
 async function readSized({ loader, desk, pool }: Desks, { model, image, signal, onProgress, priority }: ReadRequest, seen: Size): Promise<ReadResult> {
-  const { lease, loaded } = await obtain(loader, desk, { model, seen, signal, onProgress });
+  const { lease, loaded, release } = await obtain(loader, desk, { model, seen, signal, onProgress });
   const usage = { input_tokens: tokensOf(loaded.manifest, seen), output_tokens: 0 };
   const { runtime, cache } = loaded;
   try {
@@ -102,6 +105,8 @@ async function readSized({ loader, desk, pool }: Desks, { model, image, signal, 
     if (error.code === "model-invalid") loader.discard(model, loaded);
     await desk.abandon(lease, error);
     throw error;
+  } finally {
+    release();
   }
 }
 
@@ -113,19 +118,24 @@ async function obtain(loader: ModelLoader, desk: LeaseDesk, wish: Wish): Promise
   let load = loader.open(wish.model, asked.promise);
   for (let round = 1; round <= MAX_REVISIONS; round++) {
     const { lease, loaded } = await leaseAndModel(load, desk, wish, asked.resolve).finally(asked.resolve);
-    if (lease.grant.model.manifest_sha256 === loaded.digest) return { lease, loaded };
-    await desk.abandon(lease, new LeaseholdError("conflict", "A newer revision of the model is live."));
+    const release = loader.use(loaded);
+    if (lease.grant.model.manifest_sha256 === loaded.digest) {
+      if (lease.grant.model.next) loader.update(wish.model, loaded);
+      return { lease, loaded, release };
+    }
+    await desk.abandon(lease, new LeaseholdError("conflict", "Another revision of the model is in force."));
     load = loader.replace(wish.model, loaded);
+    release();
   }
   throw new LeaseholdError("unavailable", "The model is being changed just now. Try again in a moment.");
 }
 
-async function leaseAndModel(load: ModelLoad, desk: LeaseDesk, { model, seen, signal, onProgress }: Wish, onAsked: () => void): Promise<Granted> {
+async function leaseAndModel(load: ModelLoad, desk: LeaseDesk, { model, seen, signal, onProgress }: Wish, onAsked: () => void): Promise<Omit<Granted, "release">> {
   const leaving = new AbortController();
   const loading = load.join({ signal: signal ? AbortSignal.any([signal, leaving.signal]) : leaving.signal, onProgress });
   loading.catch(() => undefined); // awaited below, but a refused lease may come first
   const revision = await Promise.race([load.revision, loading]);
-  const ask = () => desk.ask({ model, tokens: tokensOf(revision.manifest, seen), requestId: newRequestId(), signal }).finally(onAsked);
+  const ask = () => desk.ask({ model, tokens: tokensOf(revision.manifest, seen), revision: revision.manifest.revision, requestId: newRequestId(), signal }).finally(onAsked);
 
   const remaining = desk.quota && viewQuota(desk.quota).remaining;
   const isEarly = load.loaded !== null || revision.isAtHand || (remaining !== null && remaining < tokensOf(revision.manifest, seen));

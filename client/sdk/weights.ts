@@ -3,6 +3,7 @@
  *
  * - A download lease is asked for when the first byte is needed, not before: a fully cached model needs none.
  * - It lives five minutes at most; when it ends in mid-download the chunks ask for the next, once for all of them.
+ * - A download that needs another lease goes on with the revision that it began with, for as long as that is granted.
  * - The manifest's bytes must hash to the digest in the lease; they are fetched once more before `weights-corrupt`.
  */
 import type { Sha256 } from "../../schema/contract/ids.ts";
@@ -24,6 +25,7 @@ export class WeightsSource {
   readonly #requestId: string;
   readonly #signal: AbortSignal;
   #current: Promise<OpenLease> | null = null;
+  #revision: string | undefined;
 
   constructor(api: ControlPlane, desk: LeaseDesk, model: string, requestId: string, signal: AbortSignal) {
     this.#api = api;
@@ -33,10 +35,15 @@ export class WeightsSource {
     this.#signal = signal;
   }
 
+  /** Further leases are to be for this revision, where they can be; null: for the one in force. */
+  keepTo(revision: string | null): void {
+    this.#revision = revision ?? undefined;
+  }
+
   /** The download lease in force. */
   lease(): Promise<OpenLease> {
     if (this.#current) return this.#current;
-    const asked = this.#desk.ask({ model: this.#model, requestId: this.#requestId, signal: this.#signal });
+    const asked = this.#desk.ask({ model: this.#model, revision: this.#revision, requestId: this.#requestId, signal: this.#signal });
     this.#current = asked;
     asked.catch(() => {
       if (this.#current === asked) this.#current = null; // refused or not answered: the next who needs one asks anew

@@ -13,6 +13,8 @@ import { type ControlPlane, startControlPlane } from "../../cli/control-plane/st
 import { ocrPublication } from "../../cli/demo/ocr-model.ts";
 import { type Publication, publishModel } from "../../cli/publish.ts";
 import { ORT_FILES, ORT_PATH } from "../../client/runtime/ort-files.ts";
+import { z } from "zod";
+import { model as modelShape } from "../../schema/contract/models.ts";
 import { leaseState } from "../../schema/contract/leases.ts";
 import { keyCreated, tenant as tenantShape, tenantCreate } from "../../schema/contract/tenants.ts";
 import { descendantsOf } from "../support/dev-process.ts";
@@ -87,6 +89,28 @@ async function breakBlobs(context: BrowserContext, times: number, how: (route: R
   await context.route(BLOBS, (route) => (left-- > 0 ? how(route) : route.continue()));
 }
 
+const PATIENT = { timeout: 60_000, interval: 200 };
+const keysOf = () => readFileSync(PUBLICATION.variants[0]?.files.find(({ path }) => path === "keys.txt")?.source ?? "", "utf8").split("\n");
+
+/** The model with another dictionary. */
+function withKeys(keys: readonly string[]): Publication {
+  const source = join(folder.path, `keys-${keys.length}.txt`);
+  writeFileSync(source, keys.join("\n"));
+  const files = (PUBLICATION.variants[0]?.files ?? []).map((file) => (file.path === "keys.txt" ? { ...file, source } : file));
+  return { ...PUBLICATION, variants: [{ id: "fp32", files }] };
+}
+
+/** Of the same characters, two of them in each other's place: neither is on the receipt. */
+function changedKeys(): string[] {
+  const [one = "", two = "", ...rest] = keysOf();
+  return [two, one, ...rest];
+}
+
+/** Of three characters: what loads it finds that it is not this network's. */
+const shortKeys = () => keysOf().slice(0, 3);
+
+const auditPage = z.object({ data: z.array(z.object({ details: z.record(z.string(), z.unknown()) })) });
+
 const cors = { "access-control-allow-origin": "*", "access-control-expose-headers": "*, Content-Range" };
 
 const cutShort = async (route: Route) => {
@@ -102,23 +126,68 @@ test("an update fetches the part that changed and says what it saved; the model 
   const told = await first.told();
   expect(told.at(-1)).toMatchObject({ loadedBytes: size, totalBytes: size });
 
-  const [variant] = PUBLICATION.variants;
-  const dictionary = variant?.files.find(({ path }) => path === "keys.txt")?.source ?? "";
-  const changed = join(folder.path, "keys.txt");
-  const [one, two, ...rest] = readFileSync(dictionary, "utf8").split("\n");
-  writeFileSync(changed, [two, one, ...rest].join("\n"));
-  const files = (variant?.files ?? []).map((file) => (file.path === "keys.txt" ? { ...file, source: changed } : file));
-  await publish("acme", "second", { ...PUBLICATION, variants: [{ id: "fp32", files }] });
+  await publish("acme", "second", withKeys(changedKeys()));
 
   const asked = watchBlobs(context);
   expect(await first.read("second", receipt)).toBe(TEXT);
+  await expect.poll(() => first.updates(), PATIENT).toMatchObject([{ model: "second", fetchedBytes: expect.any(Number), cachedBytes: expect.any(Number) }]);
+  const [update] = await first.updates();
+  expect((update?.fetchedBytes ?? 0) + (update?.cachedBytes ?? 0)).toBe(size);
+  expect(update?.cachedBytes ?? 0).toBeGreaterThan(size / 2);
   expect(asked).toHaveLength(1);
+  expect(await first.read("second", receipt)).toBe(TEXT);
 
   const again = await visit(context);
   const loaded = (await again.preload("second")) as Loaded;
   expect(loaded).toMatchObject({ cache: "hit", fetchedBytes: 0, cachedBytes: size });
   expect(asked).toHaveLength(1);
 });
+
+test("a client keeps the revision that works while the new one can't be fetched, or does not run; then it switches, and no call is lost", async () => {
+  const admin = apiAt(plane.url, admins.get("acme") ?? "");
+  const models = "/v1/tenants/acme/models/third";
+  const context = await newPerson();
+  const page = await visit(context);
+  const before = await publish("acme", "third", PUBLICATION);
+  await page.preload("third");
+  const revisionsUsed = async () => {
+    const { data } = await admin.get("/v1/tenants/acme/audit?model=third&action=LEASE_GRANTED&limit=200", auditPage);
+    return data.filter(({ details }) => details.purpose === "inference").map(({ details }) => details.revision);
+  };
+
+  // A new revision that can't be fetched: the calls go on.
+  const good = await publish("acme", "third", withKeys(changedKeys()));
+  await context.route(BLOBS, (route) => route.abort("connectionreset"));
+  expect(await page.read("third", receipt)).toBe(TEXT);
+  await expect.poll(() => page.updates(), PATIENT).toMatchObject([{ model: "third", error: { code: "network-failed" } }]);
+  expect(await page.read("third", receipt)).toBe(TEXT);
+  await context.unroute(BLOBS);
+
+  // One that is fetched whole and does not run: the calls go on too, in a new page as well.
+  const broken = await publish("acme", "third", withKeys(shortKeys()));
+  const next = await visit(context);
+  expect(await next.read("third", receipt)).toBe(TEXT);
+  await expect.poll(() => next.updates(), PATIENT).toMatchObject([{ model: "third", error: { code: "model-invalid" } }]);
+  expect(await next.read("third", receipt)).toBe(TEXT);
+  expect(new Set(await revisionsUsed())).toEqual(new Set([before.revision]));
+
+  // Rolled back to the good one: it is fetched beside the calls that go on, and then runs.
+  await admin.post(`${models}/rollback`, { from: broken.revision }, modelShape);
+  const last = await visit(context);
+  const reads: unknown[] = [];
+  await expect.poll(async () => {
+    reads.push(await last.read("third", receipt));
+    return last.updates();
+  }, PATIENT).toMatchObject([{ model: "third", revision: good.revision }]);
+  expect(await last.read("third", receipt)).toBe(TEXT);
+  expect(new Set(reads)).toEqual(new Set([TEXT]));
+  expect((await revisionsUsed()).at(-1)).toBe(good.revision);
+
+  // What is rolled back from is granted to nobody: this page goes to the one before at its next call.
+  await admin.post(`${models}/rollback`, { from: good.revision }, modelShape);
+  expect(await last.read("third", receipt)).toBe(TEXT);
+  expect((await revisionsUsed()).at(-1)).toBe(before.revision);
+}, 180_000);
 
 test("two tabs fetch a model once between them", async () => {
   const context = await newPerson();

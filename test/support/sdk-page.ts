@@ -27,7 +27,17 @@ interface PageSdk {
     list(): Promise<readonly OfflineLease[]>;
     end(model: string): Promise<void>;
   };
+  on(event: "update" | "update-failed", listener: (event: unknown) => void): void;
   close(): Promise<void>;
+}
+
+/** What came of an update that went on beside the calls. */
+export interface Updated {
+  readonly model: string;
+  readonly fetchedBytes?: number;
+  readonly cachedBytes?: number;
+  /** Where it failed. */
+  readonly error?: { readonly code: string };
 }
 
 export interface OfflineLease {
@@ -41,6 +51,7 @@ declare global {
   var Leasehold: new (options: unknown) => PageSdk;
   var sdks: Record<string, PageSdk>;
   var told: Told[];
+  var updates: Updated[];
 }
 
 export interface SdkOptions {
@@ -77,7 +88,11 @@ export class SdkPage {
     await this.page.evaluate(
       ({ options, name }) => {
         globalThis.told = [];
-        globalThis.sdks = { ...globalThis.sdks, [name]: new globalThis.Leasehold({ ...options, backend: "wasm" }) };
+        globalThis.updates ??= [];
+        const sdk = new globalThis.Leasehold({ ...options, backend: "wasm" });
+        sdk.on("update", (update) => globalThis.updates.push(update as Updated));
+        sdk.on("update-failed", (failure) => globalThis.updates.push({ ...(failure as Updated), error: { code: (failure as Required<Updated>).error.code } }));
+        globalThis.sdks = { ...globalThis.sdks, [name]: sdk };
       },
       { options, name },
     );
@@ -123,6 +138,11 @@ export class SdkPage {
 
   endOffline(model: string): Promise<void> {
     return this.page.evaluate((name) => globalThis.sdks["main"]?.offline.end(name), model);
+  }
+
+  /** Updates that were told of, so far. */
+  updates(): Promise<Updated[]> {
+    return this.page.evaluate(() => globalThis.updates);
   }
 
   told(): Promise<Told[]> {

@@ -11,7 +11,7 @@ import { imageTokens } from "../../../schema/contract/measure.ts";
 import { LeaseholdError } from "../../errors.ts";
 import { imageSize } from "../../runtime/tasks/ocr/decode-size.ts";
 import { asLeaseholdError } from "../as-error.ts";
-import type { LoadedModel } from "../model-loader.ts";
+import type { LoadedModel } from "../model-load.ts";
 import { engineOf, type Engine } from "../progress.ts";
 import { type CallOptions, chargeOf, holdFor, type Parts } from "./hold.ts";
 
@@ -171,7 +171,7 @@ async function call<Name extends TaskName>(parts: Parts, task: Name, model: stri
 
 async function callHeld<Name extends TaskName>(parts: Parts, task: Name, model: string, input: InputOf<Name>, options: CallOptions, count: Count): Promise<Answer<OutputOf<Name>>> {
   const { signal, priority } = options;
-  const { lease, loaded, measured } = await holdFor(parts, model, options, async (found) => {
+  const { lease, loaded, measured, release } = await holdFor(parts, model, options, async (found) => {
     const counted = await count(found.runtime, found);
     const isImages = found.manifest.usage.measure === "image-tokens" && counted !== null;
     return { counted, tokens: isImages ? counted : chargeOf(found.manifest, counted ?? 0) };
@@ -192,6 +192,8 @@ async function callHeld<Name extends TaskName>(parts: Parts, task: Name, model: 
     if (error.code === "model-invalid") parts.loader.discard(model, loaded);
     await parts.desk.abandon(lease, error);
     throw error;
+  } finally {
+    release();
   }
 }
 

@@ -40,7 +40,7 @@ export async function beginGeneration(parts: Parts, model: string, input: Genera
 async function begin(parts: Parts, model: string, input: GenerateInput, options: CallOptions): Promise<Generation> {
   const stopping = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stopping.signal]) : stopping.signal;
-  const { lease, loaded, measured } = await holdFor(parts, model, { ...options, signal }, async ({ runtime, manifest }) => {
+  const { lease, loaded, measured, release } = await holdFor(parts, model, { ...options, signal }, async ({ runtime, manifest }) => {
     const { promptTokens, contextLength } = await runtime.run("text-generation", { ...input, kind: "measure" }, { signal });
     const room = contextLength - promptTokens;
     const slice = Math.min(input.maxTokens ?? SLICE, room) * input.choices;
@@ -51,6 +51,7 @@ async function begin(parts: Parts, model: string, input: GenerateInput, options:
   const chain = new LeaseChain({
     desk: parts.desk,
     model,
+    revision: manifest.revision,
     first: lease,
     promptTokens: isByText ? measured.promptTokens : measured.tokens,
     mostOutput: isByText ? (input.maxTokens === null ? null : measured.slice) : 0,
@@ -107,7 +108,7 @@ async function begin(parts: Parts, model: string, input: GenerateInput, options:
     }
   };
   const closing = run();
-  closing.catch(() => undefined); // whoever reads the events hears of it
+  closing.then(release, release); // whoever reads the events hears of a failure
   await taken.promise;
   return { requestId: chain.requestId, events: queue.read(), closing, stop: () => stopping.abort(new LeaseholdError("aborted", "Stopped.")) };
 }

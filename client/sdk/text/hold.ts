@@ -2,14 +2,16 @@
  * A lease over what a call will need, for the very revision that runs.
  *
  * - The model is there first: its tokenizer says how many tokens to hold.
- * - A lease that pins another revision goes back, and the call moves to that revision.
+ * - The lease is asked for the revision that is here. Where it names another as the one in force, that is fetched beside
+ *   the call; where it pins another, it goes back, and the call moves to that revision.
  */
 import type { Manifest } from "../../../schema/contract/models.ts";
 import { LeaseholdError } from "../../errors.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { Priority } from "../../pool/turns.ts";
 import type { LeaseDesk } from "../lease-desk.ts";
-import type { LoadedModel, ModelLoader } from "../model-loader.ts";
+import type { LoadedModel } from "../model-load.ts";
+import type { ModelLoader } from "../model-loader.ts";
 import type { OpenLease } from "../open-lease.ts";
 import type { OnProgress } from "../progress.ts";
 import { newRequestId } from "../request-id.ts";
@@ -27,10 +29,12 @@ export interface CallOptions {
   readonly priority?: Priority;
 }
 
+/** `release` is to be called once the call is over: a model that was replaced meanwhile then ends. */
 export interface Held<T> {
   readonly lease: OpenLease;
   readonly loaded: LoadedModel;
   readonly measured: T;
+  readonly release: () => void;
 }
 
 /** A revision that is replaced again while its successor loads: after this many, say so. */
@@ -41,11 +45,21 @@ export async function holdFor<T extends { readonly tokens: number }>({ loader, d
   let load = loader.open(model);
   for (let round = 1; round <= MAX_REVISIONS; round++) {
     const loaded = await load.join({ signal, onProgress });
-    const measured = await measure(loaded);
-    const lease = await desk.ask({ model, tokens: measured.tokens, requestId, signal });
-    if (lease.grant.model.manifest_sha256 === loaded.digest) return { lease, loaded, measured };
-    await desk.abandon(lease, new LeaseholdError("conflict", "A newer revision of the model is live."));
+    const release = loader.use(loaded);
+    try {
+      const measured = await measure(loaded);
+      const lease = await desk.ask({ model, tokens: measured.tokens, revision: loaded.manifest.revision, requestId, signal });
+      if (lease.grant.model.manifest_sha256 === loaded.digest) {
+        if (lease.grant.model.next) loader.update(model, loaded);
+        return { lease, loaded, measured, release };
+      }
+      await desk.abandon(lease, new LeaseholdError("conflict", "Another revision of the model is in force."));
+    } catch (error) {
+      release();
+      throw error;
+    }
     load = loader.replace(model, loaded);
+    release();
   }
   throw new LeaseholdError("unavailable", "The model is being changed just now. Try again in a moment.");
 }

@@ -3,6 +3,7 @@
  *
  * - The first holds the prompt and what may be written. The next is asked for before that is used up, or before the
  *   lease expires; when it comes, the one before is settled with what was written under it.
+ * - Each is for the revision that runs. One for another revision goes back, and counts as refused.
  * - A refused one is no error: what is held is used up, and the answer ends there.
  * - A page that goes away reports the open one with what was used by then (`OpenLease.running…`).
  */
@@ -15,6 +16,7 @@ import type { OpenLease, Outcome } from "../open-lease.ts";
 export interface ChainOptions {
   readonly desk: LeaseDesk;
   readonly model: string;
+  readonly revision: string;
   readonly first: OpenLease;
   readonly promptTokens: number;
   /** The most that may be written; null: until the context is full. */
@@ -93,14 +95,19 @@ export class LeaseChain {
   }
 
   async #ask(tokens: number, report: () => Report, tell: (note: GenerateNote) => void): Promise<void> {
-    const { desk, model, signal, promptTokens } = this.#options;
+    const { desk, model, revision, signal, promptTokens } = this.#options;
     let next: OpenLease;
     try {
-      next = await desk.ask({ model, tokens, requestId: this.requestId, signal });
+      next = await desk.ask({ model, tokens, revision, requestId: this.requestId, signal });
     } catch (error) {
       this.#isRefused = asLeaseholdError(error, signal).code !== "aborted";
       tell({ kind: "no-more" });
       return;
+    }
+    if (next.grant.model.revision !== revision) {
+      this.#isRefused = true;
+      tell({ kind: "no-more" });
+      return void (await desk.abandon(next, new LeaseholdError("conflict", "Another revision of the model is in force.")));
     }
     if (this.#isOver) return void (await desk.abandon(next, new LeaseholdError("aborted", "The answer was whole before.")));
     const before = this.#current;

@@ -24,6 +24,41 @@ function call(pool: Pool, model: string) {
 const settle = () => vi.advanceTimersByTimeAsync(0);
 const names = (pool: Pool) => pool.list().map(({ model }) => model);
 
+describe("a model that is loaded anew beside itself", () => {
+  it("takes both while it is, and what is left when it was; idle models make room, busy ones are waited for", async () => {
+    const { pool, unloaded } = makePool();
+    await warm(pool, "a", 40);
+    await warm(pool, "idle", 40);
+    await pool.admitBeside("a", 50);
+    expect([unloaded, pool.list()]).toEqual([["idle"], [{ model: "a", state: "ready", bytes: 90, pinned: false, waiting: 0 }]]);
+    pool.shrink("a", 50);
+    await warm(pool, "b", 50);
+    const running = call(pool, "b");
+    let isIn = false;
+    const coming = pool.admitBeside("a", 50).then(() => {
+      isIn = true;
+    });
+    await settle();
+    expect(isIn).toBe(false);
+    running.end();
+    await coming;
+    expect(pool.list()).toMatchObject([{ model: "a", bytes: 100 }]);
+  });
+
+  it("is not, where it has left meanwhile", async () => {
+    const { pool } = makePool();
+    await warm(pool, "a");
+    await warm(pool, "b");
+    const running = call(pool, "b");
+    const coming = pool.admitBeside("a", 50);
+    pool.gone("a");
+    running.end();
+    await expect(coming).rejects.toMatchObject({ code: "aborted" });
+    pool.shrink("a", 10);
+    expect(names(pool)).toEqual(["b"]);
+  });
+});
+
 describe("a pool for two", () => {
   it("lets the third come for the one that was used longest ago", async () => {
     const { pool, unloaded } = makePool();

@@ -14,14 +14,15 @@ const REPORT: Report = { outcome: "ok", latencyMs: 5, backend: "wasm", cache: "h
 let server: ScriptedServer;
 afterEach(() => server[Symbol.asyncDispose]());
 
-/** Leases of 100 tokens; from the `refusedFrom`th on, none. */
-async function chain({ mostOutput = null, refusedFrom = Infinity, expiresIn = 300_000 }: { mostOutput?: number | null; refusedFrom?: number; expiresIn?: number } = {}) {
+/** Leases of 100 tokens; from the `refusedFrom`th on, none; from the `movedFrom`th on, for another revision. */
+async function chain({ mostOutput = null, refusedFrom = Infinity, movedFrom = Infinity, expiresIn = 300_000 }: { mostOutput?: number | null; refusedFrom?: number; movedFrom?: number; expiresIn?: number } = {}) {
   let asked = 0;
   server = await serve((response, { path, body }) => {
     if (path !== "/v1/leases") return json(response, 200, settled((body as UsageReport).input_tokens + (body as UsageReport).output_tokens));
     asked++;
     if (asked >= refusedFrom) return json(response, 429, refusal("daily-quota-exceeded"), { "Content-Type": "application/problem+json" });
-    json(response, 201, { ...granted(), lease_id: `ls_${asked}`, hold: 100, expires_at: new Date(Date.now() + expiresIn).toISOString() });
+    const model = { ...granted().model, ...(asked >= movedFrom && { revision: `rev_${"1".repeat(24)}` }) };
+    json(response, 201, { ...granted(), model, lease_id: `ls_${asked}`, hold: 100, expires_at: new Date(Date.now() + expiresIn).toISOString() });
   });
   const desk = new LeaseDesk({
     api: new ControlPlane(server.url, unbound()),
@@ -35,7 +36,7 @@ async function chain({ mostOutput = null, refusedFrom = Infinity, expiresIn = 30
   });
   const first = await desk.ask({ model: "m", tokens: 100, requestId: "req_1" });
   const notes: GenerateNote[] = [];
-  const made = new LeaseChain({ desk, model: "m", first, promptTokens: 20, mostOutput, slice: 100 });
+  const made = new LeaseChain({ desk, model: "m", revision: first.grant.model.revision, first, promptTokens: 20, mostOutput, slice: 100 });
   return { desk, notes, made, wrote: (tokens: number) => made.wrote(tokens, () => REPORT, (note) => notes.push(note)) };
 }
 
@@ -52,6 +53,15 @@ describe("a chain of leases", () => {
     await made.settle(REPORT, 71);
     expect(told()).toEqual([["ls_1", 20, 56, "ok"], ["ls_2", 0, 15, "ok"]]);
     expect(made.leaseIds).toEqual(["ls_1", "ls_2"]);
+  });
+
+  it("stays with the revision that runs: a lease for another one goes back, and what is held is used up", async () => {
+    const { made, notes, wrote } = await chain({ movedFrom: 2 });
+    wrote(56);
+    await vi.waitFor(() => expect(notes).toEqual([{ kind: "wait" }, { kind: "no-more" }]));
+    await made.settle(REPORT, 80);
+    expect(server.heard.filter(({ path }) => path === "/v1/leases").map(({ body }) => (body as { revision?: string }).revision)).toEqual([undefined, granted().model.revision]);
+    expect(told()).toEqual([["ls_2", 0, 0, "error"], ["ls_1", 20, 80, "ok"]]);
   });
 
   it("asks for no more than may be written", async () => {

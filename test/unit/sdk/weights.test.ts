@@ -56,6 +56,17 @@ describe("the manifest", () => {
 });
 
 describe("chunks", () => {
+  it("are asked for under leases for the revision that was begun with", async () => {
+    const weights = await source((response, { headers }) => (headers.authorization === "Bearer token-1" ? json(response, 401, refusal("lease-expired"), { "Content-Type": "application/problem+json" }) : response.end("hello")));
+    await weights.lease();
+    weights.keepTo("rev_begun");
+    await fetchOne(weights);
+    weights.keepTo(null);
+    await weights.end();
+    await weights.lease();
+    expect(server.heard.filter(({ path }) => path === "/v1/leases").map(({ body }) => (body as { revision?: string }).revision)).toEqual([undefined, "rev_begun", undefined]);
+  });
+
   it("take one lease for all, and give it back", async () => {
     const weights = await source((response) => response.end("hello"));
     await Promise.all([1, 2, 3, 4].map(() => fetchOne(weights)));
