@@ -9,6 +9,7 @@ import { ELEMENT, elementCount, tensorBytes, type OnnxModel } from "../../../sch
 import { LeaseholdError } from "../../errors.ts";
 import { plainly, type Engine } from "../backends/engine.ts";
 import { EXTERNAL_PATH, type OrtModule } from "../backends/ort-module.ts";
+import { attendPieces } from "../graph/attend-pieces.ts";
 import { blockBytes, expandBlocks, expandedBytes } from "../graph/expand-blocks.ts";
 import { lastPositionOnly } from "../graph/last-position.ts";
 import { ModelSource } from "../graph/model-source.ts";
@@ -66,8 +67,9 @@ export async function openDecoder(files: ModelFiles, engine: Engine, options: De
 async function openAs({ source, model, io, ...sizes }: Subject, engine: Engine, choice: RewriteChoice): Promise<Decoder> {
   const rewritten = rewrite(model, io, choice.form);
   if (engine.kind === "heap") {
-    const session = await openSession(source, rewritten, engine.ort);
-    return new HeapDecoder({ ...sizes, ort: engine.ort, session, io, description: describe(choice, io, engine.ort.threads === 1 ? "one thread" : `${engine.ort.threads} threads`) });
+    const pieces = io.attention === "grouped" ? attendPieces(rewritten) : null;
+    const session = await openSession(source, pieces?.model ?? rewritten, engine.ort);
+    return new HeapDecoder({ ...sizes, ort: engine.ort, session, io, pieces: pieces?.shape ?? null, description: describe(choice, io, engine.ort.threads === 1 ? "one thread" : `${engine.ort.threads} threads`) });
   }
   const hasTop = engine.backend === "webgpu" && sizes.vocabulary >= TOP_COUNT;
   const { model: bytes, weights } = source.forSession(hasTop ? withTopCandidates(rewritten, io.logits, ELEMENT[io.logitsType === "float16" ? "float16" : "float"]) : rewritten, EXTERNAL_PATH);
