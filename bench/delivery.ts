@@ -20,6 +20,7 @@ import { startSite } from "./delivery/site.ts";
 import { type Ground, MODES, ocrStarts, textStarts } from "./delivery/starts.ts";
 import { makeTenant, otherDictionary, publishOcr, publishText } from "./delivery/tenants.ts";
 import { Person } from "./delivery/visits.ts";
+import { installPeers } from "./runtime/prepare.ts";
 import { type Measure, publish, summarize } from "./support/results.ts";
 
 const PARTS = { text: textStarts, ocr: ocrStarts, update, cache } satisfies Record<string, (ground: Ground) => Promise<Measure[]>>;
@@ -30,6 +31,7 @@ const parts = values.only.split(",").map((name) => {
   return name as keyof typeof PARTS;
 });
 
+if (parts.includes("text")) installPeers();
 const made = await madeModel("smollm2");
 if (made.missing !== null) throw new Error(made.missing);
 const home = await mkdtemp(join(tmpdir(), "leasehold-delivery-"));

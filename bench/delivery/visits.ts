@@ -41,7 +41,7 @@ export class Person {
     const before = this.#fetchedBytes;
     const peak = watchMemory(this.#profile);
     const opened = await this.open(`${page}.html#${encodeURIComponent(JSON.stringify(task))}`);
-    const told = await opened.evaluate(() => globalThis.told as Promise<Told>);
+    const told = await opened.evaluate(() => globalThis.visited as Promise<Told>);
     const taken = peak();
     await opened.close();
     return { ...told, ...taken, fetchedBytes: this.#fetchedBytes - before };

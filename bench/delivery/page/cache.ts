@@ -41,6 +41,6 @@ async function open(mode: "encrypted" | "plain"): Promise<void> {
   const chunks = [...bytes.keys()].map((sha256) => ({ sha256, size: CHUNK_BYTES }));
   const variant = { id: "all", requires: {}, files: [{ path: "model.onnx", size: CHUNKS * CHUNK_BYTES, sha256: "" as Sha256, chunks }] };
   const { files } = await fetchModel({ manifest: { model: "made" } as Manifest, variant, store, keeping: keepings[mode], fetchChunk: async ({ sha256 }) => (bytes.get(sha256) ?? new Uint8Array()).slice() });
-  for (const { blob } of files) await blob.arrayBuffer();
+  if (files.some(({ parts }) => parts.length !== CHUNKS)) throw new Error("a chunk is missing");
   store.close();
 }

@@ -11,7 +11,7 @@ const onProgress = (progress: Progress): void => {
   stages[progress.stage === "preparing" ? progress.step : progress.stage] ??= performance.now();
 };
 
-globalThis.told = task.kind === "text" ? write() : read();
+globalThis.visited = task.kind === "text" ? write() : read();
 
 async function write() {
   let firstMs = 0;

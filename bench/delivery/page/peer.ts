@@ -2,7 +2,7 @@
 import { type PeerTask, taskOf, type Told } from "./task.ts";
 
 const worker = new Worker(new URL("./peer.worker.ts", import.meta.url), { type: "module" });
-globalThis.told = new Promise<Told>((resolve, reject) => {
+globalThis.visited = new Promise<Told>((resolve, reject) => {
   let firstMs = 0;
   worker.onmessage = ({ data: { text, error } }: MessageEvent<{ text?: string; error?: string }>) => {
     if (error !== undefined) reject(new Error(error));

@@ -22,7 +22,7 @@ export interface Told {
 }
 
 declare global {
-  var told: Promise<Told> | undefined;
+  var visited: Promise<Told> | undefined;
 }
 
 export const MESSAGES = [{ role: "user" as const, content: "Name three things that one finds at the sea." }];
