@@ -117,8 +117,7 @@ async function obtain(loader: ModelLoader, desk: LeaseDesk, wish: Wish): Promise
   const asked = Promise.withResolvers<void>();
   let load = loader.open(wish.model, asked.promise);
   for (let round = 1; round <= MAX_REVISIONS; round++) {
-    const { lease, loaded } = await leaseAndModel(load, desk, wish, asked.resolve).finally(asked.resolve);
-    const release = loader.use(loaded);
+    const { lease, loaded, release } = await leaseAndModel(load, loader, desk, wish, asked.resolve).finally(asked.resolve);
     if (lease.grant.model.manifest_sha256 === loaded.digest) {
       if (lease.grant.model.next) loader.update(wish.model, loaded);
       return { lease, loaded, release };
@@ -130,26 +129,27 @@ async function obtain(loader: ModelLoader, desk: LeaseDesk, wish: Wish): Promise
   throw new LeaseholdError("unavailable", "The model is being changed just now. Try again in a moment.");
 }
 
-async function leaseAndModel(load: ModelLoad, desk: LeaseDesk, { model, seen, signal, onProgress }: Wish, onAsked: () => void): Promise<Omit<Granted, "release">> {
+async function leaseAndModel(load: ModelLoad, loader: ModelLoader, desk: LeaseDesk, { model, seen, signal, onProgress }: Wish, onAsked: () => void): Promise<Granted> {
   const leaving = new AbortController();
-  const loading = load.join({ signal: signal ? AbortSignal.any([signal, leaving.signal]) : leaving.signal, onProgress });
+  const joined = load.join({ signal: signal ? AbortSignal.any([signal, leaving.signal]) : leaving.signal, onProgress });
+  const loading = joined.then((loaded) => ({ loaded, release: loader.use(loaded) }));
   loading.catch(() => undefined); // awaited below, but a refused lease may come first
-  const revision = await Promise.race([load.revision, loading]);
+  const revision = await Promise.race([load.revision, joined]);
   const ask = () => desk.ask({ model, tokens: tokensOf(revision.manifest, seen), revision: revision.manifest.revision, requestId: newRequestId(), signal }).finally(onAsked);
 
   const remaining = desk.quota && viewQuota(desk.quota).remaining;
   const isEarly = load.loaded !== null || revision.isAtHand || (remaining !== null && remaining < tokensOf(revision.manifest, seen));
   if (!isEarly) {
     onAsked(); // not before the model is here
-    const loaded = await loading;
-    return { lease: await ask(), loaded };
+    await loading;
   }
   const lease = await ask().catch((error: unknown) => {
-    if (!revision.isAtHand) leaving.abort(); // no use downloading what may not run
+    if (isEarly && !revision.isAtHand) leaving.abort(); // no use downloading what may not run
+    loading.then(({ release }) => release(), () => undefined); // the refusal is what there is to tell
     throw error;
   });
   try {
-    return { lease, loaded: await loading };
+    return { lease, ...(await loading) };
   } catch (error) {
     await desk.abandon(lease, asLeaseholdError(error, signal));
     throw error;
