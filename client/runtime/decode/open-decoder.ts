@@ -22,6 +22,8 @@ import type { Decoder, DecoderOptions } from "./decoder.ts";
 import { HeapDecoder, PIECE } from "./heap-decoder.ts";
 import { kvBytesPerToken } from "./kv-cache.ts";
 import { SessionDecoder } from "./session-decoder.ts";
+import { planToken, type TokenPlan } from "./token-plan.ts";
+import { startTokenRunner, tokenBytes } from "./token-runner.ts";
 import { planRewrite, type RewriteChoice, type WeightForm } from "./plan-rewrite.ts";
 
 /** Tokens of a usual text: what the plan keeps memory for. */
@@ -34,6 +36,8 @@ interface Subject {
   readonly io: DecoderIo;
   readonly vocabulary: number;
   readonly contextLength: number;
+  /** How kernels compute a single token; `null` where they can't. */
+  readonly plan: TokenPlan | null;
 }
 
 export async function openDecoder(files: ModelFiles, engine: Engine, options: DecoderOptions, step: Step): Promise<Decoder> {
@@ -45,7 +49,8 @@ export async function openDecoder(files: ModelFiles, engine: Engine, options: De
   const vocabulary = io.vocabulary ?? config.vocabulary;
   if (vocabulary === null) throw invalidFile("config.json", "does not state the vocabulary's size, and neither does the model");
   const contextLength = Math.min(config.contextLength ?? DEFAULT_CONTEXT, options.maxContext ?? Infinity, room(io, options.memoryBytes));
-  const subject = { source, model, io, vocabulary, contextLength };
+  const plan = engine.kind === "heap" && engine.ort.memory ? planToken(model.graph, io) : null;
+  const subject = { source, model, io, vocabulary, contextLength, plan };
 
   const tried = async (decoder: Decoder): Promise<{ decoder: Decoder; fault: string | null }> => {
     await step("warmup");
@@ -53,23 +58,24 @@ export async function openDecoder(files: ModelFiles, engine: Engine, options: De
     return { decoder, fault: await tokenFault(decoder, options.selfTest, step) };
   };
   const choice: RewriteChoice =
-    engine.backend === "webgpu" ? { form: "as-is", why: "the GPU multiplies with blocks" } : planRewrite(sizesOf(model, io), options.memoryBytes, options.selfTest?.kind === "tokens");
+    engine.backend === "webgpu" ? { form: "as-is", hasKernels: false, why: "the GPU multiplies with blocks" } : planRewrite(sizesOf(model, io, plan), options.memoryBytes, options.selfTest?.kind === "tokens");
   const first = await tried(await openAs(subject, engine, choice));
   if (first.fault === null) return first.decoder;
   await first.decoder.close();
   if (choice.form === "int8") {
-    const second = await tried(await openAs(subject, engine, { form: "as-is", why: `rounded weights were tried: ${first.fault}` }));
+    const second = await tried(await openAs(subject, engine, { form: "as-is", hasKernels: false, why: `rounded weights were tried: ${first.fault}` }));
     if (second.fault === null) return second.decoder;
   }
   throw new LeaseholdError("backend-unavailable", `The model does not work here as it should: ${first.fault}.`);
 }
 
-async function openAs({ source, model, io, ...sizes }: Subject, engine: Engine, choice: RewriteChoice): Promise<Decoder> {
+async function openAs({ source, model, io, plan, ...sizes }: Subject, engine: Engine, choice: RewriteChoice): Promise<Decoder> {
   const rewritten = rewrite(model, io, choice.form);
   if (engine.kind === "heap") {
     const pieces = io.attention === "grouped" ? attendPieces(rewritten) : null;
     const session = await openSession(source, pieces?.model ?? rewritten, engine.ort);
-    return new HeapDecoder({ ...sizes, ort: engine.ort, session, io, pieces: pieces?.shape ?? null, description: describe(choice, io, engine.ort.threads === 1 ? "one thread" : `${engine.ort.threads} threads`) });
+    const tokens = choice.hasKernels && plan ? await startTokenRunner(plan, engine.ort, (payload) => source.bytes(payload)) : null;
+    return new HeapDecoder({ ...sizes, ort: engine.ort, session, io, pieces: pieces?.shape ?? null, tokens, description: describe(choice, io, engine.ort.threads === 1 ? "one thread" : `${engine.ort.threads} threads`) });
   }
   const hasTop = engine.backend === "webgpu" && sizes.vocabulary >= TOP_COUNT;
   const { model: bytes, weights } = source.forSession(hasTop ? withTopCandidates(rewritten, io.logits, ELEMENT[io.logitsType === "float16" ? "float16" : "float"]) : rewritten, EXTERNAL_PATH);
@@ -98,13 +104,14 @@ async function openSession(source: ModelSource, model: OnnxModel, ort: OrtModule
   }
 }
 
-function sizesOf({ graph, ...rest }: OnnxModel, io: DecoderIo) {
+function sizesOf({ graph, ...rest }: OnnxModel, io: DecoderIo, plan: TokenPlan | null) {
   const model = { ...rest, graph };
   return {
     original: graph.initializers.reduce((sum, tensor) => sum + (tensorBytes(tensor) ?? elementCount(tensor.dims)), 0),
     blocks: blockBytes(model),
     float32: expandedBytes(model, "float32"),
     int8: expandedBytes(model, "int8"),
+    tokens: plan ? tokenBytes(plan) : 0,
     kv: kvBytesPerToken(io.kv, io.kvType) * USUAL_CONTEXT,
   };
 }
@@ -114,8 +121,8 @@ const room = (io: DecoderIo, memoryBytes: number): number => Math.max(256, Math.
 
 const FORMS: Record<WeightForm, string> = { float32: "weights expanded to 32 bits", int8: "weights rounded to 8 bits", "as-is": "weights as they are" };
 
-const describe = ({ form, why }: RewriteChoice, { attention }: DecoderIo, runsOn: string): string =>
-  `${FORMS[form]} (${why}); ${attention === "grouped" ? "grouped attention" : "keys and values joined anew with each token"}; ${runsOn}`;
+const describe = ({ form, hasKernels, why }: RewriteChoice, { attention }: DecoderIo, runsOn: string): string =>
+  `${FORMS[form]} (${why})${hasKernels ? ", single tokens from blocks by kernels" : ""}; ${attention === "grouped" ? "grouped attention" : "keys and values joined anew with each token"}; ${runsOn}`;
 
 interface Config {
   readonly contextLength: number | null;
@@ -145,6 +152,11 @@ async function warmUp(decoder: Decoder, step: Step): Promise<void> {
   const ids = Int32Array.from({ length: Math.min(PIECE, decoder.contextLength - WARM_TOKENS) }, (_, at) => (at * 7) % decoder.vocabulary);
   let next = await decoder.feed(ids, step);
   if (!(await next.logits()).every(Number.isFinite)) throw new LeaseholdError("backend-unavailable", "The model gives results that are no numbers here.");
-  for (let count = 0; count < WARM_TOKENS; count++) next = await decoder.feed(Int32Array.of(await next.greedy()), step);
+  let token = 0;
+  for (let count = 0; count < WARM_TOKENS; count++) {
+    token = await next.greedy();
+    next = await decoder.feed(Int32Array.of(token), step);
+  }
+  if (decoder instanceof HeapDecoder) await decoder.checkTokens(token);
   await decoder.truncate(0);
 }
