@@ -49,6 +49,8 @@ export const ACCESS = {
   "PUT /v1/tenants/{t}/blobs/{sha256}": ["operator", "admin"],
   "POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit": ["operator", "admin"],
   "GET /v1/tenants/{t}/models/{model}/revisions": ["operator", "admin", "read"],
+  "DELETE /v1/tenants/{t}/models/{model}": ["operator", "admin"],
+  "DELETE /v1/tenants/{t}/models/{model}/revisions/{revision}": ["operator", "admin"],
   "POST /v1/tenants/{t}/models/{model}/rollout": ["operator", "admin"],
   "POST /v1/tenants/{t}/models/{model}/rollback": ["operator", "admin"],
   "POST /v1/tenants/{t}/models/{model}/import": ["operator", "admin"],

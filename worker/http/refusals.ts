@@ -39,6 +39,7 @@ const OWN: Partial<Record<Way, readonly ProblemCode[]>> = {
   "POST /v1/tenants/{t}/models/{model}/revisions": ["conflict", "model-quota-exceeded", "storage-quota-exceeded", "model-control-flow"],
   "PUT /v1/tenants/{t}/blobs/{sha256}": ["payload-too-large", "digest-mismatch", "storage-quota-exceeded"],
   "POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit": ["revision-incomplete", "model-quota-exceeded", "storage-quota-exceeded", ...MODEL_FAULT_CODES],
+  "DELETE /v1/tenants/{t}/models/{model}/revisions/{revision}": ["conflict"],
   "POST /v1/tenants/{t}/models/{model}/rollout": ["conflict", "revision-incomplete", "model-quota-exceeded"],
   "POST /v1/tenants/{t}/models/{model}/rollback": ["conflict", "model-not-available"],
   "POST /v1/tenants/{t}/models/{model}/import": ["conflict", "model-quota-exceeded", "storage-quota-exceeded", "model-control-flow"],

@@ -21,7 +21,7 @@ const stored = z.object({ sha256, size: amount }).meta({ id: "BlobStored" });
 
 const begin = createRoute({
   method: "post", path: "/v1/tenants/{t}/models/{model}/revisions", tags, ...guarded("POST /v1/tenants/{t}/models/{model}/revisions"), summary: "Begin a revision",
-  description: "A revision is named by its content: the same body again gives the same revision and what is still missing. A draft that gets no blob for a day is dropped; its blobs stay.",
+  description: "A revision is named by its content: the same body again gives the same revision and what is still missing. A draft that gets no blob for a day is dropped. Blobs that are not missing stay while the draft does; those that no draft and no revision names are deleted a day after they were sent.",
   request: { params: tenantPath.extend({ model: modelId }), headers: idempotencyHeader, body: body(revisionCreate) },
   responses: { 201: json(revisionBegun, "The draft, and the blobs to put."), ...problems },
 });
@@ -54,10 +54,10 @@ export function publishRoutes(app: OpenAPIHono<AppEnv>): void {
     const wanted = c.req.valid("json");
     const { object, call, tenant } = enter(c, "POST /v1/tenants/{t}/models/{model}/revisions", wanted);
     const built = buildRevision(tenant, c.req.valid("param").model, wanted);
-    const { identity, begun } = unwrap(await object.models.admitRevision(call, { model: built.revision.model, revision: built.revision.revision, ...(wanted.control_flow && { controlFlow: true }) }));
+    const { identity, begun, admission } = unwrap(await object.models.admitRevision(call, { model: built.revision.model, revision: built.revision.revision, ...(wanted.control_flow && { controlFlow: true }) }));
     if (begun) return c.json(begun, 201);
     await TenantBlobs.for(asVerified(identity), c.env).putManifest(built.revision.model, built.revision.revision, built.text);
-    return c.json(unwrap(await object.models.begin(call, built.revision, Object.fromEntries(built.sizes))), 201);
+    return c.json(unwrap(await object.models.begin(call, built.revision, Object.fromEntries(built.sizes), admission)), 201);
   });
 
   app.openapi(put, async (c) => {
@@ -68,10 +68,10 @@ export function publishRoutes(app: OpenAPIHono<AppEnv>): void {
     if (bytes.byteLength === 0) throw problem("invalid-request", "The body is empty. Send the blob's bytes.");
     const actual = sha256Hex(new Uint8Array(bytes));
     if (actual !== digest) throw problem("digest-mismatch", `The bytes have the SHA-256 ${actual}. Send the bytes that the path names.`);
-    const { identity, known } = unwrap(await object.models.admitBlob(call, digest, bytes.byteLength));
-    if (known) return c.json({ sha256: digest, size: bytes.byteLength }, 200);
+    const { identity, admission } = unwrap(await object.uploads.admit(call, digest, bytes.byteLength));
+    if (admission === null) return c.json({ sha256: digest, size: bytes.byteLength }, 200);
     await TenantBlobs.for(asVerified(identity), c.env).putBlob(digest, bytes);
-    unwrap(await object.models.recordBlob(call, digest, bytes.byteLength));
+    unwrap(await object.uploads.record(call, digest, bytes.byteLength, admission));
     return c.json({ sha256: digest, size: bytes.byteLength }, 201);
   });
 
@@ -81,7 +81,7 @@ export function publishRoutes(app: OpenAPIHono<AppEnv>): void {
     const { model: name, revision } = c.req.valid("param");
     const due = unwrap(await object.reviews.open(call, name, revision));
     if (due) await review(c.env, due);
-    return c.json(unwrap(await object.models.commit(call, name, revision, wanted.stage ?? "live")), 200);
+    return c.json(unwrap(await object.models.commit(call, name, revision, wanted.stage ?? "live", due !== null)), 200);
   });
 
   app.openapi(list, async (c) => {

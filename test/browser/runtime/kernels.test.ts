@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ORT_PATH } from "../../../client/runtime/ort-files.ts";
 import { BLOCK_DECODER_CONFIG, blockDecoderFile } from "../../support/block-decoder.ts";
+import { LACKING_PATH } from "../../support/ort-lacking.ts";
 import { startDecoderWorker, type DecoderWorker } from "../../support/workers/ask-worker.ts";
 
 const COUNT = 48;
@@ -18,7 +19,7 @@ let expected: readonly number[];
 
 beforeAll(async () => {
   reference = startDecoderWorker();
-  const { description } = await reference.ask({ ...OPEN, engine: "sessions", options: { memoryBytes: MUCH } });
+  const { description } = await reference.ask({ ...OPEN, ortBase: new URL(LACKING_PATH, location.origin).href, options: { memoryBytes: MUCH } });
   expect(description).not.toContain("kernels");
   expected = (await reference.ask({ kind: "generate", ids: PROMPT, count: COUNT })).ids ?? [];
   expect(new Set(expected).size).toBeGreaterThan(8);

@@ -66,6 +66,8 @@ const SAMPLES: Partial<Record<keyof typeof ACCESS, Sample>> = {
   "PUT /v1/tenants/{t}/blobs/{sha256}": { let: 200, ask: ({ model }) => ({ body: model.bytes }) },
   "POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit": { let: 200, ask: () => ({ body: {} }) },
   "GET /v1/tenants/{t}/models/{model}/revisions": { let: 200 },
+  "DELETE /v1/tenants/{t}/models/{model}": { let: 200, ask: async ({ tenant }) => ({ params: { model: (await publishTinyModel(tenant, { model: "short-lived" })).id } }) },
+  "DELETE /v1/tenants/{t}/models/{model}/revisions/{revision}": { let: 200, ask: async ({ tenant }) => ({ params: { revision: (await publishTinyModel(tenant, { fill: 11, stage: "draft" })).revision } }) },
   "POST /v1/tenants/{t}/models/{model}/rollout": { let: 200, ask: ({ model }) => ({ body: { revision: model.revision, stage: "live" } }) },
   "POST /v1/tenants/{t}/models/{model}/rollback": { let: 409, ask: () => ({ body: {} }) },
   "POST /v1/tenants/{t}/models/{model}/import": { let: 202, ask: () => ({ body: { source: "hf:org/model", variants: ["q4"] } }) },
