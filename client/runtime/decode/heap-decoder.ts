@@ -48,7 +48,7 @@ export const PIECE = 64;
 export class HeapDecoder implements Decoder {
   readonly vocabulary: number;
   readonly contextLength: number;
-  readonly description: string;
+  readonly #description: string;
   readonly #ort: OrtModule;
   readonly #session: HeapSession;
   readonly #io: DecoderIo;
@@ -67,7 +67,7 @@ export class HeapDecoder implements Decoder {
   constructor({ ort, session, io, pieces, tokens, vocabulary, contextLength, description }: HeapDecoderParts) {
     this.vocabulary = vocabulary;
     this.contextLength = contextLength;
-    this.description = description;
+    this.#description = description;
     this.#ort = ort;
     this.#session = session;
     this.#io = io;
@@ -85,6 +85,10 @@ export class HeapDecoder implements Decoder {
     this.#latestAt = this.#logitsAt;
     this.#logits = ort.tensor(io.logitsType, this.#logitsAt, [1, 1, vocabulary]).handle;
     session.bind([...this.#inputs.map(({ name }) => name), ...io.kv.map(({ past }) => past)], [io.logits, ...io.kv.map(({ present }) => present)]);
+  }
+
+  get description(): string {
+    return this.#tokens ? `${this.#description}, single tokens by kernels` : this.#description;
   }
 
   get position(): number {
@@ -133,25 +137,21 @@ export class HeapDecoder implements Decoder {
     this.#runs++;
   }
 
-  /**
-   * Computes the last token once more, the other way; `false` where the two differ, and from then on the session
-   * computes all. For a decoder that has just fed a single token.
-   */
-  async checkTokens(id: number): Promise<boolean> {
-    if (!this.#tokens) return true;
+  /** Has the session compute the last tokens once more, which were fed one by one; where the logits differ, it goes on alone. */
+  async checkTokens(ids: readonly number[]): Promise<void> {
+    if (!this.#tokens) return;
     const fast = this.#readLogits().slice();
-    this.#position--;
-    this.#run(Int32Array.of(id));
+    this.#position -= ids.length;
+    this.#run(Int32Array.from(ids));
     const right = this.#readLogits();
     let [largest, worst] = [0, 0];
     right.forEach((logit, at) => {
       largest = Math.max(largest, Math.abs(logit));
       worst = Math.max(worst, Math.abs(logit - (fast[at] ?? NaN)));
     });
-    if (worst <= TOLERANCE * largest) return true;
+    if (worst <= TOLERANCE * largest) return;
     this.#tokens.runner.close();
     this.#tokens = null;
-    return false;
   }
 
   async close(): Promise<void> {

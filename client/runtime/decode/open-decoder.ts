@@ -113,8 +113,8 @@ const room = (io: DecoderIo, memoryBytes: number): number => Math.max(256, Math.
 
 const FORMS: Record<WeightForm, string> = { float32: "weights expanded to 32 bits", int8: "weights rounded to 8 bits", "as-is": "weights as they are" };
 
-const describe = ({ form, hasKernels, why }: RewriteChoice, { attention }: DecoderIo, runsOn: string): string =>
-  `${FORMS[form]} (${why})${hasKernels ? ", single tokens from blocks by kernels" : ""}; ${attention === "grouped" ? "grouped attention" : "keys and values joined anew with each token"}; ${runsOn}`;
+const describe = ({ form, why }: RewriteChoice, { attention }: DecoderIo, runsOn: string): string =>
+  `${FORMS[form]} (${why}); ${attention === "grouped" ? "grouped attention" : "keys and values joined anew with each token"}; ${runsOn}`;
 
 interface Config {
   readonly contextLength: number | null;
@@ -144,11 +144,12 @@ async function warmUp(decoder: Decoder, step: Step): Promise<void> {
   const ids = Int32Array.from({ length: Math.min(PIECE, decoder.contextLength - WARM_TOKENS) }, (_, at) => (at * 7) % decoder.vocabulary);
   let next = await decoder.feed(ids, step);
   if (!(await next.logits()).every(Number.isFinite)) throw new LeaseholdError("backend-unavailable", "The model gives results that are no numbers here.");
-  let token = 0;
-  for (let count = 0; count < WARM_TOKENS; count++) {
-    token = await next.greedy();
+  const tokens: number[] = [];
+  while (tokens.length < WARM_TOKENS) {
+    const token = await next.greedy();
+    tokens.push(token);
     next = await decoder.feed(Int32Array.of(token), step);
   }
-  if (decoder instanceof HeapDecoder) await decoder.checkTokens(token);
+  if (decoder instanceof HeapDecoder) await decoder.checkTokens(tokens);
   await decoder.truncate(0);
 }

@@ -30,7 +30,7 @@ test.each([["full weights for prompts", MUCH, "expanded"], ["blocks for prompts"
   const worker = startDecoderWorker();
   const { description } = await worker.ask({ ...OPEN, options: { memoryBytes } });
   expect(description).toContain(form);
-  expect(description).toContain("single tokens from blocks by kernels");
+  expect(description).toContain("single tokens by kernels");
   expect((await worker.ask({ kind: "generate", ids: PROMPT, count: COUNT })).ids).toEqual(expected);
   // A turn that goes on from the middle: keys and values of both kinds of runs, in both orders.
   const keep = PROMPT.length + 10;
