@@ -73,7 +73,7 @@ export class TenantObject extends DurableObject<Env> {
       if (this.#eraser) return this.#eraser.rearm();
       if (!this.#store.isProvisioned()) return;
       const alarmAt = await ctx.storage.getAlarm();
-      ctx.storage.transactionSync(() => this.#store.migrate());
+      this.#store.transact(() => this.#store.migrate());
       this.#house = this.#open(alarmAt);
       this.#house.room.armFlush(Date.now());
     });
@@ -89,7 +89,7 @@ export class TenantObject extends DurableObject<Env> {
     }
     if (this.#eraser) return refuse("conflict", erasedId(body.id));
     if (this.#store.signpost() !== null) return refuse("conflict", taken(body.id));
-    return this.ctx.storage.transactionSync(() => {
+    return this.#store.transact(() => {
       this.#store.migrate();
       writeConfig(this.#store, newConfig(body, now));
       const made = this.#open(null);
