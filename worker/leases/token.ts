@@ -20,14 +20,14 @@ const HEADERS: ReadonlySet<string> = new Set(["alg", "typ", "kid"]);
 
 type SigningKey = Settings["signingKeys"][number];
 
-const imported = new WeakMap<SigningKey, { sign: Promise<CryptoKey>; verify: Promise<CryptoKey> }>();
+const imported = new WeakMap<SigningKey, { sign: Promise<CryptoKey>; verify: Promise<CryptoKey>; header: string }>();
 
-/** Both halves of a configured key, imported once. */
+/** Both halves of a configured key, imported once, and the header of what it signs. */
 export function importedKey(key: SigningKey) {
   let pair = imported.get(key);
   if (!pair) {
     const { d: _, ...publicKey } = key;
-    pair = { sign: importJWK(key, ALG) as Promise<CryptoKey>, verify: importJWK(publicKey, ALG) as Promise<CryptoKey> };
+    pair = { sign: importJWK(key, ALG) as Promise<CryptoKey>, verify: importJWK(publicKey, ALG) as Promise<CryptoKey>, header: encoded({ alg: ALG, typ: TYP, kid: key.kid }) };
     imported.set(key, pair);
   }
   return pair;
@@ -50,12 +50,14 @@ export async function signLease(granted: Granted, settings: Settings, jkt?: stri
     tenant: granted.tenant, model: granted.model, revision: granted.revision, mdg: granted.manifestSha256, purpose: granted.purpose, hold: granted.hold,
     iss: settings.issuer, aud: AUDIENCE, sub: granted.leaseId, jti: granted.leaseId, iat: Math.floor(granted.issuedAt / 1000), exp: Math.floor(granted.expiresAt / 1000),
   };
-  const signed = `${encoded({ alg: ALG, typ: TYP, kid: key.kid })}.${encoded(claims)}`;
-  const signature = await crypto.subtle.sign("Ed25519", await importedKey(key).sign, utf8(signed));
+  const { sign, header } = importedKey(key);
+  const signed = `${header}.${encoded(claims)}`;
+  const signature = await crypto.subtle.sign("Ed25519", await sign, utf8(signed));
   return `${signed}.${toBase64Url(new Uint8Array(signature))}`;
 }
 
-const utf8 = (text: string) => new TextEncoder().encode(text);
+const encoder = new TextEncoder();
+const utf8 = (text: string) => encoder.encode(text);
 const encoded = (value: object) => toBase64Url(utf8(JSON.stringify(value)));
 
 /**

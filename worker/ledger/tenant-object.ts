@@ -28,6 +28,7 @@ import { TenantDesk } from "./desks/tenant-desk.ts";
 import { UserDesk } from "./desks/user-desk.ts";
 import { WebhookDesk } from "./desks/webhook-desk.ts";
 import { tidyChore } from "./tidy.ts";
+import { Gathering } from "./gathering.ts";
 import { UserIdentities } from "./user-identities.ts";
 import { UNKNOWN_KEY } from "./identify.ts";
 import { type Result, done, refuse } from "./result.ts";
@@ -64,6 +65,7 @@ export class TenantObject extends DurableObject<Env> {
   #house: House | null = null;
   /** Once the tenant's erasure has begun there is no house any more. */
   #eraser: Eraser | null = null;
+  readonly #gathering = new Gathering();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -127,6 +129,7 @@ export class TenantObject extends DurableObject<Env> {
 
   /** Calls `desks[desk][method](...args)`; the first argument of every guarded method is the `Call`. */
   async ask(desk: keyof Desks, method: string, args: readonly unknown[]): Promise<unknown> {
+    await this.#gathering.join();
     const house = this.#house;
     if (!house) {
       const home = this.#store.signpost();
