@@ -9,14 +9,14 @@
  * Two cores are enough: one project runs after the other, and their files one after another but in `unit`.
  */
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
-import { join } from "node:path";
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
 import { ortFiles } from "./cli/build/ort-files.ts";
-import { ROOT } from "./cli/root.ts";
 import { CHROMIUM_ARGS, chromiumPath } from "./cli/chromium.ts";
 import { ORT_FILES, ORT_PATH } from "./client/runtime/ort-files.ts";
 import { folderAt } from "./test/support/folder-at.ts";
+import { LACKING_PATH, ortLacking } from "./test/support/ort-lacking.ts";
+import { SHARED_MODELS } from "./test/support/real-models.ts";
 import { LOCAL_VARIABLES, makeSecrets, workerSecrets } from "./cli/secrets.ts";
 
 const secrets = makeSecrets();
@@ -27,6 +27,9 @@ const isolated = {
   "Cross-Origin-Embedder-Policy": "require-corp",
   "Cross-Origin-Resource-Policy": "same-origin",
 };
+
+/** A page and a server take their time on a slow machine; the second that is the default is too short for both. */
+const PATIENT = { poll: { timeout: 20_000 } };
 
 export default defineConfig({
   test: {
@@ -67,7 +70,7 @@ export default defineConfig({
         },
       },
       {
-        plugins: [ortFiles(ORT_PATH, ORT_FILES), folderAt("/models/", join(ROOT, "../shared/models"))],
+        plugins: [ortFiles(ORT_PATH, ORT_FILES), ortLacking(), ortFiles(LACKING_PATH, ORT_FILES), folderAt("/models/", SHARED_MODELS)],
         server: { headers: isolated },
         // Found only when a test imports them, they would reload the page under it.
         optimizeDeps: { include: ["idb", "@huggingface/jinja", "@huggingface/tokenizers", "preact", "preact/hooks", "preact/jsx-dev-runtime"] },
@@ -78,6 +81,7 @@ export default defineConfig({
           include: ["test/browser/**/*.test.{ts,tsx}"],
           fileParallelism: false,
           testTimeout: 60_000,
+          expect: PATIENT,
           provide: { isCi: process.env.CI === "true" },
           browser: {
             enabled: true,
@@ -96,6 +100,7 @@ export default defineConfig({
           environment: "node",
           fileParallelism: false,
           testTimeout: 120_000,
+          expect: PATIENT,
           hookTimeout: 180_000,
         },
       },

@@ -12,6 +12,7 @@ import { z } from "zod";
 import { amount } from "../schema/contract/amounts.ts";
 import { type Sha256, sha256 } from "../schema/contract/ids.ts";
 import { CHUNK_BYTES, type Chunk, type Model, type ModelFile, type RevisionCreate, model, revisionBegun } from "../schema/contract/models.ts";
+import { type ModelRevision, modelRevision } from "../schema/contract/rollout.ts";
 import type { Api } from "./api.ts";
 
 export interface SourceFile {
@@ -44,7 +45,17 @@ interface Place {
 
 const stored = z.object({ sha256, size: amount });
 
-export async function publishModel(api: Api, tenant: string, name: string, publication: Publication, { onProgress, signal }: PublishOptions = {}): Promise<Model> {
+export async function publishModel(api: Api, tenant: string, name: string, publication: Publication, options: PublishOptions = {}): Promise<Model> {
+  return api.post(`${await sendRevision(api, tenant, name, publication, options)}/commit`, {}, model);
+}
+
+/** As `publishModel`, but the revision stays a draft: nobody gets it before it is rolled out. */
+export async function publishDraft(api: Api, tenant: string, name: string, publication: Publication, options: PublishOptions = {}): Promise<ModelRevision> {
+  return api.post(`${await sendRevision(api, tenant, name, publication, options)}/commit`, { stage: "draft" }, modelRevision);
+}
+
+/** Gives the path of the revision, all of which is stored then. */
+async function sendRevision(api: Api, tenant: string, name: string, publication: Publication, { onProgress, signal }: PublishOptions): Promise<string> {
   const places = new Map<Sha256, Place>();
   const variants: RevisionCreate["variants"] = [];
   for (const { id, requires = {}, files } of publication.variants) {
@@ -64,7 +75,7 @@ export async function publishModel(api: Api, tenant: string, name: string, publi
     sent += place.size;
     onProgress?.(sent, total);
   }
-  return api.post(`${models}/revisions/${revision}/commit`, {}, model);
+  return `${models}/revisions/${revision}`;
 }
 
 /** Cuts and hashes one file, and notes where each chunk lies. */

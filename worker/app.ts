@@ -20,6 +20,8 @@ import { metricsRoutes } from "./metrics/routes.ts";
 import { readyRoute } from "./metrics/ready-route.ts";
 import { deliveryRoutes } from "./models/delivery-routes.ts";
 import { publishRoutes } from "./models/publish-routes.ts";
+import { removalRoutes } from "./models/removal-routes.ts";
+import { rolloutRoutes } from "./models/rollout-routes.ts";
 import { sessionRoutes } from "./sessions/routes.ts";
 import { secretRoutes } from "./secrets/routes.ts";
 import { keyRoutes } from "./tenants/key-routes.ts";
@@ -55,6 +57,8 @@ export function createApp(): OpenAPIHono<AppEnv> {
   keyRoutes(app);
   secretRoutes(app);
   publishRoutes(app);
+  rolloutRoutes(app);
+  removalRoutes(app);
   importRoutes(app);
   leaseRoutes(app);
   deliveryRoutes(app);

@@ -2,7 +2,8 @@
  * Load as strangers make it: each request leaves at an instant of its own, drawn beforehand (a Poisson process), whether
  * or not those before it were answered. What a request waits for counts as its time, also where that is a free connection.
  */
-import { Agent, request } from "node:http";
+import { once } from "node:events";
+import { Agent, type IncomingMessage, request } from "node:http";
 import { text } from "node:stream/consumers";
 
 export interface OpenLoad {
@@ -46,14 +47,12 @@ function instantsOf({ perSecond, seconds }: OpenLoad): number[] {
   return instants;
 }
 
-function post({ url, host, path, headers, body }: OpenLoad, agent: Agent): Promise<number> {
-  return new Promise((done, failed) => {
-    const sent = request(`${url}${path}`, { method: "POST", agent, headers: { host, "content-type": "application/json", "content-length": Buffer.byteLength(body), ...headers } }, (answer) => {
-      text(answer).then(() => done(answer.statusCode ?? 0), failed);
-    });
-    sent.on("error", failed);
-    sent.end(body);
-  });
+async function post({ url, host, path, headers, body }: OpenLoad, agent: Agent): Promise<number> {
+  const sent = request(`${url}${path}`, { method: "POST", agent, headers: { host, "content-type": "application/json", "content-length": Buffer.byteLength(body), ...headers } });
+  sent.end(body);
+  const [answer] = (await once(sent, "response")) as [IncomingMessage];
+  await text(answer);
+  return answer.statusCode ?? 0;
 }
 
 /** The value that a share of them does not exceed. */

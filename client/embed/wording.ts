@@ -21,6 +21,8 @@ const words = (title: string, text: string, remedy: Remedy): Words => ({ title, 
 const OWNER = "The owner of this page has to set it right.";
 const used = (what: string) => words(`${what} exceeded`, "No more can be read for now.", "wait");
 const busy = (title: string) => words(title, "That was a lot at once. Wait a moment, then try again.", "retry");
+/** The model's file was looked at and not run. */
+const notRun = words("The model was not run", `Its file is not one that is safe to run. ${OWNER}`, "wait");
 const broken = (title: string) => words(title, "Something is wrong at the service's side. Try again in a moment.", "retry");
 
 export const WORDS: Record<ErrorCode, Words> = {
@@ -74,6 +76,14 @@ export const WORDS: Record<ErrorCode, Words> = {
   "tenant-disabled": words("Switched off", "Reading is switched off for this site.", "wait"),
   "model-not-available": words("The model is not available", OWNER, "wait"),
   "model-invalid": words("The model is incomplete", OWNER, "wait"),
+  "model-unreadable": notRun,
+  "model-too-complex": notRun,
+  "model-graph-invalid": notRun,
+  "model-external-path": notRun,
+  "model-external-range": notRun,
+  "model-dims-invalid": notRun,
+  "model-size-mismatch": notRun,
+  "model-control-flow": notRun,
   "invalid-request": words("The request was refused", OWNER, "wait"),
 
   // A lease that ended, an answer that should not come: the next try starts afresh

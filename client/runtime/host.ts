@@ -15,11 +15,11 @@ import { chooseBackend, type Candidate } from "./backends/choose.ts";
 import { probeBrowser } from "./backends/probe.ts";
 import { ORT_PATH } from "./ort-files.ts";
 import { memoryBudget } from "./memory-budget.ts";
-import type { InputOf, NoteOf, OutputOf, PieceOf, RuntimeFile, Stage, TaskName } from "./protocol.ts";
+import type { InputOf, LoadedFile, NoteOf, OutputOf, PieceOf, RuntimeFile, Stage, StoredFile, TaskName } from "./protocol.ts";
 import type { OcrBlock, OcrReading } from "./tasks/ocr/reading.ts";
 import { WorkerLink, type Patience } from "./worker-link.ts";
 
-export type { OcrBlock, RuntimeFile };
+export type { LoadedFile, OcrBlock, RuntimeFile, StoredFile };
 export type { Point } from "./tasks/ocr/geometry.ts";
 
 export interface RuntimeProgress {
@@ -28,13 +28,18 @@ export interface RuntimeProgress {
 
 export interface LoadOptions {
   readonly task: Manifest["task"];
-  /** A function is asked at each start of a worker, so that nobody holds the files while the model runs. */
-  readonly files: readonly RuntimeFile[] | (() => Promise<readonly RuntimeFile[]>);
+  /**
+   * A function is asked anew for each worker that gets them, so that nobody holds the files while the model runs; the
+   * engine starts meanwhile.
+   */
+  readonly files: readonly StoredFile[] | (() => Promise<readonly RuntimeFile[]>);
   readonly backend: "auto" | Backend;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: RuntimeProgress) => void;
   /** From the manifest: a backend that misses it is not used. */
   readonly selfTest?: SelfTest;
+  /** From the manifest: the model may have Loop, Scan or If. Default: it may not. */
+  readonly allowControlFlow?: boolean;
   /** How much memory the model may take. Default: by what the browser says of the device. */
   readonly memoryBytes?: number;
   /** The folder with onnxruntime-web's files. Default: `ORT_PATH` on this origin. */
@@ -72,21 +77,25 @@ const RUN_PATIENCE: Patience = { silenceMs: 60_000, abortMs: 5_000 };
 /** SwiftShader works on one step for minutes, and still works. */
 const EMULATED_PATIENCE: Patience = { silenceMs: 600_000, abortMs: 5_000 };
 
-const RUNNABLE: Record<TaskName, true> = {
-  ocr: true,
-  raw: true,
-  "text-generation": true,
-  "feature-extraction": true,
-  "text-classification": true,
-  "token-classification": true,
-  "zero-shot-classification": true,
-  "image-classification": true,
+/** What runs the models of each task in a manifest. */
+const RUN_BY: Record<Manifest["task"], TaskName> = {
+  ocr: "ocr",
+  raw: "raw",
+  "text-generation": "text-generation",
+  embeddings: "feature-extraction",
+  "feature-extraction": "feature-extraction",
+  "text-classification": "text-classification",
+  "token-classification": "token-classification",
+  "zero-shot-classification": "zero-shot-classification",
+  "image-classification": "image-classification",
+  "image-embeddings": "image-classification",
 };
-const isRunnable = (task: string): task is TaskName => Object.hasOwn(RUNNABLE, task);
 
 export async function loadRuntime(options: LoadOptions): Promise<Runtime> {
-  const { task, signal } = options;
-  if (!isRunnable(task)) throw new LeaseholdError("model-invalid", `This client runs no models for the task "${task}".`);
+  const { signal } = options;
+  // A newer control plane may know tasks that this client does not.
+  const task = Object.hasOwn(RUN_BY, options.task) ? RUN_BY[options.task] : null;
+  if (task === null) throw new LeaseholdError("model-invalid", `This client runs no models for the task "${options.task}".`);
   const runtime = new HostedRuntime({ ...options, task });
   await runtime.ready(signal);
   return runtime;
@@ -103,6 +112,8 @@ class HostedRuntime implements Runtime {
   #running: Running | null = null;
   #last: Candidate | null = null;
   #turn: Promise<void> = Promise.resolve();
+  /** Asked for, and not yet with a worker: an engine that does not start leaves them for the next. */
+  #files: Promise<readonly RuntimeFile[]> | null = null;
   readonly #closing = new AbortController();
 
   constructor(options: LoadOptions & { readonly task: TaskName }) {
@@ -173,15 +184,15 @@ class HostedRuntime implements Runtime {
   }
 
   async #startOn(candidate: Candidate, signal: AbortSignal): Promise<Running> {
-    const { task, files, onProgress, ortBase = new URL(ORT_PATH, location.origin).href, patience, selfTest, memoryBytes = memoryBudget(navigator) } = this.#options;
-    const given = typeof files === "function" ? await orAborted(files(), signal) : files;
+    const { task, onProgress, allowControlFlow = false, ortBase = new URL(ORT_PATH, location.origin).href, patience, selfTest, memoryBytes = memoryBudget(navigator) } = this.#options;
+    const files = this.#askForFiles();
     const link = new WorkerLink(new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: `leasehold ${task}` }));
     try {
       const { backend, threads } = candidate;
-      await link.ask(
-        { kind: "load", task, files: given, backend, threads, ortBase, options: { memoryBytes, ...(selfTest ? { selfTest } : {}) } },
-        { signal, patience: patience?.load ?? LOAD_PATIENCE, onStage: (stage) => onProgress?.({ stage }) },
-      );
+      const how = { signal, patience: patience?.load ?? LOAD_PATIENCE, onStage: (stage: Stage) => onProgress?.({ stage }) };
+      const [given] = await Promise.all([orAborted(files, signal), link.ask({ kind: "start", task, backend, threads, ortBase }, how)]);
+      this.#files = null;
+      await link.ask({ kind: "load", files: given, options: { memoryBytes, allowControlFlow, ...(selfTest ? { selfTest } : {}) } }, how);
     } catch (error) {
       link.close(asEnd(error));
       throw error;
@@ -189,6 +200,17 @@ class HostedRuntime implements Runtime {
     this.#running = { ...candidate, link };
     this.#last = candidate;
     return this.#running;
+  }
+
+  #askForFiles(): Promise<readonly RuntimeFile[]> {
+    if (this.#files) return this.#files;
+    const { files } = this.#options;
+    const asked = typeof files === "function" ? files() : Promise.resolve(files);
+    this.#files = asked;
+    asked.catch(() => {
+      if (this.#files === asked) this.#files = null; // whoever waits for them hears of it; the next start asks again
+    });
+    return asked;
   }
 
   async #run<Name extends TaskName>({ link, isEmulated }: Running, task: Name, input: InputOf<Name>, { signal, onPiece, onSent }: CallOptions<Name>): Promise<OutputOf<Name>> {

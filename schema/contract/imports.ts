@@ -8,6 +8,7 @@ import { z } from "zod";
 import { amount, timestamp } from "./amounts.ts";
 import { modelId, revisionId } from "./ids.ts";
 import { TASKS, cacheMode, filePath, prices, usageMeasure } from "./models.ts";
+import { revisionCommit } from "./rollout.ts";
 import { selfTest } from "./self-test.ts";
 
 /** Builds by the names that hubs give them; each is one file `onnx/<stem>.onnx` with what it names as external data. */
@@ -47,6 +48,8 @@ export const importCreate = z
     licence: z.string().min(1).max(100).optional(),
     cache: cacheMode.optional(),
     self_test: selfTest.optional(),
+    control_flow: z.literal(true).optional(),
+    stage: revisionCommit.shape.stage,
   })
   .meta({ id: "ImportCreate" });
 export type ImportCreate = z.infer<typeof importCreate>;
@@ -76,7 +79,7 @@ export const modelImport = z
     bytes_total: amount,
     bytes_done: amount,
     files: z.array(z.object({ path: filePath, size: amount, bytes_done: amount })),
-    revision: revisionId.nullable().meta({ description: "The live revision that it became." }),
+    revision: revisionId.nullable().meta({ description: "The revision that it became." }),
     fault: z.object({ code: z.enum(Object.keys(IMPORT_FAULTS) as [ImportFault, ...ImportFault[]]), detail: z.string() }).nullable(),
     retrying: z.object({ attempts: amount, next_at: timestamp, error: z.string() }).nullable().meta({ description: "The hub failed last time; when it is asked again." }),
     created_at: timestamp,

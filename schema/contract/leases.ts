@@ -29,6 +29,7 @@ export const leaseCreate = z
     user_signature: userSignature.optional(),
     request_id: requestId.optional(),
     metadata: metadata.optional(),
+    revision: revisionId.optional().meta({ description: "The revision that the caller has ready. It is granted while it is in force for this user, or was replaced by another lately; else the one in force is." }),
     dpop_jkt: thumbprint.optional().meta({ description: "Binds the lease to a key of the caller (DPoP, RFC 9449): each request with it then proves that key." }),
     offline: z.boolean().default(false).meta({ description: "A lease to run on without a network, where the policy allows it: it lives longer, and its usage may be reported later." }),
     ttl_s: z
@@ -48,6 +49,15 @@ export const leaseCreate = z
   .meta({ id: "LeaseCreate" });
 export type LeaseCreate = z.infer<typeof leaseCreate>;
 
+export const nextRevision = z
+  .object({
+    revision: revisionId,
+    manifest_sha256: sha256,
+    until: timestamp.nullable().meta({ description: "Until when the revision of this lease is still granted to who has it; null: no end is set." }),
+  })
+  .meta({ id: "NextRevision", description: "The revision that is in force for this user, where the lease is for the one that the caller has ready: fetch it (a lease for a download names it), then go on with it." });
+export type NextRevision = z.infer<typeof nextRevision>;
+
 export const LEASE_STATES = ["active", "settled", "expired", "revoked"] as const;
 
 export const leaseGranted = z
@@ -57,7 +67,7 @@ export const leaseGranted = z
     expires_at: timestamp,
     reports_until: timestamp.meta({ description: "Until when usage may be reported: `expires_at`, and a day more for an offline lease." }),
     hold: amount.meta({ description: "LLM tokens held." }),
-    model: z.object({ id: modelId, revision: revisionId, manifest_url: z.string(), manifest_sha256: sha256 }),
+    model: z.object({ id: modelId, revision: revisionId, manifest_url: z.string(), manifest_sha256: sha256, next: nextRevision.optional() }),
     content_key: z.string().meta({ description: "Base64url of the 32-byte key under which this tenant's weights are cached in the browser." }),
     quota,
   })

@@ -9,6 +9,7 @@ import { z } from "zod";
 import { amount, positiveAmount, timestamp } from "./amounts.ts";
 import { modelId, revisionId, sha256, tenantId } from "./ids.ts";
 import { requirements } from "./requirements.ts";
+import { canary } from "./rollout.ts";
 import { type SelfTest, selfTest } from "./self-test.ts";
 
 export { type Backend, backend } from "./requirements.ts";
@@ -73,11 +74,11 @@ export type Task = (typeof TASKS)[number];
 export const cacheMode = z.enum(["encrypted", "plain", "none"]);
 export type CacheMode = z.infer<typeof cacheMode>;
 
-/** The tasks that a self-test of this kind is for; null: any. */
-const SELF_TEST_TASKS: Record<SelfTest["kind"], readonly Task[] | null> = {
+/** The tasks that a self-test of this kind is for. A text generator's graph is rewritten for each backend: its tokens are what stays. */
+const SELF_TEST_TASKS: Record<SelfTest["kind"], readonly Task[]> = {
   tokens: ["text-generation"],
   embedding: ["embeddings", "feature-extraction"],
-  tensors: null,
+  tensors: TASKS.filter((task) => task !== "text-generation"),
 };
 
 /** What a revision says of itself, beside its files: the same words in the body that begins it and in its manifest. */
@@ -86,6 +87,7 @@ const description = {
   usage: usageMeasure,
   cache: cacheMode.optional(),
   self_test: selfTest.optional(),
+  control_flow: z.literal(true).optional().meta({ description: "The model has Loop, Scan or If. Only where the operator allows it for the tenant (`allow_control_flow`); without this such a model is refused." }),
   licence: z.string().min(1).max(100).optional().meta({ description: "SPDX name where there is one.", example: "Apache-2.0" }),
   source: z.string().min(1).max(300).optional().meta({ example: "hf:HuggingFaceTB/SmolLM2-135M-Instruct@12fd25f" }),
 };
@@ -131,6 +133,7 @@ export const model = z
     size_bytes: amount.meta({ description: "Bytes of all variants, shared chunks once." }),
     variants: z.array(z.object({ id: z.string(), requires: requirements, size_bytes: amount })),
     published_at: timestamp,
+    canary: canary.nullable().meta({ description: "The revision that a share of the users gets instead." }),
   })
   .meta({ id: "Model" });
 export type Model = z.infer<typeof model>;

@@ -16,6 +16,7 @@ export const tenantCreate = z
     model_quota: amount.nullable().optional().meta({ description: "Short for policy.model_quota." }),
     policy: policy.prefault({}),
     price_floor: priceFloor.nullable().default(null),
+    allow_control_flow: z.boolean().default(false).meta({ description: "Whether models of the tenant may have Loop, Scan or If. Such a model can run for ever; only the operator lets it." }),
     contact_email: z.email().max(254).nullable().default(null),
     isolation_level: z.enum(["pooled", "full"]).default("pooled"),
     region: region.default("auto").meta({ description: '"eu" and "fedramp" keep the tenant object in that jurisdiction; other names are labels, and one that could be taken for a jurisdiction is refused.', example: "auto" }),
@@ -31,6 +32,7 @@ export const tenantUpdate = z
     enabled: z.boolean().optional(),
     policy: policyUpdate.optional(),
     price_floor: priceFloor.nullable().optional(),
+    allow_control_flow: z.boolean().optional(),
     model_quota: amount.nullable().optional(),
   })
   .refine((body) => Object.keys(body).length > 0, "name at least one field to change")
@@ -49,6 +51,7 @@ export const tenant = z
     model_quota: amount.nullable(),
     policy,
     price_floor: priceFloor.nullable(),
+    allow_control_flow: z.boolean(),
     created_at: timestamp,
     updated_at: timestamp,
   })

@@ -13,6 +13,7 @@ export const WEBHOOK_EVENTS = {
   "key.rotated": "A key was rotated.",
   "key.revoked": "A key was revoked.",
   "model.published": "A revision of a model went live.",
+  "model.rolled-back": "A model went back to the revision before, or its canary was ended.",
   "tenant.disabled": "The tenant was disabled: no leases are granted.",
   "tenant.enabled": "The tenant was enabled.",
   "anomaly.denials": "100 leases or more were denied within a minute, for one reason.",

@@ -1,32 +1,20 @@
 /**
  * Judges an ONNX model before it is published, and again before it is run. The structure is read, no weight is.
  *
- * - Bytes are hostile: whatever they say, this ends, with `null` or the first refusal found. Only the source may throw.
+ * - Bytes are hostile: whatever they say, this ends, with the model or the first refusal found. Only the source may throw.
  * - `external`: the files that the model may name as its external data, by their names beside it, with their sizes.
  * - Control flow (`Loop`, `Scan`, `If`) is refused unless it is allowed, and nested deeper than `depth` in any case:
  *   a `Loop` can run for ever, and nothing in the file says how long.
+ * - Weights are where the model says, as many as their dims say, so that none of them can be made of nothing. What a
+ *   node makes while it runs (an `Expand` to any size) no file tells: that is for the killable worker.
  */
 import { OnnxError } from "./error.ts";
+import { type ModelRefusal, Refused, quoted, shown } from "./fault.ts";
+import { inspectFlow } from "./inspect-graph.ts";
 import { readOnnx } from "./read.ts";
 import type { ByteSource } from "./source.ts";
-import { type OnnxAttribute, type OnnxGraph, type OnnxModel, type OnnxNode, type OnnxTensor, tensorBytes } from "./types.ts";
-
-export const MODEL_FAULTS = {
-  "model-unreadable": "The file is not an ONNX model, or is cut off.",
-  "model-too-complex": "The model has more structure than is let through.",
-  "model-external-path": "The model names external data outside of its own files.",
-  "model-external-range": "The model's external data lie beyond the end of their file.",
-  "model-dims-invalid": "A tensor's dims are negative, or more than can be counted.",
-  "model-size-mismatch": "A tensor does not have as many bytes as its dims and type say.",
-  "model-control-flow": "The model has control flow, which is not allowed, or nests it too deep.",
-} as const satisfies Record<string, string>;
-export type ModelFault = keyof typeof MODEL_FAULTS;
-
-export interface ModelRefusal {
-  readonly code: ModelFault;
-  /** Where; of the file's own words at most a few, printable. */
-  readonly detail: string;
-}
+import { ELEMENT, type OnnxAttribute, type OnnxGraph, type OnnxModel, type OnnxNode, type OnnxTensor, type TypedField, elementCount, tensorBytes } from "./types.ts";
+import { READ_LIMITS, type Spent } from "./limits.ts";
 
 export interface InspectLimits {
   readonly allowControlFlow: boolean;
@@ -41,41 +29,45 @@ export interface InspectLimits {
 
 export const INSPECT_LIMITS: InspectLimits = { allowControlFlow: false, depth: 4, nodes: 200_000, tensors: 200_000, tensorBytes: 4 * 1024 ** 3 };
 
-const READ = { depth: 24, fields: 4_000_000, keptBytes: 64 * 1024 * 1024 };
+/** No protobuf message may be larger; what is has its weights in files beside it. */
+const MAX_ONNX_BYTES = 2 * 1024 ** 3;
+/** Tied weights name the same bytes twice; thousands of tensors over the same bytes are a bomb. */
+const MAX_SHARING = 4;
 const CONTROL_FLOW: ReadonlySet<string> = new Set(["Loop", "Scan", "If", "SequenceMap"]);
 
-class Refused extends Error {
-  readonly refusal: ModelRefusal;
+export type Inspected = { readonly ok: true; readonly model: OnnxModel; readonly hasControlFlow: boolean } | { readonly ok: false; readonly refusal: ModelRefusal };
 
-  constructor(code: ModelFault, detail: string) {
-    super(code);
-    this.refusal = { code, detail };
-  }
-}
+const refused = (refusal: ModelRefusal): Inspected => ({ ok: false, refusal });
 
-export async function inspectOnnx(source: ByteSource, external: ReadonlyMap<string, number>, limits: InspectLimits = INSPECT_LIMITS): Promise<ModelRefusal | null> {
-  let model: OnnxModel;
+/** `spent`: shared by files that come together, for what reading all of them may cost. */
+export async function inspectOnnx(source: ByteSource, external: ReadonlyMap<string, number>, limits: InspectLimits = INSPECT_LIMITS, spent?: Spent): Promise<Inspected> {
+  if (source.size > MAX_ONNX_BYTES) return refused({ code: "model-too-complex", detail: `The file has ${source.size} bytes. Put the weights into external data beside it.` });
   try {
-    model = await readOnnx(source, READ);
+    const model = await readOnnx(source, READ_LIMITS, spent);
+    const inspection = new Inspection(external, limits);
+    inspection.model(model);
+    inspectFlow(model, limits.nodes);
+    return { ok: true, model, hasControlFlow: inspection.hasControlFlow };
   } catch (cause) {
+    if (cause instanceof Refused) return refused(cause.refusal);
     if (!(cause instanceof OnnxError)) throw cause;
     const isLimit = cause.code === "too-deep" || cause.code === "too-many" || cause.code === "too-large";
-    return { code: isLimit ? "model-too-complex" : "model-unreadable", detail: shown(cause.message, 200) };
-  }
-  try {
-    new Inspection(external, limits).model(model);
-    return null;
-  } catch (cause) {
-    if (cause instanceof Refused) return cause.refusal;
-    throw cause;
+    return refused({ code: isLimit ? "model-too-complex" : "model-unreadable", detail: shown(cause.message, 200) });
   }
 }
+
+/** Bytes that an element takes at least, by the field that holds it, its tag aside. */
+const LEAST_BYTES: Readonly<Record<TypedField, number>> = { 4: 4, 5: 1, 6: 2, 7: 1, 10: 8, 11: 1 };
+/** Of these types two stand in one number. */
+const HALVES: ReadonlySet<number> = new Set([ELEMENT.uint4, ELEMENT.int4, 23]);
 
 class Inspection {
   readonly #external: ReadonlyMap<string, number>;
   readonly #limits: InspectLimits;
   #nodes = 0;
   #tensors = 0;
+  #outside = 0;
+  hasControlFlow = false;
 
   constructor(external: ReadonlyMap<string, number>, limits: InspectLimits) {
     this.#external = external;
@@ -85,6 +77,8 @@ class Inspection {
   model({ graph, functions }: OnnxModel): void {
     this.#graph(graph, 0);
     for (const one of functions) for (const node of one.nodes) this.#node(node, 0);
+    const there = [...this.#external.values()].reduce((sum, size) => sum + size, 0);
+    if (this.#outside > there * MAX_SHARING) throw new Refused("model-too-complex", `The tensors take ${this.#outside} bytes of external data, which have ${there}.`);
   }
 
   #graph(graph: OnnxGraph, depth: number): void {
@@ -100,6 +94,7 @@ class Inspection {
   #node(node: OnnxNode, depth: number): void {
     if (++this.#nodes > this.#limits.nodes) throw new Refused("model-too-complex", `The model has more than ${this.#limits.nodes} nodes.`);
     const isFlow = CONTROL_FLOW.has(node.opType) || node.attributes.some(({ g, graphs }) => g !== undefined || graphs !== undefined);
+    this.hasControlFlow ||= isFlow;
     if (isFlow && !this.#limits.allowControlFlow) throw new Refused("model-control-flow", `The node ${quoted(node.name)} is a ${quoted(node.opType)}. The operator may allow control flow.`);
     for (const attribute of node.attributes) this.#attribute(attribute, depth);
   }
@@ -115,7 +110,8 @@ class Inspection {
     if (!isCountable(dims)) throw new Refused("model-dims-invalid", `The dims of ${quoted(name)} are negative, or more than can be counted.`);
     const bytes = tensorBytes(tensor);
     if (bytes !== null && bytes > this.#limits.tensorBytes) throw new Refused("model-dims-invalid", `${quoted(name)} has ${bytes} bytes.`);
-    if (data.kind === "raw" && bytes !== null && data.bytes.length !== bytes) throw new Refused("model-size-mismatch", `${quoted(name)} should have ${bytes} bytes, and has ${data.bytes.length}.`);
+    const fault = data.kind === "external" ? null : faultOf(tensor, bytes);
+    if (fault !== null) throw new Refused("model-size-mismatch", `${quoted(name)} ${fault}.`);
     if (data.kind === "external") this.#externalData(name, data.location, data.offset, data.length ?? bytes ?? 0, bytes);
   }
 
@@ -123,8 +119,19 @@ class Inspection {
     const size = this.#external.get(location);
     if (size === undefined) throw new Refused("model-external-path", `${quoted(name)} lies in ${quoted(location)}, which is no external data file of this model.`);
     if (offset + length > size) throw new Refused("model-external-range", `${quoted(name)} lies beyond the end of ${quoted(location)}.`);
-    if (bytes !== null && length !== bytes) throw new Refused("model-size-mismatch", `${quoted(name)} should have ${bytes} bytes, and has ${length}.`);
+    if (bytes === null || length !== bytes) throw new Refused("model-size-mismatch", `${quoted(name)} should have ${bytes ?? "no"} bytes outside, and has ${length}.`);
+    this.#outside += length;
   }
+}
+
+/** What is wrong with the data that stand in the model itself. */
+function faultOf({ dims, dataType, data }: OnnxTensor, bytes: number | null): string | null {
+  const elements = elementCount(dims);
+  if (data.kind === "raw") return data.bytes.length === bytes ? null : `should have ${bytes ?? "no"} raw bytes, and has ${data.bytes.length}`;
+  if (data.kind === "none") return elements === 0 ? null : `should have ${elements} elements, and has none`;
+  if (data.kind !== "typed") return null;
+  const least = Math.floor((elements * LEAST_BYTES[data.field]) / (HALVES.has(dataType) ? 2 : 1));
+  return data.range.length >= least ? null : `should have ${elements} elements, and has ${data.range.length} bytes`;
 }
 
 const MAX_RANK = 64;
@@ -138,6 +145,3 @@ function isCountable(dims: readonly number[]): boolean {
   }
   return dims.length <= MAX_RANK;
 }
-
-const shown = (text: string, most: number): string => text.replace(/[^\x20-\x7e]/g, "?").slice(0, most);
-const quoted = (name: string): string => `"${shown(name, 60)}"`;

@@ -2,15 +2,18 @@
  * Reads an ONNX model's structure. Weights are not read: a tensor's content becomes a range of the source.
  *
  * - Throws `OnnxError` and nothing else, but for what the source itself throws.
+ * - What protobuf merges where it comes twice (a graph, a tensor) may come once: another reader of the file sees what
+ *   this one saw.
  * - What the file says is taken as it stands: ranges lie within the file, but no name, shape or type is checked.
  */
 import { OnnxError } from "./error.ts";
-import { bytesSource, type ByteSource } from "./source.ts";
+import type { ByteSource } from "./source.ts";
 import type { Dimension, OnnxAttribute, OnnxFunction, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, OnnxValue, OpsetImport, TensorData, TensorType, TypedField } from "./types.ts";
-import { READ_LIMITS, WireReader, type ReadLimits } from "./wire-reader.ts";
+import { READ_LIMITS, type ReadLimits, type Spent } from "./limits.ts";
+import { WireReader } from "./wire-reader.ts";
 
-export async function readOnnx(source: ByteSource, limits: ReadLimits = READ_LIMITS): Promise<OnnxModel> {
-  const reader = new WireReader(source, limits);
+export async function readOnnx(source: ByteSource, limits: ReadLimits = READ_LIMITS, spent?: Spent): Promise<OnnxModel> {
+  const reader = new WireReader(source, limits, spent);
   const opsets: OpsetImport[] = [];
   const functions: OnnxFunction[] = [];
   let irVersion = 0;
@@ -19,8 +22,7 @@ export async function readOnnx(source: ByteSource, limits: ReadLimits = READ_LIM
     switch (field) {
       case 1: return done(reader.count(), (value) => (irVersion = value));
       case 7: return done(reader.message(() => readGraph(reader)), (value) => {
-        if (graph) throw new OnnxError("malformed", "the model has two graphs");
-        graph = value;
+        graph = once(graph, value, "graph");
       });
       case 8: return done(reader.message(() => readOpset(reader)), (value) => opsets.push(value));
       case 25: return done(reader.message(() => readFunction(reader)), (value) => functions.push(value));
@@ -29,6 +31,16 @@ export async function readOnnx(source: ByteSource, limits: ReadLimits = READ_LIM
   });
   if (!graph) throw new OnnxError("malformed", "this is no ONNX model: it has no graph");
   return { irVersion, opsets, graph, functions, rest };
+}
+
+function once<T>(before: T | undefined, value: T, what: string): T {
+  if (before !== undefined) throw new OnnxError("malformed", `a ${what} that comes twice`);
+  return value;
+}
+
+/** No runtime of ours needs them, and their dims say nothing of their bytes. */
+async function noSparse(): Promise<true> {
+  throw new OnnxError("unsupported", "sparse tensors");
 }
 
 /** The handler's answer "taken", once the value is put away. */
@@ -85,6 +97,7 @@ async function readGraph(reader: WireReader): Promise<OnnxGraph> {
       case 11: return done(reader.message(() => readValue(reader)), (value) => inputs.push(value));
       case 12: return done(reader.message(() => readValue(reader)), (value) => outputs.push(value));
       case 13: return done(reader.bytes(), (value) => valueInfos.push(value));
+      case 15: return noSparse();
       default: return false;
     }
   });
@@ -127,14 +140,16 @@ async function readAttribute(reader: WireReader): Promise<OnnxAttribute> {
       case 2: return done(reader.float(), (value) => (attribute.f = value));
       case 3: return done(reader.int64(), (value) => (attribute.i = value));
       case 4: return done(reader.bytes(), (value) => (attribute.s = value));
-      case 5: return done(reader.message(() => readTensor(reader)), (value) => (attribute.t = value));
-      case 6: return done(reader.message(() => readGraph(reader)), (value) => (attribute.g = value));
+      case 5: return done(reader.message(() => readTensor(reader)), (value) => (attribute.t = once(attribute.t, value, "tensor")));
+      case 6: return done(reader.message(() => readGraph(reader)), (value) => (attribute.g = once(attribute.g, value, "graph")));
       case 7: return taken(reader.floats(floats));
       case 8: return taken(reader.int64s(ints));
       case 9: return done(reader.bytes(), (value) => strings.push(value));
       case 10: return done(reader.message(() => readTensor(reader)), (value) => tensors.push(value));
       case 11: return done(reader.message(() => readGraph(reader)), (value) => graphs.push(value));
       case 20: return done(reader.count(), (value) => (attribute.type = value));
+      case 22:
+      case 23: return noSparse();
       default: return false;
     }
   });
@@ -217,21 +232,18 @@ async function readValue(reader: WireReader): Promise<OnnxValue> {
   const rest = await reader.eachField((field) => {
     switch (field) {
       case 1: return done(reader.string(), (value) => (name = value));
-      case 2: return done(reader.bytes(), (value) => (type = value));
+      case 2: return done(reader.bytes(), (value) => (type = once(type, value, "type")));
       default: return false;
     }
   });
   if (!type) return { name, rest };
-  const tensor = await readType(type);
+  const tensor = await readType(reader.inner(type));
   return { name, type, ...(tensor ? { tensor } : {}), rest };
 }
 
-const TYPE_LIMITS: ReadLimits = { depth: 8, fields: 10_000, keptBytes: 1024 * 1024 };
-
-async function readType(type: Uint8Array): Promise<TensorType | undefined> {
-  const reader = new WireReader(bytesSource(type), TYPE_LIMITS);
+async function readType(reader: WireReader): Promise<TensorType | undefined> {
   let tensor: TensorType | undefined;
-  await reader.eachField((field) => (field === 1 ? done(reader.message(() => readTensorType(reader)), (value) => (tensor = value)) : false));
+  await reader.eachField((field) => (field === 1 ? done(reader.message(() => readTensorType(reader)), (value) => (tensor = once(tensor, value, "type"))) : false));
   return tensor;
 }
 

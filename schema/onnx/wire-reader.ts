@@ -7,18 +7,11 @@
  * - Bytes are hostile: every length is held to the message around it, and depth, fields and kept bytes to the limits.
  *   Whatever the bytes say, it ends, with an `OnnxError` where they make no sense.
  */
+import { concat } from "./concat.ts";
 import { OnnxError } from "./error.ts";
-import type { ByteSource } from "./source.ts";
+import { READ_LIMITS, type ReadLimits, type Spent } from "./limits.ts";
+import { bytesSource, type ByteSource } from "./source.ts";
 import type { ByteRange } from "./types.ts";
-
-export interface ReadLimits {
-  readonly depth: number;
-  readonly fields: number;
-  /** Of names, attributes and fields passed through. */
-  readonly keptBytes: number;
-}
-
-export const READ_LIMITS: ReadLimits = { depth: 24, fields: 4_000_000, keptBytes: 64 * 1024 * 1024 };
 
 /** After a jump little is read, for a weight may follow; then more and more. */
 const FIRST_WINDOW = 16 * 1024;
@@ -42,13 +35,20 @@ export class WireReader {
   #wire: Wire = 0;
   #tagAt = 0;
   #depth = 0;
-  #fields = 0;
+  #messages = 0;
   #kept = 0;
+  readonly #spent: Spent;
 
-  constructor(source: ByteSource, limits: ReadLimits = READ_LIMITS) {
+  constructor(source: ByteSource, limits: ReadLimits = READ_LIMITS, spent: Spent = { fields: 0 }) {
     this.#source = source;
     this.#limits = limits;
+    this.#spent = spent;
     this.#end = source.size;
+  }
+
+  /** Of bytes that this one gave, within the same limits. */
+  inner(bytes: Uint8Array): WireReader {
+    return new WireReader(bytesSource(bytes), this.#limits, this.#spent);
   }
 
   /** Where the field that the handler looks at begins, its tag included. */
@@ -65,8 +65,8 @@ export class WireReader {
     const left: Uint8Array[] = [];
     while (this.#position < this.#end) {
       this.#tagAt = this.#position;
-      if (++this.#fields > this.#limits.fields) throw new OnnxError("too-many", `more than ${this.#limits.fields} fields`);
-      const tag = await this.#number();
+      this.#spend();
+      const tag = this.#soon() ?? (await this.#number());
       const wire = tag % 8;
       const field = Math.floor(tag / 8);
       if (!isWire(wire) || field === 0 || field > 0x1fff_ffff) throw this.#malformed("a field that protobuf doesn't know");
@@ -74,16 +74,17 @@ export class WireReader {
       const start = this.#tagAt;
       const taken = take(field);
       if (taken && (await taken)) continue;
-      await this.#skip();
-      left.push(await this.#copy(start, this.#position - start));
+      await this.skip();
+      left.push(this.#copySoon(start, this.#position - start) ?? (await this.#copy(start, this.#position - start)));
     }
     return concat(left);
   }
 
   /** Reads the field as a message of its own. */
   async message<T>(read: () => Promise<T>): Promise<T> {
-    const length = await this.#length();
+    const length = this.#lengthSoon() ?? (await this.#length());
     const outer = this.#end;
+    if (++this.#messages > this.#limits.messages) throw new OnnxError("too-many", `more than ${this.#limits.messages} messages`);
     if (++this.#depth > this.#limits.depth) throw new OnnxError("too-deep", `messages nested more than ${this.#limits.depth} deep`);
     this.#end = this.#position + length;
     const value = await read();
@@ -93,8 +94,8 @@ export class WireReader {
   }
 
   async bytes(): Promise<Uint8Array> {
-    const length = await this.#length();
-    const bytes = await this.#copy(this.#position, length);
+    const length = this.#lengthSoon() ?? (await this.#length());
+    const bytes = this.#copySoon(this.#position, length) ?? (await this.#copy(this.#position, length));
     this.#position += length;
     return bytes;
   }
@@ -109,21 +110,16 @@ export class WireReader {
   }
 
   async range(): Promise<ByteRange> {
-    const length = await this.#length();
+    const length = this.#lengthSoon() ?? (await this.#length());
     const offset = this.#position;
     this.#position += length;
     return { offset, length };
   }
 
-  /** Steps over the field, whatever it is. */
-  skip(): Promise<void> {
-    return this.#skip();
-  }
-
   /** A number from 0 up that is exact. */
   async count(): Promise<number> {
     this.#expect(0);
-    return this.#number();
+    return this.#soon() ?? this.#number();
   }
 
   async int64(): Promise<bigint> {
@@ -133,18 +129,12 @@ export class WireReader {
 
   async float(): Promise<number> {
     this.#expect(5);
-    const view = await this.#need(4);
-    this.#position += 4;
-    return view.getFloat32(0, true);
+    return this.#float();
   }
 
   /** A repeated number: packed, or one of many. */
   async floats(into: number[]): Promise<void> {
-    await this.#repeated(async () => {
-      const view = await this.#need(4);
-      this.#position += 4;
-      into.push(view.getFloat32(0, true));
-    }, 5);
+    await this.#repeated(async () => void into.push(await this.#float()), 5);
   }
 
   async int64s(into: bigint[]): Promise<void> {
@@ -165,13 +155,14 @@ export class WireReader {
     const outer = this.#end;
     this.#end = end;
     while (this.#position < end) {
-      if (++this.#fields > this.#limits.fields) throw new OnnxError("too-many", `more than ${this.#limits.fields} fields`);
+      this.#spend();
       await one();
     }
     this.#end = outer;
   }
 
-  async #skip(): Promise<void> {
+  /** Steps over the field, whatever it is. */
+  async skip(): Promise<void> {
     switch (this.#wire) {
       case 0:
         await this.#varint();
@@ -196,8 +187,33 @@ export class WireReader {
     return length;
   }
 
+  #lengthSoon(): number | undefined {
+    if (this.#wire !== 2) return undefined;
+    const start = this.#position;
+    const length = this.#soon();
+    if (length === undefined || this.#position + length <= this.#end) return length;
+    this.#position = start; // the slow way says what is wrong
+    return undefined;
+  }
+
   #expect(wire: Wire): void {
     if (this.#wire !== wire) throw this.#malformed("a field of another type than ONNX gives it");
+  }
+
+  /** A number of up to 28 bits that stands in the window, without a turn of the event loop: almost all are. */
+  #soon(): number | undefined {
+    const window = this.#window;
+    let at = this.#position - this.#windowStart;
+    if (at < 0 || at + 4 > window.length || this.#position + 4 > this.#end) return undefined;
+    for (let value = 0, scale = 1; scale <= 2 ** 21; scale *= 128) {
+      const byte = window[at++] as number;
+      value += (byte & 127) * scale;
+      if (byte < 128) {
+        this.#position = this.#windowStart + at;
+        return value;
+      }
+    }
+    return undefined;
   }
 
   async #number(): Promise<number> {
@@ -216,6 +232,7 @@ export class WireReader {
     for (let index = 0; index < LONGEST_VARINT; index++) {
       if (at >= limit) throw this.#truncated();
       const byte = window[at++] ?? 0;
+      if (index === LONGEST_VARINT - 1 && byte > 1) break; // more than 64 bits: each reader makes something else of it
       if (index < 4) small += (byte & 127) * 2 ** (7 * index);
       else large |= BigInt(byte & 127) << BigInt(7 * index);
       if (byte < 128) {
@@ -223,13 +240,15 @@ export class WireReader {
         return BigInt.asIntN(64, BigInt(small) | large);
       }
     }
-    throw this.#malformed("a number that doesn't end");
+    throw this.#malformed("a number of more than 64 bits");
   }
 
-  async #need(length: number): Promise<DataView> {
-    if (this.#position + length > this.#end) throw this.#truncated();
-    await this.#fill(length);
-    return new DataView(this.#window.buffer, this.#window.byteOffset + this.#position - this.#windowStart, length);
+  async #float(): Promise<number> {
+    if (this.#position + 4 > this.#end) throw this.#truncated();
+    await this.#fill(4);
+    const view = new DataView(this.#window.buffer, this.#window.byteOffset + this.#position - this.#windowStart, 4);
+    this.#position += 4;
+    return view.getFloat32(0, true);
   }
 
   /** The window holds `length` bytes from the position on, or all to the source's end. */
@@ -244,18 +263,31 @@ export class WireReader {
     this.#windowStart = this.#position;
   }
 
+  #copySoon(offset: number, length: number): Uint8Array | undefined {
+    const at = offset - this.#windowStart;
+    if (at < 0 || at + length > this.#window.length) return undefined;
+    this.#keep(length);
+    return this.#window.slice(at, at + length);
+  }
+
   async #copy(offset: number, length: number): Promise<Uint8Array> {
+    this.#keep(length);
+    return (await this.#read(offset, length)).slice();
+  }
+
+  #keep(length: number): void {
     this.#kept += length;
     if (this.#kept > this.#limits.keptBytes) throw new OnnxError("too-large", `more than ${this.#limits.keptBytes} bytes of structure`);
-    const at = offset - this.#windowStart;
-    if (at >= 0 && at + length <= this.#window.length) return this.#window.slice(at, at + length);
-    return (await this.#read(offset, length)).slice();
   }
 
   async #read(offset: number, length: number): Promise<Uint8Array> {
     const bytes = await this.#source.read(offset, length);
     if (bytes.length !== length) throw new OnnxError("truncated", `the source gave ${bytes.length} of ${length} bytes at ${offset}`);
     return bytes;
+  }
+
+  #spend(): void {
+    if (++this.#spent.fields > this.#limits.fields) throw new OnnxError("too-many", `more than ${this.#limits.fields} fields`);
   }
 
   #truncated(): OnnxError {
@@ -265,15 +297,4 @@ export class WireReader {
   #malformed(what: string): OnnxError {
     return new OnnxError("malformed", `${what}, at ${this.#tagAt}`);
   }
-}
-
-export function concat(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 0) return EMPTY;
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

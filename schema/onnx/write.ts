@@ -5,7 +5,7 @@
  * - Reading what was written gives an equal model.
  */
 import type { ByteRange, OnnxAttribute, OnnxFunction, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, OnnxValue, Payload } from "./types.ts";
-import { concat } from "./wire-reader.ts";
+import { concat } from "./concat.ts";
 import { WireMessage } from "./wire-writer.ts";
 
 export interface EncodedOnnx {

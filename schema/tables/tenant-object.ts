@@ -168,4 +168,28 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
     import_id TEXT NOT NULL, position INTEGER NOT NULL, at INTEGER NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, PRIMARY KEY (import_id, position, at)
   ) WITHOUT ROWID;
   `,
+  // Stages of revisions. `live_order`: of those that were live, the later the higher, unless they were rolled back from.
+  // `granted_until`: of a replaced one, until when it is granted to who has it.
+  `
+  ALTER TABLE models ADD COLUMN canary TEXT;
+  ALTER TABLE revisions ADD COLUMN stage TEXT NOT NULL DEFAULT 'draft';
+  ALTER TABLE revisions ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE revisions ADD COLUMN percent INTEGER;
+  ALTER TABLE revisions ADD COLUMN committed_at INTEGER;
+  ALTER TABLE revisions ADD COLUMN live_order INTEGER;
+  ALTER TABLE revisions ADD COLUMN granted_until INTEGER;
+  UPDATE revisions SET since = created_at;
+  UPDATE revisions SET stage = 'retired', since = published_at, committed_at = published_at, live_order = published_at WHERE published_at IS NOT NULL;
+  UPDATE revisions SET stage = 'live' WHERE (model, revision) IN (SELECT model, revision FROM models);
+  `,
+  // Blobs that are to go, with when their deletion was sent; when to look for more. Deleted models, for whoever asks again.
+  // `admission`: names one making of a draft, or of an upload. `dropping`: from when on its manifest's deletion is to be sent.
+  `
+  CREATE TABLE collecting (sha256 TEXT PRIMARY KEY, size INTEGER NOT NULL, asked_at INTEGER) WITHOUT ROWID;
+  CREATE TABLE collection (id INTEGER PRIMARY KEY CHECK (id = 1), due_at INTEGER);
+  INSERT INTO collection (id, due_at) VALUES (1, 0);
+  CREATE TABLE deleted_models (model TEXT PRIMARY KEY, answer TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+  ALTER TABLE drafts ADD COLUMN admission TEXT NOT NULL DEFAULT '';
+  ALTER TABLE uploads ADD COLUMN admission TEXT NOT NULL DEFAULT '';
+  `,
 ];

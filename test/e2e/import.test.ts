@@ -3,11 +3,10 @@
  * in which a hub can be wrong.
  */
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Api, apiAt } from "../../cli/api.ts";
-import { ROOT } from "../../cli/root.ts";
 import { type Deployment, deploy } from "../../bench/support/deployment.ts";
 import { manifest } from "../../schema/contract/models.ts";
 import { type ModelImport, modelImport } from "../../schema/contract/imports.ts";
@@ -15,11 +14,11 @@ import { keyCreated, tenant as tenantShape } from "../../schema/contract/tenants
 import { secret } from "../../schema/contract/secrets.ts";
 import { quota } from "../../schema/contract/policy.ts";
 import { COMMIT, TestHub } from "../support/hub.ts";
+import { smallDecoder, titled } from "../support/real-models.ts";
 
 const MIB = 1024 ** 2;
-const TINY = join(ROOT, "../shared/models/tinystories-260K");
-const isThere = existsSync(join(TINY, "onnx/model.onnx"));
-if (!isThere && process.env["CI"] === "true") throw new Error(`the model of the test is not at ${TINY}`);
+const tiny = smallDecoder();
+const TINY = tiny.folder ?? "";
 
 const read = (path: string) => new Uint8Array(readFileSync(join(TINY, path)));
 /** The model, and beside it as much made data as makes it six chunks long: a kill finds it in the middle. */
@@ -35,7 +34,7 @@ let deployment: Deployment;
 let api: Api;
 let key: string;
 
-describe.skipIf(!isThere)("an import", () => {
+describe.skipIf(tiny.missing !== null)(titled("an import", tiny), () => {
   beforeAll(async () => {
     const names = readdirSync(TINY).filter((name) => name.endsWith(".json"));
     const files = { ...Object.fromEntries(names.map((name) => [name, read(name)])), "README.md": new Uint8Array(10), "onnx/model.onnx": read("onnx/model.onnx"), "onnx/model.onnx_data": data };

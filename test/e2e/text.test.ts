@@ -2,8 +2,7 @@
  * A small story-teller, published to a real control plane and run by the SDK in a tenant's own page: what it tells is
  * what the reference tells, and what it used stands in the books.
  */
-import { existsSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -15,19 +14,17 @@ import { type Api, apiAt } from "../../cli/api.ts";
 import { eventually } from "../../cli/check/report.ts";
 import { type ControlPlane, startControlPlane } from "../../cli/control-plane/start.ts";
 import { publishModel } from "../../cli/publish.ts";
-import { ROOT } from "../../cli/root.ts";
 import { ORT_FILES, ORT_PATH } from "../../client/runtime/ort-files.ts";
 import type { Leasehold as Sdk } from "../../client/sdk/leasehold.ts";
+import { expectedOf, madeModel, smallDecoder, titled } from "../support/real-models.ts";
 import { person } from "../support/sdk-page.ts";
 import { type SdkSite, sdkSite } from "../support/sdk-site.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-const MODELS = join(ROOT, "../shared/models");
-const STORIES = join(MODELS, "tinystories-260K");
-/** Made by the models' own script, in a minute: not on every machine. */
-const MINILM = join(process.env.LEASEHOLD_MODELS ?? join(homedir(), ".cache/leasehold-models"), "Xenova/all-MiniLM-L6-v2");
-const areModelsThere = existsSync(STORIES);
-if (!areModelsThere && process.env.CI === "true") throw new Error("the models next to the checkout are missing");
+const small = smallDecoder();
+const STORIES = small.folder ?? "";
+/** The script makes MiniLM in a minute where nobody has yet. */
+const MAKING_MS = 600_000;
 
 interface Case {
   readonly prompt: string;
@@ -51,9 +48,9 @@ let cases: readonly Case[];
 /** Greedy text after the prompt. */
 const told = ({ prompt, text }: Case) => text.slice(prompt.length);
 
-describe.skipIf(!areModelsThere)("text in a tenant's page", () => {
+describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small), () => {
   beforeAll(async () => {
-    ({ cases } = JSON.parse(readFileSync(join(MODELS, "expected/tinystories.json"), "utf8")) as { cases: Case[] });
+    ({ cases } = JSON.parse(readFileSync(expectedOf("tinystories"), "utf8")) as { cases: Case[] });
     plane = await startControlPlane({ stateDir: join(folder.path, "state"), port: "any", log: () => undefined });
     site = await sdkSite(join(folder.path, "vite"), { path: ORT_PATH, files: ORT_FILES });
     const operator = apiAt(plane.url, plane.operatorKey);
@@ -61,7 +58,11 @@ describe.skipIf(!areModelsThere)("text in a tenant's page", () => {
     const { key } = await operator.post("/v1/tenants/tales/keys", { type: "secret", name: "admin", scopes: ["admin", "read"] }, keyCreated);
     admin = apiAt(plane.url, key);
     const files = ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "onnx/model.onnx"].map((path) => ({ path, source: join(STORIES, path) }));
-    await publishModel(admin, "tales", "stories", { task: "text-generation", usage: { measure: "text-tokens" }, prices: { input_nanos_per_token: 1, output_nanos_per_token: 2 }, variants: [{ id: "fp32", files }] });
+    const [{ prompt_ids: [...input_ids], output_ids }] = cases as [Case];
+    const publish = (model: string, expected: readonly number[]) =>
+      publishModel(admin, "tales", model, { task: "text-generation", usage: { measure: "text-tokens" }, prices: { input_nanos_per_token: 1, output_nanos_per_token: 2 }, variants: [{ id: "fp32", files }], self_test: { kind: "tokens", input_ids, output_ids: [...expected] } });
+    await publish("stories", output_ids.slice(0, 8));
+    await publish("other-stories", [...output_ids.slice(0, 7), 5]);
     const { key: publishable } = await admin.post("/v1/tenants/tales/keys", { type: "publishable", name: "page", origins: [site.origin] }, keyCreated);
 
     browser = await person(join(folder.path, "profile"));
@@ -126,7 +127,7 @@ describe.skipIf(!areModelsThere)("text in a tenant's page", () => {
     });
     const after = await eventually(used, ({ held }) => held === 0);
     expect(after.posted - before.posted).toBeGreaterThanOrEqual(6);
-    expect(after.posted - before.posted).toBeLessThan(100);
+    expect(after.posted - before.posted).toBeLessThan(350); // not the 401 of the whole story; how soon it stops depends on the machine
     expect((await complete({ max_tokens: 5 })).usage?.completion_tokens).toBe(5);
   });
 
@@ -143,6 +144,13 @@ describe.skipIf(!areModelsThere)("text in a tenant's page", () => {
     expect(await used()).toMatchObject({ posted: before.posted, held: 0 });
   });
 
+  test("a model that misses the self-test of its manifest is not used, and costs nothing", async () => {
+    const before = await used();
+    const error = await page.evaluate(() => globalThis.lh.completions.create({ model: "other-stories", prompt: "" }).then(() => null, ({ code, message }: { code: string; message: string }) => ({ code, message })));
+    expect(error).toMatchObject({ code: "backend-unavailable", message: expect.stringMatching(/at place 8 of 8, not 5/) });
+    expect(await used()).toMatchObject({ posted: before.posted, held: 0 });
+  });
+
   test("D1 has each answer, with its tokens and its speed", async () => {
     const answer = await complete({ max_tokens: 20 });
     const [lease = ""] = answer.leasehold?.lease_ids ?? [];
@@ -153,9 +161,11 @@ describe.skipIf(!areModelsThere)("text in a tenant's page", () => {
     expect(rows.data[0]?.input_tokens).toBeGreaterThan(5);
   });
 
-  test.skipIf(!existsSync(MINILM))("embeddings are the reference's, whatever texts they come with", async () => {
-    const reference = JSON.parse(readFileSync(join(MODELS, "expected/minilm.json"), "utf8")) as { sentences: string[]; token_ids: number[][]; first8: number[][] };
-    const files = ["config.json", "tokenizer.json", "tokenizer_config.json", "1_Pooling/config.json", "onnx/model_quantized.onnx"].map((path) => ({ path, source: join(MINILM, path) }));
+  test("embeddings are the reference's, whatever texts they come with", { timeout: MAKING_MS }, async ({ skip }) => {
+    const { folder, missing } = await madeModel("minilm");
+    if (missing !== null) return skip(missing);
+    const reference = JSON.parse(readFileSync(expectedOf("minilm"), "utf8")) as { sentences: string[]; token_ids: number[][]; first8: number[][] };
+    const files = ["config.json", "tokenizer.json", "tokenizer_config.json", "1_Pooling/config.json", "onnx/model_quantized.onnx"].map((path) => ({ path, source: join(folder, path) }));
     await publishModel(admin, "tales", "minilm", { task: "feature-extraction", usage: { measure: "text-tokens" }, prices: { input_nanos_per_token: 1, output_nanos_per_token: 0 }, variants: [{ id: "q8", files }] });
     const { each, together, packed } = await page.evaluate(async (sentences) => {
       const each = [];

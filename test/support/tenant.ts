@@ -8,6 +8,7 @@ import { env } from "cloudflare:workers";
 import type { Policy } from "../../schema/contract/policy.ts";
 import type { KeyCreate, KeyLimits, TenantCreate } from "../../schema/contract/tenants.ts";
 import type { TenantObject } from "../../worker/ledger/tenant-object.ts";
+import { tinyOnnx } from "./onnx.ts";
 import { type Answer, type Ask, OPERATOR_KEY, api, expectStatus } from "./api.ts";
 
 export const ORIGIN = "https://shop.example";
@@ -55,20 +56,20 @@ export async function makeKey(tenant: string, body: KeyAsk, by = OPERATOR_KEY): 
 
 export const DEFAULT_PRICES = { input_nanos_per_token: 1, output_nanos_per_token: 2, call_nanos: 5 };
 
-/** Publishes a model of one file of one chunk. The same `model`, `size` and `fill` give the same revision. */
+/** Publishes a model of one ONNX file of one chunk. The same `model`, `size` and `fill` give the same revision. `stage` open: it is not committed. */
 export async function publishTinyModel(
   tenant: Pick<TestTenant, "id">,
-  options: { model?: string; size?: number; fill?: number; prices?: object; by?: string } = {},
+  options: { model?: string; size?: number; fill?: number; prices?: object; by?: string; stage?: "live" | "draft" | "open" } = {},
 ): Promise<TinyModel> {
-  const { model = "tiny", size = 64, fill = 7, prices = DEFAULT_PRICES, by = OPERATOR_KEY } = options;
-  const bytes = new Uint8Array(size).fill(fill);
+  const { model = "tiny", size = 64, fill = 7, prices = DEFAULT_PRICES, by = OPERATOR_KEY, stage } = options;
+  const bytes = tinyOnnx(size, fill);
   const digest = await sha256Hex(bytes);
   const file = { path: "onnx/model.onnx", size, sha256: digest, chunks: [{ sha256: digest, size }] };
   const body = { task: "raw", usage: { measure: "per-run", tokens: 1 }, variants: [{ id: "all", files: [file] }], prices };
   const at = `/v1/tenants/${tenant.id}`;
   const begun = expectStatus(await api.post(`${at}/models/${model}/revisions`, { key: by, body }), 201).json;
   for (const missing of begun.missing as string[]) expectStatus(await api.put(`${at}/blobs/${missing}`, { key: by, body: bytes }), 200, 201);
-  expectStatus(await api.post(`${at}/models/${model}/revisions/${begun.revision}/commit`, { key: by, body: {} }), 200);
+  if (stage !== "open") expectStatus(await api.post(`${at}/models/${model}/revisions/${begun.revision}/commit`, { key: by, body: stage === undefined ? {} : { stage } }), 200);
   return { id: model, revision: begun.revision, digest, bytes };
 }
 

@@ -13,6 +13,9 @@ export const json = <T extends z.ZodType>(schema: T, description: string) => ({ 
 
 export const body = <T extends z.ZodType>(schema: T) => ({ required: true, content: { "application/json": { schema } } });
 
+/** Of a POST whose fields may all be left out: nothing at all is an empty object. */
+export const optionalBody = <T extends z.ZodType>(schema: T) => ({ required: false, content: { "application/json": { schema } } });
+
 /** Of a POST that takes nothing: an empty object, or nothing at all. */
 export const noBody = { required: false, content: { "application/json": { schema: z.strictObject({}) } } };
 

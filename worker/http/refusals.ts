@@ -6,6 +6,7 @@
  * run into is its row in `OWN`.
  */
 import { PROBLEMS, type ProblemCode, type ProblemShape } from "../../schema/contract/problems.ts";
+import { MODEL_FAULTS, type ModelFault } from "../../schema/onnx/fault.ts";
 import { ACCESS } from "./access.ts";
 
 type Way = keyof typeof ACCESS;
@@ -24,6 +25,8 @@ const LIMITS: readonly ProblemCode[] = [
   "spend-limit-exceeded", "egress-quota-exceeded",
 ];
 
+const MODEL_FAULT_CODES = Object.keys(MODEL_FAULTS) as readonly ModelFault[] satisfies readonly ProblemCode[];
+
 const OWN: Partial<Record<Way, readonly ProblemCode[]>> = {
   "GET /readyz": ["unavailable"],
   "POST /v1/tenants": ["conflict", "isolation-not-bound"],
@@ -33,10 +36,13 @@ const OWN: Partial<Record<Way, readonly ProblemCode[]>> = {
   "POST /v1/tenants/{t}/user-identity/rotate": ["conflict"],
   "POST /v1/tenants/{t}/webhooks": ["conflict"],
   "POST /v1/tenants/{t}/webhooks/{id}/deliveries/{delivery}/replay": ["conflict"],
-  "POST /v1/tenants/{t}/models/{model}/revisions": ["conflict", "model-quota-exceeded", "storage-quota-exceeded"],
+  "POST /v1/tenants/{t}/models/{model}/revisions": ["conflict", "model-quota-exceeded", "storage-quota-exceeded", "model-control-flow"],
   "PUT /v1/tenants/{t}/blobs/{sha256}": ["payload-too-large", "digest-mismatch", "storage-quota-exceeded"],
-  "POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit": ["revision-incomplete", "model-quota-exceeded", "storage-quota-exceeded"],
-  "POST /v1/tenants/{t}/models/{model}/import": ["conflict", "model-quota-exceeded", "storage-quota-exceeded"],
+  "POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit": ["revision-incomplete", "model-quota-exceeded", "storage-quota-exceeded", ...MODEL_FAULT_CODES],
+  "DELETE /v1/tenants/{t}/models/{model}/revisions/{revision}": ["conflict"],
+  "POST /v1/tenants/{t}/models/{model}/rollout": ["conflict", "revision-incomplete", "model-quota-exceeded"],
+  "POST /v1/tenants/{t}/models/{model}/rollback": ["conflict", "model-not-available"],
+  "POST /v1/tenants/{t}/models/{model}/import": ["conflict", "model-quota-exceeded", "storage-quota-exceeded", "model-control-flow"],
   "DELETE /v1/tenants/{t}/imports/{id}": ["conflict"],
   "POST /v1/tenants/{t}/models/{model}/prices": ["model-not-available"],
   "POST /v1/leases": [...LIMITS, "tenant-disabled", "model-not-available", "user-not-verified", "lease-revoked"],

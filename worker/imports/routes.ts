@@ -12,7 +12,7 @@ const tags = ["Models"];
 
 const start = createRoute({
   method: "post", path: "/v1/tenants/{t}/models/{model}/import", tags, ...guarded("POST /v1/tenants/{t}/models/{model}/import"), summary: "Import a model from a hub",
-  description: "Fetches the model's files, checks them against the digests that the hub states, and publishes them as the live revision. It goes on by itself after any interruption. A private model needs the tenant's secret `huggingface-token`.",
+  description: "Fetches the model's files, checks them against the digests that the hub states, and publishes them as the live revision, or keeps them as a draft. It goes on by itself after any interruption. A private model needs the tenant's secret `huggingface-token`.",
   request: { params: tenantPath.extend({ model: modelId }), headers: idempotencyHeader, body: body(importCreate) },
   responses: { 202: json(modelImport, "It has begun."), ...problems },
 });

@@ -41,13 +41,14 @@ export function leaseRoutes(app: OpenAPIHono<AppEnv>): void {
     const { object, call } = enter(c, "POST /v1/leases", ask, ask);
     const granted = unwrap(await object.leases.grant(call, ask));
     const settings = settingsOf(c.env);
+    const { next } = granted;
     const answer: LeaseGranted = {
       lease_id: granted.leaseId,
       lease: await signLease(granted, settings, ask.dpop_jkt),
       expires_at: toTimestamp(granted.expiresAt),
       reports_until: toTimestamp(granted.reportsUntil),
       hold: granted.hold,
-      model: { id: granted.model, revision: granted.revision, manifest_url: `/v1/models/${granted.model}/manifest`, manifest_sha256: granted.manifestSha256 },
+      model: { id: granted.model, revision: granted.revision, manifest_url: `/v1/models/${granted.model}/manifest`, manifest_sha256: granted.manifestSha256, ...(next && { next: { revision: next.revision, manifest_sha256: next.manifestSha256, until: next.until === null ? null : toTimestamp(next.until) } }) },
       content_key: granted.contentKey,
       quota: granted.quota,
     };

@@ -20,6 +20,7 @@ export interface Profile {
   readonly region: string;
   readonly enabled: boolean;
   readonly priceFloor: PriceFloor | null;
+  readonly allowControlFlow: boolean;
   readonly createdAt: number;
   readonly updatedAt: number;
 }
@@ -38,8 +39,9 @@ function configIn(store: Store): Config {
   return { profile: profileOf(row.tenant), policy: policyOf(row.policy), ceiling: policyOf(row.policy_ceiling) };
 }
 
-/** A profile that was written before there were floors has none. */
-const profileOf = (text: string): Profile => ({ priceFloor: null, ...(JSON.parse(text) as Omit<Profile, "priceFloor">) });
+/** What a profile lacks that was written before there was such a field. */
+const BEFORE = { priceFloor: null, allowControlFlow: false };
+const profileOf = (text: string): Profile => ({ ...BEFORE, ...(JSON.parse(text) as Omit<Profile, keyof typeof BEFORE>) });
 
 /** Parsed by the schema: a policy that was written before a limit existed gets that limit's default. */
 const policyOf = (text: string): Policy => Object.freeze(policySchema.parse(JSON.parse(text)));
@@ -65,6 +67,7 @@ export function newConfig(body: TenantCreate, now: number): Config {
     region: body.region,
     enabled: true,
     priceFloor: body.price_floor,
+    allowControlFlow: body.allow_control_flow,
     createdAt: now,
     updatedAt: now,
   };
@@ -84,6 +87,7 @@ export function toTenant({ profile, policy }: Config): Tenant {
     model_quota: policy.model_quota,
     policy,
     price_floor: profile.priceFloor,
+    allow_control_flow: profile.allowControlFlow,
     created_at: toTimestamp(profile.createdAt),
     updated_at: toTimestamp(profile.updatedAt),
   };

@@ -1,14 +1,17 @@
 /**
- * The tenant's models: drafts, the live revision of each with its chunks, and which blobs are stored. Bytes and
+ * The tenant's models: drafts, the revisions of each with their stages and chunks, and which blobs are stored. Bytes and
  * manifests are in R2.
  *
  * - An upload holds its bytes of `storage_bytes` from its admission to its record; one that is never recorded gives them
  *   back after `UPLOAD_MS`.
  */
 import type { Model, Prices, UsageMeasure } from "../../schema/contract/models.ts";
-import type { ModelId, RevisionId, Sha256 } from "../../schema/contract/ids.ts";
+import { type ModelId, type RevisionId, type Sha256, sortableId } from "../../schema/contract/ids.ts";
 import { toTimestamp } from "../../schema/contract/amounts.ts";
+import { CollectionBook, GRACE_MS } from "./collection-book.ts";
 import { DraftBook } from "./draft-book.ts";
+import { RemovalBook } from "./removal-book.ts";
+import { RolloutBook, type Staged, toCanary } from "./rollout-book.ts";
 import type { Row, Store } from "./store.ts";
 
 /** What the object keeps of a revision; its chunks stand in the manifest. */
@@ -18,6 +21,8 @@ export interface RevisionFacts {
   readonly prices: Prices;
   readonly sizeBytes: number;
   readonly variants: Model["variants"];
+  /** It was let through with control flow. */
+  readonly controlFlow?: true;
 }
 
 export interface Revision {
@@ -38,6 +43,7 @@ interface RevisionRow extends Row {
 
 /** An upload takes seconds: the bytes have arrived whole when it begins, and go to R2 from there. */
 const UPLOAD_MS = 600_000;
+const TOUCH_MS = 3_600_000;
 
 const fromRow = (row: RevisionRow): Revision => ({
   model: row.model as ModelId,
@@ -52,11 +58,17 @@ const LIVE = `SELECT r.model, r.revision, r.manifest_sha256, r.facts, m.publishe
 
 export class ModelShelf {
   readonly drafts: DraftBook;
+  readonly rollouts: RolloutBook;
+  readonly collections: CollectionBook;
+  readonly removals: RemovalBook;
   readonly #store: Store;
 
   constructor(store: Store) {
     this.#store = store;
     this.drafts = new DraftBook(store);
+    this.rollouts = new RolloutBook(store);
+    this.collections = new CollectionBook(store);
+    this.removals = new RemovalBook(store);
   }
 
   /** Of these blobs, those that are not stored. */
@@ -71,8 +83,8 @@ export class ModelShelf {
   /** A revision is named by its content: the same one again is the same draft. `sizes`: its chunks. */
   begin(revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>, now: number): void {
     this.#store.run(
-      "INSERT INTO revisions (model, revision, manifest_sha256, facts, created_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (model, revision) DO NOTHING",
-      revision.model, revision.revision, revision.manifestSha256, JSON.stringify(revision.facts), now,
+      "INSERT INTO revisions (model, revision, manifest_sha256, facts, created_at, since) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (model, revision) DO NOTHING",
+      revision.model, revision.revision, revision.manifestSha256, JSON.stringify(revision.facts), now, now,
     );
     this.#store.run(
       "INSERT INTO chunks (model, revision, sha256, size) SELECT ?, ?, key, value FROM json_each(?) WHERE true ON CONFLICT (model, revision, sha256) DO NOTHING",
@@ -104,15 +116,6 @@ export class ModelShelf {
     return row && fromRow(row);
   }
 
-  publish(model: string, revision: string, now: number): void {
-    this.#store.run("UPDATE revisions SET published_at = ? WHERE model = ? AND revision = ?", now, model, revision);
-    this.#store.run(
-      "INSERT INTO models (model, revision, published_at) VALUES (?, ?, ?) ON CONFLICT (model) DO UPDATE SET revision = excluded.revision, published_at = excluded.published_at",
-      model, revision, now,
-    );
-    this.drafts.close({ model, revision });
-  }
-
   live(model: string): Revision | null {
     return this.#store.recall(`live ${model}`, ["models", "revisions"], () => {
       const row = this.#store.first<RevisionRow>(`${LIVE} WHERE m.model = ?`, model);
@@ -128,16 +131,16 @@ export class ModelShelf {
     return this.#store.first<{ n: number }>("SELECT count(*) AS n FROM models")?.n ?? 0;
   }
 
-  /** Models of `model_quota`: `posted` have a live revision, `held` have drafts alone. */
+  /** Models of `model_quota`: `posted` have a live revision, `held` have none yet. */
   models(): { held: number; posted: number } {
-    return this.#store.recall("models", ["models", "drafts"], () => ({ held: this.drafts.models(), posted: this.count() }));
+    return this.#store.recall("models", ["models", "drafts", "revisions"], () => ({ held: this.drafts.models(), posted: this.count() }));
   }
 
-  /** Bytes of `storage_bytes`: `posted` are stored, `held` are on their way. */
+  /** Bytes of `storage_bytes`: `posted` are stored, or not gone yet; `held` are on their way. */
   storage(now: number): { held: number; posted: number } {
     const posted = this.#store.recall("stored bytes", ["blobs"], () => this.#store.first<{ n: number | null }>("SELECT sum(size) AS n FROM blobs")?.n ?? 0);
     const { held } = this.#store.recall("uploads", ["uploads"], () => this.#uploads(now), ({ since, until }) => since <= now && now < until);
-    return { held, posted };
+    return { held, posted: posted + this.collections.bytes() };
   }
 
   /** What uploads hold from `since` until the first of them has lost its hold. */
@@ -151,9 +154,21 @@ export class ModelShelf {
     return this.#store.first("SELECT 1 AS one FROM uploads WHERE sha256 = ? AND expires_at > ?", digest, now) !== null;
   }
 
-  holdUpload(digest: string, size: number, now: number): void {
-    this.#store.run("DELETE FROM uploads WHERE expires_at <= ?", now);
-    this.#store.run("INSERT INTO uploads (sha256, size, expires_at) VALUES (?, ?, ?) ON CONFLICT (sha256) DO UPDATE SET expires_at = excluded.expires_at", digest, size, now + UPLOAD_MS);
+  /** Uploads of one blob at once share their place; the first record is for all. Gives the name of the upload. */
+  holdUpload(digest: string, size: number, now: number): string {
+    this.collections.expireUploads(now, digest);
+    this.collections.letOff(digest);
+    const admission = this.#store.first<{ admission: string }>("SELECT admission FROM uploads WHERE sha256 = ?", digest)?.admission ?? `adm_${sortableId(now)}`;
+    this.#store.run(
+      "INSERT INTO uploads (sha256, size, expires_at, admission) VALUES (?, ?, ?, ?) ON CONFLICT (sha256) DO UPDATE SET expires_at = excluded.expires_at",
+      digest, size, now + UPLOAD_MS, admission,
+    );
+    return admission;
+  }
+
+  /** Whether what was put under this upload is there: nothing has taken it away since. */
+  holdsUpload(digest: string, admission: string): boolean {
+    return this.#store.first("SELECT 1 AS one FROM uploads WHERE sha256 = ? AND admission = ?", digest, admission) !== null;
   }
 
   sizeOf(digest: string): number | null {
@@ -163,12 +178,18 @@ export class ModelShelf {
   record(digest: string, size: number, now: number): void {
     this.#store.run("DELETE FROM uploads WHERE sha256 = ?", digest);
     this.#store.run("INSERT INTO blobs (sha256, size, stored_at) VALUES (?, ?, ?) ON CONFLICT (sha256) DO NOTHING", digest, size, now);
+    this.collections.expect(now + GRACE_MS);
     this.drafts.touch(digest, now);
+  }
+
+  /** It was sent again: its grace time begins anew. Written at most once an hour. */
+  touch(digest: string, now: number): void {
+    this.#store.run("UPDATE blobs SET stored_at = ? WHERE sha256 = ? AND stored_at < ?", now, digest, now - TOUCH_MS);
   }
 }
 
-/** The live revision as the API shows it, with the prices that are in force. */
-export function toModel(revision: Revision, prices: Prices): Model {
+/** The live revision as the API shows it, with the prices that are in force and the canary beside it. */
+export function toModel(revision: Revision, prices: Prices, canary: Staged | null): Model {
   return {
     id: revision.model,
     task: revision.facts.task,
@@ -179,5 +200,6 @@ export function toModel(revision: Revision, prices: Prices): Model {
     size_bytes: revision.facts.sizeBytes,
     variants: revision.facts.variants,
     published_at: toTimestamp(revision.publishedAt ?? 0),
+    canary: canary && toCanary(canary),
   };
 }

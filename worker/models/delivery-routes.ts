@@ -34,7 +34,7 @@ const rangeConditions = conditions.extend({
 const list = createRoute({
   method: "get", path: "/v1/models", tags, ...guarded("GET /v1/models"), summary: "The models that this credential may use",
   request: { query: pageQuery },
-  responses: { 200: json(page(model.omit({ prices: true })), "Models by id."), ...problems },
+  responses: { 200: json(page(model.omit({ prices: true, canary: true })), "Models by id."), ...problems },
 });
 
 const readManifest = createRoute({
@@ -56,7 +56,7 @@ export function deliveryRoutes(app: OpenAPIHono<AppEnv>): void {
     const { object, call } = enter(c, "GET /v1/models");
     const { limit, cursor } = c.req.valid("query");
     const { models, quota } = unwrap(await object.models.list(call, cursor ?? "", limit + 1));
-    return c.json(pageOf(models, limit, (item) => item.id, ({ prices: _, ...shown }) => shown), 200, rateLimitHeaders(quota, Date.now()));
+    return c.json(pageOf(models, limit, (item) => item.id, ({ prices: _, canary: __, ...shown }) => shown), 200, rateLimitHeaders(quota, Date.now()));
   });
 
   app.openapi(readManifest, async (c) => {

@@ -33,6 +33,7 @@ export function buildRevision(tenant: TenantId, model: ModelId, body: RevisionCr
         usage: body.usage,
         prices,
         sizeBytes: [...sizes.values()].reduce((sum, size) => sum + size, 0),
+        ...(body.control_flow && { controlFlow: true }),
         variants: body.variants.map((variant) => ({ id: variant.id, requires: variant.requires, size_bytes: variant.files.reduce((sum, file) => sum + file.size, 0) })),
       },
     },

@@ -33,7 +33,7 @@ export function authorityOf(env: Env, tenant: TenantId): TenantAuthority {
     provision: (call, body) => guarded("provision", () => provisionAt(env, tenant, call, body)),
     erasure: (call, start) => guarded("erasure", () => atHome(env, tenant, (stub) => stub.erasure(call, start)) as Promise<Result<Erasure>>),
   };
-  // A call uses one desk of thirteen: each is made when it is named.
+  // A call uses one desk of many: each is made when it is named.
   return new Proxy(whole as TenantAuthority, { get: (made, name) => made[name as keyof TenantAuthority] ?? deskOf(env, tenant, name as keyof Desks) });
 }
 

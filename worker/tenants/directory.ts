@@ -23,10 +23,13 @@ export async function listTenants(env: Env, after: string, limit: number): Promi
   return rows.slice(0, limit).map(({ tenantId, profile }) => ({ id: tenantId, tenant: shownOf(tenantId, profile) }));
 }
 
+/** What a profile lacks that was written before there was such a field. */
+const BEFORE = { price_floor: null, allow_control_flow: false };
+
 /** One row that is not as it was written must not hide all other tenants: it is left out, and the log names it. */
 function shownOf(id: string, profile: string): Tenant | null {
   try {
-    const shown = { price_floor: null, ...(JSON.parse(profile) as Omit<Tenant, "price_floor">) };
+    const shown = { ...BEFORE, ...(JSON.parse(profile) as Omit<Tenant, keyof typeof BEFORE>) };
     if (shown.id !== id) throw new Error("the profile names another tenant");
     return shown;
   } catch (cause) {

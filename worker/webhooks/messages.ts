@@ -14,6 +14,7 @@ const EVENT_OF: Partial<Record<AuditAction, WebhookEvent>> = {
   KEY_ROTATED: "key.rotated",
   KEY_REVOKED: "key.revoked",
   MODEL_PUBLISHED: "model.published",
+  MODEL_ROLLED_BACK: "model.rolled-back",
   TENANT_DISABLED: "tenant.disabled",
   TENANT_ENABLED: "tenant.enabled",
 };

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { userEvent } from "vitest/browser";
 import { fetchModel, type FetchProgress, isStored } from "../../../client/cache/fetch-model.ts";
 import { type ModelStore, openModelStore } from "../../../client/cache/model-store.ts";
+import type { LoadedFile } from "../../../client/runtime/host.ts";
 import { importContentKey } from "../../../client/cache/seal.ts";
 import type { Sha256 } from "../../../schema/contract/ids.ts";
 import { type Bytes, cachedFile, type MadeModel, makeModel, overwrite, PLAIN, sourceOf, wholeOf } from "./made-model.ts";
@@ -28,8 +29,8 @@ function contains(bytes: Bytes, part: Bytes): boolean {
   return new TextDecoder("latin1").decode(bytes).includes(new TextDecoder("latin1").decode(part));
 }
 
-async function expectWhole(model: MadeModel, files: readonly { blob: Blob }[]): Promise<void> {
-  expect(await Promise.all(files.map(({ blob }) => wholeOf(blob)))).toEqual(model.variant.files.map(({ sha256 }) => sha256));
+async function expectWhole(model: MadeModel, files: readonly LoadedFile[]): Promise<void> {
+  expect(await Promise.all(files.map(wholeOf))).toEqual(model.variant.files.map(({ sha256 }) => sha256));
 }
 
 describe("kept encrypted", () => {
@@ -138,8 +139,8 @@ describe("an update", () => {
     const fresh = await makeModel({ "new.onnx": [3000] }, tenant);
     const [oldFile, newFile] = [first(old.variant.files), first(fresh.variant.files)];
     const chunks = [...oldFile.chunks.slice(0, 3), ...newFile.chunks];
-    const whole = new Blob(chunks.map(({ sha256 }) => old.bytes.get(sha256) ?? (fresh.bytes.get(sha256) as Bytes)));
-    const variant = { ...old.variant, files: [{ path: "a.onnx", size: 27_000, sha256: await wholeOf(whole), chunks }] };
+    const parts = chunks.map(({ sha256 }) => old.bytes.get(sha256) ?? (fresh.bytes.get(sha256) as Bytes));
+    const variant = { ...old.variant, files: [{ path: "a.onnx", size: 27_000, sha256: await wholeOf({ parts }), chunks }] };
     const next: MadeModel = { ...old, variant, manifest: { ...old.manifest, variants: [variant] }, chunks, bytes: new Map([...old.bytes, ...fresh.bytes]), size: 27_000 };
     const [oldDigest, newDigest] = ["a".repeat(64), "b".repeat(64)] as [Sha256, Sha256];
     const dropped = old.chunks[3]?.sha256 as Sha256;
@@ -173,22 +174,25 @@ describe("two tabs", () => {
     const tenant = freshTenant();
     const model = await makeModel({ "a.onnx": [40_000] });
     const half = Promise.withResolvers<void>();
-    let arrive: (bytes: number) => void = () => undefined;
+    const asked = Promise.withResolvers<(bytes: number) => void>();
     const fetching = fetchModel({
       ...model,
       store: await open(tenant),
       fetchChunk: async ({ sha256 }, { onBytes }) => {
-        arrive = onBytes;
+        asked.resolve(onBytes);
         await half.promise;
         return model.bytes.get(sha256) as Bytes;
       },
     });
+    const arrive = await asked.promise;
     const shown: FetchProgress[] = [];
     const source = sourceOf(model);
     const waiting = fetchModel({ ...model, store: await open(tenant), fetchChunk: source.fetchChunk, onProgress: (progress) => shown.push(progress) });
-    await expect.poll(() => shown.length).toBeGreaterThan(0);
-    arrive(20_000);
-    await expect.poll(() => shown.at(-1)?.loadedBytes).toBe(20_000);
+    const seen = () => {
+      arrive(20_000); // again and again, as bytes come: what is told before the other listens is lost
+      return shown.at(-1)?.loadedBytes;
+    };
+    await expect.poll(seen).toBe(20_000);
     half.resolve();
     await Promise.all([fetching, waiting]);
     expect(shown.at(-1)).toMatchObject({ loadedBytes: 40_000, cachedBytes: 0 });

@@ -51,7 +51,7 @@ export function testLine(): TestLine {
     },
     say: (message) => listener(message),
     async heard(kind) {
-      for (let tries = 0; tries < 200; tries++) {
+      for (let tries = 0; tries < 1_500; tries++) {
         const found = told.find((message) => message.kind === kind);
         if (found) return found as never;
         await new Promise((resolve) => setTimeout(resolve, 10));

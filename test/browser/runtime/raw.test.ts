@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { LeaseholdError } from "../../../client/errors.ts";
 import { loadRuntime, type Runtime } from "../../../client/runtime/host.ts";
 import { ELEMENT, type Dimension, type OnnxModel } from "../../../schema/onnx/types.ts";
-import { concat } from "../../../schema/onnx/wire-reader.ts";
+import { concat } from "../../../schema/onnx/concat.ts";
 import { encodeOnnx, payloadBytes } from "../../../schema/onnx/write.ts";
 
 const NOTHING = new Uint8Array(0);

@@ -4,7 +4,7 @@ import { OnnxError } from "../../../schema/onnx/error.ts";
 import { readOnnx } from "../../../schema/onnx/read.ts";
 import { bytesSource, type ByteSource } from "../../../schema/onnx/source.ts";
 import { ELEMENT, type ByteRange, type OnnxModel, type OnnxTensor } from "../../../schema/onnx/types.ts";
-import { concat } from "../../../schema/onnx/wire-reader.ts";
+import { concat } from "../../../schema/onnx/concat.ts";
 import { encodeOnnx, onnxChunks, payloadBytes } from "../../../schema/onnx/write.ts";
 import { modelOf, node, NOTHING, stories } from "./models.ts";
 
@@ -139,8 +139,9 @@ describe("bytes that mean harm", () => {
 
   test("more fields, or more structure, than anyone needs", async () => {
     const bytes = await written(modelOf({ nodes: Array.from({ length: 1000 }, () => node("Relu", ["x".repeat(100)], ["y"])) }));
-    expect(await code(bytes, { depth: 24, fields: 500, keptBytes: 1e6 })).toBe("too-many");
-    expect(await code(bytes, { depth: 24, fields: 1e6, keptBytes: 10_000 })).toBe("too-large");
+    expect(await code(bytes, { depth: 24, fields: 500, messages: 1e6, keptBytes: 1e6 })).toBe("too-many");
+    expect(await code(bytes, { depth: 24, fields: 1e6, messages: 100, keptBytes: 1e6 })).toBe("too-many");
+    expect(await code(bytes, { depth: 24, fields: 1e6, messages: 1e6, keptBytes: 10_000 })).toBe("too-large");
   });
 
   test("whatever is changed in a model, it is read, or refused with a code", async () => {

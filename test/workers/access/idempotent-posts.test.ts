@@ -53,6 +53,15 @@ const POSTS: Record<Post, () => Promise<Sent> | Sent> = {
   "POST /v1/tenants/{t}/webhooks/{id}/deliveries/{delivery}/replay": async () => ({ path: await delivery(), key: tenant.admin, body: {}, other: { path: await delivery() } }),
   "POST /v1/tenants/{t}/models/{model}/revisions": () => ({ path: `${at()}/models/new/revisions`, key: tenant.admin, body: revisionOf("a"), other: { body: revisionOf("b") } }),
   "POST /v1/tenants/{t}/models/{model}/revisions/{revision}/commit": () => ({ path: `${at()}/models/tiny/revisions/${revision}/commit`, key: tenant.admin, body: {}, other: { path: `${at()}/models/tiny2/revisions/${revision}/commit` } }),
+  "POST /v1/tenants/{t}/models/{model}/rollout": async () => {
+    const draft = await publishTinyModel(tenant, { fill: 8, stage: "draft" });
+    const canary = { revision: draft.revision, stage: "canary", percent: 5 };
+    return { path: `${at()}/models/tiny/rollout`, key: tenant.admin, body: canary, other: { body: { ...canary, percent: 6 } } };
+  },
+  "POST /v1/tenants/{t}/models/{model}/rollback": async () => {
+    for (const fill of [7, 8, 9]) await publishTinyModel(tenant, { model: "back", fill });
+    return { path: `${at()}/models/back/rollback`, key: tenant.admin, body: {}, other: { body: { from: revision } } };
+  },
   "POST /v1/tenants/{t}/models/{model}/import": () => ({ path: `${at()}/models/new/import`, key: tenant.admin, body: IMPORT, other: { body: { ...IMPORT, revision: "next" } } }),
   "POST /v1/tenants/{t}/models/{model}/prices": () => ({ path: `${at()}/models/tiny/prices`, key: tenant.admin, body: { input_nanos_per_token: 5, output_nanos_per_token: 5 }, other: { body: { input_nanos_per_token: 6, output_nanos_per_token: 5 } } }),
   "POST /v1/leases": () => ({ path: "/v1/leases", key: tenant.secret, body: { model: "tiny", tokens: 1 }, other: { body: { model: "tiny", tokens: 2 } } }),

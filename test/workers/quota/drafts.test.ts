@@ -4,6 +4,7 @@ import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { expect, onTestFinished, test } from "vitest";
 import { api, expectStatus } from "../../support/api.ts";
 import { clock } from "../../support/clock.ts";
+import { tinyOnnx } from "../../support/onnx.ts";
 import { r2 } from "../../support/r2-tap.ts";
 import { type TestTenant, objectOf, provisionTenant, quotaOf, sha256Hex } from "../../support/tenant.ts";
 
@@ -12,9 +13,10 @@ const time = clock();
 const START = "2040-11-20T10:00:00Z";
 const HOUR = 3_600_000;
 
-const blob = (fill: number) => new Uint8Array(8).fill(fill);
+const SIZE = 30;
+const blob = (fill: number) => tinyOnnx(SIZE, fill);
 async function bodyOf(...fills: number[]) {
-  const files = await Promise.all(fills.map(async (fill) => ({ sha256: await sha256Hex(blob(fill)), size: 8, path: `${fill}.onnx`, chunks: [{ sha256: await sha256Hex(blob(fill)), size: 8 }] })));
+  const files = await Promise.all(fills.map(async (fill) => ({ sha256: await sha256Hex(blob(fill)), size: SIZE, path: `${fill}.onnx`, chunks: [{ sha256: await sha256Hex(blob(fill)), size: SIZE }] })));
   return { task: "raw", usage: { measure: "per-run", tokens: 1 }, variants: [{ id: "all", files }], prices: { input_nanos_per_token: 1, output_nanos_per_token: 2 } };
 }
 const begin = async (tenant: TestTenant, model: string, ...fills: number[]) => api.post(`/v1/tenants/${tenant.id}/models/${model}/revisions`, { key: tenant.admin, body: await bodyOf(...fills) });
@@ -26,7 +28,7 @@ const rows = (tenant: TestTenant) =>
 
 async function alarm(tenant: TestTenant): Promise<void> {
   await runDurableObjectAlarm(objectOf(tenant.id));
-  const dropping = () => runInDurableObject(objectOf(tenant.id), (_, { storage }) => storage.sql.exec<{ n: number }>("SELECT count(*) AS n FROM drafts WHERE dropping = 1").one().n);
+  const dropping = () => runInDurableObject(objectOf(tenant.id), (_, { storage }) => storage.sql.exec<{ n: number }>("SELECT count(*) AS n FROM drafts WHERE dropping > 0").one().n);
   if (r2.hanging === 0) await expect.poll(dropping, { interval: 5 }).toBe(0);
 }
 

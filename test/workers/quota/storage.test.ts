@@ -3,12 +3,13 @@ import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import { OPERATOR_KEY, api } from "../../support/api.ts";
 import { clock } from "../../support/clock.ts";
+import { tinyOnnx } from "../../support/onnx.ts";
 import { type TestTenant, objectOf, provisionTenant, publishTinyModel, quotaOf, sha256Hex } from "../../support/tenant.ts";
 
 const time = clock();
 
 const putBlob = async (tenant: TestTenant, bytes: Uint8Array<ArrayBuffer>) => api.put(`/v1/tenants/${tenant.id}/blobs/${await sha256Hex(bytes)}`, { key: OPERATOR_KEY, body: bytes });
-const blob = (fill: number, size = 100) => new Uint8Array(size).fill(fill);
+const blob = (fill: number) => tinyOnnx(100, fill);
 
 test("of many uploads at once exactly those that fit are stored", async () => {
   const tenant = await provisionTenant({ policy: { storage_bytes: 550 } });
@@ -27,7 +28,7 @@ test("the same blob many times at once is stored and counted once", async () => 
   expect(answers.every((answer) => answer.status === 200 || answer.status === 201)).toBe(true);
   expect(await quotaOf(tenant)).toMatchObject({ storage_bytes: { held: 0, posted: 100, remaining: 0 } });
   expect((await putBlob(tenant, blob(1))).status).toBe(200);
-  expect((await putBlob(tenant, blob(2, 1))).code).toBe("storage-quota-exceeded");
+  expect((await putBlob(tenant, new Uint8Array(1))).code).toBe("storage-quota-exceeded");
 });
 
 test("an upload that never came to its end gives its place back after a while", async () => {
@@ -35,13 +36,13 @@ test("an upload that never came to its end gives its place back after a while", 
   const tenant = await provisionTenant({ policy: { storage_bytes: 100 } });
   const call = { presented: { kind: "operator" }, access: ["operator"], requestId: "req_test" } as const;
   const digest = await sha256Hex(blob(1));
-  await objectOf(tenant.id).ask("models", "admitBlob", [call, digest, 100]);
+  await objectOf(tenant.id).ask("uploads", "admit", [call, digest, 100]);
   expect(await quotaOf(tenant)).toMatchObject({ storage_bytes: { held: 100, posted: 0, remaining: 0 } });
   expect((await putBlob(tenant, blob(2))).code).toBe("storage-quota-exceeded");
   time.advance(600_000);
   expect((await putBlob(tenant, blob(2))).status).toBe(201);
   // Now the first, late, finds no room: refused, and not counted.
-  const late = await objectOf(tenant.id).ask("models", "recordBlob", [call, digest, 100]);
+  const late = await objectOf(tenant.id).ask("uploads", "record", [call, digest, 100]);
   expect(late).toMatchObject({ ok: false, refusal: { code: "storage-quota-exceeded" } });
   expect(await quotaOf(tenant)).toMatchObject({ storage_bytes: { held: 0, posted: 100 } });
 });

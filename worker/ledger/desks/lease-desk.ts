@@ -9,6 +9,7 @@ import { callNamed } from "../audit-chain.ts";
 import { ANONYMOUS } from "../books.ts";
 import { dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
+import { chooseRevision } from "../choose-revision.ts";
 import { afterHold, decideHold } from "../decide-hold.ts";
 import type { Identified } from "../identify.ts";
 import { type LeaseRow, toLeaseState } from "../lease-row.ts";
@@ -19,7 +20,7 @@ import type { Presented } from "../../tenants/credential.ts";
 import type { KeyRing } from "../key-ring.ts";
 import type { Call, Chore, Room } from "../room.ts";
 
-/** What the Worker signs into a lease, and the quota as it stands after the grant. */
+/** What the Worker signs into a lease, and what stands beside it in the answer. */
 export interface Granted {
   readonly leaseId: LeaseState["lease_id"];
   readonly tenant: TenantId;
@@ -31,6 +32,8 @@ export interface Granted {
   readonly issuedAt: number;
   readonly expiresAt: number;
   readonly reportsUntil: number;
+  /** The revision in force for the user, where the lease is for the one that the client has. */
+  readonly next: { readonly revision: RevisionId; readonly manifestSha256: Sha256; readonly until: number | null } | null;
   readonly quota: Quota;
 }
 
@@ -130,8 +133,10 @@ export class LeaseDesk {
     const signed = this.#users.admit(who.key, ask.user ?? null, ask.user_signature ?? null, now);
     if (!signed.ok) return signed;
     if (ask.offline && !policy.offline_leases) return refuse("forbidden", "Offline leases are not allowed for this tenant. Leave `offline` out, or have policy.offline_leases set.");
-    const model = room.shelf.live(ask.model);
-    if (!model) return refuse("model-not-available", `This tenant has no model ${ask.model}. GET /v1/models lists what it has.`);
+    const offer = room.shelf.rollouts.offer(ask.model, ask.revision ?? null);
+    if (!offer) return refuse("model-not-available", `This tenant has no model ${ask.model}. GET /v1/models lists what it has.`);
+    const { granted: model, next } = chooseRevision(offer, { tenant: room.tenant, model: ask.model, user: call.user, jkt: ask.dpop_jkt ?? null }, now);
+    if (model.controlFlow && !profile.allowControlFlow) return refuse("model-not-available", `The model ${ask.model} has control flow, which the operator does not allow for this tenant any more.`);
     const tokens = ask.tokens ?? 0;
     const prices = room.pricesOf(ask.model, now);
     const nanos = ask.purpose === "download" ? 0 : ceilingNanos(tokens, prices);
@@ -170,6 +175,7 @@ export class LeaseDesk {
       issuedAt: now,
       expiresAt: lease.expires_at,
       reportsUntil: lease.reports_until,
+      next: next && { revision: next.due.revision, manifestSha256: next.due.manifestSha256, until: next.until },
       quota: room.books.quota(after, policy, room.shelf, now),
     });
   }

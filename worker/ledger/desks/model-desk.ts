@@ -4,34 +4,35 @@
  * - `deliver` decides a read of a blob and counts its bytes in the same transaction: no more than `egress_bytes_daily`
  *   are ever set out to be sent. What is counted stays counted, even where the client goes away in the middle. A lease
  *   may get a pass for what it reads next (egress-passes.ts).
- * - `admitBlob` holds an upload's bytes of `storage_bytes` until `recordBlob`: two uploads at once never exceed it.
  */
-import type { RequestId, Sha256 } from "../../../schema/contract/ids.ts";
+import type { RequestId } from "../../../schema/contract/ids.ts";
 import type { Model, RevisionBegun } from "../../../schema/contract/models.ts";
-import type { AlertedLimit } from "../../../schema/contract/webhooks.ts";
+import type { CommitStage, ModelRevision } from "../../../schema/contract/rollout.ts";
 import type { Balance, Quota } from "../../../schema/contract/policy.ts";
 import type { Built } from "../../models/manifest.ts";
 import type { Pass } from "../../models/passes.ts";
 import { type Conditions, type Delivery, bytesOf, decideDelivery } from "../../models/range.ts";
 import { standOf } from "../../alerts/thresholds.ts";
 import { TenantBlobs } from "../../tenants/blobs.ts";
-import { type Identity, asVerified } from "../../tenants/credential.ts";
+import type { Identity } from "../../tenants/credential.ts";
 import { balanceOf } from "../books.ts";
 import { dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
 import { decideEgress } from "../decide-hold.ts";
 import type { LeaseRow } from "../lease-row.ts";
-import { type Revision, toModel } from "../model-shelf.ts";
+import { type Revision, type RevisionFacts, toModel } from "../model-shelf.ts";
 import { type Result, done, refuse } from "../result.ts";
-import { type Call, type Chore, type Room, identityOf } from "../room.ts";
+import { flowRefusal } from "./review-desk.ts";
+import { type Staged, toModelRevision } from "../rollout-book.ts";
+import { ShelfLimits } from "../shelf-limits.ts";
+import type { RolloutDesk } from "./rollout-desk.ts";
+import { type Call, type Room, identityOf } from "../room.ts";
 
 const LEASE_OVER = { settled: "lease-settled", expired: "lease-expired", revoked: "lease-revoked" } as const;
 
 /** A lease whose requests need no proof that only the object can take. */
 const isUnbound = ({ presented }: Call): boolean => presented.kind === "lease" && !presented.proof;
 
-/** After a failure (R2 away): how long until the next attempt. */
-const DROP_RETRY_MS = 60_000;
 const NO_BLOB = "There is no such blob.";
 
 /** How a blob is sent, and the day's egress after it. */
@@ -45,6 +46,20 @@ export interface Delivered {
   readonly pass: Pass | null;
 }
 
+/** `admission` names the making of the draft, where it is open. */
+interface AdmittedRevision {
+  readonly identity: Identity;
+  readonly begun: RevisionBegun | null;
+  readonly admission: string | null;
+}
+
+interface Commit {
+  readonly model: string;
+  readonly revision: string;
+  readonly stage: CommitStage;
+  readonly reviewed: boolean;
+}
+
 /** Who a revision is published by, for the audit. */
 export interface Publisher {
   readonly actor: string;
@@ -53,131 +68,90 @@ export interface Publisher {
 
 export class ModelDesk {
   readonly #room: Room;
+  readonly #rollouts: RolloutDesk;
+  readonly #limits: ShelfLimits;
 
-  constructor(room: Room) {
+  constructor(room: Room, rollouts: RolloutDesk) {
     this.#room = room;
+    this.#rollouts = rollouts;
+    this.#limits = new ShelfLimits(room);
   }
 
   /** Whether this revision may be begun, and where it may, it is noted, before its manifest is stored. `begun`: what this very call was answered before. */
-  admitRevision(call: Call, revision: Pick<Revision, "model" | "revision">): Result<{ identity: Identity; begun: RevisionBegun | null }> {
+  admitRevision(call: Call, revision: Pick<Revision, "model" | "revision"> & Pick<RevisionFacts, "controlFlow">): Result<AdmittedRevision> {
     const room = this.#room;
-    return room.as<{ identity: Identity; begun: RevisionBegun | null }>(call, (who, now) => {
+    return room.as<AdmittedRevision>(call, (who, now) => {
       const before = room.idempotency.recall<RevisionBegun>(call.idempotent ?? null, now);
-      if (before) return before.ok ? done({ identity: identityOf(who), begun: before.value }) : before;
-      const refused = this.#openDraft(revision, now);
-      return refused ?? done({ identity: identityOf(who), begun: null });
+      if (before) return before.ok ? done({ identity: identityOf(who), begun: before.value, admission: null }) : before;
+      const opened = flowRefusal(revision.controlFlow === true, room.store) ?? this.#openDraft(revision, now);
+      return opened.ok ? done({ identity: identityOf(who), begun: null, admission: opened.value }) : opened;
     });
   }
 
-  /** The manifest is stored. `sizes`: every chunk of it with the size it states. */
-  begin(call: Call, revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>): Result<RevisionBegun> {
+  /** The manifest is stored. `sizes`: every chunk of it with the size it states. What is not missing then stays while the draft does. */
+  begin(call: Call, revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>, admission: string | null): Result<RevisionBegun> {
     const { shelf, idempotency } = this.#room;
     return this.#room.as(call, (_who, now) =>
       idempotency.once(call.idempotent ?? null, now, () => {
-        const refused = this.#openDraft(revision, now);
-        if (refused) return refused;
-        shelf.begin(revision, sizes, now);
-        return done({ model: revision.model, revision: revision.revision, missing: shelf.missing(Object.keys(sizes)) });
+        const refused = this.#begin(revision, sizes, admission, now);
+        return refused ?? done({ model: revision.model, revision: revision.revision, missing: shelf.missing(Object.keys(sizes)) });
       }),
     );
   }
 
-  /** A revision that was published is no draft any more. */
-  #openDraft({ model, revision }: Pick<Revision, "model" | "revision">, now: number): ReturnType<typeof refuse> | null {
+  /** Gives the name of the draft's making; null: the revision was committed, and is no open draft any more. */
+  #openDraft({ model, revision }: Pick<Revision, "model" | "revision">, now: number): Result<string | null> {
     const { shelf } = this.#room;
-    if (shelf.find(model, revision)?.publishedAt != null) return null;
-    const refused = this.#quotaRefusal(model, now, shelf.drafts.models(model)) ?? shelf.drafts.open({ model, revision }, now);
+    if (this.#isCommitted(model, revision)) return done(null);
+    const opened = this.#limits.refusesModel(model, now, shelf.drafts.models(model)) ?? shelf.drafts.open({ model, revision }, now);
     const dropAt = shelf.drafts.nextDrop();
     if (dropAt !== null) this.#room.arm(dropAt);
-    return refused;
+    return opened;
   }
 
-  /** Drops drafts that get no blobs. */
-  get chore(): Chore {
-    const { room, drafts } = { room: this.#room, drafts: this.#room.shelf.drafts };
-    const self = asVerified({ tenant: room.tenant, isolation: room.isolation, actor: "system", kind: "operator", keyId: null, leaseId: null });
-    let notBefore = 0;
-    return {
-      name: "drafts",
-      aside: true,
-      nextAt: () => {
-        const at = drafts.nextDrop();
-        return at === null ? null : Math.max(at, notBefore);
-      },
-      run: async (now) => {
-        if (now < Math.max(notBefore, drafts.nextDrop() ?? Number.POSITIVE_INFINITY)) return;
-        notBefore = now + DROP_RETRY_MS;
-        const dropped = room.transact(() => drafts.dropOld(now));
-        for (const draft of dropped) {
-          await TenantBlobs.for(self, room.env).deleteManifest(draft.model, draft.revision);
-          room.transact(() => drafts.close(draft));
-        }
-        notBefore = 0;
-      },
-    };
-  }
-
-  /** Whether a blob of this size may be stored, and where it may, its place is held; `known`: it is stored already. */
-  admitBlob(call: Call, digest: string, size: number): Result<{ identity: Identity; known: boolean }> {
+  #begin(revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>, admission: string | null, now: number): ReturnType<typeof refuse> | null {
     const { shelf } = this.#room;
-    return this.#room.as<{ identity: Identity; known: boolean }>(call, (who, now) => {
-      if (shelf.sizeOf(digest) !== null) return done({ identity: identityOf(who), known: true });
-      const full = this.#storageRefusal(digest, size, now);
-      if (full) return full;
-      shelf.holdUpload(digest, size, now);
-      return done({ identity: identityOf(who), known: false });
-    });
+    const isThere = this.#isCommitted(revision.model, revision.revision) || (admission !== null && shelf.drafts.holds(revision, admission));
+    if (!isThere) return refuse("conflict", "This revision was deleted while it was begun. Begin it again.");
+    shelf.begin(revision, sizes, now);
+    return null;
   }
 
-  recordBlob(call: Call, digest: string, size: number): Result<null> {
-    return this.#room.as(call, (_who, now) => this.#record(digest, size, now));
+  #isCommitted(model: string, revision: string): boolean {
+    return this.#room.shelf.rollouts.find(model, revision)?.committedAt != null;
   }
 
-  #record(digest: string, size: number, now: number): Result<null> {
-    const full = this.#storageRefusal(digest, size, now);
-    if (full) return full;
-    this.#room.shelf.record(digest, size, now);
-    this.#observeShelf(now);
-    return done(null);
+  /** `reviewed`: its models were inspected (review-desk.ts). What was not all here then is not committed unseen. */
+  commit(call: Call, model: string, revision: string, stage: CommitStage, reviewed: boolean): Result<Model | ModelRevision> {
+    return this.#room.as(call, (who, now) =>
+      this.#room.idempotency.once(call.idempotent ?? null, now, () => this.#commit({ actor: who.actor, requestId: call.requestId }, { model, revision, stage, reviewed }, now)),
+    );
   }
 
-  commit(call: Call, model: string, revision: string): Result<Model> {
-    return this.#room.as(call, (who, now) => this.#room.idempotency.once(call.idempotent ?? null, now, () => this.#commit({ actor: who.actor, requestId: call.requestId }, model, revision, now)));
-  }
-
-  /** Stores a blob for the object itself: an import. */
-  async storeBlob(digest: Sha256, bytes: Uint8Array<ArrayBuffer>): Promise<Result<null>> {
+  /**
+   * Commits a revision whose blobs are all stored, and does `also` in the same transaction. `check` is asked in every
+   * transaction of it, and throws where it is not wanted any more.
+   */
+  async publish(by: Publisher, { revision, text, sizes }: Built, stage: CommitStage, check: () => void, also: (now: number) => void): Promise<Result<unknown>> {
     const room = this.#room;
-    const admitted = room.transact(() => {
-      const now = Date.now();
-      if (room.shelf.sizeOf(digest) !== null) return done(true);
-      const full = this.#storageRefusal(digest, bytes.byteLength, now);
-      if (full) return full;
-      room.shelf.holdUpload(digest, bytes.byteLength, now);
-      return done(false);
+    const opened = room.transact(() => {
+      check();
+      return this.#openDraft(revision, Date.now());
     });
-    if (!admitted.ok || admitted.value) return admitted.ok ? done(null) : admitted;
-    await TenantBlobs.for(room.self, room.env).putBlob(digest, bytes);
-    return room.transact(() => this.#record(digest, bytes.byteLength, Date.now()));
-  }
-
-  /** Publishes a revision whose blobs are all stored, and does `also` in the same transaction. */
-  async publish(by: Publisher, { revision, text, sizes }: Built, also: (now: number) => void): Promise<Result<Model>> {
-    const room = this.#room;
-    const refused = room.transact(() => this.#openDraft(revision, Date.now()));
-    if (refused) return refused;
+    if (!opened.ok) return opened;
     await TenantBlobs.for(room.self, room.env).putManifest(revision.model, revision.revision, text);
     return room.transact(() => {
+      check();
       const now = Date.now();
-      room.shelf.begin(revision, Object.fromEntries(sizes), now);
-      const model = this.#commit(by, revision.model, revision.revision, now);
-      if (model.ok) also(now);
-      return model;
+      const committed = this.#begin(revision, Object.fromEntries(sizes), opened.value, now) ?? this.#commit(by, { model: revision.model, revision: revision.revision, stage, reviewed: true }, now);
+      if (committed.ok) also(now);
+      return committed;
     });
   }
 
-  #commit(by: Publisher, model: string, revision: string, now: number): Result<Model> {
-    const { shelf, prices } = this.#room;
+  /** `stage` draft: the revision is kept as it is, whatever stage it has. */
+  #commit(by: Publisher, { model, revision, stage, reviewed }: Commit, now: number): Result<Model | ModelRevision> {
+    const { shelf } = this.#room;
     const draft = shelf.find(model, revision);
     if (!draft) return refuse("not-found", "This model has no such revision.");
     const unfit = shelf.unfit(model, revision);
@@ -187,17 +161,15 @@ export class ModelDesk {
       const { sha256, size, stored } = unfit[0];
       return refuse("revision-incomplete", `The manifest states ${size} bytes for the blob ${sha256}, and it has ${stored}. Begin a revision with the right sizes.`);
     }
-    const full = this.#quotaRefusal(model, now);
+    const full = stage === "live" ? this.#limits.refusesModel(model, now) : null;
     if (full) return full;
-    const before = shelf.live(model);
-    if (before?.revision !== revision) {
-      shelf.publish(model, revision, now);
-      prices.publish(model, revision, draft.facts.prices, before?.facts.prices ?? null, by.actor, now);
-      const details = { revision, manifest_sha256: draft.manifestSha256, size_bytes: draft.facts.sizeBytes, prices: draft.facts.prices };
-      this.#room.log(now, { action: "MODEL_PUBLISHED", actor: by.actor, model, requestId: by.requestId, details });
-      this.#observeShelf(now);
-    }
-    return done(toModel(shelf.live(model) as Revision, this.#room.pricesOf(model, now)));
+    const isNew = !this.#isCommitted(model, revision);
+    if (isNew && !reviewed) return refuse("revision-incomplete", "Blobs of it were still on their way when it was looked at. Commit it again.");
+    shelf.rollouts.commit(model, revision, now);
+    shelf.drafts.close({ model, revision });
+    if (stage === "live") return this.#rollouts.goLive(by, model, revision, now);
+    if (isNew) this.#room.log(now, { action: "REVISION_COMMITTED", actor: by.actor, model, requestId: by.requestId, details: { revision, manifest_sha256: draft.manifestSha256, size_bytes: draft.facts.sizeBytes } });
+    return done(toModelRevision(shelf.rollouts.find(model, revision) as Staged));
   }
 
   list(call: Call, after: string, limit: number): Result<{ models: Model[]; quota: Quota }> {
@@ -205,7 +177,7 @@ export class ModelDesk {
     return this.#room.as<{ models: Model[]; quota: Quota }>(call, (who, now) => {
       const pinned = who.leaseId === null ? null : this.#pinned(who.leaseId);
       if (pinned && !pinned.ok) return pinned;
-      const models = shelf.list(after, limit).map((revision) => toModel(revision, this.#room.pricesOf(revision.model, now)));
+      const models = shelf.list(after, limit).map((revision) => toModel(revision, this.#room.pricesOf(revision.model, now), shelf.rollouts.canaryOf(revision.model)));
       return done({ models, quota: this.#room.quotaOf(call, who, now) });
     });
   }
@@ -260,36 +232,5 @@ export class ModelDesk {
     const lease = this.#room.leases.find(leaseId);
     if (!lease) return refuse("not-found", "There is no such lease.");
     return lease.state === "active" ? done(lease) : refuse(LEASE_OVER[lease.state as keyof typeof LEASE_OVER], "This lease is over. Ask for a new one.");
-  }
-
-  /** What is stored has changed, or `refused` has just refused more of it. */
-  #observeShelf(now: number, refused: AlertedLimit | null = null): void {
-    const { shelf, store } = this.#room;
-    const { policy } = readConfig(store);
-    const storage = standOf("storage_bytes", { limit: policy.storage_bytes, ...shelf.storage(now), resetsAt: null }, "standing");
-    const models = standOf("model_quota", { limit: policy.model_quota, ...shelf.models(), resetsAt: null }, "standing");
-    this.#room.observe(storage, now, refused === "storage_bytes");
-    this.#room.observe(models, now, refused === "model_quota");
-  }
-
-  /** Asked of an upload that holds its place already, there is none. */
-  #storageRefusal(digest: string, size: number, now: number): ReturnType<typeof refuse> | null {
-    const { shelf, store } = this.#room;
-    const limit = readConfig(store).policy.storage_bytes;
-    if (limit === null || shelf.sizeOf(digest) !== null || shelf.isUploading(digest, now)) return null;
-    const { held, posted } = shelf.storage(now);
-    if (held + posted + size <= limit) return null;
-    this.#observeShelf(now, "storage_bytes");
-    const detail = `${posted} of ${limit} bytes are stored, ${held} are on their way, and this blob has ${size}. Ask for a higher storage_bytes: what is stored stays stored.`;
-    return refuse("storage-quota-exceeded", detail, { limit, remaining: Math.max(0, limit - held - posted) });
-  }
-
-  /** A model that is not live yet counts against `model_quota`, beside the live ones and `drafted` more. */
-  #quotaRefusal(model: string, now: number, drafted = 0): ReturnType<typeof refuse> | null {
-    const { shelf, store } = this.#room;
-    const limit = readConfig(store).policy.model_quota;
-    if (limit === null || shelf.live(model) !== null || shelf.count() + drafted < limit) return null;
-    this.#observeShelf(now, "model_quota");
-    return refuse("model-quota-exceeded", `The tenant may have ${limit} models and has them${drafted > 0 ? `, ${drafted} of them as drafts` : ""}. Publish a revision of one of them, or ask for a higher model_quota${drafted > 0 ? "; a draft that gets no blob for a day is dropped" : ""}.`, { limit, remaining: 0 });
   }
 }

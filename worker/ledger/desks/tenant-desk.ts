@@ -90,6 +90,7 @@ export function applied(before: Config, changes: TenantUpdate, now: number): Con
       contactEmail: changes.contact_email === undefined ? profile.contactEmail : changes.contact_email,
       enabled: changes.enabled ?? profile.enabled,
       priceFloor: changes.price_floor === undefined ? profile.priceFloor : changes.price_floor,
+      allowControlFlow: changes.allow_control_flow ?? profile.allowControlFlow,
       updatedAt: now,
     },
   };

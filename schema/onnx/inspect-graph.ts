@@ -1,0 +1,105 @@
+/**
+ * How a model's nodes hang together: nothing is made twice or needed to make itself, and functions put in the place of
+ * their calls, as a runtime does it, give no more nodes than the limit. Pure; throws `Refused` and nothing else.
+ *
+ * - Nodes may stand in any order: runtimes sort them.
+ * - Functions may call functions, and none itself; how deep is bounded, for the stack's sake.
+ */
+import { Refused, quoted } from "./fault.ts";
+import type { OnnxFunction, OnnxGraph, OnnxModel, OnnxNode } from "./types.ts";
+
+/** Exporters nest a few; each level may multiply the nodes. */
+const CALLS = 16;
+
+export function inspectFlow({ graph, functions }: OnnxModel, mostNodes: number): void {
+  neededBy(graph.nodes, namesOf(graph));
+  for (const { nodes } of functions) neededBy(nodes, new Set());
+  new Expansion(functions, mostNodes).count(graph.nodes, 0);
+}
+
+const namesOf = ({ inputs, initializers }: OnnxGraph): Set<string> => new Set([...inputs, ...initializers].map(({ name }) => name));
+
+const subgraphs = ({ attributes }: OnnxNode): OnnxGraph[] => attributes.flatMap(({ g, graphs = [] }) => (g ? [g, ...graphs] : graphs));
+
+/** The values that these nodes take from around them; `given`: what stands beside them. */
+function neededBy(nodes: readonly OnnxNode[], given: ReadonlySet<string>): Set<string> {
+  const makers = new Map<string, number>();
+  for (const [index, { outputs }] of nodes.entries()) {
+    for (const name of outputs) {
+      if (name === "") continue;
+      if (makers.has(name) || given.has(name)) throw new Refused("model-graph-invalid", `${quoted(name)} is made twice.`);
+      makers.set(name, index);
+    }
+  }
+  const outer = new Set<string>();
+  const waiting = new Uint32Array(nodes.length);
+  const followers = nodes.map((): number[] => []);
+  for (const [index, node] of nodes.entries()) {
+    const needs = new Set(node.inputs.filter((name) => name !== ""));
+    for (const graph of subgraphs(node)) for (const name of neededBy(graph.nodes, namesOf(graph))) needs.add(name);
+    for (const name of needs) {
+      const maker = makers.get(name);
+      if (maker === undefined) {
+        if (!given.has(name)) outer.add(name);
+        continue;
+      }
+      (followers[maker] as number[]).push(index);
+      waiting[index] = (waiting[index] as number) + 1;
+    }
+  }
+  const ready = nodes.flatMap((_, index) => (waiting[index] === 0 ? [index] : []));
+  for (const index of ready) {
+    for (const next of followers[index] as number[]) {
+      waiting[next] = (waiting[next] as number) - 1;
+      if (waiting[next] === 0) ready.push(next);
+    }
+  }
+  if (ready.length < nodes.length) {
+    const stuck = nodes.find((_, index) => waiting[index] !== 0) as OnnxNode;
+    throw new Refused("model-graph-invalid", `The node ${quoted(stuck.name)} (${quoted(stuck.opType)}) needs what is made from it.`);
+  }
+  return outer;
+}
+
+class Expansion {
+  readonly #functions = new Map<string, OnnxFunction>();
+  /** Nodes of a function once it is put in place; null while they are being counted. */
+  readonly #counted = new Map<string, number | null>();
+  readonly #most: number;
+
+  constructor(functions: readonly OnnxFunction[], most: number) {
+    this.#most = most;
+    for (const one of functions) {
+      const key = keyOf(one.domain, one.name);
+      if (this.#functions.has(key)) throw new Refused("model-graph-invalid", `The function ${quoted(one.name)} is there twice.`);
+      this.#functions.set(key, one);
+    }
+  }
+
+  count(nodes: readonly OnnxNode[], calls: number): number {
+    let sum = 0;
+    for (const node of nodes) {
+      sum += this.#call(node, calls);
+      for (const graph of subgraphs(node)) sum += this.count(graph.nodes, calls);
+      if (sum > this.#most) throw new Refused("model-too-complex", `The model's functions come to more than ${this.#most} nodes.`);
+    }
+    return sum;
+  }
+
+  #call({ domain, opType }: OnnxNode, calls: number): number {
+    const key = keyOf(domain, opType);
+    const called = this.#functions.get(key);
+    if (!called) return 1;
+    const known = this.#counted.get(key);
+    if (known === null) throw new Refused("model-graph-invalid", `The function ${quoted(opType)} calls itself.`);
+    if (known !== undefined) return known;
+    if (calls >= CALLS) throw new Refused("model-too-complex", `Functions call functions more than ${CALLS} deep.`);
+    this.#counted.set(key, null);
+    const nodes = this.count(called.nodes, calls + 1);
+    this.#counted.set(key, nodes);
+    return nodes;
+  }
+}
+
+/** The standard's own domain has two names. */
+const keyOf = (domain: string, name: string): string => `${domain === "ai.onnx" ? "" : domain}\n${name}`;

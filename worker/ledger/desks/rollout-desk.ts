@@ -1,0 +1,111 @@
+/**
+ * Rollout of revisions: to a share of the users, to all of them, and back. Each is one transaction, which the next lease
+ * goes by; leases that were granted keep their revision and their prices.
+ *
+ * - Only what was committed is rolled out: everything that it is made of is stored and was checked.
+ * - A canary costs what the model costs: its own prices come into force when it goes live.
+ * - A model has one canary at a time; a revision that goes live ends it.
+ */
+import type { Model } from "../../../schema/contract/models.ts";
+import type { ModelRevision, RollbackCreate, RolloutCreate } from "../../../schema/contract/rollout.ts";
+import { type Revision, toModel } from "../model-shelf.ts";
+import { type Result, done, refuse } from "../result.ts";
+import type { Call, Room } from "../room.ts";
+import { toModelRevision } from "../rollout-book.ts";
+import { ShelfLimits } from "../shelf-limits.ts";
+import type { Publisher } from "./model-desk.ts";
+
+const NO_REVISION = "This model has no such revision.";
+
+export class RolloutDesk {
+  readonly #room: Room;
+  readonly #limits: ShelfLimits;
+
+  constructor(room: Room) {
+    this.#room = room;
+    this.#limits = new ShelfLimits(room);
+  }
+
+  list(call: Call, model: string, after: { createdAt: number; revision: string }, limit: number): Result<ModelRevision[]> {
+    return this.#room.as(call, () => done(this.#room.shelf.rollouts.list(model, after, limit).map(toModelRevision)));
+  }
+
+  rollOut(call: Call, model: string, ask: RolloutCreate): Result<Model> {
+    const room = this.#room;
+    return room.as(call, (who, now) =>
+      room.idempotency.once(call.idempotent ?? null, now, () => {
+        const by = { actor: who.actor, requestId: call.requestId };
+        return ask.stage === "live" ? this.goLive(by, model, ask.revision, now) : this.#toCanary(by, model, ask.revision, ask.percent, now);
+      }),
+    );
+  }
+
+  rollBack(call: Call, model: string, { from }: RollbackCreate): Result<Model> {
+    const room = this.#room;
+    const { rollouts } = room.shelf;
+    return room.as(call, (who, now) =>
+      room.idempotency.once(call.idempotent ?? null, now, () => {
+        const live = room.shelf.live(model);
+        if (!live) return refuse("model-not-available", `This tenant has no model ${model} that is live.`);
+        const canary = rollouts.canaryOf(model);
+        const newest = canary?.revision ?? live.revision;
+        if (from !== undefined && from !== newest) return refuse("conflict", `${newest} is the newest revision that is given out, not ${from}. GET the model's revisions, and decide again.`);
+        const to = canary ? live.revision : rollouts.before(model);
+        if (to === null) return refuse("conflict", "No revision was live before this one. Publish another, or delete the model.");
+        if (canary) rollouts.endCanary(model, now);
+        else {
+          rollouts.goBackTo(model, to, now);
+          room.prices.publish(model, to, (room.shelf.find(model, to) as Revision).facts.prices, live.facts.prices, who.actor, now);
+        }
+        room.log(now, { action: "MODEL_ROLLED_BACK", actor: who.actor, model, requestId: call.requestId, details: { from: newest, revision: to, ended_canary: canary !== null } });
+        return this.shown(model, now);
+      }),
+    );
+  }
+
+  /** Gives the revision to everybody. One that is live already stays as it is. */
+  goLive(by: Publisher, model: string, revision: string, now: number): Result<Model> {
+    const { shelf } = this.#room;
+    const before = shelf.live(model);
+    if (before?.revision === revision) return this.shown(model, now);
+    const unready = this.#unready(model, revision) ?? this.#limits.refusesModel(model, now);
+    if (unready) return unready;
+    const { facts, manifestSha256 } = shelf.find(model, revision) as Revision;
+    const canary = shelf.rollouts.canaryOf(model);
+    shelf.rollouts.toLive(model, revision, now);
+    this.#room.prices.publish(model, revision, facts.prices, before?.facts.prices ?? null, by.actor, now);
+    const ended = canary && canary.revision !== revision ? { ended_canary: canary.revision } : {};
+    const details = { revision, manifest_sha256: manifestSha256, size_bytes: facts.sizeBytes, prices: facts.prices, ...(before && { replaced: before.revision }), ...ended };
+    this.#room.log(now, { action: "MODEL_PUBLISHED", actor: by.actor, model, requestId: by.requestId, details });
+    this.#limits.observe(now);
+    return this.shown(model, now);
+  }
+
+  /** The model as the API shows it. It is live. */
+  shown(model: string, now: number): Result<Model> {
+    const { shelf } = this.#room;
+    return done(toModel(shelf.live(model) as Revision, this.#room.pricesOf(model, now), shelf.rollouts.canaryOf(model)));
+  }
+
+  #toCanary(by: Publisher, model: string, revision: string, percent: number, now: number): Result<Model> {
+    const { shelf } = this.#room;
+    const unready = this.#unready(model, revision);
+    if (unready) return unready;
+    const live = shelf.live(model);
+    if (!live) return refuse("conflict", "Nothing of this model is live for the other users. Roll a revision out to all of them first.");
+    if (live.revision === revision) return refuse("conflict", "This revision is live: all users have it. Roll back first, or roll another one out.");
+    const before = shelf.rollouts.canaryOf(model);
+    if (before && before.revision !== revision) return refuse("conflict", `${before.revision} is the model's canary. Roll it back, or out to all, before another one.`);
+    if (before?.percent !== percent) {
+      shelf.rollouts.toCanary(model, revision, percent, now);
+      this.#room.log(now, { action: "MODEL_ROLLED_OUT", actor: by.actor, model, requestId: by.requestId, details: { revision, stage: "canary", percent, percent_before: before?.percent ?? 0, live: live.revision } });
+    }
+    return this.shown(model, now);
+  }
+
+  #unready(model: string, revision: string): ReturnType<typeof refuse> | null {
+    const found = this.#room.shelf.rollouts.find(model, revision);
+    if (!found) return refuse("not-found", NO_REVISION);
+    return found.committedAt === null ? refuse("revision-incomplete", 'This revision is not committed. Commit it with {"stage": "draft"}, or commit it live.') : null;
+  }
+}
