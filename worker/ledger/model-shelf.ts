@@ -5,7 +5,7 @@
  * - An upload holds its bytes of `storage_bytes` from its admission to its record; one that is never recorded gives them
  *   back after `UPLOAD_MS`.
  */
-import type { Model, Prices, UsageMeasure } from "../../schema/contract/models.ts";
+import type { Base, Model, Prices, UsageMeasure } from "../../schema/contract/models.ts";
 import type { ModelId, RevisionId, Sha256 } from "../../schema/contract/ids.ts";
 import { toTimestamp } from "../../schema/contract/amounts.ts";
 import { DraftBook } from "./draft-book.ts";
@@ -21,6 +21,8 @@ export interface RevisionFacts {
   readonly variants: Model["variants"];
   /** It was let through with control flow. */
   readonly controlFlow?: true;
+  /** What of the operator's catalogue it is, or stands on. */
+  readonly base?: Base;
 }
 
 export interface Revision {

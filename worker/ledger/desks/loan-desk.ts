@@ -1,0 +1,76 @@
+/**
+ * Grants of the operator's catalogue, on the tenant's side: taken, shown, revoked. A grant makes the revision a model of
+ * the tenant, under the catalogue's name; from then on leases, prices and rollouts are as of any other.
+ *
+ * - A name that the tenant has for a model of its own is not taken from it.
+ * - A revoked model, and all that was derived from it, gets no lease and no chunk of the catalogue any more; what the
+ *   tenant stored itself stays, and works again with the next grant.
+ */
+import type { Grant } from "../../../schema/contract/catalog.ts";
+import type { ModelId, RevisionId } from "../../../schema/contract/ids.ts";
+import type { Base, Model } from "../../../schema/contract/models.ts";
+import type { Identity } from "../../tenants/credential.ts";
+import type { Revision } from "../model-shelf.ts";
+import { type Result, done, refuse } from "../result.ts";
+import { type Call, type Room, identityOf } from "../room.ts";
+import { ShelfLimits } from "../shelf-limits.ts";
+import { flowRefusal } from "./review-desk.ts";
+import type { RolloutDesk } from "./rollout-desk.ts";
+
+export class LoanDesk {
+  readonly #room: Room;
+  readonly #rollouts: RolloutDesk;
+  readonly #limits: ShelfLimits;
+
+  constructor(room: Room, rollouts: RolloutDesk) {
+    this.#room = room;
+    this.#rollouts = rollouts;
+    this.#limits = new ShelfLimits(room);
+  }
+
+  /** Whether a model of the catalogue may become one of this tenant, before its manifest is stored. */
+  admit(call: Call, model: ModelId, controlFlow: boolean): Result<Identity> {
+    return this.#room.as<Identity>(call, (who, now) => this.#refusal(model, controlFlow, now) ?? done(identityOf(who)));
+  }
+
+  /** The manifest is stored. `sizes`: the revision's chunks, all of them the catalogue's. */
+  take(call: Call, base: Base, revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>): Result<Model> {
+    const { shelf, loans } = this.#room;
+    return this.#room.as<Model>(call, (who, now) => {
+      const refused = this.#refusal(revision.model, revision.facts.controlFlow === true, now);
+      if (refused) return refused;
+      const isNew = !loans.holds(base);
+      loans.add(base, sizes, now);
+      shelf.begin(revision, sizes, now);
+      shelf.rollouts.commit(revision.model, revision.revision, now);
+      const by = { actor: who.actor, requestId: call.requestId };
+      if (isNew) this.#room.log(now, { action: "MODEL_GRANTED", ...by, model: revision.model, details: { base, revision: revision.revision, prices: revision.facts.prices } });
+      return this.#rollouts.goLive(by, revision.model, revision.revision, now);
+    });
+  }
+
+  list(call: Call, after: { model: string; revision: string }, limit: number): Result<Grant[]> {
+    return this.#room.as(call, () => done(this.#room.loans.list(after, limit)));
+  }
+
+  /** Who may read this base, to derive from it. What was not granted and what is not there is one refusal. */
+  base(call: Call, base: Base): Result<Identity> {
+    return this.#room.as<Identity>(call, (who) => (this.#room.loans.holds(base) ? done(identityOf(who)) : refuse("not-found", "No such revision of the catalogue was granted to this tenant.")));
+  }
+
+  revoke(call: Call, model: ModelId): Result<{ model: ModelId; revisions: RevisionId[] }> {
+    const room = this.#room;
+    return room.as<{ model: ModelId; revisions: RevisionId[] }>(call, (who, now) => {
+      const revisions = room.loans.drop(model);
+      if (revisions.length > 0) room.log(now, { action: "MODEL_GRANT_REVOKED", actor: who.actor, requestId: call.requestId, model, details: { revisions } });
+      return done({ model, revisions });
+    });
+  }
+
+  #refusal(model: ModelId, controlFlow: boolean, now: number): ReturnType<typeof refuse> | null {
+    const { shelf, store } = this.#room;
+    const live = shelf.live(model);
+    if (live && live.facts.base?.model !== model) return refuse("conflict", `The tenant has a model ${model} of its own. Grant the model under another name, or have that one deleted.`);
+    return flowRefusal(controlFlow, store) ?? this.#limits.refusesModel(model, now);
+  }
+}
