@@ -14,12 +14,17 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-/** WebGPU on SwiftShader where the machine has no GPU; threads; no sandbox, as in containers. */
+/**
+ * WebGPU on SwiftShader where the machine has no GPU; threads; no sandbox, as in containers. A GPU process that a test
+ * crashes comes back for the next one: by itself Chromium would keep it from the page for minutes.
+ */
 export const CHROMIUM_ARGS = [
   "--no-sandbox",
   "--enable-unsafe-webgpu",
   "--use-webgpu-adapter=swiftshader",
   "--enable-features=Vulkan",
+  "--disable-domain-blocking-for-3d-apis",
+  "--disable-gpu-process-crash-limit",
   "--font-render-hinting=none",
 ];
 

@@ -74,21 +74,25 @@ const RUN_PATIENCE: Patience = { silenceMs: 60_000, abortMs: 5_000 };
 /** SwiftShader works on one step for minutes, and still works. */
 const EMULATED_PATIENCE: Patience = { silenceMs: 600_000, abortMs: 5_000 };
 
-const RUNNABLE: Record<TaskName, true> = {
-  ocr: true,
-  raw: true,
-  "text-generation": true,
-  "feature-extraction": true,
-  "text-classification": true,
-  "token-classification": true,
-  "zero-shot-classification": true,
-  "image-classification": true,
+/** What runs the models of each task in a manifest. */
+const RUN_BY: Record<Manifest["task"], TaskName> = {
+  ocr: "ocr",
+  raw: "raw",
+  "text-generation": "text-generation",
+  embeddings: "feature-extraction",
+  "feature-extraction": "feature-extraction",
+  "text-classification": "text-classification",
+  "token-classification": "token-classification",
+  "zero-shot-classification": "zero-shot-classification",
+  "image-classification": "image-classification",
+  "image-embeddings": "image-classification",
 };
-const isRunnable = (task: string): task is TaskName => Object.hasOwn(RUNNABLE, task);
 
 export async function loadRuntime(options: LoadOptions): Promise<Runtime> {
-  const { task, signal } = options;
-  if (!isRunnable(task)) throw new LeaseholdError("model-invalid", `This client runs no models for the task "${task}".`);
+  const { signal } = options;
+  // A newer control plane may know tasks that this client does not.
+  const task = Object.hasOwn(RUN_BY, options.task) ? RUN_BY[options.task] : null;
+  if (task === null) throw new LeaseholdError("model-invalid", `This client runs no models for the task "${options.task}".`);
   const runtime = new HostedRuntime({ ...options, task });
   await runtime.ready(signal);
   return runtime;

@@ -177,8 +177,10 @@ export class ModelLoader {
     const fetched = await fetchModel(weights);
     await source.end();
     await pool.admit(manifest.model, memoryOf(variant), signal);
+    const selfTest = variant.self_test ?? manifest.self_test;
     const runtime = await loadRuntime({
       task: manifest.task,
+      ...(selfTest && { selfTest }),
       files: filesOf(fetched.files, weights, source),
       backend: backendFor(variant, backend),
       allowControlFlow: manifest.control_flow === true,

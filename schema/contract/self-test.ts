@@ -3,7 +3,7 @@
  *
  * - `tokens` (text-generation): greedy decoding of `input_ids` goes on with `output_ids`, one for one.
  * - `embedding` (embeddings): the vector of `input` begins with `first_dims`, each within `tolerance`.
- * - `tensors` (any task): with these inputs, each named output has these dims, and begins with `first` within
+ * - `tensors` (any task but text-generation): with these inputs, each named output has these dims, and begins with `first` within
  *   `tolerance`, or has exactly the bytes whose SHA-256 this is (little-endian; for outputs of whole numbers).
  */
 import { z } from "zod";

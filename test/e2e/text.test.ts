@@ -58,7 +58,11 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
     const { key } = await operator.post("/v1/tenants/tales/keys", { type: "secret", name: "admin", scopes: ["admin", "read"] }, keyCreated);
     admin = apiAt(plane.url, key);
     const files = ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "onnx/model.onnx"].map((path) => ({ path, source: join(STORIES, path) }));
-    await publishModel(admin, "tales", "stories", { task: "text-generation", usage: { measure: "text-tokens" }, prices: { input_nanos_per_token: 1, output_nanos_per_token: 2 }, variants: [{ id: "fp32", files }] });
+    const [{ prompt_ids: [...input_ids], output_ids }] = cases as [Case];
+    const publish = (model: string, expected: readonly number[]) =>
+      publishModel(admin, "tales", model, { task: "text-generation", usage: { measure: "text-tokens" }, prices: { input_nanos_per_token: 1, output_nanos_per_token: 2 }, variants: [{ id: "fp32", files }], self_test: { kind: "tokens", input_ids, output_ids: [...expected] } });
+    await publish("stories", output_ids.slice(0, 8));
+    await publish("other-stories", [...output_ids.slice(0, 7), 5]);
     const { key: publishable } = await admin.post("/v1/tenants/tales/keys", { type: "publishable", name: "page", origins: [site.origin] }, keyCreated);
 
     browser = await person(join(folder.path, "profile"));
@@ -137,6 +141,13 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
     expect(await codeOf({ messages: [{ role: "user", content: "hi" }] })).toBe("invalid-request");
     expect(await codeOf({ prompt: "a".repeat(5000) })).toBe("context-length-exceeded");
     expect(await codeOf({ model: "none", prompt: "a" })).toBe("model-not-available");
+    expect(await used()).toMatchObject({ posted: before.posted, held: 0 });
+  });
+
+  test("a model that misses the self-test of its manifest is not used, and costs nothing", async () => {
+    const before = await used();
+    const error = await page.evaluate(() => globalThis.lh.completions.create({ model: "other-stories", prompt: "" }).then(() => null, ({ code, message }: { code: string; message: string }) => ({ code, message })));
+    expect(error).toMatchObject({ code: "backend-unavailable", message: expect.stringMatching(/at place 8 of 8, not 5/) });
     expect(await used()).toMatchObject({ posted: before.posted, held: 0 });
   });
 

@@ -30,6 +30,7 @@ export interface FloatTensor {
 export interface Session {
   /** One input, one output, both float32. */
   run(input: FloatTensor): Promise<FloatTensor>;
+  readonly named: Ort.InferenceSession;
   release(): Promise<void>;
 }
 
@@ -104,6 +105,7 @@ async function openSession(ort: OrtApi, model: Uint8Array, executionProviders: P
   const [outputName] = session.outputNames;
   if (inputName === undefined || outputName === undefined) throw new Error("the model has no input or no output");
   return {
+    named: session,
     async run({ tensor, dims }) {
       const { [outputName]: output } = await session.run({ [inputName]: new ort.Tensor("float32", tensor, dims) }, [outputName]);
       if (output?.type !== "float32") throw new Error(`the model answers with ${output?.type ?? "nothing"}, not float32`);

@@ -5,6 +5,7 @@
  *   (Seen: batch prefill wrong on a software adapter, with no error. So a run that "works" proves nothing.)
  * - The input has strokes and gaps like text, so that the layers carry signal, and needs no font and no fixture.
  */
+import type { SelfTest } from "../../../schema/contract/self-test.ts";
 import type { FloatTensor } from "./engine.ts";
 
 /** Kernels differ in the order of their sums; probabilities (0 to 1) then differ by far less than this. */
@@ -19,6 +20,28 @@ export function disagreement(actual: FloatTensor, expected: FloatTensor): string
     worst = Math.max(worst, Math.abs(value - (expected.tensor[index] ?? Infinity)));
   });
   return worst <= TOLERANCE ? null : `its results are off by ${worst.toFixed(3)}`;
+}
+
+/** As `disagreement`, for numbers of any size: how far they point another way, or are of another length. */
+export function unlike(actual: Float32Array, expected: Float32Array): string | null {
+  if (actual.length !== expected.length) return `it gives ${actual.length} numbers, and the CPU ${expected.length}`;
+  let [product, own, other] = [0, 0, 0];
+  actual.forEach((value, index) => {
+    const reference = expected[index] ?? 0;
+    product += value * reference;
+    own += value * value;
+    other += reference * reference;
+  });
+  if (own === 0 && other === 0) return null;
+  const cosine = product / Math.sqrt(own * other);
+  const ratio = Math.sqrt(own / other);
+  return cosine >= 0.99 && ratio > 0.9 && ratio < 1.1 ? null : `its results are not the CPU's (cosine ${cosine.toFixed(3)}, length ${ratio.toFixed(2)} times)`;
+}
+
+/** What is wrong with the embedding of a manifest's self-test; `null` where nothing is. */
+export function embeddingFault(found: Float32Array, { first_dims: first, tolerance }: Extract<SelfTest, { kind: "embedding" }>): string | null {
+  const at = first.findIndex((value, index) => !(Math.abs((found[index] ?? NaN) - value) <= tolerance));
+  return at < 0 ? null : `the embedding of its self-test has ${found[at]} at place ${at + 1}, not ${first[at]}`;
 }
 
 export const isFinite = ({ tensor }: FloatTensor): boolean => tensor.every((value) => Number.isFinite(value));

@@ -76,7 +76,9 @@ async function openAs({ source, model, io, ...sizes }: Subject, engine: Engine, 
     const session = await engine.openNamed(bytes, { externalData: weights.byteLength > 0 ? [{ path: EXTERNAL_PATH, data: weights.whole() }] : [], preferredOutputLocation: preferred });
     return new SessionDecoder({ ...sizes, engine, session, io, weightBytes: weights.byteLength, description: describe(choice, io, engine.backend === "webgpu" ? "WebGPU" : "the public API") });
   } catch (error) {
-    throw error instanceof LeaseholdError ? error : invalidFile(source.path, `can't be opened (${plainly(error)})`, error);
+    if (error instanceof LeaseholdError) throw error;
+    if (engine.backend === "webgpu") throw new LeaseholdError("backend-unavailable", `WebGPU can't open the model: ${plainly(error)}.`, { cause: error });
+    throw invalidFile(source.path, `can't be opened (${plainly(error)})`, error);
   }
 }
 

@@ -9,7 +9,7 @@ import type { InferenceSession, Tensor } from "onnxruntime-web";
 import { LeaseholdError } from "../../errors.ts";
 import type { SessionEngine } from "../backends/engine.ts";
 import { TOP_COUNT, TOP_OUTPUTS } from "../graph/top-candidates.ts";
-import { halvesToFloats } from "../graph/half.ts";
+import { floatsOf } from "../tasks/floats.ts";
 import type { Step } from "../tasks/task.ts";
 import type { DecoderIo } from "./decoder-io.ts";
 import type { Candidates, Decoder, KvPair, NextToken, SavedSequence } from "./decoder.ts";
@@ -171,7 +171,7 @@ function numbers(type: SmallInput["type"], values: ArrayLike<number>): BigInt64A
 }
 
 function floats({ data, type }: Pick<Tensor, "data" | "type">): Float32Array {
-  if (data instanceof Float32Array) return data;
-  if (type !== "float16" || !ArrayBuffer.isView(data)) throw new Error(`these are ${type}, not floats`);
-  return halvesToFloats(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  const found = floatsOf(type, data);
+  if (!found) throw new Error(`these are ${type}, not floats`);
+  return found;
 }

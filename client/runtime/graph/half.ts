@@ -24,3 +24,23 @@ export function halvesToFloats(bytes: Uint8Array): Float32Array {
 
 let halves: Float32Array | undefined;
 const allHalves = (): Float32Array => (halves ??= Float32Array.from({ length: 65_536 }, (_, half) => halfToFloat(half)));
+
+/** The nearest half; of two equally near the even one. What is too large is infinite. */
+export function floatToHalf(float: number): number {
+  scratch.setFloat32(0, float);
+  const bits = scratch.getUint32(0);
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = Math.abs(float);
+  if (Number.isNaN(float)) return 0x7e00;
+  if (magnitude >= 65_520) return sign | 0x7c00;
+  const exponent = Math.max(-14, Math.floor(Math.log2(magnitude || 2 ** -24)));
+  const step = 2 ** (exponent - 10);
+  const steps = roundToEven(magnitude / step);
+  return sign | (exponent === -14 && steps < 1024 ? steps : ((exponent + 15) << 10) + (steps - 1024));
+}
+
+function roundToEven(value: number): number {
+  const below = Math.floor(value);
+  const rest = value - below;
+  return rest > 0.5 || (rest === 0.5 && below % 2 === 1) ? below + 1 : below;
+}

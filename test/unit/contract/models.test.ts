@@ -40,7 +40,7 @@ describe("a self-test", () => {
     [{ self_test: tokens }],
     [{ task: "embeddings", self_test: embedding }],
     [{ task: "raw", usage: { measure: "per-run", tokens: 1 }, self_test: tensors({ dims: [1], first: [2], tolerance: 0.1 }) }],
-    [{ self_test: tensors({ dims: [1], sha256: DIGEST }) }],
+    [{ task: "text-classification", self_test: tensors({ dims: [1], sha256: DIGEST }) }],
   ])("is taken: %j", (more) => expect(faults(body(more))).toEqual([]));
 
   it("may be a variant's own", () => {
@@ -50,13 +50,14 @@ describe("a self-test", () => {
 
   it.each([
     ["token ids for another task", { task: "embeddings", self_test: tokens }, "self_test"],
+    ["tensors of a text generator", { self_test: tensors({ dims: [1], sha256: DIGEST }) }, "self_test"],
     ["an embedding of a text generator", { self_test: embedding }, "self_test"],
     ["a negative token id", { self_test: { ...tokens, output_ids: [-1] } }, "self_test.output_ids.0"],
     ["no tolerance", { task: "embeddings", self_test: { ...embedding, tolerance: 0 } }, "self_test.tolerance"],
-    ["values that are not as many as the dims say", { self_test: tensors({ dims: [], sha256: DIGEST }, { type: "float32", dims: [3], values: [1] }) }, "self_test.inputs.x.values"],
-    ["an output that is nothing to compare with", { self_test: tensors({ dims: [1] }) }, "self_test.outputs.y.first"],
-    ["first values without a tolerance", { self_test: tensors({ dims: [1], first: [1] }) }, "self_test.outputs.y.tolerance"],
-    ["no outputs", { self_test: { kind: "tensors", inputs: {}, outputs: {} } }, "self_test.outputs"],
+    ["values that are not as many as the dims say", { task: "ocr", self_test: tensors({ dims: [], sha256: DIGEST }, { type: "float32", dims: [3], values: [1] }) }, "self_test.inputs.x.values"],
+    ["an output that is nothing to compare with", { task: "ocr", self_test: tensors({ dims: [1] }) }, "self_test.outputs.y.first"],
+    ["first values without a tolerance", { task: "ocr", self_test: tensors({ dims: [1], first: [1] }) }, "self_test.outputs.y.tolerance"],
+    ["no outputs", { task: "ocr", self_test: { kind: "tensors", inputs: {}, outputs: {} } }, "self_test.outputs"],
   ])("is refused: %s", (_, more, path) => expect(faults(body(more))).toEqual([path]));
 });
 

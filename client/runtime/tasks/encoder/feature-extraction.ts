@@ -5,8 +5,9 @@
  * - `modules.json` without a Normalize module: lengths stay as they are. Without that file: length 1, as is usual.
  */
 import { LeaseholdError } from "../../../errors.ts";
-import { readJson } from "../../tokenizer/tokenizer.ts";
-import type { TaskAdapter } from "../task.ts";
+import { embeddingFault } from "../../backends/self-test.ts";
+import { type Encoded, readJson } from "../../tokenizer/tokenizer.ts";
+import type { Step, TaskAdapter } from "../task.ts";
 import type { EmbedInput, EmbedOutput } from "./calls.ts";
 import { normalized, pool, poolingOf } from "./pooling.ts";
 import { ENCODER_FILES, openTextEncoder } from "./text-encoder.ts";
@@ -16,23 +17,29 @@ const OUTPUTS = ["sentence_embedding", "last_hidden_state", "token_embeddings"] 
 export const featureExtraction: TaskAdapter<EmbedInput, EmbedOutput> = {
   files: ENCODER_FILES,
   engine: "sessions",
-  async prepare(files, engine, step) {
-    const encoder = await openTextEncoder(files, engine, OUTPUTS, step);
+  async prepare(files, engine, step, options) {
+    const encoder = await openTextEncoder(files, engine, OUTPUTS, step, options);
     const pooling = poolingOf(files.has("1_Pooling/config.json") ? await readJson(files, "1_Pooling/config.json") : {});
     const isNormalized = !files.has("modules.json") || (await files.text("modules.json")).includes("Normalize");
+    const embed = async (texts: readonly Encoded[], dimensions: number | null, pause: Step): Promise<Float32Array[]> => {
+      const rows = await encoder.run(texts, pause);
+      return rows.map(({ data, dims, length }) => {
+        const whole = dims.length === 1 ? data : pool(data, dims[1] ?? 0, length, pooling);
+        if (dimensions !== null && dimensions > whole.length) throw new LeaseholdError("invalid-request", `dimensions is at most ${whole.length} for this model.`);
+        const kept = dimensions === null ? whole : whole.slice(0, dimensions);
+        return isNormalized || dimensions !== null ? normalized(kept) : kept;
+      });
+    };
+    if (options.selfTest?.kind === "embedding") {
+      const [found] = await embed(encoder.encode([options.selfTest.input]), null, step);
+      const fault = embeddingFault(found ?? new Float32Array(), options.selfTest);
+      if (fault !== null) throw new LeaseholdError("backend-unavailable", `The model does not work here as it should: ${fault}.`);
+    }
     return {
       async run({ texts, isMeasure, dimensions }, { step: pause }) {
         const encoded = encoder.encode(texts);
         const tokens = encoded.reduce((sum, { ids }) => sum + ids.length, 0);
-        if (isMeasure) return { embeddings: [], tokens };
-        const rows = await encoder.run(encoded, pause);
-        const embeddings = rows.map(({ data, dims, length }) => {
-          const whole = dims.length === 1 ? data : pool(data, dims[1] ?? 0, length, pooling);
-          if (dimensions !== null && dimensions > whole.length) throw new LeaseholdError("invalid-request", `dimensions is at most ${whole.length} for this model.`);
-          const kept = dimensions === null ? whole : whole.slice(0, dimensions);
-          return isNormalized || dimensions !== null ? normalized(kept) : kept;
-        });
-        return { embeddings, tokens };
+        return { embeddings: isMeasure ? [] : await embed(encoded, dimensions, pause), tokens };
       },
     };
   },

@@ -1,34 +1,45 @@
 /** Labels or embeddings of pictures (ViT, CLIP and their kind), one after another. */
+import type { InferenceSession } from "onnxruntime-web";
 import { LeaseholdError } from "../../../errors.ts";
+import { strokes } from "../../backends/self-test.ts";
 import { readJson } from "../../tokenizer/tokenizer.ts";
+import { floatsOf } from "../floats.ts";
 import type { TaskAdapter } from "../task.ts";
+import { openTrusted } from "../trusted-session.ts";
 import type { ImageInput, ImageOutput, Label } from "./calls.ts";
 import { pixelValues, planPicture } from "./picture-plan.ts";
 import { normalized, pool, softmax } from "./pooling.ts";
 import { ranked } from "./text-classification.ts";
-import { labelsOf, openSession } from "./text-encoder.ts";
+import { labelsOf } from "./text-encoder.ts";
 
 const EMBEDDINGS = ["image_embeds", "pooler_output", "last_hidden_state"] as const;
 
 export const imageClassification: TaskAdapter<ImageInput, ImageOutput> = {
   files: ["config.json", "preprocessor_config.json"],
   engine: "sessions",
-  async prepare(files, engine, step) {
+  async prepare(files, engine, step, { selfTest }) {
     const [config, preparation] = [await readJson(files, "config.json"), await readJson(files, "preprocessor_config.json")];
-    const session = await openSession(files, engine, step);
-    if (!session.inputNames.includes("pixel_values")) throw new LeaseholdError("model-invalid", "The model takes no pixel_values: it is no model for pictures.");
+    const seen = planPicture(preparation, { width: 224, height: 224 });
+    const session = await openTrusted(files, engine, step, {
+      selfTest,
+      trial: (opened) => {
+        if (!opened.inputNames.includes("pixel_values")) throw new LeaseholdError("model-invalid", "The model takes no pixel_values: it is no model for pictures.");
+        const { tensor, dims } = strokes([1, 3, seen.height, seen.width]);
+        return { feeds: { pixel_values: new engine.api.Tensor("float32", tensor, dims) }, output: outputFor("labels", opened) ?? outputFor("embedding", opened) ?? "" };
+      },
+    });
     return {
       async run({ images, want }, { step: pause }) {
-        const name = want === "labels" ? "logits" : EMBEDDINGS.find((output) => session.outputNames.includes(output));
-        if (name === undefined || !session.outputNames.includes(name)) throw new LeaseholdError("invalid-request", `This model gives no ${want === "labels" ? "labels" : "embeddings"}.`);
+        const name = outputFor(want, session);
+        if (name === undefined) throw new LeaseholdError("invalid-request", `This model gives no ${want === "labels" ? "labels" : "embeddings"}.`);
         const labels: Label[][] = [];
         const embeddings: Float32Array[] = [];
         for (const image of images) {
           await pause();
           const { values, width, height } = await read(image, preparation);
           const { [name]: output } = await session.run({ pixel_values: new engine.api.Tensor("float32", values, [1, 3, height, width]) }, [name]);
-          const data = await output?.getData();
-          if (!output || !(data instanceof Float32Array) || !data.every(Number.isFinite)) throw new Error("the model's results are no numbers");
+          const data = output && floatsOf(output.type, await output.getData());
+          if (!output || !data?.every(Number.isFinite)) throw new Error("the model's results are no numbers");
           if (want === "labels") labels.push(ranked(softmax(data), labelsOf(config, data.length)));
           else embeddings.push(normalized(output.dims.length === 3 ? pool(data, output.dims[2] ?? 0, output.dims[1] ?? 1, "cls") : data));
         }
@@ -37,6 +48,8 @@ export const imageClassification: TaskAdapter<ImageInput, ImageOutput> = {
     };
   },
 };
+
+const outputFor = (want: ImageInput["want"], { outputNames }: InferenceSession): string | undefined => (want === "labels" ? ["logits"] : EMBEDDINGS).find((name) => outputNames.includes(name));
 
 async function read(image: Blob, preparation: Readonly<Record<string, unknown>>) {
   const bitmap = await createImageBitmap(image).catch((error: unknown) => {

@@ -7,8 +7,8 @@ import { ENCODER_FILES, labelsOf, openTextEncoder } from "./text-encoder.ts";
 export const textClassification: TaskAdapter<ClassifyInput, ClassifyOutput> = {
   files: ENCODER_FILES,
   engine: "sessions",
-  async prepare(files, engine, step) {
-    const encoder = await openTextEncoder(files, engine, ["logits"], step);
+  async prepare(files, engine, step, options) {
+    const encoder = await openTextEncoder(files, engine, ["logits"], step, options);
     const isByItself = encoder.config["problem_type"] === "multi_label_classification";
     return {
       async run({ texts, isMeasure }, { step: pause }) {

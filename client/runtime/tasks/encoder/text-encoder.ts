@@ -6,10 +6,13 @@
  */
 import type { InferenceSession, Tensor } from "onnxruntime-web";
 import { LeaseholdError } from "../../../errors.ts";
-import { plainly, type SessionEngine } from "../../backends/engine.ts";
+import type { OrtApi, SessionEngine } from "../../backends/engine.ts";
+import type { ModelOptions } from "../../protocol.ts";
 import { type Encoded, type JsonObject, loadTokenizer, readJson, type Tokenizer } from "../../tokenizer/tokenizer.ts";
-import { invalidFile, type ModelFiles } from "../model-files.ts";
+import { floatsOf } from "../floats.ts";
+import type { ModelFiles } from "../model-files.ts";
 import type { Step } from "../task.ts";
+import { openTrusted } from "../trusted-session.ts";
 import { batchesByLength } from "./batches.ts";
 
 export const ENCODER_FILES = ["tokenizer.json", "config.json"] as const;
@@ -60,10 +63,10 @@ export class TextEncoder {
     for (const batch of batchesByLength(texts.map(({ ids }) => ids.length))) {
       await step();
       const encoded = batch.map((index) => texts[index] as Encoded);
-      const results = await this.#session.run(this.#feeds(encoded), [this.#output]);
+      const results = await this.#session.run(feedsOf(encoded, { api: this.#engine.api, inputNames: this.#session.inputNames, config: this.config }), [this.#output]);
       const output = results[this.#output];
-      const data = await output?.getData();
-      if (!output || !(data instanceof Float32Array)) throw new LeaseholdError("model-invalid", `The model's output ${this.#output} is not of the type float32.`);
+      const data = output && floatsOf(output.type, await output.getData());
+      if (!data) throw new LeaseholdError("model-invalid", `The model's output ${this.#output} is of no floats.`);
       const dims = output.dims.slice(1);
       const size = dims.reduce((product, dim) => product * dim, 1);
       batch.forEach((index, at) => {
@@ -74,55 +77,50 @@ export class TextEncoder {
     }
     return rows;
   }
+}
 
-  #feeds(batch: readonly Encoded[]): Record<string, Tensor> {
-    const width = Math.max(...batch.map(({ ids }) => ids.length));
-    const pad = Number(this.config["pad_token_id"] ?? 0);
-    const tensor = (values: (text: Encoded) => readonly number[], filler: number): Tensor => {
-      const flat = batch.flatMap((text) => {
-        const own = values(text);
-        return [...own, ...Array.from({ length: width - own.length }, () => filler)];
-      });
-      return new this.#engine.api.Tensor("int64", BigInt64Array.from(flat, BigInt), [batch.length, width]);
-    };
-    const known: Record<string, () => Tensor> = {
-      input_ids: () => tensor(({ ids }) => ids, pad),
-      attention_mask: () => tensor(({ ids }) => ids.map(() => 1), 0),
-      token_type_ids: () => tensor(({ ids, typeIds }) => typeIds ?? ids.map(() => 0), 0),
-      position_ids: () => tensor(({ ids }) => ids.map((_, at) => at), 0),
-    };
-    return Object.fromEntries(
-      this.#session.inputNames.map((name) => {
-        const make = known[name];
-        if (!make) throw new LeaseholdError("model-invalid", `The model can't be used here: it has the input ${name}.`);
-        return [name, make()];
-      }),
-    );
-  }
+interface FeedsOf {
+  readonly api: Pick<OrtApi, "Tensor">;
+  readonly inputNames: readonly string[];
+  readonly config: JsonObject;
+}
+
+function feedsOf(batch: readonly Encoded[], { api, inputNames, config }: FeedsOf): Record<string, Tensor> {
+  const width = Math.max(...batch.map(({ ids }) => ids.length));
+  const pad = Number(config["pad_token_id"] ?? 0);
+  const tensor = (values: (text: Encoded) => readonly number[], filler: number): Tensor => {
+    const flat = batch.flatMap((text) => {
+      const own = values(text);
+      return [...own, ...Array.from({ length: width - own.length }, () => filler)];
+    });
+    return new api.Tensor("int64", BigInt64Array.from(flat, BigInt), [batch.length, width]);
+  };
+  const known: Record<string, () => Tensor> = {
+    input_ids: () => tensor(({ ids }) => ids, pad),
+    attention_mask: () => tensor(({ ids }) => ids.map(() => 1), 0),
+    token_type_ids: () => tensor(({ ids, typeIds }) => typeIds ?? ids.map(() => 0), 0),
+    position_ids: () => tensor(({ ids }) => ids.map((_, at) => at), 0),
+  };
+  return Object.fromEntries(
+    inputNames.map((name) => {
+      const make = known[name];
+      if (!make) throw new LeaseholdError("model-invalid", `The model can't be used here: it has the input ${name}.`);
+      return [name, make()];
+    }),
+  );
 }
 
 /** `outputs`: by name, the first that the model has; else its first output. */
-export async function openTextEncoder(files: ModelFiles, engine: SessionEngine, outputs: readonly string[], step: Step): Promise<TextEncoder & { readonly outputName: string }> {
+export async function openTextEncoder(files: ModelFiles, engine: SessionEngine, outputs: readonly string[], step: Step, { selfTest }: Pick<ModelOptions, "selfTest">): Promise<TextEncoder> {
   const [tokenizer, config] = [await loadTokenizer(files), await readJson(files, "config.json")];
-  const session = await openSession(files, engine, step);
-  const output = outputs.find((name) => session.outputNames.includes(name)) ?? session.outputNames[0] ?? "";
+  const outputOf = ({ outputNames }: InferenceSession) => outputs.find((name) => outputNames.includes(name)) ?? outputNames[0] ?? "";
+  const session = await openTrusted(files, engine, step, {
+    selfTest,
+    trial: (opened) => ({ feeds: feedsOf([tokenizer.encode("warm")], { api: engine.api, inputNames: opened.inputNames, config }), output: outputOf(opened) }),
+  });
   const stated = config["max_position_embeddings"];
   const maxLength = Math.min(tokenizer.maxLength, typeof stated === "number" ? stated : Infinity, 8192);
-  const encoder = new TextEncoder({ engine, session, tokenizer, config, maxLength, output });
-  await step("warmup");
-  await encoder.run(encoder.encode(["warm"]), step);
-  return Object.assign(encoder, { outputName: output });
-}
-
-export async function openSession(files: ModelFiles, engine: SessionEngine, step: Step): Promise<InferenceSession> {
-  const path = files.onlyModel();
-  await step("session");
-  const folder = path.slice(0, path.lastIndexOf("/") + 1);
-  const beside = files.paths.filter((other) => other !== path && other.startsWith(folder) && /\.(?:onnx_data|data|bin)(?:_\d+)?$/.test(other));
-  const externalData = await Promise.all(beside.map(async (other) => ({ path: other.slice(folder.length), data: await files.bytes(other) })));
-  return engine.openNamed(await files.bytes(path), { externalData }).catch((error: unknown) => {
-    throw invalidFile(path, `can't be opened (${plainly(error)})`, error);
-  });
+  return new TextEncoder({ engine, session, tokenizer, config, maxLength, output: outputOf(session) });
 }
 
 /** The labels of a classifier's outputs, in their order. */

@@ -9,8 +9,8 @@ import { ENCODER_FILES, labelsOf, openTextEncoder } from "./text-encoder.ts";
 export const tokenClassification: TaskAdapter<TagInput, TagOutput> = {
   files: ENCODER_FILES,
   engine: "sessions",
-  async prepare(files, engine, step) {
-    const encoder = await openTextEncoder(files, engine, ["logits"], step);
+  async prepare(files, engine, step, options) {
+    const encoder = await openTextEncoder(files, engine, ["logits"], step, options);
     return {
       async run({ texts, isMeasure, aggregation }, { step: pause }) {
         const encoded = encoder.encode(texts);

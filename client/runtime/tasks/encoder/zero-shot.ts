@@ -13,8 +13,8 @@ import { ENCODER_FILES, labelsOf, openTextEncoder } from "./text-encoder.ts";
 export const zeroShot: TaskAdapter<ZeroShotInput, ClassifyOutput> = {
   files: ENCODER_FILES,
   engine: "sessions",
-  async prepare(files, engine, step) {
-    const encoder = await openTextEncoder(files, engine, ["logits"], step);
+  async prepare(files, engine, step, options) {
+    const encoder = await openTextEncoder(files, engine, ["logits"], step, options);
     return {
       async run({ texts, labels, hypothesis, isMeasure, isMultiLabel }, { step: pause }) {
         if (labels.length === 0) throw new LeaseholdError("invalid-request", "labels is empty.");

@@ -8,6 +8,8 @@
 import { LeaseholdError } from "../../../errors.ts";
 import { plainly, type FloatTensor, type Session, type SessionEngine } from "../../backends/engine.ts";
 import { disagreement, isFinite, strokes } from "../../backends/self-test.ts";
+import { tensorFault, type TensorTest } from "../../backends/tensor-test.ts";
+import type { ModelOptions } from "../../protocol.ts";
 import { invalidFile, type ModelFiles } from "../model-files.ts";
 import type { Step } from "../task.ts";
 import { parseDictionary } from "./ctc.ts";
@@ -42,7 +44,7 @@ const RECOGNITION: Network = {
   fault: ({ dims }) => (dims.length === 3 && dims[0] === 2 ? null : `answers with the shape ${dims.join(" × ")}: it is no text recognition model`),
 };
 
-export async function loadOcrModels(files: ModelFiles, engine: SessionEngine, step: Step): Promise<OcrModels> {
+export async function loadOcrModels(files: ModelFiles, engine: SessionEngine, step: Step, { selfTest }: Pick<ModelOptions, "selfTest">): Promise<OcrModels> {
   const dictionary = parseDictionary(await files.text(OCR_FILES.dictionary));
   const { session: detection } = await openNetwork(DETECTION, files, engine, step);
   const { session: recognition, answer } = await openNetwork(RECOGNITION, files, engine, step);
@@ -50,7 +52,16 @@ export async function loadOcrModels(files: ModelFiles, engine: SessionEngine, st
   if (classes !== dictionary.length) {
     throw invalidFile(OCR_FILES.dictionary, `has ${dictionary.length - 2} characters, and ${OCR_FILES.recognition} knows ${(classes ?? 0) - 2}`);
   }
+  if (selfTest?.kind === "tensors") await checkTensors(selfTest, [detection, recognition], engine);
   return { detection, recognition, dictionary };
+}
+
+/** By the network that has the outputs it names. */
+async function checkTensors(selfTest: TensorTest, networks: readonly Session[], engine: SessionEngine): Promise<void> {
+  const named = networks.map(({ named }) => named).find(({ outputNames }) => Object.keys(selfTest.outputs).every((name) => outputNames.includes(name)));
+  if (!named) throw new LeaseholdError("model-invalid", `The model's self-test names ${Object.keys(selfTest.outputs).join(", ")}, which neither network gives.`);
+  const fault = await tensorFault(engine.api, named, selfTest);
+  if (fault !== null) throw new LeaseholdError("backend-unavailable", `The model does not work here as it should: ${fault}.`);
 }
 
 async function openNetwork(network: Network, files: ModelFiles, engine: SessionEngine, step: Step): Promise<{ session: Session; answer: FloatTensor }> {

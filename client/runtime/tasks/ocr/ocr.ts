@@ -33,8 +33,8 @@ const BATCHING: Record<Engine["backend"], Batching> = {
 export const ocr: TaskAdapter<Blob, OcrReading> = {
   files: Object.values(OCR_FILES),
   engine: "sessions",
-  async prepare(files, engine, step) {
-    const models = await loadOcrModels(files, engine, step);
+  async prepare(files, engine, step, options) {
+    const models = await loadOcrModels(files, engine, step, options);
     return new OcrTask(models, BATCHING[engine.backend]);
   },
 };

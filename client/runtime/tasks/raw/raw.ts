@@ -8,22 +8,15 @@
 import type { Tensor } from "onnxruntime-web";
 import { LeaseholdError } from "../../../errors.ts";
 import { plainly } from "../../backends/engine.ts";
-import { invalidFile } from "../model-files.ts";
 import type { TaskAdapter } from "../task.ts";
+import { openTrusted } from "../trusted-session.ts";
 import { ARRAYS, callFault, type RawCall, type RawResult, type RawTensor, type RawType } from "./tensors.ts";
 
 export const raw: TaskAdapter<RawCall, RawResult> = {
   files: [],
   engine: "sessions",
-  async prepare(files, engine, step) {
-    const path = files.onlyModel();
-    await step("session");
-    const folder = path.slice(0, path.lastIndexOf("/") + 1);
-    const beside = files.paths.filter((other) => other !== path && other.startsWith(folder));
-    const externalData = await Promise.all(beside.map(async (other) => ({ path: other.slice(folder.length), data: await files.bytes(other) })));
-    const session = await engine.openNamed(await files.bytes(path), { externalData }).catch((error: unknown) => {
-      throw invalidFile(path, `can't be opened (${plainly(error)})`, error);
-    });
+  async prepare(files, engine, step, { selfTest }) {
+    const session = await openTrusted(files, engine, step, { selfTest });
     return {
       async run({ inputs, outputs }, { step: pause }) {
         const fault = callFault({ inputs, ...(outputs ? { outputs } : {}) }, session.inputNames, session.outputNames);

@@ -1,0 +1,96 @@
+/** Each task that reads its input once, with a small real model in a real session. */
+import { afterEach, describe, expect, test } from "vitest";
+import { loadRuntime, type LoadOptions, type Runtime } from "../../../client/runtime/host.ts";
+import { classifierModel, colourModel, embeddingModel, nliModel, pictureEmbeddingModel, type SmallModel, taggerModel, WORDS } from "../../support/small-models.ts";
+import { filesOf } from "./model-blobs.ts";
+
+const open: Runtime[] = [];
+afterEach(() => {
+  for (const runtime of open.splice(0)) runtime.close();
+});
+
+async function load(task: LoadOptions["task"], model: SmallModel, options: Partial<LoadOptions> = {}): Promise<Runtime> {
+  const runtime = await loadRuntime({ task, files: filesOf(model), backend: "wasm", ...options });
+  open.push(runtime);
+  return runtime;
+}
+
+const plain = (texts: readonly string[]) => ({ texts, isMeasure: false });
+
+async function picture(colour: string): Promise<Blob> {
+  const canvas = new OffscreenCanvas(20, 12);
+  const context = canvas.getContext("2d");
+  if (!context) throw new Error("no canvas");
+  context.fillStyle = colour;
+  context.fillRect(0, 0, 20, 12);
+  return canvas.convertToBlob();
+}
+
+describe("texts", () => {
+  test("get the label whose words they have, and so many tokens", async () => {
+    const runtime = await load("text-classification", classifierModel());
+    const { labels, tokens } = await runtime.run("text-classification", plain(["The goal is good.", "bad"]));
+    expect(labels.map(([best]) => best?.label)).toEqual(["POSITIVE", "NEGATIVE"]);
+    expect(labels[0]?.[0]?.score).toBeCloseTo(1 / (1 + Math.exp(-4)), 4);
+    expect(tokens).toBe(7 + 3);
+    expect(await runtime.run("text-classification", { texts: ["good"], isMeasure: true })).toEqual({ labels: [], tokens: 3 });
+  });
+
+  test("get each label by itself where the model's configuration says so", async () => {
+    const runtime = await load("text-classification", classifierModel({ problem_type: "multi_label_classification" }));
+    const { labels } = await runtime.run("text-classification", plain(["good bad"]));
+    expect(labels[0]?.map(({ score }) => score)).toEqual([expect.closeTo(0.982, 3), expect.closeTo(0.982, 3)]);
+  });
+
+  test("have their names found, at their places", async () => {
+    const runtime = await load("token-classification", taggerModel());
+    const { entities } = await runtime.run("token-classification", { ...plain(["The vote is about Anna.", "Paris"]), aggregation: "simple" });
+    expect(entities).toEqual([
+      [{ entity: "PER", text: "Anna", start: 18, end: 22, score: expect.closeTo(0.997, 2) }],
+      [{ entity: "LOC", text: "Paris", start: 0, end: 5, score: expect.closeTo(0.997, 2) }],
+    ]);
+  });
+
+  test("are told labels that the model never saw, by what follows from them", async () => {
+    const runtime = await load("zero-shot-classification", nliModel());
+    const ask = { ...plain(["the goal is good", "the vote"]), labels: ["vote", "goal"], hypothesis: "the {}", isMultiLabel: false };
+    const { labels } = await runtime.run("zero-shot-classification", ask);
+    expect(labels.map(([best]) => best?.label)).toEqual(["goal", "vote"]);
+    await expect(runtime.run("zero-shot-classification", { ...ask, labels: [] })).rejects.toMatchObject({ code: "invalid-request" });
+  });
+
+  test.each(["feature-extraction", "embeddings"] as const)("get embeddings of length 1 that are alike where the words are (%s)", async (task) => {
+    const runtime = await load(task, embeddingModel());
+    const { embeddings, tokens } = await runtime.run("feature-extraction", { ...plain(["good goal", "the good goal .", "bad vote", WORDS.join(" ")]), dimensions: null });
+    const [one, near, far] = embeddings.map((embedding) => [...embedding]) as [number[], number[], number[], number[]];
+    const dot = (a: readonly number[], b: readonly number[]) => a.reduce((sum, number, at) => sum + number * (b[at] ?? 0), 0);
+    expect(embeddings.map((embedding) => Math.hypot(...embedding))).toEqual(embeddings.map(() => expect.closeTo(1, 5)));
+    expect(dot(one, near)).toBeGreaterThan(dot(one, far) + 0.2);
+    expect(dot(one, far)).toBeCloseTo(0.5, 5); // [CLS] and [SEP] of four tokens
+    expect(tokens).toBe(4 + 6 + 4 + 12);
+  });
+
+  test("that are too long are refused with their place, and the model stays usable", async () => {
+    const runtime = await load("text-classification", classifierModel());
+    await expect(runtime.run("text-classification", plain(["good", "good ".repeat(80)]))).rejects.toMatchObject({ code: "context-length-exceeded", message: expect.stringContaining("Text 2") });
+    expect((await runtime.run("text-classification", plain(["good"]))).labels[0]?.[0]?.label).toBe("POSITIVE");
+  });
+});
+
+describe("pictures", () => {
+  test("get the label of their colour; what is none is image-unreadable", async () => {
+    const runtime = await load("image-classification", colourModel());
+    const { labels } = await runtime.run("image-classification", { images: [await picture("#00f"), await picture("#f11")], want: "labels" });
+    expect(labels.map(([best]) => best?.label)).toEqual(["blue", "red"]);
+    await expect(runtime.run("image-classification", { images: [new Blob(["no picture"])], want: "labels" })).rejects.toMatchObject({ code: "image-unreadable" });
+    await expect(runtime.run("image-classification", { images: [await picture("#00f")], want: "embedding" })).rejects.toMatchObject({ code: "invalid-request" });
+  });
+
+  test("get embeddings as CLIP's image side gives them", async () => {
+    const runtime = await load("image-embeddings", pictureEmbeddingModel());
+    const { embeddings } = await runtime.run("image-classification", { images: [await picture("#fff"), await picture("#f00")], want: "embedding" });
+    const third = 1 / Math.sqrt(3);
+    expect([...(embeddings[0] ?? [])]).toEqual([expect.closeTo(third, 3), expect.closeTo(third, 3), expect.closeTo(third, 3)]);
+    expect([...(embeddings[1] ?? [])]).toEqual([expect.closeTo(third, 3), expect.closeTo(-third, 3), expect.closeTo(-third, 3)]);
+  });
+});
