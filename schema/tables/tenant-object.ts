@@ -184,7 +184,7 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   `,
   // What the operator's catalogue lends this tenant: revisions, and their chunks; and in the catalogue's own object, to whom.
   `
-  CREATE TABLE lent (model TEXT NOT NULL, revision TEXT NOT NULL, granted_at INTEGER NOT NULL, PRIMARY KEY (model, revision)) WITHOUT ROWID;
+  CREATE TABLE lent (model TEXT NOT NULL, revision TEXT NOT NULL, manifest_sha256 TEXT NOT NULL, granted_at INTEGER NOT NULL, PRIMARY KEY (model, revision)) WITHOUT ROWID;
   CREATE TABLE lent_chunks (
     model TEXT NOT NULL, revision TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, PRIMARY KEY (model, revision, sha256)
   ) WITHOUT ROWID;

@@ -3,14 +3,12 @@
  * chunks and commits are those of any tenant. No key is ever made for it; the operator's alone is let in.
  */
 import { type TenantCreate, tenantCreate } from "../../schema/contract/tenants.ts";
-import type { RequestId, TenantId } from "../../schema/contract/ids.ts";
+import type { RequestId } from "../../schema/contract/ids.ts";
 import type { Env } from "../env.ts";
 import { unwrap } from "../http/problem.ts";
 import { authorityOf } from "../tenants/authority.ts";
 import { contextOf } from "../tenants/context.ts";
-
-/** `_` is in no tenant's id. */
-export const CATALOG = "_catalog" as TenantId;
+import { CATALOG } from "./catalog-id.ts";
 
 const MADE: TenantCreate = { ...tenantCreate.parse({ id: "catalog", name: "Catalogue", allow_control_flow: true }), id: CATALOG };
 

@@ -7,7 +7,7 @@ import type { Base } from "../../schema/contract/models.ts";
 import type { Env } from "../env.ts";
 import { storesOf } from "../tenants/stores.ts";
 import type { Verified } from "../tenants/credential.ts";
-import { CATALOG } from "./catalog.ts";
+import { CATALOG } from "./catalog-id.ts";
 
 const PREFIX = `tenants/${CATALOG}`;
 

@@ -11,7 +11,7 @@ const MAX_JSON_BYTES = 4 * 1024 * 1024;
 
 export const bodies = createMiddleware<AppEnv>(async (c, next) => {
   if (c.req.method === "GET" || c.req.method === "HEAD" || c.req.method === "DELETE" || c.req.method === "OPTIONS") return next();
-  if (/^\/v1\/tenants\/[^/]+\/blobs\//.test(c.req.path)) return next();
+  if (/^\/v1\/(?:tenants\/[^/]+|catalog)\/blobs\//.test(c.req.path)) return next();
   const bytes = await readBytes(c.req.raw, MAX_JSON_BYTES);
   if (bytes.byteLength > 0 && !/^application\/(?:[a-z.+-]+\+)?json\b/i.test(c.req.header("content-type") ?? "")) {
     throw problem("unsupported-media-type", "Send JSON, with Content-Type: application/json.");

@@ -24,8 +24,9 @@ export class LoanBook {
     this.#store = store;
   }
 
-  add({ model, revision }: Base, sizes: Readonly<Record<string, number>>, now: number): void {
-    this.#store.run("INSERT INTO lent (model, revision, granted_at) VALUES (?, ?, ?) ON CONFLICT (model, revision) DO NOTHING", model, revision, now);
+  /** `manifestSha256`: of the catalogue's manifest. */
+  add({ model, revision }: Base, manifestSha256: string, sizes: Readonly<Record<string, number>>, now: number): void {
+    this.#store.run("INSERT INTO lent (model, revision, manifest_sha256, granted_at) VALUES (?, ?, ?, ?) ON CONFLICT (model, revision) DO NOTHING", model, revision, manifestSha256, now);
     this.#store.run(
       "INSERT INTO lent_chunks (model, revision, sha256, size) SELECT ?, ?, key, value FROM json_each(?) WHERE true ON CONFLICT (model, revision, sha256) DO NOTHING",
       model, revision, JSON.stringify(sizes),
@@ -40,8 +41,13 @@ export class LoanBook {
     return rows.map(({ revision }) => revision as RevisionId);
   }
 
-  holds({ model, revision }: Base): boolean {
-    return this.#store.first("SELECT 1 AS one FROM lent WHERE model = ? AND revision = ?", model, revision) !== null;
+  holds(base: Base): boolean {
+    return this.manifestOf(base) !== null;
+  }
+
+  /** The digest of the catalogue's manifest of what is lent; null where it is not. */
+  manifestOf({ model, revision }: Base): Sha256 | null {
+    return (this.#store.first<{ digest: string }>("SELECT manifest_sha256 AS digest FROM lent WHERE model = ? AND revision = ?", model, revision)?.digest ?? null) as Sha256 | null;
   }
 
   /** Size of a chunk that is lent, with whatever it is; null where none is. */

@@ -7,7 +7,8 @@
  *   those of the revision before it: publishing the same prices again undoes nothing that was set meanwhile.
  * - Entries that are not in force yet may be written over; others stand.
  * - What the operator states of a model is kept apart as well: its latest statement that has come is a floor under
- *   every later entry of the model, and no entry of another hand writes over it.
+ *   every later entry of the model, and no entry of another hand writes over it. It is a floor as well under what is
+ *   derived from that model.
  */
 import { toTimestamp } from "../../schema/contract/amounts.ts";
 import type { ModelId, RevisionId } from "../../schema/contract/ids.ts";
@@ -57,18 +58,18 @@ export class PriceBook {
   }
 
   /** What a lease of `model` granted now costs; `floor`: the tenant's. A model that was ever published has a price. */
-  at(model: string, now: number, floor: PriceFloor | null): Prices {
+  at(model: string, now: number, floor: PriceFloor | null, base: string | null = null): Prices {
     const row =
       this.#store.first<PriceRow>(`SELECT ${COLUMNS} FROM prices WHERE model = ? AND effective_at <= ? ORDER BY effective_at DESC LIMIT 1`, model, now) ??
       // A clock that went back behind the first entry.
       this.#store.first<PriceRow>(`SELECT ${COLUMNS} FROM prices WHERE model = ? ORDER BY effective_at LIMIT 1`, model);
     if (!row) throw new Error(`the model ${model} is published and has no price`);
-    return this.effective(fromRow(row), now, floor);
+    return this.effective(fromRow(row), now, floor, base);
   }
 
-  /** What a lease costs under this entry, as the floors are now. */
-  effective({ model, prices }: StoredPrice, now: number, floor: PriceFloor | null): Prices {
-    return raised(prices, floor, this.#stated(model, now));
+  /** What a lease costs under this entry, as the floors are now. `base`: the model of the catalogue that this one stands on. */
+  effective({ model, prices }: StoredPrice, now: number, floor: PriceFloor | null, base: string | null): Prices {
+    return raised(prices, floor, this.#stated(model, now), base === null ? null : this.#stated(base, now));
   }
 
   /** What the operator itself says that this model costs; null where it never did. */

@@ -40,6 +40,8 @@ export function authorityOf(env: Env, tenant: TenantId): TenantAuthority {
     reviews: desk("reviews"),
     rollouts: desk("rollouts"),
     imports: desk("imports"),
+    loans: desk("loans"),
+    lending: desk("lending"),
     leases: desk("leases"),
     records: desk("records"),
     audit: desk("audit"),

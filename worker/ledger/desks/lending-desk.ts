@@ -53,9 +53,10 @@ export class LendingDesk {
     );
   }
 
-  release(call: Call, tenant: TenantId, model: ModelId): Result<null> {
+  /** `revision` null: all of the model. */
+  release(call: Call, tenant: TenantId, model: ModelId, revision: RevisionId | null): Result<null> {
     return this.#room.as(call, () => {
-      this.#room.store.run("DELETE FROM holders WHERE model = ? AND tenant = ?", model, tenant);
+      this.#room.store.run("DELETE FROM holders WHERE model = ? AND tenant = ? AND (? IS NULL OR revision = ?)", model, tenant, revision, revision);
       return done(null);
     });
   }

@@ -7,13 +7,14 @@
  *   tenant stored itself stays, and works again with the next grant.
  */
 import type { Grant } from "../../../schema/contract/catalog.ts";
-import type { ModelId, RevisionId } from "../../../schema/contract/ids.ts";
+import type { ModelId, RevisionId, Sha256 } from "../../../schema/contract/ids.ts";
 import type { Base, Model } from "../../../schema/contract/models.ts";
 import type { Identity } from "../../tenants/credential.ts";
 import type { Revision } from "../model-shelf.ts";
 import { type Result, done, refuse } from "../result.ts";
 import { type Call, type Room, identityOf } from "../room.ts";
 import { ShelfLimits } from "../shelf-limits.ts";
+import type { Loan } from "./lending-desk.ts";
 import { flowRefusal } from "./review-desk.ts";
 import type { RolloutDesk } from "./rollout-desk.ts";
 
@@ -34,13 +35,13 @@ export class LoanDesk {
   }
 
   /** The manifest is stored. `sizes`: the revision's chunks, all of them the catalogue's. */
-  take(call: Call, base: Base, revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>): Result<Model> {
+  take(call: Call, { base, manifestSha256 }: Pick<Loan, "base" | "manifestSha256">, revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>): Result<Model> {
     const { shelf, loans } = this.#room;
     return this.#room.as<Model>(call, (who, now) => {
       const refused = this.#refusal(revision.model, revision.facts.controlFlow === true, now);
       if (refused) return refused;
       const isNew = !loans.holds(base);
-      loans.add(base, sizes, now);
+      loans.add(base, manifestSha256, sizes, now);
       shelf.begin(revision, sizes, now);
       shelf.rollouts.commit(revision.model, revision.revision, now);
       const by = { actor: who.actor, requestId: call.requestId };
@@ -54,8 +55,11 @@ export class LoanDesk {
   }
 
   /** Who may read this base, to derive from it. What was not granted and what is not there is one refusal. */
-  base(call: Call, base: Base): Result<Identity> {
-    return this.#room.as<Identity>(call, (who) => (this.#room.loans.holds(base) ? done(identityOf(who)) : refuse("not-found", "No such revision of the catalogue was granted to this tenant.")));
+  base(call: Call, base: Base): Result<{ identity: Identity; manifestSha256: Sha256 }> {
+    return this.#room.as<{ identity: Identity; manifestSha256: Sha256 }>(call, (who) => {
+      const manifestSha256 = this.#room.loans.manifestOf(base);
+      return manifestSha256 === null ? refuse("not-found", "No such revision of the catalogue was granted to this tenant.") : done({ identity: identityOf(who), manifestSha256 });
+    });
   }
 
   revoke(call: Call, model: ModelId): Result<{ model: ModelId; revisions: RevisionId[] }> {
