@@ -1,113 +1,77 @@
 /**
- * `npm run bench:runtime`: text generation in one Chromium, ours beside transformers.js and wllama.
+ * `npm run bench:runtime`: text and embeddings in one Chromium, ours beside transformers.js and wllama.
  *
  * - The same model and the same tokens, greedy; every contestant is loaded once, then each measure runs on one after
- *   the other, three times over (`BENCH_REPEATS`). Medians, with the least and the most; the load of the machine is noted.
- * - Models are made by ../shared/models/make.sh; the peers are installed into .leasehold/peers at the first run.
+ *   the other, repeat by repeat. Medians, with the least and the most; the machine's load is noted.
+ * - `-- --only text,cold,embeddings,threads`, `--repeats 3`, `--contexts 32,256,1024`, `--tokens 32` (timed),
+ *   `--names Leasehold,wllama` (contestants whose names begin so).
+ * - Models are made by ../shared/models/make.sh; peers and their files go to .leasehold/ at the first run.
  */
-import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
-import { CHROMIUM_ARGS, chromiumPath } from "../cli/chromium.ts";
+import { parseArgs } from "node:util";
 import { ROOT } from "../cli/root.ts";
-import { madeModel } from "../test/support/real-models.ts";
+import { openBrowser } from "./runtime/browser.ts";
+import { EMBEDS, OURS, verdicts, verdictTable } from "./runtime/goals.ts";
+import { cold, embeddings, text, type Plan } from "./runtime/parts.ts";
+import { prepare } from "./runtime/prepare.ts";
+import { Samples } from "./runtime/samples.ts";
 import { serveBench } from "./runtime/server.ts";
 
-const REPEATS = Number(process.env["BENCH_REPEATS"] ?? 3);
-const ONLY = process.env["BENCH_ONLY"]?.split(",");
-const NAMES = ["Leasehold q4, 1 thread", "Leasehold q4, 2 threads", "transformers.js q4", "transformers.js q8", "wllama Q4_1"].filter((name) => !ONLY || ONLY.some((part) => name.includes(part)));
-const CONTEXTS = [32, 256, 1024];
-/** Tokens until speed is steady, and those that are timed; a slow engine gets fewer, for its noise is less. */
-const SKIPPED = 4;
-const TIMED = 32;
-const TIMED_SLOW = 8;
+const PARTS: Readonly<Record<string, (plan: Plan) => Promise<void>>> = {
+  text,
+  cold,
+  embeddings,
+  threads: (plan) => text({ ...plan, names: [`${OURS}, 1 thread`, `${OURS}, 2 threads`] }),
+};
+const USUAL = ["text", "cold", "embeddings"];
+const NAMES = [OURS, "transformers.js q4", "transformers.js q8", "wllama Q8_0", "wllama Q4_1", "wllama Q4_0"];
 
-interface Summary {
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
-}
+const { values } = parseArgs({
+  options: {
+    only: { type: "string", default: USUAL.join() },
+    repeats: { type: "string", default: "3" },
+    contexts: { type: "string", default: "32,256,1024" },
+    tokens: { type: "string", default: "32" },
+    names: { type: "string", default: "" },
+  },
+});
+const parts = values.only.split(",");
+const unknown = parts.find((part) => !Object.hasOwn(PARTS, part));
+if (unknown !== undefined) throw new Error(`there is no part ${unknown}; there are ${Object.keys(PARTS).join(", ")}`);
 
-installPeers();
-const made = await madeModel("smollm2");
-if (made.missing !== null) throw new Error(made.missing);
-const models = join(made.folder, "../..");
-
-const { origin, close } = await serveBench(models);
-const browser = await chromium.launch({ executablePath: await chromiumPath(), args: CHROMIUM_ARGS });
-const samples = new Map<string, Map<string, number[]>>();
-const notes: Record<string, string> = {};
+const began = performance.now();
 const before = loadavg();
+const { origin, close } = await serveBench(await prepare());
+const samples = new Samples();
+const notes: Record<string, string> = {};
+const open = new Set<{ close(): Promise<void> }>();
+const plan: Plan = {
+  repeats: Number(values.repeats),
+  tokens: Number(values.tokens),
+  contexts: values.contexts.split(",").map(Number),
+  names: NAMES.filter((name) => values.names.split(",").some((start) => name.startsWith(start))),
+  embedders: [EMBEDS, "transformers.js"],
+  samples,
+  open: async () => {
+    const browser = await openBrowser(origin);
+    open.add(browser);
+    return browser;
+  },
+  note: (name, said) => (notes[name] = said),
+  progress: (done) => console.error(`${((performance.now() - began) / 1000).toFixed(0)} s, load ${loadavg()[0]?.toFixed(1)}: ${done}`),
+};
 try {
-  const page = await browser.newPage();
-  page.setDefaultTimeout(600_000);
-  await page.goto(new URL("bench/runtime/page.html", origin).href);
-  await page.waitForFunction(() => globalThis.bench !== undefined);
-  const prompts = new Map(await Promise.all([...CONTEXTS, 1000, 1032].map(async (tokens) => [tokens, await page.evaluate((count) => bench?.prompt(count), tokens)] as const)));
-  const generate = async (name: string, tokens: number, count: number, keep = 0): Promise<number[]> => {
-    const prompt = prompts.get(tokens);
-    if (!prompt) throw new Error(`no prompt of ${tokens} tokens`);
-    return page.evaluate(async (ask) => (await bench?.generate(ask.name, ask.prompt, ask.count, ask.keep)) ?? [], { name, prompt, count, keep });
-  };
-
-  for (const name of NAMES) {
-    notes[name] = await page.evaluate((asked) => bench?.load(asked), name) ?? "";
-    await generate(name, 32, SKIPPED); // warm
-    console.log(`${name}: ${notes[name]}`);
-  }
-  for (let repeat = 0; repeat < REPEATS; repeat++) {
-    for (const tokens of CONTEXTS) {
-      for (const name of NAMES) {
-        const timed = name.startsWith("transformers") ? TIMED_SLOW : TIMED;
-        const times = await generate(name, tokens, SKIPPED + timed + 1);
-        const first = times[0] ?? NaN;
-        add(name, `prefill tok/s @${tokens}`, (tokens * 1000) / first);
-        add(name, `decode tok/s @${tokens}`, ((times.length - 1 - SKIPPED) * 1000) / ((times.at(-1) ?? NaN) - (times[SKIPPED] ?? NaN)));
-        if (tokens === 32) add(name, "time to first token, 32 tokens, ms", first);
-      }
-    }
-    for (const name of NAMES) {
-      await generate(name, 1000, 1);
-      add(name, "second turn after 1,000 tokens: time to first token, ms", (await generate(name, 1032, 1, 1000))[0] ?? NaN);
-    }
-    console.log(`repeat ${repeat + 1} of ${REPEATS} done, load ${loadavg()[0]?.toFixed(1)}`);
-  }
+  for (const part of parts) await PARTS[part]?.(plan);
 } finally {
-  await browser.close();
+  await Promise.all([...open].map((browser) => browser.close()));
   await close();
 }
 
-const measures = [...new Set([...samples.values()].flatMap((each) => [...each.keys()]))];
-const results = Object.fromEntries(measures.map((measure) => [measure, Object.fromEntries(NAMES.map((name) => [name, summarize(samples.get(name)?.get(measure) ?? [])]))]));
+const goals = verdicts(samples);
+const seconds = Math.round((performance.now() - began) / 1000);
 mkdirSync(join(ROOT, "bench/results"), { recursive: true });
-const report = { at: new Date().toISOString(), repeats: REPEATS, cores: cpus().length, cpu: cpus()[0]?.model, load: { before, after: loadavg() }, notes, results };
-writeFileSync(join(ROOT, "bench/results/runtime.json"), `${JSON.stringify(report, null, 2)}\n`);
-console.log(`| measure | ${NAMES.join(" | ")} |\n|${"---|".repeat(NAMES.length + 1)}`);
-for (const measure of measures) console.log(`| ${measure} | ${NAMES.map((name) => cell(results[measure]?.[name])).join(" | ")} |`);
-
-function add(name: string, measure: string, value: number): void {
-  const own = samples.get(name) ?? new Map<string, number[]>();
-  samples.set(name, own.set(measure, [...(own.get(measure) ?? []), value]));
-}
-
-function summarize(values: readonly number[]): Summary {
-  const sorted = [...values].sort((a, b) => a - b);
-  return { median: sorted[Math.floor(sorted.length / 2)] ?? NaN, min: sorted[0] ?? NaN, max: sorted.at(-1) ?? NaN };
-}
-
-function cell(summary: Summary | undefined): string {
-  if (!summary) return "";
-  const { median, min, max } = summary;
-  return `${median.toPrecision(3)} (${min.toPrecision(3)} – ${max.toPrecision(3)})`;
-}
-
-/** Apart from the project's packages; without scripts, for one of theirs downloads what a browser has no use for. */
-function installPeers(): void {
-  const folder = join(ROOT, ".leasehold/peers");
-  if (existsSync(join(folder, "node_modules/@wllama/wllama")) && existsSync(join(folder, "node_modules/@huggingface/transformers"))) return;
-  for (const name of ["package.json", "package-lock.json"]) cpSync(join(ROOT, "bench/runtime/peers", name), join(folder, name));
-  const { status } = spawnSync("npm", ["ci", "--ignore-scripts", "--omit=optional"], { cwd: folder, stdio: "inherit" });
-  if (status !== 0) throw new Error("the peers could not be installed");
-}
+const report = { at: new Date().toISOString(), seconds, options: values, cores: cpus().length, cpu: cpus()[0]?.model, load: { before, after: loadavg() }, notes, goals, results: samples.asJson() };
+writeFileSync(join(ROOT, `bench/results/runtime${values.only === USUAL.join() ? "" : `-${parts.join("-")}`}.json`), `${JSON.stringify(report, null, 2)}\n`);
+console.log(`${samples.asTable()}\n\n${verdictTable(goals)}\n\n${Object.entries(notes).map(([name, said]) => `${name}: ${said}`).join("\n")}`);

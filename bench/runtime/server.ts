@@ -8,17 +8,16 @@ import { ortFiles } from "../../cli/build/ort-files.ts";
 import { ROOT } from "../../cli/root.ts";
 import { ORT_FILES, ORT_PATH } from "../../client/runtime/ort-files.ts";
 import { folderAt } from "../../test/support/folder-at.ts";
-
-export const MODELS_PATH = "/models/";
+import type { Folders } from "./prepare.ts";
 
 /** Its origin, and an end. */
-export async function serveBench(modelsFolder: string): Promise<{ origin: string; close: () => Promise<void> }> {
+export async function serveBench({ models, gguf }: Folders): Promise<{ origin: string; close: () => Promise<void> }> {
   const server = await createServer({
     root: ROOT,
     configFile: false,
     logLevel: "error",
     appType: "mpa",
-    plugins: [folderAt(MODELS_PATH, modelsFolder), ortFiles(ORT_PATH, ORT_FILES)],
+    plugins: [folderAt("/models/", models), folderAt("/gguf/", gguf), ortFiles(ORT_PATH, ORT_FILES)],
     optimizeDeps: { noDiscovery: true },
     server: { port: 0, host: "127.0.0.1", headers: { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" }, watch: null, fs: { strict: false } },
   });

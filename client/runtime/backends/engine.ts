@@ -13,6 +13,7 @@ import type { Backend } from "../../../schema/contract/models.ts";
 import { LeaseholdError } from "../../errors.ts";
 import { ORT_BUILDS } from "../ort-files.ts";
 import { IDENTITY_MODEL } from "./identity-model.ts";
+import { KeptModule } from "./kept-module.ts";
 import { MissingExports, startModule, type OrtModule } from "./ort-module.ts";
 
 export interface EngineOptions {
@@ -49,6 +50,8 @@ export interface SessionEngine {
   /** For more than one tensor in and one out. */
   readonly api: OrtApi;
   openNamed(model: Uint8Array, options?: SessionOptions): Promise<Ort.InferenceSession>;
+  /** On WebGPU, what is run again with the same shapes is played back; `null` where this build or page won't have it. */
+  openRecording(model: Uint8Array, options?: SessionOptions): Promise<Ort.InferenceSession | null>;
   /** Resolves when the graphics device is gone; never on WASM. */
   readonly deviceLost: Promise<void>;
 }
@@ -76,17 +79,21 @@ export async function startEngine(options: EngineOptions, kind: EngineKind): Pro
 export async function startSessions({ backend, threads, ortBase }: EngineOptions): Promise<SessionEngine> {
   try {
     const ort: OrtApi = await import(/* @vite-ignore */ new URL(ORT_BUILDS[backend].api, ortBase).href);
-    ort.env.wasm.wasmPaths = ortBase;
+    const { glue, wasm } = ORT_BUILDS[backend];
+    const kept = backend === "webgpu" ? await KeptModule.wrap(new URL(glue, ortBase)) : null;
+    ort.env.wasm.wasmPaths = kept ? { mjs: kept.url, wasm: new URL(wasm, ortBase).href } : ortBase;
     ort.env.wasm.numThreads = threads;
     ort.env.logLevel = "error";
     const trial = await openSession(ort, IDENTITY_MODEL, PROVIDERS[backend]);
     const { tensor } = await trial.run({ tensor: new Float32Array([42]), dims: [1] });
     if (tensor[0] !== 42) throw new Error("the trial run gave a wrong result");
+    const openNamed: SessionEngine["openNamed"] = (model, more = {}) => ort.InferenceSession.create(model, { executionProviders: PROVIDERS[backend], logSeverityLevel: 3, ...more });
     return {
       kind: "sessions",
       backend,
       api: ort,
-      openNamed: (model, more = {}) => ort.InferenceSession.create(model, { executionProviders: PROVIDERS[backend], logSeverityLevel: 3, ...more }),
+      openNamed,
+      openRecording: async (model, more) => (await kept?.recording(() => openNamed(model, more))) ?? null,
       open: (model) => openSession(ort, model, PROVIDERS[backend]),
       openReference: (model) => openSession(ort, model, PROVIDERS.wasm),
       deviceLost: backend === "webgpu" ? deviceLost(ort) : new Promise(() => undefined),

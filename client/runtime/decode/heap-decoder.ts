@@ -6,6 +6,7 @@
  */
 import { LeaseholdError } from "../../errors.ts";
 import { TYPE_BYTES, type HeapSession, type HeapType, type OrtModule } from "../backends/ort-module.ts";
+import type { PieceShape } from "../graph/attend-pieces.ts";
 import { halvesToFloats } from "../graph/half.ts";
 import type { Step } from "../tasks/task.ts";
 import type { DecoderIo } from "./decoder-io.ts";
@@ -14,16 +15,25 @@ import type { KvCache } from "./kv-cache.ts";
 import { KvGrowing } from "./kv-growing.ts";
 import { KvInPlace } from "./kv-in-place.ts";
 import { candidatesOf, likeliest } from "./logits.ts";
-import { smallInputs, type SmallInput } from "./small-inputs.ts";
+import { pieceInputs, smallInputs, type SmallInput } from "./small-inputs.ts";
 
 export interface HeapDecoderParts {
   readonly ort: OrtModule;
   readonly session: HeapSession;
   readonly io: DecoderIo;
+  /** Of a graph that attends to pieces by itself. */
+  readonly pieces: PieceShape | null;
   readonly vocabulary: number;
   readonly contextLength: number;
   readonly description: string;
 }
+
+interface Place {
+  at: number;
+  room: number;
+}
+
+const FIRST_ROOM = 4096;
 
 /** Tokens per run while a prompt is read: enough for the matrix products, and an abort waits no longer than one. */
 export const PIECE = 64;
@@ -39,20 +49,20 @@ export class HeapDecoder implements Decoder {
   readonly #kv: KvCache;
   readonly #logitsAt: number;
   readonly #logits: number;
-  #room = 0;
-  #places: readonly number[] = [];
+  readonly #places: readonly Place[];
   #position = 0;
   /** Counts runs, so that logits are read only while they are there. */
   #runs = 0;
 
-  constructor({ ort, session, io, vocabulary, contextLength, description }: HeapDecoderParts) {
+  constructor({ ort, session, io, pieces, vocabulary, contextLength, description }: HeapDecoderParts) {
     this.vocabulary = vocabulary;
     this.contextLength = contextLength;
     this.description = description;
     this.#ort = ort;
     this.#session = session;
     this.#io = io;
-    this.#inputs = smallInputs(io);
+    this.#inputs = [...smallInputs(io), ...(pieces ? pieceInputs(pieces) : [])];
+    this.#places = this.#inputs.map(() => ({ at: 0, room: 0 }));
     this.#kv = io.attention === "grouped" ? new KvInPlace(ort, io.kv, io.kvType, contextLength) : new KvGrowing(ort, io.kv, io.kvType);
     this.#logitsAt = ort.alloc(vocabulary * TYPE_BYTES[io.logitsType]);
     this.#logits = ort.tensor(io.logitsType, this.#logitsAt, [1, 1, vocabulary]).handle;
@@ -108,17 +118,17 @@ export class HeapDecoder implements Decoder {
     this.#kv.close();
     this.#ort.release(this.#logits);
     this.#ort.free(this.#logitsAt);
-    for (const place of this.#places) this.#ort.free(place);
+    for (const { at } of this.#places) if (at !== 0) this.#ort.free(at);
     this.#session.release();
   }
 
   #run(ids: Int32Array): void {
     const total = this.#position + ids.length;
-    this.#makeRoom(total);
     const small = this.#inputs.map(({ type, values, dims }, index) => {
-      const place = this.#places[index] ?? 0;
-      this.#write(place, type, values(total, ids));
-      return this.#ort.tensor(type, place, dims(total, ids.length)).handle;
+      const numbers = values(total, ids);
+      const at = this.#makeRoom(index, numbers.length * TYPE_BYTES[type]);
+      this.#write(at, type, numbers);
+      return this.#ort.tensor(type, at, dims(total, ids.length)).handle;
     });
     const kv = this.#kv.inputs(total, this.#position);
     const [, ...made] = this.#session.run([...small, ...kv], [this.#logits, ...this.#kv.outputs()]);
@@ -128,12 +138,16 @@ export class HeapDecoder implements Decoder {
     this.#runs++;
   }
 
-  /** Each small input has room for as many numbers as there are tokens. */
-  #makeRoom(total: number): void {
-    if (total <= this.#room) return;
-    for (const place of this.#places) this.#ort.free(place);
-    this.#room = Math.max(2 * this.#room, total, 512);
-    this.#places = this.#inputs.map(() => this.#ort.alloc(8 * this.#room));
+  /** Where a small input's numbers go; it moves where they are more than ever. */
+  #makeRoom(index: number, bytes: number): number {
+    const place = this.#places[index];
+    if (!place) throw new Error("each input has a place");
+    if (bytes > place.room || place.at === 0) {
+      if (place.at !== 0) this.#ort.free(place.at);
+      place.room = Math.max(2 * place.room, bytes, FIRST_ROOM);
+      place.at = this.#ort.alloc(place.room);
+    }
+    return place.at;
   }
 
   #write(place: number, type: HeapType, values: ArrayLike<number>): void {
@@ -145,6 +159,7 @@ export class HeapDecoder implements Decoder {
         words[2 * at + 1] = 0;
       }
     } else if (type === "int32") new Int32Array(buffer, place, values.length).set(values);
+    else if (type === "float32") new Float32Array(buffer, place, values.length).set(values);
     else new Uint8Array(buffer, place, values.length).set(values);
   }
 

@@ -5,14 +5,14 @@
  * - Fits the rewrite into the memory given; where rounding is the only way to speed, the model's self-test decides.
  * - A decoder that comes out has run: its numbers are finite, and the engine's code is warm.
  */
-import { ELEMENT, elementCount, tensorBytes, type OnnxModel } from "../../../schema/onnx/types.ts";
+import { elementCount, tensorBytes, type OnnxModel } from "../../../schema/onnx/types.ts";
 import { LeaseholdError } from "../../errors.ts";
 import { plainly, type Engine } from "../backends/engine.ts";
 import { EXTERNAL_PATH, type OrtModule } from "../backends/ort-module.ts";
+import { attendPieces } from "../graph/attend-pieces.ts";
 import { blockBytes, expandBlocks, expandedBytes } from "../graph/expand-blocks.ts";
 import { lastPositionOnly } from "../graph/last-position.ts";
 import { ModelSource } from "../graph/model-source.ts";
-import { TOP_COUNT, withTopCandidates } from "../graph/top-candidates.ts";
 import { invalidFile, type ModelFiles } from "../tasks/model-files.ts";
 import type { Step } from "../tasks/task.ts";
 import { readDecoderIo, type DecoderIo } from "./decoder-io.ts";
@@ -20,7 +20,7 @@ import { tokenFault } from "./check-tokens.ts";
 import type { Decoder, DecoderOptions } from "./decoder.ts";
 import { HeapDecoder, PIECE } from "./heap-decoder.ts";
 import { kvBytesPerToken } from "./kv-cache.ts";
-import { SessionDecoder } from "./session-decoder.ts";
+import { openOnSessions, openRecorded } from "./open-on-sessions.ts";
 import { planRewrite, type RewriteChoice, type WeightForm } from "./plan-rewrite.ts";
 
 /** Tokens of a usual text: what the plan keeps memory for. */
@@ -53,7 +53,10 @@ export async function openDecoder(files: ModelFiles, engine: Engine, options: De
   };
   const choice: RewriteChoice =
     engine.backend === "webgpu" ? { form: "as-is", why: "the GPU multiplies with blocks" } : planRewrite(sizesOf(model, io), options.memoryBytes, options.selfTest?.kind === "tokens");
-  const first = await tried(await openAs(subject, engine, choice));
+  // Its own file knows when that is to be had; a decoder that comes of it has been tried.
+  const recorded = engine.kind === "sessions" ? await openRecorded({ ...subject, model: rewrite(model, io, choice.form), description: describe(choice, io, "WebGPU") }, engine, async (decoder) => (await tried(decoder)).fault) : null;
+  if (recorded?.decoder) return recorded.decoder;
+  const first = await tried(await openAs(subject, engine, recorded?.why ? { ...choice, why: `${choice.why}; not recorded, for ${recorded.why}` } : choice));
   if (first.fault === null) return first.decoder;
   await first.decoder.close();
   if (choice.form === "int8") {
@@ -66,20 +69,11 @@ export async function openDecoder(files: ModelFiles, engine: Engine, options: De
 async function openAs({ source, model, io, ...sizes }: Subject, engine: Engine, choice: RewriteChoice): Promise<Decoder> {
   const rewritten = rewrite(model, io, choice.form);
   if (engine.kind === "heap") {
-    const session = await openSession(source, rewritten, engine.ort);
-    return new HeapDecoder({ ...sizes, ort: engine.ort, session, io, description: describe(choice, io, engine.ort.threads === 1 ? "one thread" : `${engine.ort.threads} threads`) });
+    const pieces = io.attention === "grouped" ? attendPieces(rewritten) : null;
+    const session = await openSession(source, pieces?.model ?? rewritten, engine.ort);
+    return new HeapDecoder({ ...sizes, ort: engine.ort, session, io, pieces: pieces?.shape ?? null, description: describe(choice, io, engine.ort.threads === 1 ? "one thread" : `${engine.ort.threads} threads`) });
   }
-  const hasTop = engine.backend === "webgpu" && sizes.vocabulary >= TOP_COUNT;
-  const { model: bytes, weights } = source.forSession(hasTop ? withTopCandidates(rewritten, io.logits, ELEMENT[io.logitsType === "float16" ? "float16" : "float"]) : rewritten, EXTERNAL_PATH);
-  const preferred = engine.backend === "webgpu" ? Object.fromEntries([io.logits, ...io.kv.map(({ present }) => present)].map((name) => [name, "gpu-buffer" as const])) : {};
-  try {
-    const session = await engine.openNamed(bytes, { externalData: weights.byteLength > 0 ? [{ path: EXTERNAL_PATH, data: weights.whole() }] : [], preferredOutputLocation: preferred });
-    return new SessionDecoder({ ...sizes, engine, session, io, weightBytes: weights.byteLength, description: describe(choice, io, engine.backend === "webgpu" ? "WebGPU" : "the public API") });
-  } catch (error) {
-    if (error instanceof LeaseholdError) throw error;
-    if (engine.backend === "webgpu") throw new LeaseholdError("backend-unavailable", `WebGPU can't open the model: ${plainly(error)}.`, { cause: error });
-    throw invalidFile(source.path, `can't be opened (${plainly(error)})`, error);
-  }
+  return openOnSessions({ source, model: rewritten, io, ...sizes, description: describe(choice, io, engine.backend === "webgpu" ? "WebGPU" : "the public API") }, engine);
 }
 
 const rewrite = (model: OnnxModel, io: DecoderIo, form: WeightForm): OnnxModel => {

@@ -39,6 +39,8 @@ export const intOf = ({ attributes }: OnnxNode, name: string): number | undefine
   return value === undefined ? undefined : Number(value);
 };
 
+export const floatOf = ({ attributes }: OnnxNode, name: string): number | undefined => attributes.find((attribute) => attribute.name === name)?.f;
+
 export const intAttribute = (name: string, value: number): OnnxAttribute => ({ name, type: 2, i: BigInt(value), rest: NO_REST });
 
 export const nodeOf = (opType: string, name: string, inputs: readonly string[], outputs: readonly string[], attributes: readonly OnnxAttribute[] = [], domain = ""): OnnxNode => ({

@@ -2,19 +2,22 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { SelfTest } from "../../../schema/contract/self-test.ts";
 import { ORT_PATH } from "../../../client/runtime/ort-files.ts";
+import { LACKING_PATH } from "../../support/ort-lacking.ts";
 import { startDecoderWorker, type DecoderWorker } from "../../support/workers/ask-worker.ts";
+import type { DecoderAnswer } from "../../support/workers/decoder-protocol.ts";
 import { stories, type Stories } from "./stories-fixture.ts";
 
 const COUNT = 64;
 let model: Stories | null;
 let worker: DecoderWorker;
+let opened: DecoderAnswer | null = null;
 const first = () => model?.cases[0] ?? { prompt_ids: [], output_ids: [] };
 const second = () => model?.cases[1] ?? { prompt_ids: [], output_ids: [] };
 
 beforeAll(async () => {
   model = await stories();
   worker = startDecoderWorker();
-  if (model) await worker.ask({ kind: "open", files: model.files, backend: "wasm", ortBase: new URL(ORT_PATH, location.origin).href, threads: 1, options: { memoryBytes: 1e9, maxContext: 300 } });
+  if (model) opened = await worker.ask({ kind: "open", files: model.files, backend: "wasm", ortBase: new URL(ORT_PATH, location.origin).href, threads: 1, options: { memoryBytes: 1e9, maxContext: 300 } });
 });
 afterAll(() => worker.end());
 
@@ -23,6 +26,10 @@ const whenThere = (name: string, check: () => Promise<void>) =>
     if (!model) return skip("the models next to the checkout are not there");
     await check();
   });
+
+whenThere("it runs on the module itself: this version has all that takes", async () => {
+  expect(opened?.description).toMatch(/one thread$/);
+});
 
 whenThere("it answers the reference's tokens", async () => {
   for (const { prompt_ids: ids, output_ids: expected } of model?.cases ?? []) {
@@ -80,15 +87,27 @@ whenThere("a model that misses its self-test is not opened", async () => {
   expect((await worker.ask({ ...open, options: { memoryBytes: 1e9, selfTest } })).position).toBe(0);
 });
 
-test.for(["wasm", "webgpu"] as const)("through the public API on %s, the same tokens come out", { timeout: 120_000 }, async (backend, { skip }) => {
+test.for([
+  { on: "WASM whose module has lost an export, by the public API", more: { backend: "wasm", ortBase: new URL(LACKING_PATH, location.origin).href }, count: 32, says: /the public API$/ },
+  { on: "WebGPU, recorded", more: { backend: "webgpu" }, count: 14, says: /WebGPU, recorded$/ },
+  { on: "WebGPU, run by run", more: { backend: "webgpu", isUnrecorded: true }, count: 8, says: /not recorded, for this engine has no way to\).*WebGPU$/ },
+] as const)("on $on the same tokens come out, from any place", { timeout: 180_000 }, async ({ more, count, says }, { skip }) => {
   if (!model) return skip("the models next to the checkout are not there");
   const other = startDecoderWorker();
   const { prompt_ids: prompt, output_ids: expected } = second();
-  await other.ask({ kind: "open", files: model.files, backend, threads: 1, engine: "sessions", ortBase: new URL(ORT_PATH, location.origin).href, options: { memoryBytes: 1e9, maxContext: 300 } });
-  const count = backend === "webgpu" ? 12 : COUNT;
-  expect((await other.ask({ kind: "generate", ids: prompt, count })).ids).toEqual(expected.slice(0, count));
+  const { description } = await other.ask({ kind: "open", files: model.files, threads: 1, ortBase: new URL(ORT_PATH, location.origin).href, options: { memoryBytes: 1e9, maxContext: 300 }, ...more });
+  expect(description).toMatch(says);
+  const { ids, position, gpu } = await other.ask({ kind: "generate", ids: prompt, count });
+  expect(ids).toEqual(expected.slice(0, count));
+  // Of WebGPU no more comes back than the candidates. What is played back binds nothing anew.
+  if (more.backend === "webgpu") expect(gpu?.bytesRead).toBeLessThanOrEqual(1024);
+  if ("isUnrecorded" in more) expect(gpu?.bindGroups).toBeGreaterThan(10);
+  else expect(gpu?.bindGroups).toBe(0);
+  await other.ask({ kind: "save", name: "there" });
   const keep = prompt.length + 4;
   expect((await other.ask({ kind: "generate", keep, ids: expected.slice(4, 6), count: 5 })).ids).toEqual(expected.slice(6, 11));
+  expect((await other.ask({ kind: "restore", name: "there" })).position).toBe(position);
+  expect((await other.ask({ kind: "generate", keep: position, ids: expected.slice(count - 1, count), count: 3 })).ids).toEqual(expected.slice(count, count + 3));
   const { candidates, logits } = await other.ask({ kind: "candidates", ids: [1], count: 3 });
   expect(candidates?.ids[0]).toBe(logits?.indexOf(Math.max(...logits)));
   other.end();

@@ -9,6 +9,8 @@ declare module "vitest" {
 }
 
 export interface StoriesCase {
+  readonly prompt: string;
+  readonly text: string;
   readonly prompt_ids: readonly number[];
   readonly output_ids: readonly number[];
 }
@@ -20,7 +22,7 @@ export interface Stories {
 
 /** `null` where the folder isn't there; on CI that is an error. */
 export async function stories(): Promise<Stories | null> {
-  const files = await Promise.all(["config.json", "onnx/model.onnx"].map(async (path) => ({ path, answer: await fetch(`/models/tinystories-260K/${path}`) })));
+  const files = await Promise.all(["config.json", "tokenizer.json", "tokenizer_config.json", "onnx/model.onnx"].map(async (path) => ({ path, answer: await fetch(`/models/tinystories-260K/${path}`) })));
   const expected = await fetch("/models/expected/tinystories.json");
   if (!expected.ok || files.some(({ answer }) => !answer.ok)) {
     if (inject("isCi")) throw new Error("the models next to the checkout are missing");

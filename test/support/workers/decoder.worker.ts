@@ -9,6 +9,23 @@ import type { Decoder, SavedSequence } from "../../../client/runtime/decode/deco
 import { openDecoder } from "../../../client/runtime/decode/open-decoder.ts";
 import type { DecoderAnswer, DecoderRequest } from "./decoder-protocol.ts";
 
+/** Counts what the browser is asked for, whoever asks. */
+const MAP_READ = 1;
+const asked = { bindGroups: 0, bytesRead: 0 };
+if ("GPUDevice" in globalThis) {
+  const { createBindGroup } = GPUDevice.prototype;
+  GPUDevice.prototype.createBindGroup = function (...args) {
+    asked.bindGroups++;
+    return createBindGroup.apply(this, args);
+  };
+  const { getMappedRange } = GPUBuffer.prototype;
+  GPUBuffer.prototype.getMappedRange = function (...args) {
+    const range = getMappedRange.apply(this, args);
+    if ((this.usage & MAP_READ) !== 0) asked.bytesRead += range.byteLength;
+    return range;
+  };
+}
+
 let engine: Engine | null = null;
 let decoder: Decoder | null = null;
 const saved = new Map<string, SavedSequence>();
@@ -29,7 +46,9 @@ addEventListener("message", ({ data: { id, request } }: MessageEvent<{ id: numbe
 async function serve(request: DecoderRequest): Promise<DecoderAnswer> {
   switch (request.kind) {
     case "open": {
-      engine ??= await startEngine(request, request.engine ?? "heap");
+      engine ??= await startEngine(request, "heap");
+      // As an engine is whose build or page lets nothing be recorded.
+      if (request.isUnrecorded && engine.kind === "sessions") engine = { ...engine, openRecording: async () => null };
       decoder = await openDecoder(new ModelFiles(request.files), engine, request.options, step);
       return stateOf(decoder);
     }
@@ -45,6 +64,7 @@ async function serve(request: DecoderRequest): Promise<DecoderAnswer> {
         for (;;) {
           const id = await next.greedy();
           ids.push(id);
+          if (ids.length === 2) Object.assign(asked, { bindGroups: 0, bytesRead: 0 });
           at.push(performance.now() - began);
           if (ids.length >= request.count) break;
           next = await open.feed(Int32Array.of(id), step);
@@ -52,7 +72,8 @@ async function serve(request: DecoderRequest): Promise<DecoderAnswer> {
       } finally {
         stepsLeft = null;
       }
-      return { ...stateOf(open), ids, at };
+      const later = Math.max(1, ids.length - 2);
+      return { ...stateOf(open), ids, at, gpu: { bindGroups: asked.bindGroups / later, bytesRead: asked.bytesRead / later } };
     }
     case "candidates": {
       const next = await opened().feed(Int32Array.from(request.ids), step);

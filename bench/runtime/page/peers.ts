@@ -6,6 +6,7 @@ export interface Transformers {
   readonly env: { allowRemoteModels: boolean; allowLocalModels: boolean; localModelPath: string; backends: { onnx: { wasm: { wasmPaths: { mjs: string; wasm: string }; numThreads: number } } } };
   readonly Tensor: new (type: "int64", data: BigInt64Array, dims: readonly number[]) => unknown;
   readonly AutoTokenizer: { from_pretrained: (model: string) => Promise<PeerTokenizer> };
+  readonly pipeline: (task: "feature-extraction", model: string, options: { dtype: string; device: string }) => Promise<(texts: readonly string[], options: { pooling: "mean"; normalize: boolean }) => Promise<unknown>>;
   readonly AutoModelForCausalLM: { from_pretrained: (model: string, options: { dtype: string; device: string }) => Promise<PeerModel> };
 }
 
@@ -25,8 +26,7 @@ export interface WllamaModule {
 export interface Wllama {
   loadModel: (blobs: readonly Blob[], options: { n_ctx: number; n_threads: number; n_gpu_layers: number }) => Promise<void>;
   getNumThreads: () => number;
-  createCompletion: (options: { prompt: string; max_tokens: number; temperature: number; cache_prompt: boolean; stream: true; onData: (chunk: { choices: { text: string }[]; timings?: { prompt_n: number } }) => void }) => Promise<void>;
-  exit: () => Promise<void>;
+  createCompletion: (options: { prompt: string; max_tokens: number; temperature: number; cache_prompt: boolean; stream: true; onData: (chunk: { choices: { text: string }[] }) => void }) => Promise<void>;
 }
 
 const PEERS = "/.leasehold/peers/node_modules/";

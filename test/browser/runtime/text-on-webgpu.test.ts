@@ -1,0 +1,24 @@
+/** Text generation on WebGPU as a page gets it: asked for by name, or by "auto" where there is a graphics adapter. */
+import { expect, test, vi } from "vitest";
+import { loadRuntime } from "../../../client/runtime/host.ts";
+import type { GenerateEvent, GenerateInput } from "../../../client/runtime/tasks/text-generation/request.ts";
+import { stories } from "./stories-fixture.ts";
+
+test("what auto runs on a graphics adapter tells the reference's story", { timeout: 180_000 }, async ({ skip }) => {
+  const model = await stories();
+  if (!model) return skip("the models next to the checkout are not there");
+  // Emulated adapters are passed over by name; this one says that it is none.
+  const info = vi.spyOn(GPUAdapter.prototype, "info", "get").mockReturnValue({ description: "a real GPU" } as GPUAdapterInfo);
+  const [story] = model.cases;
+  if (!story) throw new Error("no story");
+  const runtime = await loadRuntime({ task: "text-generation", files: model.files, backend: "auto", selfTest: { kind: "tokens", input_ids: [...story.prompt_ids], output_ids: story.output_ids.slice(0, 4) } });
+  info.mockRestore();
+  expect([runtime.backend, runtime.reason]).toEqual(["webgpu", "WebGPU on a real GPU."]);
+  const pieces: string[] = [];
+  const ask: GenerateInput = { kind: "generate", prompt: { kind: "text", text: story.prompt }, sampling: {}, maxTokens: 16, stop: [], choices: 1, logprobs: null, format: { type: "text" }, hold: null };
+  const onPiece = (event: GenerateEvent) => void (event.kind === "piece" && pieces.push(event.text));
+  expect(await runtime.run("text-generation", ask, { onPiece })).toMatchObject({ outputTokens: 16 });
+  expect(pieces.join("").length).toBeGreaterThan(15);
+  expect(story.text.slice(story.prompt.length).startsWith(pieces.join(""))).toBe(true);
+  runtime.close();
+});

@@ -1,0 +1,34 @@
+import { expect, it } from "vitest";
+import { ELEMENT, type OnnxModel } from "../../../../schema/onnx/types.ts";
+import { SEQUENCE_LENGTH, withStaticPositions } from "../../../../client/runtime/graph/static-positions.ts";
+import { modelOf, node, NOTHING } from "../../onnx/models.ts";
+
+const input = (name: string) => ({ name, tensor: { elementType: ELEMENT.int64, shape: ["b", "t"] }, rest: NOTHING });
+const output = (name: string) => ({ name, rest: NOTHING });
+
+/** Grouped attention that takes its lengths from a mask, by way of two nodes. */
+const decoder = (more: Partial<OnnxModel["graph"]> = {}) =>
+  modelOf({
+    inputs: [input("input_ids"), input("attention_mask")],
+    nodes: [
+      node("ReduceSum", ["attention_mask"], ["sum"]),
+      node("Shape", ["attention_mask"], ["total"]),
+      node("GroupQueryAttention", ["q", "k", "v", "past_key_values.0.key", "past_key_values.0.value", "sum", "total", "cos"], ["logits"], { domain: "com.microsoft" }),
+    ],
+    outputs: [output("logits")],
+    ...more,
+  });
+
+it("takes the lengths as an input and the room as a constant, and drops what made them of the mask", () => {
+  const { graph } = withStaticPositions(decoder(), "attention_mask", 512) ?? modelOf({});
+  expect(graph.inputs.map(({ name }) => name)).toEqual(["input_ids", SEQUENCE_LENGTH]);
+  expect(graph.nodes.map(({ opType }) => opType)).toEqual(["GroupQueryAttention"]);
+  const [, , , , , lengths, capacity, cos] = graph.nodes[0]?.inputs ?? [];
+  expect([lengths, cos]).toEqual([SEQUENCE_LENGTH, "cos"]);
+  expect(graph.initializers).toMatchObject([{ name: capacity, dataType: ELEMENT.int32, dims: [1], data: { bytes: new Uint8Array(Int32Array.of(512).buffer) } }]);
+});
+
+it("leaves a graph alone whose mask says more than the lengths", () => {
+  const nodes = [...decoder().graph.nodes, node("Cast", ["attention_mask"], ["weights"])];
+  expect(withStaticPositions(decoder({ nodes, outputs: [output("logits"), output("weights")] }), "attention_mask", 512)).toBeNull();
+});
