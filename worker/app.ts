@@ -22,6 +22,7 @@ import { metricsRoutes } from "./metrics/routes.ts";
 import { readyRoute } from "./metrics/ready-route.ts";
 import { deliveryRoutes } from "./models/delivery-routes.ts";
 import { publishRoutes } from "./models/publish-routes.ts";
+import { removalRoutes } from "./models/removal-routes.ts";
 import { rolloutRoutes } from "./models/rollout-routes.ts";
 import { sessionRoutes } from "./sessions/routes.ts";
 import { secretRoutes } from "./secrets/routes.ts";
@@ -59,6 +60,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   secretRoutes(app);
   publishRoutes(app);
   rolloutRoutes(app);
+  removalRoutes(app);
   importRoutes(app);
   catalogRoutes(app);
   grantRoutes(app);

@@ -52,3 +52,27 @@ export const rollbackCreate = z
   .strictObject({ from: revisionId.optional().meta({ description: "Roll back only while this revision is the canary or, without one, live: a repeat then does not go back twice." }) })
   .meta({ id: "RollbackCreate" });
 export type RollbackCreate = z.infer<typeof rollbackCreate>;
+
+export const revisionDeleted = z
+  .object({
+    model: modelId,
+    revision: revisionId,
+    blobs: amount.meta({ description: "Blobs that no other revision and no draft names: they are deleted." }),
+    freed_bytes: amount,
+    revoked_leases: amount,
+  })
+  .meta({ id: "RevisionDeleted" });
+export type RevisionDeleted = z.infer<typeof revisionDeleted>;
+
+export const modelDeleted = z
+  .object({
+    id: modelId,
+    revisions: amount.meta({ description: "Revisions and drafts that it had." }),
+    blobs: revisionDeleted.shape.blobs,
+    freed_bytes: amount,
+    revoked_leases: amount,
+    cancelled_imports: amount,
+    deleted_at: timestamp,
+  })
+  .meta({ id: "ModelDeleted" });
+export type ModelDeleted = z.infer<typeof modelDeleted>;

@@ -182,6 +182,16 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   UPDATE revisions SET stage = 'retired', since = published_at, committed_at = published_at, live_order = published_at WHERE published_at IS NOT NULL;
   UPDATE revisions SET stage = 'live' WHERE (model, revision) IN (SELECT model, revision FROM models);
   `,
+  // Blobs that are to go, with when their deletion was sent; when to look for more. Deleted models, for whoever asks again.
+  // `admission`: names one making of a draft, or of an upload. `dropping`: from when on its manifest's deletion is to be sent.
+  `
+  CREATE TABLE collecting (sha256 TEXT PRIMARY KEY, size INTEGER NOT NULL, asked_at INTEGER) WITHOUT ROWID;
+  CREATE TABLE collection (id INTEGER PRIMARY KEY CHECK (id = 1), due_at INTEGER);
+  INSERT INTO collection (id, due_at) VALUES (1, 0);
+  CREATE TABLE deleted_models (model TEXT PRIMARY KEY, answer TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+  ALTER TABLE drafts ADD COLUMN admission TEXT NOT NULL DEFAULT '';
+  ALTER TABLE uploads ADD COLUMN admission TEXT NOT NULL DEFAULT '';
+  `,
   // What the operator's catalogue lends this tenant: revisions, and their chunks; and in the catalogue's own object, to whom.
   `
   CREATE TABLE lent (model TEXT NOT NULL, revision TEXT NOT NULL, manifest_sha256 TEXT NOT NULL, granted_at INTEGER NOT NULL, PRIMARY KEY (model, revision)) WITHOUT ROWID;

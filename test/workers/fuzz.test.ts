@@ -13,7 +13,7 @@ import { BASE, OPERATOR_KEY, type Answer, api, expectStatus } from "../support/a
 import { clock } from "../support/clock.ts";
 import { hostileHeaders, hostileText, hostileValue, spoiled } from "../support/hostile.ts";
 import { type Schema, type Schemas, faultsOf, valuesOf } from "../support/json-schema.ts";
-import { newTenantId } from "../support/tenant.ts";
+import { newTenantId, publishTinyModel } from "../support/tenant.ts";
 import { type Cast, makeCast } from "../support/who.ts";
 
 const REQUESTS = env.TEST_SOAK ? 100_000 : 5_000;
@@ -271,5 +271,5 @@ async function putRight({ tenant }: Cast): Promise<void> {
   const at = `/v1/tenants/${tenant.id}`;
   expectStatus(await api.patch(at, { key: OPERATOR_KEY, body: { enabled: true } }), 200);
   expectStatus(await api.put(`${at}/policy`, { key: OPERATOR_KEY, body: { offline_leases: true, requests_per_minute: 1_000 } }), 200);
-  expectStatus(await api.post(`${at}/models/tiny/revisions/${cast.model.revision}/commit`, { key: OPERATOR_KEY, body: {} }), 200);
+  await publishTinyModel(tenant);
 }

@@ -93,11 +93,13 @@ export function grantRoutes(app: OpenAPIHono<AppEnv>): void {
 /** Stores the revision's manifest with the tenant, and makes it the tenant's. */
 async function take(env: Env, { object, call, tenant }: Entered, loan: Loan, body: RevisionBody): Promise<Result<Model>> {
   const { model: name } = loan.base;
-  const admitted = await object.loans.admit(call, name, body.control_flow === true);
-  if (!admitted.ok) return admitted;
   const built = buildRevision(tenant, name, body);
-  await TenantBlobs.for(asVerified(admitted.value), env).putManifest(name, built.revision.revision, built.text);
-  return object.loans.take(call, loan, built.revision, Object.fromEntries(built.sizes));
+  const refused = await object.loans.admit(call, name);
+  if (!refused.ok) return refused;
+  const begun = await object.models.admitRevision(call, { model: name, revision: built.revision.revision, ...(body.control_flow && { controlFlow: true }) });
+  if (!begun.ok) return begun;
+  await TenantBlobs.for(asVerified(begun.value.identity), env).putManifest(name, built.revision.revision, built.text);
+  return object.loans.take(call, loan, built.revision, Object.fromEntries(built.sizes), begun.value.admission);
 }
 
 /** The base's manifest, as the catalogue committed it. */

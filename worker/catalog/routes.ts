@@ -4,7 +4,7 @@ import { holder } from "../../schema/contract/catalog.ts";
 import { modelId, revisionId, sha256, tenantId } from "../../schema/contract/ids.ts";
 import { model, revisionBegun, revisionCreate } from "../../schema/contract/models.ts";
 import { page } from "../../schema/contract/records.ts";
-import { modelRevision, revisionCommit } from "../../schema/contract/rollout.ts";
+import { type ModelDeleted, type RevisionDeleted, modelDeleted, modelRevision, revisionCommit, revisionDeleted } from "../../schema/contract/rollout.ts";
 import type { AppEnv } from "../http/app-env.ts";
 import { body, guarded, idempotencyHeader, json, optionalBody, pageOf, pageQuery, problems } from "../http/describe.ts";
 import { enterCatalog } from "../http/enter.ts";
@@ -47,6 +47,19 @@ const holders = createRoute({
   responses: { 200: json(page(holder), "By tenant and revision."), ...problems },
 });
 
+const removeRevision = createRoute({
+  method: "delete", path: "/v1/catalog/models/{model}/revisions/{revision}", tags, ...guarded("DELETE /v1/catalog/models/{model}/revisions/{revision}"), summary: "Delete a revision of the catalogue",
+  request: { params: named.extend({ revision: revisionId }) },
+  responses: { 200: json(revisionDeleted, "What went with it."), ...problems },
+});
+
+const remove = createRoute({
+  method: "delete", path: "/v1/catalog/models/{model}", tags, ...guarded("DELETE /v1/catalog/models/{model}"), summary: "Delete a model of the catalogue",
+  description: "Where no tenant has it: grants are revoked first.",
+  request: { params: named },
+  responses: { 200: json(modelDeleted, "What went with it."), ...problems },
+});
+
 export function catalogRoutes(app: OpenAPIHono<AppEnv>): void {
   app.openapi(list, async (c) => {
     const { object, call } = await enterCatalog(c, "GET /v1/catalog/models");
@@ -71,6 +84,17 @@ export function catalogRoutes(app: OpenAPIHono<AppEnv>): void {
     const { model: name, revision } = c.req.valid("param");
     const entered = await enterCatalog(c, "POST /v1/catalog/models/{model}/revisions/{revision}/commit", wanted);
     return c.json(await commitRevision(c.env, entered, name, revision, wanted.stage ?? "live"), 200);
+  });
+
+  app.openapi(removeRevision, async (c) => {
+    const { object, call } = await enterCatalog(c, "DELETE /v1/catalog/models/{model}/revisions/{revision}");
+    const { model: name, revision } = c.req.valid("param");
+    return c.json(unwrap(await object.lending.remove(call, name, revision)) as RevisionDeleted, 200);
+  });
+
+  app.openapi(remove, async (c) => {
+    const { object, call } = await enterCatalog(c, "DELETE /v1/catalog/models/{model}");
+    return c.json(unwrap(await object.lending.remove(call, c.req.valid("param").model, null)) as ModelDeleted, 200);
   });
 
   app.openapi(holders, async (c) => {

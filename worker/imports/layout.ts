@@ -65,3 +65,14 @@ function usageOf(task: Task): UsageMeasure {
 
 /** Half precision runs on WebGPU with shader-f16 alone; the others anywhere. */
 export const requiresOf = (build: Build): Requirements => (build === "fp16" || build === "q4f16" ? { backend: "webgpu", features: ["shader-f16"] } : {});
+
+/** What the architecture is; of what is no configuration, nothing. */
+export function configOf(text: string): { architectures?: string[] } | null {
+  try {
+    const config: unknown = JSON.parse(text);
+    const names = typeof config === "object" && config !== null && "architectures" in config ? config.architectures : undefined;
+    return { architectures: Array.isArray(names) ? names.filter((name) => typeof name === "string") : [] };
+  } catch {
+    return null; // the file is the model's; what does not read it says so
+  }
+}

@@ -1,12 +1,17 @@
 /**
- * Open drafts: revisions that were begun and are not committed. Each method runs inside the object's transaction.
+ * Open drafts: revisions that were begun and are not committed; and manifests that are to go. Each method runs inside the
+ * object's transaction.
  *
  * - A draft is noted before its manifest is stored, and forgotten after the manifest is gone: nothing of it stays behind
- *   in R2 that no row knows of. Between the two it is `dropping`, and can't be begun again.
- * - One that got no blob for `KEEP_MS` is dropped. Its blobs are the tenant's, and stay.
+ *   in R2 that no row knows of. Between the two it is dropping, and can't be begun again. So is a revision that was deleted.
+ * - `open` names the making of the draft: what is begun under it holds only while that draft is there, not one that was
+ *   made again after it.
+ * - One that got no blob for `KEEP_MS` is dropped.
  * - A model that has drafts alone, open or committed, counts against `model_quota` as held.
  */
-import { refuse } from "./result.ts";
+import { sortableId } from "../../schema/contract/ids.ts";
+import { LINGER_MS } from "./collection-book.ts";
+import { type Result, done, refuse } from "./result.ts";
 import type { Row, Store } from "./store.ts";
 
 export interface Draft extends Row {
@@ -26,13 +31,22 @@ export class DraftBook {
     this.#store = store;
   }
 
-  /** Notes the draft, or that it was begun again. The caller has asked `model_quota`. */
-  open({ model, revision }: Draft, now: number): ReturnType<typeof refuse> | null {
-    const known = this.#store.first<{ dropping: number }>("SELECT dropping FROM drafts WHERE model = ? AND revision = ?", model, revision);
-    if (known?.dropping) return refuse("conflict", "This draft got no blob for a day and is being dropped. Begin it again in a minute.");
+  /** Notes the draft, or that it was begun again. Gives the name of its making. The caller has asked `model_quota`. */
+  open({ model, revision }: Draft, now: number): Result<string> {
+    const known = this.#store.first<{ dropping: number; admission: string }>("SELECT dropping, admission FROM drafts WHERE model = ? AND revision = ?", model, revision);
+    if (known?.dropping) return refuse("conflict", "This revision is being deleted. Begin it again in a minute.");
     if (!known && this.#count() >= MAX_DRAFTS) return refuse("conflict", `A tenant may have ${MAX_DRAFTS} open drafts and has them. Commit one; a draft that gets no blob for a day is dropped.`);
-    this.#store.run("INSERT INTO drafts (model, revision, touched_at) VALUES (?, ?, ?) ON CONFLICT (model, revision) DO UPDATE SET touched_at = excluded.touched_at", model, revision, now);
-    return null;
+    const admission = known?.admission ?? `adm_${sortableId(now)}`;
+    this.#store.run(
+      "INSERT INTO drafts (model, revision, touched_at, admission) VALUES (?, ?, ?, ?) ON CONFLICT (model, revision) DO UPDATE SET touched_at = excluded.touched_at",
+      model, revision, now, admission,
+    );
+    return done(admission);
+  }
+
+  /** Whether the draft is still the one of that making. */
+  holds({ model, revision }: Readonly<Record<"model" | "revision", string>>, admission: string): boolean {
+    return this.#store.first("SELECT 1 AS one FROM drafts WHERE model = ? AND revision = ? AND admission = ? AND dropping = 0", model, revision, admission) !== null;
   }
 
   /** A blob was stored: the drafts that name it live on. */
@@ -49,32 +63,41 @@ export class DraftBook {
     this.#store.run("DELETE FROM drafts WHERE model = ? AND revision = ?", model, revision);
   }
 
-  /** Drops what is too old, but for the manifests: those of the drafts that it answers are the caller's to delete. */
-  dropOld(now: number): Draft[] {
-    this.#store.run("UPDATE drafts SET dropping = 1 WHERE touched_at <= ?", now - KEEP_MS);
-    const drafts = this.#store.all<Draft>("SELECT model, revision FROM drafts WHERE dropping = 1");
-    for (const { model, revision } of drafts) {
-      this.#store.run("DELETE FROM chunks WHERE model = ? AND revision = ?", model, revision);
-      this.#store.run("DELETE FROM revisions WHERE model = ? AND revision = ?", model, revision);
-    }
+  /** Drops what is too old, but for the manifests. Gives how many. */
+  dropOld(now: number): number {
+    const old = this.#store.all<Draft>("SELECT model, revision FROM drafts WHERE dropping = 0 AND touched_at <= ?", now - KEEP_MS);
+    for (const draft of old) this.drop(draft);
+    return old.length;
+  }
+
+  /** The draft or revision is no more; its manifest is to go. */
+  drop({ model, revision }: Draft): void {
+    this.#store.run("DELETE FROM chunks WHERE model = ? AND revision = ?", model, revision);
+    this.#store.run("DELETE FROM revisions WHERE model = ? AND revision = ?", model, revision);
+    this.#store.run("INSERT INTO drafts (model, revision, touched_at, dropping) VALUES (?, ?, 0, 1) ON CONFLICT (model, revision) DO UPDATE SET touched_at = 0, dropping = 1", model, revision);
+  }
+
+  /** Manifests whose deletion is to be sent now; it is sent again in `LINGER_MS` where it is not confirmed. */
+  takeDropping(now: number): Draft[] {
+    const drafts = this.#store.all<Draft>("SELECT model, revision FROM drafts WHERE dropping BETWEEN 1 AND ?", now);
+    this.#store.run("UPDATE drafts SET dropping = ? WHERE dropping BETWEEN 1 AND ?", now + LINGER_MS, now);
     return drafts;
   }
 
   nextDrop(): number | null {
-    const oldest = this.#store.first<{ at: number | null }>("SELECT min(touched_at) AS at FROM drafts")?.at;
-    return oldest == null ? null : oldest + KEEP_MS;
+    return this.#store.first<{ at: number | null }>("SELECT min(CASE WHEN dropping > 0 THEN dropping ELSE touched_at + ? END) AS at FROM drafts", KEEP_MS)?.at ?? null;
   }
 
   /** Models that have drafts, open or committed, and no live revision, `model` left out. */
   models(model = ""): number {
     const row = this.#store.first<{ n: number }>(
-      "SELECT count(*) AS n FROM (SELECT model FROM drafts UNION SELECT model FROM revisions) WHERE model <> ? AND model NOT IN (SELECT model FROM models)",
+      "SELECT count(*) AS n FROM (SELECT model FROM drafts WHERE dropping = 0 UNION SELECT model FROM revisions) WHERE model <> ? AND model NOT IN (SELECT model FROM models)",
       model,
     );
     return row?.n ?? 0;
   }
 
   #count(): number {
-    return this.#store.first<{ n: number }>("SELECT count(*) AS n FROM drafts")?.n ?? 0;
+    return this.#store.first<{ n: number }>("SELECT count(*) AS n FROM drafts WHERE dropping = 0")?.n ?? 0;
   }
 }

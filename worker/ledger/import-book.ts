@@ -86,6 +86,10 @@ export class ImportBook {
     return row && toStored(row);
   }
 
+  activeOf(model: string): StoredImport[] {
+    return this.#store.all<ImportRow>("SELECT * FROM imports WHERE model = ? AND next_at IS NOT NULL", model).map(toStored);
+  }
+
   isActive(id: string): boolean {
     return this.#store.first("SELECT 1 AS one FROM imports WHERE id = ? AND next_at IS NOT NULL", id) !== null;
   }

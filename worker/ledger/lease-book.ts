@@ -125,9 +125,9 @@ export class LeaseBook {
     for (const lease of this.#unresolved()) this.#end(lease, "revoked", now, actor, requestId);
   }
 
-  /** Ends every active lease that this key was granted. */
-  revokeOf(keyId: string, now: number, actor: string, requestId: string): number {
-    const leases = this.#unresolved().filter((lease) => lease.key_id === keyId);
+  /** Ends every active lease that `which` says, and gives how many. */
+  revokeWhere(which: (lease: LeaseRow) => boolean, now: number, actor: string, requestId: string): number {
+    const leases = this.#unresolved().filter(which);
     for (const lease of leases) this.#end(lease, "revoked", now, actor, requestId);
     return leases.length;
   }

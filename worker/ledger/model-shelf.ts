@@ -6,9 +6,11 @@
  *   back after `UPLOAD_MS`.
  */
 import type { Base, Model, Prices, UsageMeasure } from "../../schema/contract/models.ts";
-import type { ModelId, RevisionId, Sha256 } from "../../schema/contract/ids.ts";
+import { type ModelId, type RevisionId, type Sha256, sortableId } from "../../schema/contract/ids.ts";
 import { toTimestamp } from "../../schema/contract/amounts.ts";
+import { CollectionBook, GRACE_MS } from "./collection-book.ts";
 import { DraftBook } from "./draft-book.ts";
+import { RemovalBook } from "./removal-book.ts";
 import { RolloutBook, type Staged, toCanary } from "./rollout-book.ts";
 import type { Row, Store } from "./store.ts";
 
@@ -43,6 +45,7 @@ interface RevisionRow extends Row {
 
 /** An upload takes seconds: the bytes have arrived whole when it begins, and go to R2 from there. */
 const UPLOAD_MS = 600_000;
+const TOUCH_MS = 3_600_000;
 
 const fromRow = (row: RevisionRow): Revision => ({
   model: row.model as ModelId,
@@ -61,6 +64,8 @@ const IS_LENT = `(r.facts ->> '$.base.model' IS NULL
 export class ModelShelf {
   readonly drafts: DraftBook;
   readonly rollouts: RolloutBook;
+  readonly collections: CollectionBook;
+  readonly removals: RemovalBook;
   readonly #store: Store;
   /** Sum of the blobs' sizes, once it was read. A tenant has thousands of blobs, and every grant shows the sum. */
   #storedBytes: number | null = null;
@@ -69,6 +74,8 @@ export class ModelShelf {
     this.#store = store;
     this.drafts = new DraftBook(store);
     this.rollouts = new RolloutBook(store);
+    this.collections = new CollectionBook(store);
+    this.removals = new RemovalBook(store);
   }
 
   /** To be called where the table of blobs may have changed otherwise: a transaction was undone, blobs were deleted. */
@@ -139,11 +146,11 @@ export class ModelShelf {
     return { held: this.drafts.models(), posted: this.count() };
   }
 
-  /** Bytes of `storage_bytes`: `posted` are stored, `held` are on their way. */
+  /** Bytes of `storage_bytes`: `posted` are stored, or not gone yet; `held` are on their way. */
   storage(now: number): { held: number; posted: number } {
     const posted = (this.#storedBytes ??= this.#store.first<{ n: number | null }>("SELECT sum(size) AS n FROM blobs")?.n ?? 0);
     const held = this.#store.first<{ n: number | null }>("SELECT sum(size) AS n FROM uploads WHERE expires_at > ?", now)?.n ?? 0;
-    return { held, posted };
+    return { held, posted: posted + this.collections.bytes() };
   }
 
   /** Whether an upload of this blob holds its bytes. */
@@ -151,9 +158,21 @@ export class ModelShelf {
     return this.#store.first("SELECT 1 AS one FROM uploads WHERE sha256 = ? AND expires_at > ?", digest, now) !== null;
   }
 
-  holdUpload(digest: string, size: number, now: number): void {
-    this.#store.run("DELETE FROM uploads WHERE expires_at <= ?", now);
-    this.#store.run("INSERT INTO uploads (sha256, size, expires_at) VALUES (?, ?, ?) ON CONFLICT (sha256) DO UPDATE SET expires_at = excluded.expires_at", digest, size, now + UPLOAD_MS);
+  /** Uploads of one blob at once share their place; the first record is for all. Gives the name of the upload. */
+  holdUpload(digest: string, size: number, now: number): string {
+    this.collections.expireUploads(now, digest);
+    this.collections.letOff(digest);
+    const admission = this.#store.first<{ admission: string }>("SELECT admission FROM uploads WHERE sha256 = ?", digest)?.admission ?? `adm_${sortableId(now)}`;
+    this.#store.run(
+      "INSERT INTO uploads (sha256, size, expires_at, admission) VALUES (?, ?, ?, ?) ON CONFLICT (sha256) DO UPDATE SET expires_at = excluded.expires_at",
+      digest, size, now + UPLOAD_MS, admission,
+    );
+    return admission;
+  }
+
+  /** Whether what was put under this upload is there: nothing has taken it away since. */
+  holdsUpload(digest: string, admission: string): boolean {
+    return this.#store.first("SELECT 1 AS one FROM uploads WHERE sha256 = ? AND admission = ?", digest, admission) !== null;
   }
 
   sizeOf(digest: string): number | null {
@@ -164,7 +183,13 @@ export class ModelShelf {
     this.#storedBytes = null;
     this.#store.run("DELETE FROM uploads WHERE sha256 = ?", digest);
     this.#store.run("INSERT INTO blobs (sha256, size, stored_at) VALUES (?, ?, ?) ON CONFLICT (sha256) DO NOTHING", digest, size, now);
+    this.collections.expect(now + GRACE_MS);
     this.drafts.touch(digest, now);
+  }
+
+  /** It was sent again: its grace time begins anew. Written at most once an hour. */
+  touch(digest: string, now: number): void {
+    this.#store.run("UPDATE blobs SET stored_at = ? WHERE sha256 = ? AND stored_at < ?", now, digest, now - TOUCH_MS);
   }
 }
 

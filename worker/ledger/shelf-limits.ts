@@ -33,7 +33,7 @@ export class ShelfLimits {
     const { held, posted } = shelf.storage(now);
     if (held + posted + size <= limit) return null;
     this.observe(now, "storage_bytes");
-    const detail = `${posted} of ${limit} bytes are stored, ${held} are on their way, and this blob has ${size}. Ask for a higher storage_bytes: what is stored stays stored.`;
+    const detail = `${posted} of ${limit} bytes are stored, ${held} are on their way, and this blob has ${size}. Delete models or revisions that are not used any more, or ask for a higher storage_bytes.`;
     return refuse("storage-quota-exceeded", detail, { limit, remaining: Math.max(0, limit - held - posted) });
   }
 

@@ -14,6 +14,7 @@ import { type Eraser, beginErasure, eraserOf } from "../erasure/eraser.ts";
 import { erasedId, toErasure } from "../erasure/progress.ts";
 import type { Home, Signpost } from "../tenants/home.ts";
 import { CATALOG } from "../catalog/catalog-id.ts";
+import { Collector } from "./collector.ts";
 import { newConfig, readConfig, toTenant, writeConfig } from "./config.ts";
 import { AuditDesk } from "./desks/audit-desk.ts";
 import { ImportDesk } from "./desks/import-desk.ts";
@@ -25,11 +26,13 @@ import { MetricsDesk } from "./desks/metrics-desk.ts";
 import { ModelDesk } from "./desks/model-desk.ts";
 import { PriceDesk } from "./desks/price-desk.ts";
 import { RecordDesk } from "./desks/record-desk.ts";
+import { RemovalDesk } from "./desks/removal-desk.ts";
 import { ReviewDesk } from "./desks/review-desk.ts";
 import { RolloutDesk } from "./desks/rollout-desk.ts";
 import { SecretDesk } from "./desks/secret-desk.ts";
 import { SessionDesk } from "./desks/session-desk.ts";
 import { TenantDesk } from "./desks/tenant-desk.ts";
+import { UploadDesk } from "./desks/upload-desk.ts";
 import { UserDesk } from "./desks/user-desk.ts";
 import { WebhookDesk } from "./desks/webhook-desk.ts";
 import { tidyChore } from "./tidy.ts";
@@ -45,6 +48,8 @@ export interface Desks {
   readonly models: ModelDesk;
   readonly reviews: ReviewDesk;
   readonly rollouts: RolloutDesk;
+  readonly uploads: UploadDesk;
+  readonly removals: RemovalDesk;
   readonly imports: ImportDesk;
   readonly loans: LoanDesk;
   readonly lending: LendingDesk;
@@ -188,8 +193,11 @@ export class TenantObject extends DurableObject<Env> {
     const keys = new KeyDesk(room);
     const webhooks = new WebhookDesk(room);
     const rollouts = new RolloutDesk(room);
+    const collector = new Collector(room);
     const models = new ModelDesk(room, rollouts);
-    const imports = new ImportDesk(room, models);
+    const uploads = new UploadDesk(room, collector);
+    const imports = new ImportDesk(room, models, uploads);
+    const removals = new RemovalDesk(room, imports, collector);
     return {
       room,
       desks: {
@@ -198,9 +206,11 @@ export class TenantObject extends DurableObject<Env> {
         models,
         reviews: new ReviewDesk(room),
         rollouts,
+        uploads,
+        removals,
         imports,
         loans: new LoanDesk(room, rollouts),
-        lending: new LendingDesk(room),
+        lending: new LendingDesk(room, removals),
         leases,
         records,
         audit,
@@ -211,7 +221,7 @@ export class TenantObject extends DurableObject<Env> {
         users: new UserDesk(room, users),
         sessions: new SessionDesk(room),
       },
-      chores: [leases.chore, keys.chore, records.chore, audit.chore, metrics.chore, webhooks.chore, models.chore, imports.chore, tidyChore(room)],
+      chores: [leases.chore, keys.chore, records.chore, audit.chore, metrics.chore, webhooks.chore, ...collector.chores, imports.chore, tidyChore(room)],
     };
   }
 }

@@ -18,7 +18,7 @@ export const stored = z.object({ sha256, size: amount }).meta({ id: "BlobStored"
 
 const begin = createRoute({
   method: "post", path: "/v1/tenants/{t}/models/{model}/revisions", tags, ...guarded("POST /v1/tenants/{t}/models/{model}/revisions"), summary: "Begin a revision",
-  description: "A revision is named by its content: the same body again gives the same revision and what is still missing. A draft that gets no blob for a day is dropped; its blobs stay.",
+  description: "A revision is named by its content: the same body again gives the same revision and what is still missing. A draft that gets no blob for a day is dropped. Blobs that are not missing stay while the draft does; those that no draft and no revision names are deleted a day after they were sent.",
   request: { params: tenantPath.extend({ model: modelId }), headers: idempotencyHeader, body: body(revisionCreate) },
   responses: { 201: json(revisionBegun, "The draft, and the blobs to put."), ...problems },
 });

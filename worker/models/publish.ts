@@ -16,10 +16,10 @@ import { review } from "./review.ts";
 
 export async function beginRevision(env: Env, { object, call, tenant }: Entered, model: ModelId, body: RevisionBody): Promise<RevisionBegun> {
   const built = buildRevision(tenant, model, body);
-  const { identity, begun } = unwrap(await object.models.admitRevision(call, { model: built.revision.model, revision: built.revision.revision, ...(body.control_flow && { controlFlow: true }) }));
+  const { identity, begun, admission } = unwrap(await object.models.admitRevision(call, { model: built.revision.model, revision: built.revision.revision, ...(body.control_flow && { controlFlow: true }) }));
   if (begun) return begun;
   await TenantBlobs.for(asVerified(identity), env).putManifest(built.revision.model, built.revision.revision, built.text);
-  return unwrap(await object.models.begin(call, built.revision, Object.fromEntries(built.sizes)));
+  return unwrap(await object.models.begin(call, built.revision, Object.fromEntries(built.sizes), admission));
 }
 
 /** `isNew` false: it was stored already. */
@@ -29,15 +29,15 @@ export async function putBlob(env: Env, { object, call }: Entered, digest: Sha25
   if (bytes.byteLength === 0) throw problem("invalid-request", "The body is empty. Send the blob's bytes.");
   const actual = sha256Hex(new Uint8Array(bytes));
   if (actual !== digest) throw problem("digest-mismatch", `The bytes have the SHA-256 ${actual}. Send the bytes that the path names.`);
-  const { identity, known } = unwrap(await object.models.admitBlob(call, digest, bytes.byteLength));
-  if (known) return { size: bytes.byteLength, isNew: false };
+  const { identity, admission } = unwrap(await object.uploads.admit(call, digest, bytes.byteLength));
+  if (admission === null) return { size: bytes.byteLength, isNew: false };
   await TenantBlobs.for(asVerified(identity), env).putBlob(digest, bytes);
-  unwrap(await object.models.recordBlob(call, digest, bytes.byteLength));
+  unwrap(await object.uploads.record(call, digest, bytes.byteLength, admission));
   return { size: bytes.byteLength, isNew: true };
 }
 
 export async function commitRevision(env: Env, { object, call }: Entered, model: ModelId, revision: RevisionId, stage: CommitStage): Promise<Model | ModelRevision> {
   const due = unwrap(await object.reviews.open(call, model, revision));
   if (due) await review(env, due);
-  return unwrap(await object.models.commit(call, model, revision, stage));
+  return unwrap(await object.models.commit(call, model, revision, stage, due !== null));
 }

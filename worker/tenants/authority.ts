@@ -39,6 +39,8 @@ export function authorityOf(env: Env, tenant: TenantId): TenantAuthority {
     models: desk("models"),
     reviews: desk("reviews"),
     rollouts: desk("rollouts"),
+    uploads: desk("uploads"),
+    removals: desk("removals"),
     imports: desk("imports"),
     loans: desk("loans"),
     lending: desk("lending"),

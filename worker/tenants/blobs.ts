@@ -33,6 +33,11 @@ export class TenantBlobs {
     return object?.body ?? null;
   }
 
+  /** At most 1,000 at once. */
+  async deleteBlobs(digests: readonly Sha256[]): Promise<void> {
+    await this.#bucket.delete(digests.map((digest) => `${this.#prefix}/blobs/${digest}`));
+  }
+
   async putManifest(model: ModelId, revision: RevisionId, text: string): Promise<void> {
     await this.#bucket.put(this.#manifest(model, revision), text, { httpMetadata: { contentType: "application/json" } });
   }

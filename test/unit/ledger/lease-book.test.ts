@@ -132,7 +132,7 @@ test.each([["ok", 7], ["error", 0], ["aborted", 0]] as const)("a model that ends
 
 test("the leases of one key end with it, those of another go on", () => {
   const [one, other] = [open({ keyId: "key_1" }), open({ keyId: "key_2" })];
-  expect(book.revokeOf("key_2", NOW, "operator", "req_off")).toBe(1);
+  expect(book.revokeWhere(({ key_id }) => key_id === "key_2", NOW, "operator", "req_off")).toBe(1);
   expect([find(one).state, find(other).state]).toEqual(["active", "revoked"]);
 });
 
@@ -155,7 +155,7 @@ describe("an end without a report", () => {
   test("a revocation charges what no report named, at its own instant, under the request that did it", () => {
     const lease = open();
     report(lease, { final: false });
-    expect(book.revokeOf("key_1", NOW + 2_000, "operator", "req_off")).toBe(1);
+    expect(book.revokeWhere(({ key_id }) => key_id === "key_1", NOW + 2_000, "operator", "req_off")).toBe(1);
     expect(toLeaseState(find(lease))).toMatchObject({ state: "revoked", used: 100, cost: { nanos: 87 + 210 }, resolved_at: "2026-11-22T10:00:02.500Z" });
     expect(records()[1]).toMatchObject({ event: { action: "LEASE_REVOKED", actor: "operator", requestId: "req_off", details: { unreported_tokens: 70 } }, cost: { outcome: "revoked", calls: 0, unreportedTokens: 70 } });
   });

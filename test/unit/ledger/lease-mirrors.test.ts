@@ -150,8 +150,8 @@ test("revoking ends what is unresolved, of one key or of all, and nothing else",
   const settled = open(book, START);
   book.report(settled, REPORT, "k", START);
   const [a, b] = [open(book, START), open(book, START, { ttlSeconds: 300, graceSeconds: 3_600 })];
-  expect(book.revokeOf("other", START, "operator", "r")).toBe(0);
-  expect(book.revokeOf("k", START, "operator", "r")).toBe(2);
+  expect(book.revokeWhere(({ key_id }) => key_id === "other", START, "operator", "r")).toBe(0);
+  expect(book.revokeWhere(({ key_id }) => key_id === "k", START, "operator", "r")).toBe(2);
   book.revokeAll(START, "operator", "r");
   expect([settled, a, b].map(({ id }) => (book.find(id) as LeaseRow).state)).toEqual(["settled", "revoked", "revoked"]);
   expect(mirrors.holds.of("t", "2026-11-22")).toEqual({ tokens: 0, nanos: 0 });
@@ -174,7 +174,7 @@ test("memory is what the table says after any step, and after one that was undon
     book.sweep(now);
     const kind = random.int(0, 9);
     if (kind < 4 || leases.length === 0) return void leases.push(open(book, now, { ttlSeconds: random.pick([5, 60, 300]), graceSeconds: random.pick([0, 0, 600]) }));
-    if (kind === 9) return void book.revokeOf("k", now, "operator", "r");
+    if (kind === 9) return void book.revokeWhere(({ key_id }) => key_id === "k", now, "operator", "r");
     const lease = book.find(random.pick(leases).id) as LeaseRow;
     book.report(lease, { ...REPORT, seq: lease.reports + 1, final: kind < 7 }, "k", now);
   };

@@ -198,6 +198,36 @@ describe("a revoked grant", () => {
   });
 });
 
+describe("a deletion", () => {
+  test("by the tenant takes a granted model from its list, not from the catalogue; the next grant brings it back", async () => {
+    const tenant = await provisionTenant();
+    const first = expectStatus(await grant(tenant, "cats"), 200).json;
+    await derived(tenant, base);
+    expectStatus(await api.delete(`/v1/tenants/${tenant.id}/models/cats`, { key: tenant.admin }), 200);
+    expect(await modelsOf(tenant)).toEqual(["mine"]);
+    const lease = await getLease(tenant, { model: "mine" });
+    expect((await blob(ONNX, lease.lease)).status).toBe(200);
+    await expect.poll(async () => (await grant(tenant, "cats")).status, { timeout: 20_000 }).toBe(200);
+    expect((await getLease(tenant, { model: "cats" })).model.revision).toBe(first.revision);
+  });
+
+  test("of what tenants hold in the catalogue is refused; of what nobody holds any more, done", async () => {
+    const tenant = await provisionTenant();
+    const bytes = tinyOnnx(90, 3);
+    const held = await publishInCatalog("held", bytes);
+    expectStatus(await grant(tenant, "held"), 200);
+    await publishInCatalog("held", tinyOnnx(90, 4));
+    const remove = (path: string) => api.delete(`/v1/catalog/models/held${path}`, { key: OPERATOR_KEY });
+    expect([(await remove("")).code, (await remove(`/revisions/${held.revision}`)).code]).toEqual(["conflict", "conflict"]);
+    expect((await blob(bytes, (await getLease(tenant, { model: "held" })).lease)).status).toBe(200);
+    expectStatus(await revoke(tenant, "held"), 200);
+    expectStatus(await remove(`/revisions/${held.revision}`), 200);
+    expect((await grant(tenant, "held", { revision: held.revision })).code).toBe("not-found");
+    expectStatus(await remove(""), 200);
+    await expect.poll(async () => (await keysOf(env.BLOBS, "_catalog")).filter((key) => key.startsWith("models/held/")), { timeout: 20_000 }).toEqual([]);
+  });
+});
+
 test("a large model of the catalogue is delivered by passes too", async () => {
   const tenant = await provisionTenant();
   const blobs = [1, 2, 3].map((fill) => new Uint8Array(4 * 1024 ** 2).fill(fill));

@@ -36,13 +36,13 @@ test("an upload that never came to its end gives its place back after a while", 
   const tenant = await provisionTenant({ policy: { storage_bytes: 100 } });
   const call = { presented: { kind: "operator" }, access: ["operator"], requestId: "req_test" } as const;
   const digest = await sha256Hex(blob(1));
-  await objectOf(tenant.id).ask("models", "admitBlob", [call, digest, 100]);
+  await objectOf(tenant.id).ask("uploads", "admit", [call, digest, 100]);
   expect(await quotaOf(tenant)).toMatchObject({ storage_bytes: { held: 100, posted: 0, remaining: 0 } });
   expect((await putBlob(tenant, blob(2))).code).toBe("storage-quota-exceeded");
   time.advance(600_000);
   expect((await putBlob(tenant, blob(2))).status).toBe(201);
   // Now the first, late, finds no room: refused, and not counted.
-  const late = await objectOf(tenant.id).ask("models", "recordBlob", [call, digest, 100]);
+  const late = await objectOf(tenant.id).ask("uploads", "record", [call, digest, 100]);
   expect(late).toMatchObject({ ok: false, refusal: { code: "storage-quota-exceeded" } });
   expect(await quotaOf(tenant)).toMatchObject({ storage_bytes: { held: 0, posted: 100 } });
 });

@@ -8,21 +8,23 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import { IMPORT_FAULTS, type ImportCreate, type ImportFault, type ImportId, type ModelImport } from "../../../schema/contract/imports.ts";
-import { type ModelId, type Sha256, sortableId } from "../../../schema/contract/ids.ts";
+import { type ModelId, type RequestId, type Sha256, sortableId } from "../../../schema/contract/ids.ts";
 import { CHUNK_BYTES, type ModelFile, type RevisionCreate, revisionCreate } from "../../../schema/contract/models.ts";
 import type { SecretName } from "../../../schema/contract/secrets.ts";
 import { settingsOf } from "../../env.ts";
 import { Hub, HubFault } from "../../imports/hub.ts";
-import { buildOf, chooseFiles, requiresOf } from "../../imports/layout.ts";
+import { buildOf, chooseFiles, configOf, requiresOf } from "../../imports/layout.ts";
 import { inspectVariants } from "../../models/inspect.ts";
 import { buildRevision } from "../../models/manifest.ts";
 import { TenantBlobs } from "../../tenants/blobs.ts";
+import { GRACE_MS } from "../collection-book.ts";
 import { readConfig } from "../config.ts";
 import { ImportBook, type ImportFile, MAX_ACTIVE_IMPORTS, type StoredImport } from "../import-book.ts";
 import { type Result, done, refuse } from "../result.ts";
 import type { Call, Chore, Room } from "../room.ts";
 import { SecretVault, unlocked } from "../secret-vault.ts";
 import type { ModelDesk } from "./model-desk.ts";
+import type { UploadDesk } from "./upload-desk.ts";
 import { flowRefusal } from "./review-desk.ts";
 
 const NO_IMPORT = "This tenant has no such import.";
@@ -52,14 +54,16 @@ interface Reading {
 export class ImportDesk {
   readonly #room: Room;
   readonly #models: ModelDesk;
+  readonly #uploads: UploadDesk;
   readonly #book: ImportBook;
   readonly #vault: SecretVault;
   #running = false;
   #reading: Reading | null = null;
 
-  constructor(room: Room, models: ModelDesk) {
+  constructor(room: Room, models: ModelDesk, uploads: UploadDesk) {
     this.#room = room;
     this.#models = models;
+    this.#uploads = uploads;
     this.#book = new ImportBook(room.store);
     this.#vault = new SecretVault(room.tenant, room.store, settingsOf(room.env).masterKeys);
   }
@@ -88,17 +92,29 @@ export class ImportDesk {
     return this.#room.as(call, () => done(this.#book.list(after, limit)));
   }
 
-  /** What it has stored stays stored: another import of the same model goes on from there. */
+  /** What it has stored stays for a day: another import of the same model goes on from there. */
   cancel(call: Call, id: string): Result<ModelImport> {
     const room = this.#room;
     return room.as(call, (who, now) => {
       const found = this.#book.find(id);
       if (!found) return refuse("not-found", NO_IMPORT);
       if (!this.#book.isActive(id)) return found.state === "cancelled" ? done(found) : refuse("conflict", `This import is ${found.state} already.`);
-      this.#book.end(id, { state: "cancelled" }, now);
-      room.log(now, { action: "MODEL_IMPORT_ENDED", actor: who.actor, model: found.model, requestId: call.requestId, details: { import_id: id, state: "cancelled" } });
+      this.#cancel(found, who.actor, call.requestId, now);
       return this.#shown(id);
     });
+  }
+
+  /** Cancels those of a model that is deleted. To be called in its transaction. Gives how many. */
+  cancelOf(model: string, actor: string, requestId: RequestId, now: number): number {
+    const under = this.#book.activeOf(model);
+    for (const one of under) this.#cancel(one, actor, requestId, now);
+    return under.length;
+  }
+
+  #cancel({ id, model }: Pick<StoredImport, "id" | "model">, actor: string, requestId: RequestId, now: number): void {
+    this.#book.end(id, { state: "cancelled" }, now);
+    this.#room.shelf.collections.expect(now + GRACE_MS);
+    this.#room.log(now, { action: "MODEL_IMPORT_ENDED", actor, model, requestId, details: { import_id: id, state: "cancelled" } });
   }
 
   get chore(): Chore {
@@ -176,9 +192,12 @@ export class ImportDesk {
 
   async #keep(one: StoredImport, file: ImportFile, reading: Reading, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     const sha256 = createHash("sha256").update(bytes).digest("hex") as Sha256;
-    const stored = await this.#models.storeBlob(sha256, bytes);
-    if (!stored.ok) throw new HubFault("model-refused", stored.refusal.detail);
-    this.#still(one, (now) => this.#book.addChunk(one.id, file.position, reading.offset, { sha256, size: bytes.byteLength }, now));
+    // Noted in the transaction that stores it, so that it is in use from then on.
+    const stored = await this.#uploads.store(sha256, bytes, (now) => {
+      if (this.#book.isActive(one.id)) this.#book.addChunk(one.id, file.position, reading.offset, { sha256, size: bytes.byteLength }, now);
+    });
+    if (!stored.ok) throw new HubFault(stored.refusal.code === "unavailable" ? "source-unreachable" : "model-refused", stored.refusal.detail);
+    this.#mustBeActive(one);
     reading.sha256.update(bytes);
     reading.git?.update(bytes);
     reading.offset += bytes.byteLength;
@@ -215,7 +234,7 @@ export class ImportDesk {
     const hostile = await inspectVariants(body.data.variants, TenantBlobs.for(this.#room.self, this.#room.env), this.#mayHaveControlFlow(body.data));
     if (hostile) throw new HubFault("model-refused", `${hostile.path}: ${hostile.code}. ${hostile.detail}`);
     const built = buildRevision(this.#room.tenant, model, body.data);
-    const published = await this.#models.publish(one, built, ask.stage ?? "live", (now) => {
+    const published = await this.#models.publish(one, built, ask.stage ?? "live", () => this.#mustBeActive(one), (now) => {
       this.#book.end(one.id, { state: "done", revision: built.revision.revision }, now);
       this.#log(one, { state: "done", revision: built.revision.revision }, now);
     });
@@ -240,6 +259,7 @@ export class ImportDesk {
   #fail(one: StoredImport, code: ImportFault, detail: string, now: number): void {
     const fault = { code, detail: `${detail} ${IMPORT_FAULTS[code]}` };
     this.#book.end(one.id, { state: "failed", fault }, now);
+    this.#room.shelf.collections.expect(now + GRACE_MS);
     this.#log(one, { state: "failed", fault: code }, now);
   }
 
@@ -250,9 +270,13 @@ export class ImportDesk {
   /** Writes what a slice has come to, unless the import was cancelled meanwhile. */
   #still(one: StoredImport, write: (now: number) => void): void {
     this.#room.transact(() => {
-      if (!this.#book.isActive(one.id)) throw new Cancelled();
+      this.#mustBeActive(one);
       write(Date.now());
     });
+  }
+
+  #mustBeActive({ id }: StoredImport): void {
+    if (!this.#book.isActive(id)) throw new Cancelled();
   }
 
   #shown(id: string): Result<ModelImport> {
@@ -268,14 +292,3 @@ export class ImportDesk {
 }
 
 const repositoryOf = ({ ask }: StoredImport): string => ask.source.slice("hf:".length);
-
-/** What the architecture is; of what is no configuration, nothing. */
-function configOf(text: string): { architectures?: string[] } | null {
-  try {
-    const config: unknown = JSON.parse(text);
-    const names = typeof config === "object" && config !== null && "architectures" in config ? config.architectures : undefined;
-    return { architectures: Array.isArray(names) ? names.filter((name) => typeof name === "string") : [] };
-  } catch {
-    return null; // the file is the model's; what does not read it says so
-  }
-}

@@ -83,7 +83,7 @@ export class KeyDesk {
       if (!key) return refuse("not-found", NO_KEY);
       if (key.revokedAt === null) {
         room.keys.revoke(id, now);
-        const ended = leases === "revoke" ? room.leases.revokeOf(id, now, who.actor, call.requestId) : 0;
+        const ended = leases === "revoke" ? room.leases.revokeWhere((lease) => lease.key_id === id, now, who.actor, call.requestId) : 0;
         room.log(now, { action: "KEY_REVOKED", actor: who.actor, requestId: call.requestId, details: { key_id: id, leases_revoked: ended } });
       }
       return done(toKey({ ...key, revokedAt: key.revokedAt ?? now }));

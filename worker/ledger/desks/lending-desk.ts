@@ -6,9 +6,11 @@ import { toTimestamp } from "../../../schema/contract/amounts.ts";
 import type { Holder } from "../../../schema/contract/catalog.ts";
 import type { ModelId, RevisionId, Sha256, TenantId } from "../../../schema/contract/ids.ts";
 import type { Base, Prices } from "../../../schema/contract/models.ts";
+import type { ModelDeleted, RevisionDeleted } from "../../../schema/contract/rollout.ts";
 import { type Result, done, refuse } from "../result.ts";
 import type { Call, Room } from "../room.ts";
 import type { Row } from "../store.ts";
+import type { RemovalDesk } from "./removal-desk.ts";
 
 export interface Loan {
   readonly base: Base;
@@ -27,8 +29,22 @@ interface HolderRow extends Row {
 export class LendingDesk {
   readonly #room: Room;
 
-  constructor(room: Room) {
+  readonly #removals: RemovalDesk;
+
+  constructor(room: Room, removals: RemovalDesk) {
     this.#room = room;
+    this.#removals = removals;
+  }
+
+  /** Of what nobody holds; a revision that somebody does is refused, and so is the model. `revision` null: all of the model. */
+  async remove(call: Call, model: ModelId, revision: RevisionId | null): Promise<Result<ModelDeleted | RevisionDeleted>> {
+    // No await between this look and the deletion's own transaction.
+    const held = this.#room.as(call, () => {
+      const held = this.#room.store.first<{ n: number }>("SELECT count(DISTINCT tenant) AS n FROM holders WHERE model = ? AND (? IS NULL OR revision = ?)", model, revision, revision)?.n ?? 0;
+      return held > 0 ? refuse("conflict", `${held} tenants have it. Revoke their grants first; GET …/grants lists them.`) : done(null);
+    });
+    if (!held.ok) return held;
+    return revision === null ? this.#removals.deleteModel(call, model) : this.#removals.deleteRevision(call, model, revision);
   }
 
   /** Notes the tenant as one that holds the revision; `revision` null: the live one. */

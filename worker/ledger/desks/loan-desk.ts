@@ -29,21 +29,24 @@ export class LoanDesk {
     this.#limits = new ShelfLimits(room);
   }
 
-  /** Whether a model of the catalogue may become one of this tenant, before its manifest is stored. */
-  admit(call: Call, model: ModelId, controlFlow: boolean): Result<Identity> {
-    return this.#room.as<Identity>(call, (who, now) => this.#refusal(model, controlFlow, now) ?? done(identityOf(who)));
+  /** Whether a model of the catalogue may have its name in this tenant, before a draft of it is begun. */
+  admit(call: Call, model: ModelId): Result<null> {
+    return this.#room.as(call, () => this.#refusal(model) ?? done(null));
   }
 
-  /** The manifest is stored. `sizes`: the revision's chunks, all of them the catalogue's. */
-  take(call: Call, { base, manifestSha256 }: Pick<Loan, "base" | "manifestSha256">, revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>): Result<Model> {
-    const { shelf, loans } = this.#room;
+  /** The manifest is stored. `sizes`: the revision's chunks, all of them the catalogue's; `admission`: of the draft that was begun for it. */
+  take(call: Call, { base, manifestSha256 }: Pick<Loan, "base" | "manifestSha256">, revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>, admission: string | null): Result<Model> {
+    const { shelf, loans, store } = this.#room;
     return this.#room.as<Model>(call, (who, now) => {
-      const refused = this.#refusal(revision.model, revision.facts.controlFlow === true, now);
+      const isThere = shelf.rollouts.find(revision.model, revision.revision)?.committedAt != null || (admission !== null && shelf.drafts.holds(revision, admission));
+      const refused = this.#refusal(revision.model) ?? flowRefusal(revision.facts.controlFlow === true, store) ?? this.#limits.refusesModel(revision.model, now);
       if (refused) return refused;
+      if (!isThere) return refuse("conflict", "This model was deleted while it was granted. Grant it again.");
       const isNew = !loans.holds(base);
       loans.add(base, manifestSha256, sizes, now);
       shelf.begin(revision, sizes, now);
       shelf.rollouts.commit(revision.model, revision.revision, now);
+      shelf.drafts.close({ model: revision.model, revision: revision.revision });
       const by = { actor: who.actor, requestId: call.requestId };
       if (isNew) this.#room.log(now, { action: "MODEL_GRANTED", ...by, model: revision.model, details: { base, revision: revision.revision, prices: revision.facts.prices } });
       return this.#rollouts.goLive(by, revision.model, revision.revision, now);
@@ -71,10 +74,9 @@ export class LoanDesk {
     });
   }
 
-  #refusal(model: ModelId, controlFlow: boolean, now: number): ReturnType<typeof refuse> | null {
-    const { shelf, store } = this.#room;
-    const live = shelf.live(model);
-    if (live && live.facts.base?.model !== model) return refuse("conflict", `The tenant has a model ${model} of its own. Grant the model under another name, or have that one deleted.`);
-    return flowRefusal(controlFlow, store) ?? this.#limits.refusesModel(model, now);
+  #refusal(model: ModelId): ReturnType<typeof refuse> | null {
+    const live = this.#room.shelf.live(model);
+    const isOwn = live !== null && live.facts.base?.model !== model;
+    return isOwn ? refuse("conflict", `The tenant has a model ${model} of its own. Publish the catalogue's under another name, or have that one deleted.`) : null;
   }
 }

@@ -4,9 +4,8 @@
  * - `deliver` decides a read of a blob and counts its bytes in the same transaction: no more than `egress_bytes_daily`
  *   are ever set out to be sent. What is counted stays counted, even where the client goes away in the middle. A lease
  *   may get a pass for what it reads next (egress-passes.ts).
- * - `admitBlob` holds an upload's bytes of `storage_bytes` until `recordBlob`: two uploads at once never exceed it.
  */
-import type { RequestId, Sha256 } from "../../../schema/contract/ids.ts";
+import type { RequestId } from "../../../schema/contract/ids.ts";
 import type { Model, RevisionBegun } from "../../../schema/contract/models.ts";
 import type { CommitStage, ModelRevision } from "../../../schema/contract/rollout.ts";
 import type { Balance, Quota } from "../../../schema/contract/policy.ts";
@@ -15,7 +14,7 @@ import type { Pass } from "../../models/passes.ts";
 import { type Conditions, type Delivery, bytesOf, decideDelivery } from "../../models/range.ts";
 import { standOf } from "../../alerts/thresholds.ts";
 import { TenantBlobs } from "../../tenants/blobs.ts";
-import { type Identity, asVerified } from "../../tenants/credential.ts";
+import type { Identity } from "../../tenants/credential.ts";
 import { balanceOf } from "../books.ts";
 import { dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
@@ -27,15 +26,13 @@ import { flowRefusal } from "./review-desk.ts";
 import { type Staged, toModelRevision } from "../rollout-book.ts";
 import { ShelfLimits } from "../shelf-limits.ts";
 import type { RolloutDesk } from "./rollout-desk.ts";
-import { type Call, type Chore, type Room, identityOf } from "../room.ts";
+import { type Call, type Room, identityOf } from "../room.ts";
 
 const LEASE_OVER = { settled: "lease-settled", expired: "lease-expired", revoked: "lease-revoked" } as const;
 
 /** A lease whose requests need no proof that only the object can take. */
 const isUnbound = ({ presented }: Call): boolean => presented.kind === "lease" && !presented.proof;
 
-/** After a failure (R2 away): how long until the next attempt. */
-const DROP_RETRY_MS = 60_000;
 const NO_BLOB = "There is no such blob.";
 
 /** How a blob is sent, and the day's egress after it. */
@@ -49,6 +46,20 @@ export interface Delivered {
   readonly pass: Pass | null;
   /** Where its bytes are: the tenant's own, or the operator's catalogue, which lends them. */
   readonly from: "own" | "catalog";
+}
+
+/** `admission` names the making of the draft, where it is open. */
+interface AdmittedRevision {
+  readonly identity: Identity;
+  readonly begun: RevisionBegun | null;
+  readonly admission: string | null;
+}
+
+interface Commit {
+  readonly model: string;
+  readonly revision: string;
+  readonly stage: CommitStage;
+  readonly reviewed: boolean;
 }
 
 /** Who a revision is published by, for the audit. */
@@ -69,125 +80,79 @@ export class ModelDesk {
   }
 
   /** Whether this revision may be begun, and where it may, it is noted, before its manifest is stored. `begun`: what this very call was answered before. */
-  admitRevision(call: Call, revision: Pick<Revision, "model" | "revision"> & Pick<RevisionFacts, "controlFlow">): Result<{ identity: Identity; begun: RevisionBegun | null }> {
+  admitRevision(call: Call, revision: Pick<Revision, "model" | "revision"> & Pick<RevisionFacts, "controlFlow">): Result<AdmittedRevision> {
     const room = this.#room;
-    return room.as<{ identity: Identity; begun: RevisionBegun | null }>(call, (who, now) => {
+    return room.as<AdmittedRevision>(call, (who, now) => {
       const before = room.idempotency.recall<RevisionBegun>(call.idempotent ?? null, now);
-      if (before) return before.ok ? done({ identity: identityOf(who), begun: before.value }) : before;
-      const refused = flowRefusal(revision.controlFlow === true, room.store) ?? this.#openDraft(revision, now);
-      return refused ?? done({ identity: identityOf(who), begun: null });
+      if (before) return before.ok ? done({ identity: identityOf(who), begun: before.value, admission: null }) : before;
+      const opened = flowRefusal(revision.controlFlow === true, room.store) ?? this.#openDraft(revision, now);
+      return opened.ok ? done({ identity: identityOf(who), begun: null, admission: opened.value }) : opened;
     });
   }
 
-  /** The manifest is stored. `sizes`: every chunk of it with the size it states. */
-  begin(call: Call, revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>): Result<RevisionBegun> {
+  /** The manifest is stored. `sizes`: every chunk of it with the size it states. What is not missing then stays while the draft does. */
+  begin(call: Call, revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>, admission: string | null): Result<RevisionBegun> {
     const { shelf, idempotency } = this.#room;
     return this.#room.as(call, (_who, now) =>
       idempotency.once(call.idempotent ?? null, now, () => {
-        const refused = this.#openDraft(revision, now);
-        if (refused) return refused;
-        shelf.begin(revision, sizes, now);
-        return done({ model: revision.model, revision: revision.revision, missing: shelf.missing(revision.model, revision.revision) });
+        const refused = this.#begin(revision, sizes, admission, now);
+        return refused ?? done({ model: revision.model, revision: revision.revision, missing: shelf.missing(revision.model, revision.revision) });
       }),
     );
   }
 
-  /** A revision that was committed is no open draft any more. */
-  #openDraft({ model, revision }: Pick<Revision, "model" | "revision">, now: number): ReturnType<typeof refuse> | null {
+  /** Gives the name of the draft's making; null: the revision was committed, and is no open draft any more. */
+  #openDraft({ model, revision }: Pick<Revision, "model" | "revision">, now: number): Result<string | null> {
     const { shelf } = this.#room;
-    if (shelf.rollouts.find(model, revision)?.committedAt != null) return null;
-    const refused = this.#limits.refusesModel(model, now, shelf.drafts.models(model)) ?? shelf.drafts.open({ model, revision }, now);
+    if (this.#isCommitted(model, revision)) return done(null);
+    const opened = this.#limits.refusesModel(model, now, shelf.drafts.models(model)) ?? shelf.drafts.open({ model, revision }, now);
     const dropAt = shelf.drafts.nextDrop();
     if (dropAt !== null) this.#room.arm(dropAt);
-    return refused;
+    return opened;
   }
 
-  /** Drops drafts that get no blobs. */
-  get chore(): Chore {
-    const { room, drafts } = { room: this.#room, drafts: this.#room.shelf.drafts };
-    const self = asVerified({ tenant: room.tenant, isolation: room.isolation, actor: "system", kind: "operator", keyId: null, leaseId: null });
-    let notBefore = 0;
-    return {
-      name: "drafts",
-      aside: true,
-      nextAt: () => {
-        const at = drafts.nextDrop();
-        return at === null ? null : Math.max(at, notBefore);
-      },
-      run: async (now) => {
-        if (now < Math.max(notBefore, drafts.nextDrop() ?? Number.POSITIVE_INFINITY)) return;
-        notBefore = now + DROP_RETRY_MS;
-        const dropped = room.transact(() => drafts.dropOld(now));
-        for (const draft of dropped) {
-          await TenantBlobs.for(self, room.env).deleteManifest(draft.model, draft.revision);
-          room.transact(() => drafts.close(draft));
-        }
-        notBefore = 0;
-      },
-    };
-  }
-
-  /** Whether a blob of this size may be stored, and where it may, its place is held; `known`: it is stored already. */
-  admitBlob(call: Call, digest: string, size: number): Result<{ identity: Identity; known: boolean }> {
+  #begin(revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>, admission: string | null, now: number): ReturnType<typeof refuse> | null {
     const { shelf } = this.#room;
-    return this.#room.as<{ identity: Identity; known: boolean }>(call, (who, now) => {
-      if (shelf.sizeOf(digest) !== null) return done({ identity: identityOf(who), known: true });
-      const full = this.#limits.refusesBlob(digest, size, now);
-      if (full) return full;
-      shelf.holdUpload(digest, size, now);
-      return done({ identity: identityOf(who), known: false });
-    });
+    const isThere = this.#isCommitted(revision.model, revision.revision) || (admission !== null && shelf.drafts.holds(revision, admission));
+    if (!isThere) return refuse("conflict", "This revision was deleted while it was begun. Begin it again.");
+    shelf.begin(revision, sizes, now);
+    return null;
   }
 
-  recordBlob(call: Call, digest: string, size: number): Result<null> {
-    return this.#room.as(call, (_who, now) => this.#record(digest, size, now));
+  #isCommitted(model: string, revision: string): boolean {
+    return this.#room.shelf.rollouts.find(model, revision)?.committedAt != null;
   }
 
-  #record(digest: string, size: number, now: number): Result<null> {
-    const full = this.#limits.refusesBlob(digest, size, now);
-    if (full) return full;
-    this.#room.shelf.record(digest, size, now);
-    this.#limits.observe(now);
-    return done(null);
+  /** `reviewed`: its models were inspected (review-desk.ts). What was not all here then is not committed unseen. */
+  commit(call: Call, model: string, revision: string, stage: CommitStage, reviewed: boolean): Result<Model | ModelRevision> {
+    return this.#room.as(call, (who, now) =>
+      this.#room.idempotency.once(call.idempotent ?? null, now, () => this.#commit({ actor: who.actor, requestId: call.requestId }, { model, revision, stage, reviewed }, now)),
+    );
   }
 
-  commit(call: Call, model: string, revision: string, stage: CommitStage): Result<Model | ModelRevision> {
-    return this.#room.as(call, (who, now) => this.#room.idempotency.once(call.idempotent ?? null, now, () => this.#commit({ actor: who.actor, requestId: call.requestId }, model, revision, stage, now)));
-  }
-
-  /** Stores a blob for the object itself: an import. */
-  async storeBlob(digest: Sha256, bytes: Uint8Array<ArrayBuffer>): Promise<Result<null>> {
+  /**
+   * Commits a revision whose blobs are all stored, and does `also` in the same transaction. `check` is asked in every
+   * transaction of it, and throws where it is not wanted any more.
+   */
+  async publish(by: Publisher, { revision, text, sizes }: Built, stage: CommitStage, check: () => void, also: (now: number) => void): Promise<Result<unknown>> {
     const room = this.#room;
-    const admitted = room.transact(() => {
-      const now = Date.now();
-      if (room.shelf.sizeOf(digest) !== null) return done(true);
-      const full = this.#limits.refusesBlob(digest, bytes.byteLength, now);
-      if (full) return full;
-      room.shelf.holdUpload(digest, bytes.byteLength, now);
-      return done(false);
+    const opened = room.transact(() => {
+      check();
+      return this.#openDraft(revision, Date.now());
     });
-    if (!admitted.ok || admitted.value) return admitted.ok ? done(null) : admitted;
-    await TenantBlobs.for(room.self, room.env).putBlob(digest, bytes);
-    return room.transact(() => this.#record(digest, bytes.byteLength, Date.now()));
-  }
-
-  /** Commits a revision whose blobs are all stored, and does `also` in the same transaction. */
-  async publish(by: Publisher, { revision, text, sizes }: Built, stage: CommitStage, also: (now: number) => void): Promise<Result<unknown>> {
-    const room = this.#room;
-    const refused = room.transact(() => this.#openDraft(revision, Date.now()));
-    if (refused) return refused;
+    if (!opened.ok) return opened;
     await TenantBlobs.for(room.self, room.env).putManifest(revision.model, revision.revision, text);
     return room.transact(() => {
+      check();
       const now = Date.now();
-      room.shelf.begin(revision, Object.fromEntries(sizes), now);
-      const committed = this.#commit(by, revision.model, revision.revision, stage, now);
+      const committed = this.#begin(revision, Object.fromEntries(sizes), opened.value, now) ?? this.#commit(by, { model: revision.model, revision: revision.revision, stage, reviewed: true }, now);
       if (committed.ok) also(now);
       return committed;
     });
   }
 
   /** `stage` draft: the revision is kept as it is, whatever stage it has. */
-  #commit(by: Publisher, model: string, revision: string, stage: CommitStage, now: number): Result<Model | ModelRevision> {
+  #commit(by: Publisher, { model, revision, stage, reviewed }: Commit, now: number): Result<Model | ModelRevision> {
     const { shelf } = this.#room;
     const draft = shelf.find(model, revision);
     if (!draft) return refuse("not-found", "This model has no such revision.");
@@ -200,7 +165,8 @@ export class ModelDesk {
     }
     const full = stage === "live" ? this.#limits.refusesModel(model, now) : null;
     if (full) return full;
-    const isNew = shelf.rollouts.find(model, revision)?.committedAt === null;
+    const isNew = !this.#isCommitted(model, revision);
+    if (isNew && !reviewed) return refuse("revision-incomplete", "Blobs of it were still on their way when it was looked at. Commit it again.");
     shelf.rollouts.commit(model, revision, now);
     shelf.drafts.close({ model, revision });
     if (stage === "live") return this.#rollouts.goLive(by, model, revision, now);

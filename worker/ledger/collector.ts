@@ -1,0 +1,92 @@
+/**
+ * Takes out of R2 what nothing refers to any more: blobs, and manifests of drafts and revisions that were dropped.
+ *
+ * - State first, R2 second, state again: what is on its way out is noted before its deletion is sent, and forgotten
+ *   after it is confirmed. Whatever fails or dies in between is taken up again by the alarm.
+ * - Two runs at once share the work: each takes what no other has taken.
+ */
+import type { Sha256 } from "../../schema/contract/ids.ts";
+import { TenantBlobs } from "../tenants/blobs.ts";
+import type { Chore, Room } from "./room.ts";
+import { ShelfLimits } from "./shelf-limits.ts";
+
+/** R2 deletes as many at once. */
+const PIECE = 1_000;
+
+export class Collector {
+  readonly #room: Room;
+  readonly #limits: ShelfLimits;
+  /** Deletions that were sent and not answered, by this object in this life. */
+  readonly #sent = new Map<Sha256, Promise<void>>();
+
+  constructor(room: Room) {
+    this.#room = room;
+    this.#limits = new ShelfLimits(room);
+  }
+
+  get chores(): readonly Chore[] {
+    const { drafts, collections } = this.#room.shelf;
+    return [
+      { name: "drafts", aside: true, nextAt: () => drafts.nextDrop(), run: (now) => this.#manifests(now) },
+      { name: "collection", aside: true, nextAt: () => collections.nextAt(), run: (now) => this.#blobs(now) },
+    ];
+  }
+
+  /** Everything that may go now. What fails is told and left to the alarm. */
+  async collect(): Promise<void> {
+    const now = Date.now();
+    for (const { status, reason } of (await Promise.allSettled([this.#manifests(now), this.#blobs(now)])) as Partial<PromiseRejectedResult>[]) {
+      if (status === "rejected") console.error(JSON.stringify({ level: "error", message: "a collection failed; the alarm tries it again", tenant: this.#room.tenant, error: String(reason) }));
+    }
+  }
+
+  /** After the deletion of this blob that is under way, if one is. */
+  async settled(digest: Sha256): Promise<void> {
+    await this.#sent.get(digest)?.catch(() => undefined); // it is told where it was sent
+  }
+
+  async #manifests(now: number): Promise<void> {
+    const room = this.#room;
+    const { drafts, collections } = room.shelf;
+    if (now < (drafts.nextDrop() ?? Number.POSITIVE_INFINITY)) return;
+    const dropped = room.transact(() => {
+      if (drafts.dropOld(now) > 0) collections.expect(now);
+      return drafts.takeDropping(now);
+    });
+    for (const draft of dropped) {
+      await TenantBlobs.for(room.self, room.env).deleteManifest(draft.model, draft.revision);
+      room.transact(() => drafts.close(draft));
+    }
+  }
+
+  async #blobs(now: number): Promise<void> {
+    const { collections } = this.#room.shelf;
+    if (now >= (collections.sweepAt() ?? Number.POSITIVE_INFINITY)) this.#room.transact(() => this.#sweep(now));
+    while ((collections.nextAt() ?? Number.POSITIVE_INFINITY) <= now) {
+      const digests = this.#room.transact(() => collections.take(now, PIECE));
+      if (digests.length === 0) return;
+      await this.#delete(digests);
+      this.#room.transact(() => {
+        collections.gone(digests);
+        this.#limits.observe(Date.now());
+      });
+    }
+  }
+
+  #sweep(now: number): void {
+    const { blobs, bytes } = this.#room.shelf.collections.sweep(now);
+    if (blobs === 0) return;
+    this.#room.shelf.forgetSums();
+    this.#room.log(now, { action: "BLOBS_COLLECTED", actor: "system", requestId: null, details: { blobs, bytes } });
+  }
+
+  async #delete(digests: readonly Sha256[]): Promise<void> {
+    const sent = TenantBlobs.for(this.#room.self, this.#room.env).deleteBlobs(digests);
+    for (const digest of digests) this.#sent.set(digest, sent);
+    try {
+      await sent;
+    } finally {
+      for (const digest of digests) if (this.#sent.get(digest) === sent) this.#sent.delete(digest);
+    }
+  }
+}
