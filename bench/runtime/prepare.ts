@@ -24,7 +24,7 @@ export async function prepare(): Promise<Folders> {
 }
 
 /** Apart from the project's packages; without scripts, for one of theirs downloads what a browser has no use for. */
-function installPeers(): void {
+export function installPeers(): void {
   const folder = join(ROOT, ".leasehold/peers");
   if (existsSync(join(folder, "node_modules/@wllama/wllama")) && existsSync(join(folder, "node_modules/@huggingface/transformers"))) return;
   for (const name of ["package.json", "package-lock.json"]) cpSync(join(ROOT, "bench/runtime/peers", name), join(folder, name));

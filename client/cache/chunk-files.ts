@@ -29,7 +29,7 @@ export class ChunkFiles {
     }
   }
 
-  async write(sha256: Sha256, parts: readonly BufferSource[]): Promise<File> {
+  async write(sha256: Sha256, parts: readonly BufferSource[]): Promise<void> {
     const handle = await this.#folder.getFileHandle(sha256, { create: true });
     try {
       const stream = await handle.createWritable();
@@ -41,7 +41,6 @@ export class ChunkFiles {
         await stream.abort().catch(() => undefined);
         throw error;
       }
-      return await handle.getFile();
     } catch (error) {
       await this.remove(sha256);
       throw error;

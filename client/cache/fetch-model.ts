@@ -6,13 +6,13 @@
  *   length) is fetched once more; then `weights-corrupt`.
  * - At most `PARALLEL` chunks are in flight or being opened; each is in memory once while it is.
  * - The first failure or an abort ends the others; chunks that are complete stay for the next call.
- * - A file is a Blob of its chunks. Plain ones are the files on disk; sealed ones are opened here, and live as long as
- *   the Blob: whoever has loaded them lets go of it.
+ * - A file is the very bytes that were verified, a part a chunk, in memory once: to be handed on with that memory. A
+ *   chunk that stands in a file twice is the same part twice.
  */
 import { LeaseholdError } from "../errors.ts";
 import type { Sha256 } from "../../schema/contract/ids.ts";
 import type { Chunk, Manifest, Variant } from "../../schema/contract/models.ts";
-import type { RuntimeFile } from "../runtime/host.ts";
+import type { LoadedFile } from "../runtime/host.ts";
 import { sha256Hex } from "./digest.ts";
 import { chunksOf, type Keeping } from "./keeping.ts";
 import type { KeptChunk, ModelStore } from "./model-store.ts";
@@ -21,13 +21,15 @@ import { openChunk } from "./seal.ts";
 
 const PARALLEL = 4;
 
+type Bytes = Uint8Array<ArrayBuffer>;
+
 export interface FetchChunkOptions {
   readonly signal: AbortSignal;
   /** Bytes of this chunk received so far. */
   readonly onBytes: (received: number) => void;
 }
 /** Gives a chunk's bytes, of whatever length they came; rejects with a `LeaseholdError`. */
-export type FetchChunk = (chunk: Chunk, options: FetchChunkOptions) => Promise<Uint8Array<ArrayBuffer>>;
+export type FetchChunk = (chunk: Chunk, options: FetchChunkOptions) => Promise<Bytes>;
 
 /** `loadedBytes` counts what is at hand, cached or fetched, here or in another tab; it can fall when a chunk is fetched again. */
 export interface FetchProgress {
@@ -50,7 +52,7 @@ export interface FetchModelOptions {
 }
 
 export interface FetchedModel {
-  readonly files: readonly RuntimeFile[];
+  readonly files: readonly LoadedFile[];
   readonly fetchedBytes: number;
   readonly cachedBytes: number;
   /** "hit": nothing was fetched. */
@@ -62,9 +64,9 @@ export async function fetchModel({ manifest, variant, store, keeping, fetchChunk
   const failed = new AbortController();
   const stop = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal;
   const count = new Count(chunks, onProgress);
-  const parts = new Map<Sha256, Blob>();
+  const parts = new Map<Sha256, Bytes>();
 
-  const cached = async (chunk: Chunk): Promise<Blob | null> => {
+  const cached = async (chunk: Chunk): Promise<Bytes | null> => {
     const kept = await store.chunk(chunk);
     const bytes = kept && (await verified(kept, chunk, store.tenant, keeping));
     if (!kept) return null;
@@ -73,12 +75,13 @@ export async function fetchModel({ manifest, variant, store, keeping, fetchChunk
       return null;
     }
     count.found(chunk);
-    if (isKeptAs(kept, keeping)) return kept.isSealed ? new Blob([bytes]) : kept.blob;
+    if (isKeptAs(kept, keeping)) return bytes;
     await store.dropChunk(chunk.sha256);
-    return store.keepChunk(chunk, bytes, keeping);
+    await store.keepChunk(chunk, bytes, keeping);
+    return bytes;
   };
 
-  const fetchVerified = async (chunk: Chunk): Promise<Blob> => {
+  const fetchVerified = async (chunk: Chunk): Promise<Bytes> => {
     for (let attempt = 1; attempt <= 2; attempt++) {
       count.received(chunk, 0);
       const bytes = await fetchChunk(chunk, {
@@ -90,22 +93,22 @@ export async function fetchModel({ manifest, variant, store, keeping, fetchChunk
       });
       stop.throwIfAborted();
       if (bytes.byteLength === chunk.size && (await sha256Hex(bytes)) === chunk.sha256) {
-        const blob = await store.keepChunk(chunk, bytes, keeping);
+        await store.keepChunk(chunk, bytes, keeping);
         count.fetched(chunk);
         store.progress.tell({ sha256: chunk.sha256, bytes: chunk.size, isWhole: true });
-        return blob;
+        return bytes;
       }
     }
     throw new LeaseholdError("weights-corrupt", `Weights of ${manifest.model} arrived damaged twice. Try again later.`);
   };
 
   const obtain = async (chunk: Chunk) => {
-    const blob =
+    const bytes =
       (await cached(chunk)) ??
       // Another tab may have fetched it while this one waited for the lock.
       (await store.exclusively(chunk.sha256, stop, async () => (await cached(chunk)) ?? fetchVerified(chunk)));
     stop.throwIfAborted();
-    parts.set(chunk.sha256, blob);
+    parts.set(chunk.sha256, bytes);
   };
 
   const queue = chunks.values();
@@ -126,7 +129,7 @@ export async function fetchModel({ manifest, variant, store, keeping, fetchChunk
   }
   await store.touch(chunks);
   return {
-    files: variant.files.map((file) => ({ path: file.path, blob: new Blob(file.chunks.map(({ sha256 }) => parts.get(sha256) as Blob)) })),
+    files: variant.files.map((file) => ({ path: file.path, parts: file.chunks.map(({ sha256 }) => parts.get(sha256) as Bytes) })),
     fetchedBytes: count.fetchedBytes,
     cachedBytes: count.totalBytes - count.fetchedBytes,
     cache: count.fetchedBytes === 0 ? "hit" : "miss",
@@ -140,7 +143,7 @@ export async function isStored(variant: Variant, store: ModelStore): Promise<boo
 }
 
 /** The chunk's own bytes; null where they are not what its digest says, or can't be read any more. */
-async function verified({ blob, isSealed }: KeptChunk, chunk: Chunk, tenant: string, keeping: Keeping): Promise<Uint8Array<ArrayBuffer> | null> {
+async function verified({ blob, isSealed }: KeptChunk, chunk: Chunk, tenant: string, keeping: Keeping): Promise<Bytes | null> {
   const found = await blob.arrayBuffer().then((buffer) => new Uint8Array(buffer), () => null); // a file changed under its snapshot can't be read
   if (!found || (isSealed && keeping.mode !== "encrypted")) return null;
   const bytes = isSealed && keeping.mode === "encrypted" ? await openChunk(keeping.key, tenant, chunk, found) : found;

@@ -27,8 +27,8 @@ export interface ModelStore {
   readonly place: Place;
   readonly progress: SharedProgress;
   chunk(chunk: Chunk): Promise<KeptChunk | null>;
-  /** Gives what may be read of it later: the file where it lies plain on disk, the bytes where it does not. */
-  keepChunk(chunk: Chunk, bytes: Uint8Array<ArrayBuffer>, keeping: Keeping): Promise<Blob>;
+  /** The bytes stay the caller's. */
+  keepChunk(chunk: Chunk, bytes: Uint8Array<ArrayBuffer>, keeping: Keeping): Promise<void>;
   dropChunk(sha256: Sha256): Promise<void>;
   /** Notes that these were used just now. */
   touch(chunks: readonly Chunk[]): Promise<void>;
@@ -101,18 +101,15 @@ class TenantStore implements ModelStore {
     });
   }
 
-  async keepChunk(chunk: Chunk, bytes: Uint8Array<ArrayBuffer>, keeping: Keeping): Promise<Blob> {
+  async keepChunk(chunk: Chunk, bytes: Uint8Array<ArrayBuffer>, keeping: Keeping): Promise<void> {
     if (this.#disk && this.#place.kind === "disk" && keeping.mode !== "none") {
       try {
-        const file = await this.#write(this.#disk, chunk, bytes, keeping);
-        return keeping.mode === "plain" ? file : new Blob([bytes]);
+        return await this.#write(this.#disk, chunk, bytes, keeping);
       } catch (error) {
         this.#place = { kind: "memory", reason: reasonOf(error) };
       }
     }
-    const blob = new Blob([bytes]);
-    this.#chunks.set(chunk.sha256, blob);
-    return blob;
+    this.#chunks.set(chunk.sha256, new Blob([bytes]));
   }
 
   async dropChunk(sha256: Sha256): Promise<void> {
@@ -204,14 +201,13 @@ class TenantStore implements ModelStore {
   }
 
   /** File first, record second; either may find the disk full. */
-  async #write(disk: Disk, chunk: Chunk, bytes: Uint8Array<ArrayBuffer>, keeping: Keeping): Promise<File> {
+  async #write(disk: Disk, chunk: Chunk, bytes: Uint8Array<ArrayBuffer>, keeping: Keeping): Promise<void> {
     const isSealed = keeping.mode === "encrypted";
     const parts = isSealed ? await sealChunk(keeping.key, this.tenant, chunk, bytes) : [bytes];
     const { sha256, size } = chunk;
     const write = async () => {
-      const file = await disk.files.write(sha256, parts);
+      await disk.files.write(sha256, parts);
       await disk.catalogue.put("chunks", { sha256, size, usedAt: Date.now(), isSealed });
-      return file;
     };
     for (let attempt = 1; ; attempt++) {
       const freedBefore = this.#freedBytes;

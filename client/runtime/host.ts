@@ -15,11 +15,11 @@ import { chooseBackend, type Candidate } from "./backends/choose.ts";
 import { probeBrowser } from "./backends/probe.ts";
 import { ORT_PATH } from "./ort-files.ts";
 import { memoryBudget } from "./memory-budget.ts";
-import type { InputOf, NoteOf, OutputOf, PieceOf, RuntimeFile, Stage, TaskName } from "./protocol.ts";
+import type { InputOf, LoadedFile, NoteOf, OutputOf, PieceOf, RuntimeFile, Stage, StoredFile, TaskName } from "./protocol.ts";
 import type { OcrBlock, OcrReading } from "./tasks/ocr/reading.ts";
 import { WorkerLink, type Patience } from "./worker-link.ts";
 
-export type { OcrBlock, RuntimeFile };
+export type { LoadedFile, OcrBlock, RuntimeFile, StoredFile };
 export type { Point } from "./tasks/ocr/geometry.ts";
 
 export interface RuntimeProgress {
@@ -28,8 +28,11 @@ export interface RuntimeProgress {
 
 export interface LoadOptions {
   readonly task: Manifest["task"];
-  /** A function is asked at each start of a worker, so that nobody holds the files while the model runs. */
-  readonly files: readonly RuntimeFile[] | (() => Promise<readonly RuntimeFile[]>);
+  /**
+   * A function is asked anew for each worker that gets them, so that nobody holds the files while the model runs; the
+   * engine starts meanwhile.
+   */
+  readonly files: readonly StoredFile[] | (() => Promise<readonly RuntimeFile[]>);
   readonly backend: "auto" | Backend;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: RuntimeProgress) => void;
@@ -109,6 +112,8 @@ class HostedRuntime implements Runtime {
   #running: Running | null = null;
   #last: Candidate | null = null;
   #turn: Promise<void> = Promise.resolve();
+  /** Asked for, and not yet with a worker: an engine that does not start leaves them for the next. */
+  #files: Promise<readonly RuntimeFile[]> | null = null;
   readonly #closing = new AbortController();
 
   constructor(options: LoadOptions & { readonly task: TaskName }) {
@@ -179,15 +184,15 @@ class HostedRuntime implements Runtime {
   }
 
   async #startOn(candidate: Candidate, signal: AbortSignal): Promise<Running> {
-    const { task, files, onProgress, allowControlFlow = false, ortBase = new URL(ORT_PATH, location.origin).href, patience, selfTest, memoryBytes = memoryBudget(navigator) } = this.#options;
-    const given = typeof files === "function" ? await orAborted(files(), signal) : files;
+    const { task, onProgress, allowControlFlow = false, ortBase = new URL(ORT_PATH, location.origin).href, patience, selfTest, memoryBytes = memoryBudget(navigator) } = this.#options;
+    const files = this.#askForFiles();
     const link = new WorkerLink(new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: `leasehold ${task}` }));
     try {
       const { backend, threads } = candidate;
-      await link.ask(
-        { kind: "load", task, files: given, backend, threads, ortBase, options: { memoryBytes, allowControlFlow, ...(selfTest ? { selfTest } : {}) } },
-        { signal, patience: patience?.load ?? LOAD_PATIENCE, onStage: (stage) => onProgress?.({ stage }) },
-      );
+      const how = { signal, patience: patience?.load ?? LOAD_PATIENCE, onStage: (stage: Stage) => onProgress?.({ stage }) };
+      const [given] = await Promise.all([orAborted(files, signal), link.ask({ kind: "start", task, backend, threads, ortBase }, how)]);
+      this.#files = null;
+      await link.ask({ kind: "load", files: given, options: { memoryBytes, allowControlFlow, ...(selfTest ? { selfTest } : {}) } }, how);
     } catch (error) {
       link.close(asEnd(error));
       throw error;
@@ -195,6 +200,17 @@ class HostedRuntime implements Runtime {
     this.#running = { ...candidate, link };
     this.#last = candidate;
     return this.#running;
+  }
+
+  #askForFiles(): Promise<readonly RuntimeFile[]> {
+    if (this.#files) return this.#files;
+    const { files } = this.#options;
+    const asked = typeof files === "function" ? files() : Promise.resolve(files);
+    this.#files = asked;
+    asked.catch(() => {
+      if (this.#files === asked) this.#files = null; // whoever waits for them hears of it; the next start asks again
+    });
+    return asked;
   }
 
   async #run<Name extends TaskName>({ link, isEmulated }: Running, task: Name, input: InputOf<Name>, { signal, onPiece, onSent }: CallOptions<Name>): Promise<OutputOf<Name>> {

@@ -1,11 +1,12 @@
 /**
  * What the page and the runtime worker say to each other.
  *
- * - Every request carries an id; exactly one of `loaded`, `done`, `failed` answers it, an aborted one too.
+ * - Every request carries an id; exactly one of `started`, `loaded`, `done`, `failed` answers it, an aborted one too.
  * - `progress`, `piece` and `alive` come in between. Silence beyond a limit means that the worker hangs.
  * - A `note` goes to a request that is being worked on; one for another is lost.
  * - `lost` comes unasked: the worker is of no further use.
  * - Requests are worked on one after another, in the order sent; `abort` overtakes.
+ * - `start` comes first, once; then `load`, once.
  */
 import type { Backend } from "../../schema/contract/models.ts";
 import type { SelfTest } from "../../schema/contract/self-test.ts";
@@ -40,9 +41,18 @@ export type PieceOf<Name extends TaskName> = TaskCalls[Name]["piece"];
 export type NoteOf<Name extends TaskName> = Name extends TaskName ? (TaskCalls[Name] extends { readonly note: infer Note } ? Note : never) : never;
 
 /** Verified weights, by the path in the manifest. */
-export interface RuntimeFile {
+export type RuntimeFile = StoredFile | LoadedFile;
+
+/** Lies somewhere; read when it is needed, and as often. */
+export interface StoredFile {
   readonly path: string;
   readonly blob: Blob;
+}
+
+/** In memory, in parts one after another. That memory goes to the worker: what was sent is empty for the sender. */
+export interface LoadedFile {
+  readonly path: string;
+  readonly parts: readonly Uint8Array<ArrayBuffer>[];
 }
 
 /** How a model is to be loaded here. */
@@ -55,13 +65,18 @@ export interface ModelOptions {
   readonly selfTest?: SelfTest;
 }
 
-export interface LoadRequest {
-  readonly kind: "load";
+/** The engine alone, so that it starts while the files are still on their way. */
+export interface StartRequest {
+  readonly kind: "start";
   readonly task: TaskName;
-  readonly files: readonly RuntimeFile[];
   readonly backend: Backend;
   readonly threads: number;
   readonly ortBase: string;
+}
+
+export interface LoadRequest {
+  readonly kind: "load";
+  readonly files: readonly RuntimeFile[];
   readonly options: ModelOptions;
 }
 
@@ -71,7 +86,7 @@ export interface RunRequest {
   readonly input: InputOf<TaskName>;
 }
 
-export type Request = LoadRequest | RunRequest;
+export type Request = StartRequest | LoadRequest | RunRequest;
 export type ToRuntime = (Request & { readonly id: RequestId }) | { readonly kind: "abort"; readonly id: RequestId } | { readonly kind: "note"; readonly id: RequestId; readonly note: NoteOf<TaskName> };
 
 export interface Fault {
@@ -80,6 +95,7 @@ export interface Fault {
 }
 
 export type Answer =
+  | { readonly kind: "started"; readonly id: RequestId }
   | { readonly kind: "loaded"; readonly id: RequestId }
   | { readonly kind: "done"; readonly id: RequestId; readonly output: OutputOf<TaskName> }
   | { readonly kind: "failed"; readonly id: RequestId; readonly fault: Fault };

@@ -8,7 +8,7 @@
  */
 import { LeaseholdError } from "../errors.ts";
 import { abortedError } from "./abort.ts";
-import type { Answer, FromRuntime, NoteOf, PieceOf, Request, RequestId, Stage, TaskName, ToRuntime } from "./protocol.ts";
+import type { Answer, FromRuntime, NoteOf, PieceOf, Request, RequestId, RuntimeFile, Stage, TaskName, ToRuntime } from "./protocol.ts";
 
 export interface Patience {
   /** How long a worker may be silent while it has something to do. */
@@ -109,7 +109,7 @@ export class WorkerLink {
   }
 
   #send(message: ToRuntime): void {
-    this.#worker.postMessage(message);
+    this.#worker.postMessage(message, message.kind === "load" ? memoryOf(message.files) : []);
   }
 
   #receive(message: FromRuntime): void {
@@ -125,6 +125,7 @@ export class WorkerLink {
         break;
       case "alive":
         break;
+      case "started":
       case "loaded":
       case "done":
       case "failed":
@@ -158,3 +159,6 @@ export class WorkerLink {
     }, limit);
   }
 }
+
+/** Each once: files may share parts. */
+const memoryOf = (files: readonly RuntimeFile[]): ArrayBuffer[] => [...new Set(files.flatMap((file) => ("parts" in file ? file.parts.map(({ buffer }) => buffer) : [])))];

@@ -1,17 +1,18 @@
 /**
  * The runtime worker: one model, on one backend, for as long as the worker lives.
  *
+ * - `start` brings up the engine, `load` takes a model to it: files may still be on their way while the engine starts.
  * - Requests run one after another. An error with a code of ours answers its request and leaves the worker usable;
  *   any other error is a crash: the state of the engine is unknown, so the page ends this worker.
  */
 import { LeaseholdError, type ErrorCode } from "../errors.ts";
 import { plainly, startEngine, startSessions, type Engine } from "./backends/engine.ts";
 import { MessageTurn } from "./message-turn.ts";
-import type { Answer, FromRuntime, InputOf, LoadRequest, NoteOf, OutputOf, PieceOf, Request, RequestId, RunRequest, TaskName, ToRuntime } from "./protocol.ts";
+import type { Answer, FromRuntime, InputOf, LoadRequest, ModelOptions, NoteOf, OutputOf, PieceOf, Request, RequestId, RunRequest, StartRequest, TaskName, ToRuntime } from "./protocol.ts";
 import { inspectModels } from "./tasks/inspect-models.ts";
 import { ModelFiles } from "./tasks/model-files.ts";
 import { TASKS } from "./tasks/registry.ts";
-import type { Call, PreparedTask, Step } from "./tasks/task.ts";
+import type { Call, PreparedTask, Step, TaskAdapter } from "./tasks/task.ts";
 
 interface Loaded {
   readonly name: TaskName;
@@ -21,6 +22,7 @@ interface Loaded {
 const aborted = new Set<RequestId>();
 const notes = new Map<RequestId, NoteOf<TaskName>[]>();
 const messageTurn = new MessageTurn();
+let load: ((request: LoadRequest, step: Step) => Promise<Loaded>) | null = null;
 let loaded: Loaded | null = null;
 let queue: Promise<void> = Promise.resolve();
 
@@ -41,7 +43,7 @@ async function serve(id: RequestId, request: Request): Promise<void> {
   notes.set(id, []);
   try {
     await step();
-    post(request.kind === "load" ? await load(id, request, step) : await run(id, request, step));
+    post(await answer(id, request, step));
   } catch (error) {
     post({ kind: "failed", id, fault: { code: codeOf(error), message: error instanceof LeaseholdError ? error.message : `The model stopped: ${plainly(error)}.` } });
   } finally {
@@ -50,21 +52,40 @@ async function serve(id: RequestId, request: Request): Promise<void> {
   }
 }
 
-async function load(id: RequestId, request: LoadRequest, step: Step): Promise<Answer> {
-  loaded = await prepare(request.task, request, step);
-  return { kind: "loaded", id };
+async function answer(id: RequestId, request: Request, step: Step): Promise<Answer> {
+  switch (request.kind) {
+    case "start":
+      await step("compile");
+      load = await started(request.task, request);
+      return { kind: "started", id };
+    case "load":
+      if (!load) throw new Error("no engine is started");
+      loaded = await load(request, step);
+      return { kind: "loaded", id };
+    case "run":
+      return run(id, request, step);
+  }
 }
 
-async function prepare<Name extends TaskName>(name: Name, request: LoadRequest, step: Step): Promise<Loaded> {
+/** The engine runs: gives what takes the model's files to it. */
+async function started<Name extends TaskName>(name: Name, request: StartRequest): Promise<(request: LoadRequest, step: Step) => Promise<Loaded>> {
   const adapter = TASKS[name];
-  const files = new ModelFiles(request.files);
-  files.require(adapter.files);
-  await inspectModels(files, request.options.allowControlFlow === true);
-  await step("compile");
-  const task = await (adapter.engine === "heap"
-    ? adapter.prepare(files, watched(await startEngine(request, "heap")), step, request.options)
-    : adapter.prepare(files, watched(await startSessions(request)), step, request.options));
-  return loadedAs(name, task);
+  const prepare = await preparing(adapter, request);
+  return async ({ files: given, options }, step) => {
+    const files = new ModelFiles(given);
+    files.require(adapter.files);
+    await inspectModels(files, options.allowControlFlow === true);
+    return loadedAs(name, await prepare(files, step, options));
+  };
+}
+
+async function preparing<Input, Output, Piece, Note>(adapter: TaskAdapter<Input, Output, Piece, Note>, request: StartRequest): Promise<(files: ModelFiles, step: Step, options: ModelOptions) => Promise<PreparedTask<Input, Output, Piece, Note>>> {
+  if (adapter.engine === "heap") {
+    const engine = watched(await startEngine(request, "heap"));
+    return (files, step, options) => adapter.prepare(files, engine, step, options);
+  }
+  const engine = watched(await startSessions(request));
+  return (files, step, options) => adapter.prepare(files, engine, step, options);
 }
 
 /** `run` refuses calls of another task, so the input is this one's. */

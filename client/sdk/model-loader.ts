@@ -11,7 +11,7 @@
 import type { ModelId, Sha256 } from "../../schema/contract/ids.ts";
 import type { Backend, Manifest } from "../../schema/contract/models.ts";
 import { sha256Hex } from "../cache/digest.ts";
-import { fetchModel, type FetchModelOptions, isStored } from "../cache/fetch-model.ts";
+import { type FetchedModel, fetchModel, type FetchModelOptions, isStored } from "../cache/fetch-model.ts";
 import { cacheModeOf, type Keeping } from "../cache/keeping.ts";
 import type { ModelStore } from "../cache/model-store.ts";
 import { LeaseholdError } from "../errors.ts";
@@ -165,31 +165,39 @@ export class ModelLoader {
     const store = await this.#options.store;
     if (revision.isAtHand) onProgress({ stage: "preparing", step: "files" });
     const variant = await pickVariant(manifest, this.#options);
-    const weights: FetchModelOptions = {
+    let fetched: FetchedModel | undefined;
+    let isAdmitted = false;
+    const weights = async (): Promise<FetchModelOptions> => ({
       manifest,
       variant,
       store,
       keeping: await this.#keeping(revision, source, lease),
       fetchChunk: (chunk, options) => source.chunk(digest, chunk, options),
       signal,
-      onProgress: revision.isAtHand ? undefined : (bytes) => onProgress({ stage: "downloading", ...bytes }),
+      onProgress: revision.isAtHand || isAdmitted ? undefined : (bytes) => onProgress({ stage: "downloading", ...bytes }),
+    });
+    const first = async () => {
+      fetched = await fetchModel(await weights());
+      await source.end();
+      await pool.admit(manifest.model, memoryOf(variant), signal);
+      isAdmitted = true;
+      return fetched.files;
     };
-    const fetched = await fetchModel(weights);
-    await source.end();
-    await pool.admit(manifest.model, memoryOf(variant), signal);
     const selfTest = variant.self_test ?? manifest.self_test;
     const runtime = await loadRuntime({
       task: manifest.task,
       ...(selfTest && { selfTest }),
-      files: filesOf(fetched.files, weights, source),
+      files: filesOf(first, weights, source),
       backend: backendFor(variant, backend),
       allowControlFlow: manifest.control_flow === true,
       signal,
-      onProgress: ({ stage }) => onProgress({ stage: "preparing", step: stage }),
+      // The engine starts while the files are on their way: then their progress is what there is to tell.
+      onProgress: ({ stage }) => isAdmitted && onProgress({ stage: "preparing", step: stage }),
     }).catch((error: unknown) => {
-      pool.gone(manifest.model);
+      if (isAdmitted) pool.gone(manifest.model);
       throw error;
     });
+    if (!fetched) throw new Error("a runtime that is loaded has asked for its files");
     pool.ready(manifest.model);
     await store.switchTo(manifest.model, digest);
     const { cache, fetchedBytes, cachedBytes } = fetched;
@@ -238,17 +246,18 @@ export class ModelLoader {
 }
 
 /**
- * The files for each start of a worker: the first time those that were just verified, after that as they are then, read,
- * opened and verified anew. So none of them is held while the model runs.
+ * The files for each worker that gets them: read, opened and verified for it, so that none of them is held while the
+ * model runs. The first time is the load's own, with its signal and its progress.
  */
-function filesOf(verified: readonly RuntimeFile[], weights: FetchModelOptions, source: WeightsSource): () => Promise<readonly RuntimeFile[]> {
-  let first: readonly RuntimeFile[] | null = verified;
+function filesOf(first: () => Promise<readonly RuntimeFile[]>, weights: () => Promise<FetchModelOptions>, source: WeightsSource): () => Promise<readonly RuntimeFile[]> {
+  let isFirst = true;
   return async () => {
-    const ready = first;
-    first = null;
-    if (ready) return ready;
+    if (isFirst) {
+      isFirst = false;
+      return first();
+    }
     try {
-      return (await fetchModel({ ...weights, signal: undefined, onProgress: undefined })).files;
+      return (await fetchModel({ ...(await weights()), signal: undefined, onProgress: undefined })).files;
     } catch (error) {
       if (error instanceof RevisionMoved) throw new LeaseholdError("model-invalid", "The cached model is damaged, and another revision is live.", { cause: error });
       throw error;

@@ -5,7 +5,7 @@
  *   `isTurn`: the call goes on from the one before, and an engine that keeps what it computed may use it.
  */
 import { ORT_PATH } from "../../../client/runtime/ort-files.ts";
-import type { RuntimeFile } from "../../../client/runtime/protocol.ts";
+import type { StoredFile } from "../../../client/runtime/protocol.ts";
 import type { LeaseholdAnswer, LeaseholdRequest } from "../worker/leasehold-protocol.ts";
 import { type PeerTokenizer, TRANSFORMERS_URL, type Transformers, WLLAMA_URL, WLLAMA_WASM, type WllamaModule } from "./peers.ts";
 import type { Prompt } from "./prompts.ts";
@@ -31,7 +31,7 @@ const blobOf = async (url: string): Promise<Blob> => {
   return answer.blob();
 };
 
-export const filesOf = (model: string, paths: readonly string[]): Promise<RuntimeFile[]> =>
+export const filesOf = (model: string, paths: readonly string[]): Promise<StoredFile[]> =>
   Promise.all(paths.map(async (path) => ({ path, blob: await blobOf(`/models/${model}/${path}`) })));
 
 export async function loadTokenizer(model: string): Promise<PeerTokenizer> {

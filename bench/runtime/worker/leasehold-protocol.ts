@@ -1,9 +1,9 @@
 /** What the bench's page asks of `leasehold.worker.ts`. */
-import type { RuntimeFile } from "../../../client/runtime/protocol.ts";
+import type { StoredFile } from "../../../client/runtime/protocol.ts";
 
 export type LeaseholdRequest =
   /** `threads`: 0 leaves it to the runtime. */
-  | { readonly kind: "load"; readonly files: readonly RuntimeFile[]; readonly threads: number; readonly ortBase: string }
+  | { readonly kind: "load"; readonly files: readonly StoredFile[]; readonly threads: number; readonly ortBase: string }
   | { readonly kind: "generate"; readonly ids: readonly number[]; readonly count: number };
 
 export interface LeaseholdAnswer {

@@ -1,13 +1,12 @@
 /**
  * A model's files as the rewrites and the session need them: structure first, weights when they are asked for.
  *
- * - Weights are read at once where they lie (`FileReaderSync`), for a session asks for them in the middle of its
- *   start; nothing of them is kept here.
+ * - Weights are read at once where they lie, for a session asks for them in the middle of its start; nothing of them is
+ *   kept here.
  * - A range beyond its file is `model-invalid`, with the file's name.
  */
 import { OnnxError } from "../../../schema/onnx/error.ts";
 import { readOnnx } from "../../../schema/onnx/read.ts";
-import { blobSource } from "../../../schema/onnx/source.ts";
 import type { ByteRange, OnnxModel } from "../../../schema/onnx/types.ts";
 import { encodeOnnx, payloadBytes } from "../../../schema/onnx/write.ts";
 import { concat } from "../../../schema/onnx/concat.ts";
@@ -24,7 +23,6 @@ export interface SessionModel {
 export class ModelSource {
   readonly path: string;
   readonly #files: ModelFiles;
-  readonly #reader = new FileReaderSync();
 
   constructor(files: ModelFiles, path: string) {
     this.#files = files;
@@ -35,7 +33,7 @@ export class ModelSource {
     const known = this.#files.structures.get(this.path);
     if (known) return known;
     try {
-      return await readOnnx(blobSource(this.#files.blob(this.path)));
+      return await readOnnx(this.#files.content(this.path));
     } catch (error) {
       throw error instanceof OnnxError ? invalidFile(this.path, `can't be read (${error.message})`, error) : error;
     }
@@ -65,10 +63,10 @@ export class ModelSource {
 
   #read({ file, offset, length }: ByteRange): Uint8Array {
     const path = file === undefined ? this.path : beside(this.path, file);
-    const blob = this.#files.blob(path);
-    if (offset + length > blob.size) throw invalidFile(path, "is shorter than the model says");
+    const content = this.#files.content(path);
+    if (offset + length > content.size) throw invalidFile(path, "is shorter than the model says");
     try {
-      return new Uint8Array(this.#reader.readAsArrayBuffer(blob.slice(offset, offset + length)));
+      return content.kind === "loaded" ? content.readNow(offset, length) : new Uint8Array(new FileReaderSync().readAsArrayBuffer(content.blob.slice(offset, offset + length)));
     } catch (error) {
       throw invalidFile(path, "can't be read from this browser's storage", error);
     }

@@ -2,26 +2,27 @@
 import type { OnnxModel } from "../../../schema/onnx/types.ts";
 import { LeaseholdError } from "../../errors.ts";
 import type { RuntimeFile } from "../protocol.ts";
+import { contentOf, type FileContent } from "./file-content.ts";
 
 export class ModelFiles {
   /** Of models that were inspected, what was read of them, for who rewrites them. */
   readonly structures = new Map<string, OnnxModel>();
-  readonly #blobs: ReadonlyMap<string, Blob>;
+  readonly #contents: ReadonlyMap<string, FileContent>;
 
   constructor(files: readonly RuntimeFile[]) {
-    this.#blobs = new Map(files.map(({ path, blob }) => [path, blob]));
+    this.#contents = new Map(files.map((file) => [file.path, contentOf(file)]));
   }
 
   require(paths: readonly string[]): void {
-    for (const path of paths) this.blob(path);
+    for (const path of paths) this.content(path);
   }
 
   get paths(): string[] {
-    return [...this.#blobs.keys()];
+    return [...this.#contents.keys()];
   }
 
   has(path: string): boolean {
-    return this.#blobs.has(path);
+    return this.#contents.has(path);
   }
 
   /** The path of the one `.onnx` file: a variant of a model has one. */
@@ -34,27 +35,23 @@ export class ModelFiles {
   }
 
   async bytes(path: string): Promise<Uint8Array> {
-    return new Uint8Array(await this.#read(path, (blob) => blob.arrayBuffer()));
-  }
-
-  text(path: string): Promise<string> {
-    return this.#read(path, (blob) => blob.text());
-  }
-
-  blob(path: string): Blob {
-    const blob = this.#blobs.get(path);
-    if (!blob) throw invalidFile(path, `is missing; the model has ${[...this.#blobs.keys()].join(", ") || "no files"}`);
-    if (blob.size === 0) throw invalidFile(path, "is empty");
-    return blob;
-  }
-
-  async #read<T>(path: string, read: (blob: Blob) => Promise<T>): Promise<T> {
-    const blob = this.blob(path);
+    const content = this.content(path);
     try {
-      return await read(blob);
+      return await content.read(0, content.size);
     } catch (error) {
       throw invalidFile(path, "can't be read from this browser's storage", error);
     }
+  }
+
+  async text(path: string): Promise<string> {
+    return new TextDecoder().decode(await this.bytes(path));
+  }
+
+  content(path: string): FileContent {
+    const content = this.#contents.get(path);
+    if (!content) throw invalidFile(path, `is missing; the model has ${this.paths.join(", ") || "no files"}`);
+    if (content.size === 0) throw invalidFile(path, "is empty");
+    return content;
   }
 }
 

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { userEvent } from "vitest/browser";
 import { fetchModel, type FetchProgress, isStored } from "../../../client/cache/fetch-model.ts";
 import { type ModelStore, openModelStore } from "../../../client/cache/model-store.ts";
+import type { LoadedFile } from "../../../client/runtime/host.ts";
 import { importContentKey } from "../../../client/cache/seal.ts";
 import type { Sha256 } from "../../../schema/contract/ids.ts";
 import { type Bytes, cachedFile, type MadeModel, makeModel, overwrite, PLAIN, sourceOf, wholeOf } from "./made-model.ts";
@@ -28,8 +29,8 @@ function contains(bytes: Bytes, part: Bytes): boolean {
   return new TextDecoder("latin1").decode(bytes).includes(new TextDecoder("latin1").decode(part));
 }
 
-async function expectWhole(model: MadeModel, files: readonly { blob: Blob }[]): Promise<void> {
-  expect(await Promise.all(files.map(({ blob }) => wholeOf(blob)))).toEqual(model.variant.files.map(({ sha256 }) => sha256));
+async function expectWhole(model: MadeModel, files: readonly LoadedFile[]): Promise<void> {
+  expect(await Promise.all(files.map(wholeOf))).toEqual(model.variant.files.map(({ sha256 }) => sha256));
 }
 
 describe("kept encrypted", () => {
@@ -138,8 +139,8 @@ describe("an update", () => {
     const fresh = await makeModel({ "new.onnx": [3000] }, tenant);
     const [oldFile, newFile] = [first(old.variant.files), first(fresh.variant.files)];
     const chunks = [...oldFile.chunks.slice(0, 3), ...newFile.chunks];
-    const whole = new Blob(chunks.map(({ sha256 }) => old.bytes.get(sha256) ?? (fresh.bytes.get(sha256) as Bytes)));
-    const variant = { ...old.variant, files: [{ path: "a.onnx", size: 27_000, sha256: await wholeOf(whole), chunks }] };
+    const parts = chunks.map(({ sha256 }) => old.bytes.get(sha256) ?? (fresh.bytes.get(sha256) as Bytes));
+    const variant = { ...old.variant, files: [{ path: "a.onnx", size: 27_000, sha256: await wholeOf({ parts }), chunks }] };
     const next: MadeModel = { ...old, variant, manifest: { ...old.manifest, variants: [variant] }, chunks, bytes: new Map([...old.bytes, ...fresh.bytes]), size: 27_000 };
     const [oldDigest, newDigest] = ["a".repeat(64), "b".repeat(64)] as [Sha256, Sha256];
     const dropped = old.chunks[3]?.sha256 as Sha256;

@@ -27,7 +27,7 @@ afterEach(async () => {
 
 async function expectWhole(model: MadeModel, fetched: FetchedModel): Promise<void> {
   expect(fetched.files.map((file) => file.path)).toEqual(model.variant.files.map((file) => file.path));
-  expect(await Promise.all(fetched.files.map((file) => wholeOf(file.blob)))).toEqual(model.variant.files.map((file) => file.sha256));
+  expect(await Promise.all(fetched.files.map((file) => wholeOf(file)))).toEqual(model.variant.files.map((file) => file.sha256));
 }
 
 const codeOf = (work: Promise<unknown>) => work.then(() => "no error", (error: unknown) => (error instanceof LeaseholdError ? error.code : error));
@@ -71,7 +71,7 @@ describe("a first visit", () => {
     const source = sourceOf(model);
     const fetched = await fetchModel({ ...model, variant, store: await open(freshTenant()), fetchChunk: source.fetchChunk });
     expect([...source.asked.values()]).toEqual([1]);
-    expect(await Promise.all(fetched.files.map((f) => wholeOf(f.blob)))).toEqual([file?.sha256, file?.sha256]);
+    expect(await Promise.all(fetched.files.map((f) => wholeOf(f)))).toEqual([file?.sha256, file?.sha256]);
   });
 });
 

@@ -5,6 +5,7 @@ import { sha256Hex } from "../../../client/cache/digest.ts";
 import { importContentKey } from "../../../client/cache/seal.ts";
 import type { Keeping } from "../../../client/cache/keeping.ts";
 import type { FetchChunk } from "../../../client/cache/fetch-model.ts";
+import type { LoadedFile } from "../../../client/runtime/host.ts";
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -109,4 +110,4 @@ export async function overwrite(handle: FileSystemFileHandle, bytes: Bytes): Pro
   await stream.close();
 }
 
-export const wholeOf = async (blob: Blob) => sha256Hex(await blob.arrayBuffer());
+export const wholeOf = async (file?: Pick<LoadedFile, "parts">) => sha256Hex(await new Blob([...(file?.parts ?? [])]).arrayBuffer());

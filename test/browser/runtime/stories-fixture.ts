@@ -1,6 +1,6 @@
 /** The small decoder that lies next to the checkout, and what it is known to answer. */
 import { inject } from "vitest";
-import type { RuntimeFile } from "../../../client/runtime/host.ts";
+import type { StoredFile } from "../../../client/runtime/protocol.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -16,7 +16,7 @@ export interface StoriesCase {
 }
 
 export interface Stories {
-  readonly files: readonly RuntimeFile[];
+  readonly files: readonly StoredFile[];
   readonly cases: readonly StoriesCase[];
 }
 
