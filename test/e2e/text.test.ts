@@ -171,12 +171,11 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
       const lh = new (globalThis.Leasehold as unknown as typeof Sdk)(options);
       const answers = [];
       for (let count = 0; count < 4; count++) answers.push(await lh.classify({ model: "topics", input: "good" }));
-      return answers.map(({ data, leasehold }) => ({ label: data[0]?.[0]?.label, leases: leasehold.lease_ids }));
+      return answers.map(({ data }) => data[0]?.[0]?.label);
     }, options);
     await visitor.goto("about:blank");
     await visitor.close();
-    expect(answers.map(({ label }) => label)).toEqual(Array(4).fill("POSITIVE"));
-    expect(new Set(answers.flatMap(({ leases }) => leases)).size).toBe(2);
+    expect(answers).toEqual(Array(4).fill("POSITIVE"));
     expect(await eventually(used, ({ held }) => held === 0)).toMatchObject({ posted: before.posted + 4 * 3 });
   });
 

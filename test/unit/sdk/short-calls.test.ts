@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { LeaseholdError } from "../../../client/errors.ts";
 import { ControlPlane } from "../../../client/sdk/control-plane.ts";
 import { LeaseDesk } from "../../../client/sdk/lease-desk.ts";
@@ -15,6 +15,7 @@ let short: ShortCalls;
 let most = Infinity;
 
 beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ["performance", "setTimeout", "clearTimeout"] }); // however slow the machine, a call comes soon
   most = Infinity;
   let count = 0;
   server = await serve((response, { path, body }) => {
@@ -26,7 +27,11 @@ beforeEach(async () => {
   desk = new LeaseDesk({ api: new ControlPlane(server.url, unbound()), publishableKey: "lh_pk_acme_x", user: undefined, metadata: undefined, likelyBackend: "wasm", offline: new OfflineBook("acme"), onQuota: () => undefined, onReportFailed: () => undefined });
   short = ShortCalls.of(desk);
 });
-afterEach(() => server[Symbol.asyncDispose]());
+afterEach(async () => {
+  vi.useRealTimers();
+  await server[Symbol.asyncDispose]();
+});
+const aSecond = () => vi.advanceTimersByTimeAsync(1000);
 
 const asked = () => server.heard.filter(({ path }) => path === "/v1/leases").map(({ body }) => (body as LeaseCreate).tokens);
 const reports = () => server.heard.filter(({ path }) => path.endsWith("/usage")).map(({ path, body }) => ({ lease: Number(/ls_acme_0*(\d+)/.exec(path)?.[1]), tokens: (body as UsageReport).input_tokens, outcome: (body as UsageReport).outcome }));
@@ -47,6 +52,7 @@ describe("short calls", () => {
     for (const tokens of [10, 5, 7, 9]) await run(tokens);
     expect(asked()).toEqual([10, 5 + 80]);
     expect(reports()).toEqual([{ lease: 1, tokens: 10, outcome: "ok" }]);
+    await aSecond();
     await expect.poll(reports, { timeout: 10_000 }).toEqual([{ lease: 1, tokens: 10, outcome: "ok" }, { lease: 2, tokens: 21, outcome: "ok" }]);
   });
 
@@ -62,6 +68,7 @@ describe("short calls", () => {
     await run(10);
     for (let count = 0; count < 18; count++) await run(10);
     expect(asked()).toEqual([10, 170, 170]);
+    await aSecond();
     await expect.poll(() => reports().reduce((sum, { tokens }) => sum + tokens, 0), { timeout: 10_000 }).toBe(190);
   });
 
@@ -74,6 +81,7 @@ describe("short calls", () => {
     expect(reports()).toEqual([{ lease: 1, tokens: 10, outcome: "ok" }, { lease: 2, tokens: 10, outcome: "ok" }]);
     await short.done("minilm", held, 6, RAN);
     await run(3); // it came back: another lease
+    await aSecond();
     await expect.poll(reports, { timeout: 10_000 }).toHaveLength(3);
     expect(reports().at(-1)).toEqual({ lease: 3, tokens: 3, outcome: "ok" });
   });
@@ -84,6 +92,7 @@ describe("short calls", () => {
     const held = await take(6);
     short.running(held, 6);
     await short.failed("minilm", held, 6, true, new LeaseholdError("runtime-crashed", "x"));
+    await aSecond();
     await expect.poll(reports, { timeout: 10_000 }).toEqual([{ lease: 1, tokens: 10, outcome: "ok" }, { lease: 2, tokens: 4, outcome: "ok" }]);
   });
 
