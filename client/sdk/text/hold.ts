@@ -30,17 +30,29 @@ export interface CallOptions {
 }
 
 /** `release` is to be called once the call is over: a model that was replaced meanwhile then ends. */
-export interface Held<T> {
-  readonly lease: OpenLease;
+export interface Held<T, L = OpenLease> {
+  readonly lease: L;
   readonly loaded: LoadedModel;
   readonly measured: T;
   readonly release: () => void;
 }
 
+/** Where a lease is had from, and given back where it pins another revision than the one that is loaded. */
+interface Source<L> {
+  take(wish: { readonly model: string; readonly tokens: number; readonly revision: string; readonly requestId: string; readonly signal?: AbortSignal }): Promise<L>;
+  giveBack(lease: L, error: LeaseholdError): Promise<void>;
+  openOf(lease: L): OpenLease;
+}
+
 /** A revision that is replaced again while its successor loads: after this many, say so. */
 const MAX_REVISIONS = 3;
 
-export async function holdFor<T extends { readonly tokens: number }>({ loader, desk }: Parts, model: string, { signal, onProgress }: CallOptions, measure: (loaded: LoadedModel) => Promise<T>): Promise<Held<T>> {
+export function holdFor<T extends { readonly tokens: number }>(parts: Parts, model: string, options: CallOptions, measure: (loaded: LoadedModel) => Promise<T>): Promise<Held<T>> {
+  const { desk } = parts;
+  return holdFrom({ take: (wish) => desk.ask(wish), giveBack: (lease, error) => desk.abandon(lease, error), openOf: (lease) => lease }, parts, model, options, measure);
+}
+
+export async function holdFrom<T extends { readonly tokens: number }, L>(source: Source<L>, { loader }: Parts, model: string, { signal, onProgress }: CallOptions, measure: (loaded: LoadedModel) => Promise<T>): Promise<Held<T, L>> {
   const requestId = newRequestId();
   let load = loader.open(model);
   for (let round = 1; round <= MAX_REVISIONS; round++) {
@@ -48,12 +60,13 @@ export async function holdFor<T extends { readonly tokens: number }>({ loader, d
     const release = loader.use(loaded);
     try {
       const measured = await measure(loaded);
-      const lease = await desk.ask({ model, tokens: measured.tokens, revision: loaded.manifest.revision, requestId, signal });
-      if (lease.grant.model.manifest_sha256 === loaded.digest) {
-        if (lease.grant.model.next) loader.update(model, loaded);
+      const lease = await source.take({ model, tokens: measured.tokens, revision: loaded.manifest.revision, requestId, ...(signal && { signal }) });
+      const { model: granted } = source.openOf(lease).grant;
+      if (granted.manifest_sha256 === loaded.digest) {
+        if (granted.next) loader.update(model, loaded);
         return { lease, loaded, measured, release };
       }
-      await desk.abandon(lease, new LeaseholdError("conflict", "Another revision of the model is in force."));
+      await source.giveBack(lease, new LeaseholdError("conflict", "Another revision of the model is in force."));
     } catch (error) {
       release();
       throw error;
