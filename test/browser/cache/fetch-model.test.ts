@@ -4,6 +4,7 @@ import { cdp } from "vitest/browser";
 import { fetchModel, type FetchedModel, isStored } from "../../../client/cache/fetch-model.ts";
 import { type ModelStore, openModelStore } from "../../../client/cache/model-store.ts";
 import { LeaseholdError } from "../../../client/errors.ts";
+import { sha256Hex } from "../../../client/cache/digest.ts";
 import { cachedFile, flipBit, type MadeModel, makeModel, overwrite, sourceOf, wholeOf } from "./made-model.ts";
 
 const SHAPE = { "det.onnx": [40_000, 40_000, 12_345], "rec.onnx": [40_000, 40_000, 40_000, 7], "keys.txt": [900] };
@@ -266,6 +267,27 @@ describe("storage that is refused", () => {
     } finally {
       await cdp().send("Storage.overrideQuotaForOrigin", { origin });
     }
+  });
+
+  it("goes on in memory when the database finds the disk full, and on disk again once there is room", async () => {
+    const tenant = freshTenant();
+    const text = JSON.stringify({ model: "large", words: "word ".repeat(1_000_000) });
+    const digest = await sha256Hex(new TextEncoder().encode(text));
+    const store = await open(tenant);
+    const { origin } = location;
+    await cdp().send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 1_000_000 });
+    try {
+      await store.keepManifest(digest, text);
+      expect(store.place).toMatchObject({ kind: "memory", reason: expect.stringContaining("QuotaExceeded") as string });
+      expect(await store.manifest(digest)).toBe(text);
+      expect(await (await open(tenant)).manifest(digest)).toBe(null);
+    } finally {
+      await cdp().send("Storage.overrideQuotaForOrigin", { origin });
+    }
+    const later = await open(tenant);
+    await later.keepManifest(digest, text);
+    expect(later.place).toEqual({ kind: "disk" });
+    expect(await (await open(tenant)).manifest(digest)).toBe(text);
   });
 
   it("works without any disk, as in a private window that refuses it", async () => {
