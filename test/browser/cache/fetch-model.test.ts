@@ -1,10 +1,8 @@
 /** The model cache on the real OPFS, IndexedDB and Web Locks of a Chromium. */
 import { afterEach, describe, expect, it } from "vitest";
-import { cdp } from "vitest/browser";
 import { fetchModel, type FetchedModel, isStored } from "../../../client/cache/fetch-model.ts";
 import { type ModelStore, openModelStore } from "../../../client/cache/model-store.ts";
 import { LeaseholdError } from "../../../client/errors.ts";
-import { sha256Hex } from "../../../client/cache/digest.ts";
 import { cachedFile, flipBit, type MadeModel, makeModel, overwrite, sourceOf, wholeOf } from "./made-model.ts";
 
 const SHAPE = { "det.onnx": [40_000, 40_000, 12_345], "rec.onnx": [40_000, 40_000, 40_000, 7], "keys.txt": [900] };
@@ -252,44 +250,6 @@ describe("two tabs", () => {
 });
 
 describe("storage that is refused", () => {
-  it("carries on in memory when the disk is full", async () => {
-    const model = await makeModel({ "a.onnx": Array.from({ length: 6 }, () => 1_000_000) });
-    const store = await open(freshTenant());
-    const { origin } = location;
-    await cdp().send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 2_500_000 });
-    try {
-      await expectWhole(model, await fetchModel({ ...model, store, fetchChunk: sourceOf(model).fetchChunk }));
-      expect(store.place).toMatchObject({ kind: "memory", reason: expect.stringContaining("QuotaExceeded") as string });
-
-      const again = sourceOf(model);
-      await expectWhole(model, await fetchModel({ ...model, store, fetchChunk: again.fetchChunk }));
-      expect(again.asked.size).toBe(0);
-    } finally {
-      await cdp().send("Storage.overrideQuotaForOrigin", { origin });
-    }
-  });
-
-  it("goes on in memory when the database finds the disk full, and on disk again once there is room", async () => {
-    const tenant = freshTenant();
-    const text = JSON.stringify({ model: "large", words: "word ".repeat(1_000_000) });
-    const digest = await sha256Hex(new TextEncoder().encode(text));
-    const store = await open(tenant);
-    const { origin } = location;
-    await cdp().send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 1_000_000 });
-    try {
-      await store.keepManifest(digest, text);
-      expect(store.place).toMatchObject({ kind: "memory", reason: expect.stringContaining("QuotaExceeded") as string });
-      expect(await store.manifest(digest)).toBe(text);
-      expect(await (await open(tenant)).manifest(digest)).toBe(null);
-    } finally {
-      await cdp().send("Storage.overrideQuotaForOrigin", { origin });
-    }
-    const later = await open(tenant);
-    await later.keepManifest(digest, text);
-    expect(later.place).toEqual({ kind: "disk" });
-    expect(await (await open(tenant)).manifest(digest)).toBe(text);
-  });
-
   it("works without any disk, as in a private window that refuses it", async () => {
     const model = await makeModel(SHAPE);
     const granted = navigator.storage.getDirectory;
