@@ -40,13 +40,13 @@ export async function text({ repeats, tokens, contexts, names, samples, open, no
       for (const name of names) {
         const timed = isSlow(name) ? Math.min(tokens, MOST_OF_SLOW) : tokens;
         const prompt = { tokens: context, salt: repeat * contexts.length + contexts.indexOf(context) + 1 };
-        const { times, runMs } = await page.generate(name, prompt, SKIPPED + timed + 1);
+        const { times, wholeMs, runMs } = await page.generate(name, prompt, SKIPPED + timed + 1);
         const [first = NaN] = times;
         if (times.length < SKIPPED + 3) throw new Error(`${name} ended its text after ${times.length} tokens`);
         samples.add(MEASURE.prefill(context), name, (context * 1000) / first);
         samples.add(MEASURE.decode(context), name, ((times.length - 1 - SKIPPED) * 1000) / ((times.at(-1) ?? NaN) - (times[SKIPPED] ?? NaN)));
         if (context === 32) samples.add(MEASURE.first, name, first);
-        if (context === 32 && runMs > 0) samples.add(MEASURE.overhead, name, (1 - runMs / (times.at(-1) ?? NaN)) * 100);
+        if (context === 32 && runMs > 0) samples.add(MEASURE.overhead, name, (1 - runMs / wholeMs) * 100);
         if (context !== WITH_TURN) continue;
         const turn = keepsPrefix(name) ? ((await page.generate(name, { ...prompt, kept: HISTORY }, 1)).times[0] ?? NaN) : first;
         samples.add(MEASURE.turn, name, turn);

@@ -13,7 +13,8 @@ import type { TransformersAnswer, TransformersRequest } from "./transformers.wor
 
 export interface Generated {
   readonly times: readonly number[];
-  /** Milliseconds of the model's own runs in the same call; 0 where that isn't known. */
+  /** Milliseconds until the answer was whole, and of them in the model's own runs; 0 where that isn't known. */
+  readonly wholeMs: number;
   readonly runMs: number;
 }
 
@@ -63,7 +64,7 @@ const transformers = (dtype: string) => async (model: string): Promise<Contestan
   const ask = asker<TransformersRequest, TransformersAnswer>(new Worker(new URL("./transformers.worker.ts", import.meta.url), { type: "module" }));
   const threads = navigator.hardwareConcurrency;
   await ask({ kind: "load", task: "text-generation", model, dtype, threads });
-  return { note: `${threads} threads`, generate: async ({ ids }, count) => ({ times: (await ask({ kind: "generate", ids, count })).times, runMs: 0 }) };
+  return { note: `${threads} threads`, generate: async ({ ids }, count) => ({ times: (await ask({ kind: "generate", ids, count })).times, wholeMs: 0, runMs: 0 }) };
 };
 
 const wllama = (url: string) => async (): Promise<Contestant> => {
@@ -79,7 +80,7 @@ const wllama = (url: string) => async (): Promise<Contestant> => {
         if (choice && choice.text !== "") times.push(performance.now() - began);
       };
       await engine.createCompletion({ prompt: text, max_tokens: count, temperature: 0, cache_prompt: isTurn, stream: true, onData });
-      return { times, runMs: 0 };
+      return { times, wholeMs: 0, runMs: 0 };
     },
   };
 };

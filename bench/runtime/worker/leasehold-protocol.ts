@@ -10,6 +10,7 @@ export interface LeaseholdAnswer {
   readonly note: string;
   /** Milliseconds from the request to each token. */
   readonly times: readonly number[];
-  /** Of these, in the model's own runs. */
+  /** Until the answer was whole; and of it, in the model's own runs. */
+  readonly wholeMs: number;
   readonly runMs: number;
 }

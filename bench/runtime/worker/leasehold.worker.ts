@@ -6,6 +6,7 @@
 import { chooseBackend } from "../../../client/runtime/backends/choose.ts";
 import { startEngine, type Engine } from "../../../client/runtime/backends/engine.ts";
 import { probeBrowser } from "../../../client/runtime/backends/probe.ts";
+import { TokenRunner } from "../../../client/runtime/decode/token-runner.ts";
 import { MessageTurn } from "../../../client/runtime/message-turn.ts";
 import { ModelFiles } from "../../../client/runtime/tasks/model-files.ts";
 import type { GenerateEvent, GenerateInput } from "../../../client/runtime/tasks/text-generation/request.ts";
@@ -34,7 +35,7 @@ async function load({ files, threads, ortBase }: Extract<LeaseholdRequest, { kin
   const engine = timed(await startEngine({ backend: "wasm", threads: count, ortBase }, "heap"));
   if (textGeneration.engine !== "heap") throw new Error("text is generated on the heap");
   task = await textGeneration.prepare(new ModelFiles(files), engine, step, { memoryBytes: MEMORY });
-  return { note: `${count} threads, heap ${engine.kind === "heap" ? Math.round(engine.ort.heapBytes / 1e6) : 0} MB`, times: [], runMs: 0 };
+  return { note: `${count} threads, heap ${engine.kind === "heap" ? Math.round(engine.ort.heapBytes / 1e6) : 0} MB`, times: [], runMs: 0, wholeMs: 0 };
 }
 
 async function generate({ ids, count }: Extract<LeaseholdRequest, { kind: "generate" }>): Promise<LeaseholdAnswer> {
@@ -47,8 +48,16 @@ async function generate({ ids, count }: Extract<LeaseholdRequest, { kind: "gener
   };
   runMs = 0;
   await task.run(input, { step, emit, notes: () => [] });
-  return { note: "", times, runMs };
+  return { note: "", times, runMs, wholeMs: performance.now() - began };
 }
+
+const { run: runToken } = TokenRunner.prototype;
+TokenRunner.prototype.run = function timedToken(...given) {
+  const began = performance.now();
+  const logits = runToken.apply(this, given);
+  runMs += performance.now() - began;
+  return logits;
+};
 
 /** The engine's own object, with another `open`. */
 function timed(engine: Engine): Engine {

@@ -22,6 +22,8 @@ import { HeapDecoder } from "./heap-decoder.ts";
 import { kvBytesPerToken } from "./kv-cache.ts";
 import { openOnSessions, openRecorded } from "./open-on-sessions.ts";
 import { planRewrite, type RewriteChoice, type WeightForm } from "./plan-rewrite.ts";
+import { planToken, type TokenPlan } from "./token-plan.ts";
+import { startTokenRunner, tokenBytes } from "./token-runner.ts";
 
 /** Tokens of a usual text: what the plan keeps memory for. */
 const USUAL_CONTEXT = 2048;
@@ -33,6 +35,8 @@ interface Subject {
   readonly io: DecoderIo;
   readonly vocabulary: number;
   readonly contextLength: number;
+  /** How kernels compute a single token; `null` where they can't. */
+  readonly plan: TokenPlan | null;
 }
 
 export async function openDecoder(files: ModelFiles, engine: Engine, options: DecoderOptions, step: Step): Promise<Decoder> {
@@ -44,7 +48,8 @@ export async function openDecoder(files: ModelFiles, engine: Engine, options: De
   const vocabulary = io.vocabulary ?? config.vocabulary;
   if (vocabulary === null) throw invalidFile("config.json", "does not state the vocabulary's size, and neither does the model");
   const contextLength = Math.min(config.contextLength ?? DEFAULT_CONTEXT, options.maxContext ?? Infinity, room(io, options.memoryBytes));
-  const subject = { source, model, io, vocabulary, contextLength };
+  const plan = engine.kind === "heap" && engine.ort.memory ? planToken(model.graph, io) : null;
+  const subject = { source, model, io, vocabulary, contextLength, plan };
 
   const tried = async (decoder: Decoder): Promise<{ decoder: Decoder; fault: string | null }> => {
     await step("warmup");
@@ -52,7 +57,7 @@ export async function openDecoder(files: ModelFiles, engine: Engine, options: De
     return { decoder, fault: await tokenFault(decoder, options.selfTest, step) };
   };
   const choice: RewriteChoice =
-    engine.backend === "webgpu" ? { form: "as-is", why: "the GPU multiplies with blocks" } : planRewrite(sizesOf(model, io), options.memoryBytes, options.selfTest?.kind === "tokens");
+    engine.backend === "webgpu" ? { form: "as-is", hasKernels: false, why: "the GPU multiplies with blocks" } : planRewrite(sizesOf(model, io, plan), options.memoryBytes, options.selfTest?.kind === "tokens");
   // Its own file knows when that is to be had; a decoder that comes of it has been tried.
   const recorded = engine.kind === "sessions" ? await openRecorded({ ...subject, model: rewrite(model, io, choice.form), description: describe(choice, io, "WebGPU") }, engine, async (decoder) => (await tried(decoder)).fault) : null;
   if (recorded?.decoder) return recorded.decoder;
@@ -60,18 +65,19 @@ export async function openDecoder(files: ModelFiles, engine: Engine, options: De
   if (first.fault === null) return first.decoder;
   await first.decoder.close();
   if (choice.form === "int8") {
-    const second = await tried(await openAs(subject, engine, { form: "as-is", why: `rounded weights were tried: ${first.fault}` }));
+    const second = await tried(await openAs(subject, engine, { form: "as-is", hasKernels: false, why: `rounded weights were tried: ${first.fault}` }));
     if (second.fault === null) return second.decoder;
   }
   throw new LeaseholdError("backend-unavailable", `The model does not work here as it should: ${first.fault}.`);
 }
 
-async function openAs({ source, model, io, ...sizes }: Subject, engine: Engine, choice: RewriteChoice): Promise<Decoder> {
+async function openAs({ source, model, io, plan, ...sizes }: Subject, engine: Engine, choice: RewriteChoice): Promise<Decoder> {
   const rewritten = rewrite(model, io, choice.form);
   if (engine.kind === "heap") {
     const pieces = io.attention === "grouped" ? attendPieces(rewritten) : null;
     const session = await openSession(source, pieces?.model ?? rewritten, engine.ort);
-    return new HeapDecoder({ ...sizes, ort: engine.ort, session, io, pieces: pieces?.shape ?? null, description: describe(choice, io, engine.ort.threads === 1 ? "one thread" : `${engine.ort.threads} threads`) });
+    const tokens = choice.hasKernels && plan ? await startTokenRunner(plan, engine.ort, (payload) => source.bytes(payload)) : null;
+    return new HeapDecoder({ ...sizes, ort: engine.ort, session, io, pieces: pieces?.shape ?? null, tokens, description: describe(choice, io, engine.ort.threads === 1 ? "one thread" : `${engine.ort.threads} threads`) });
   }
   return openOnSessions({ source, model: rewritten, io, ...sizes, description: describe(choice, io, engine.backend === "webgpu" ? "WebGPU" : "the public API") }, engine);
 }
@@ -90,13 +96,14 @@ async function openSession(source: ModelSource, model: OnnxModel, ort: OrtModule
   }
 }
 
-function sizesOf({ graph, ...rest }: OnnxModel, io: DecoderIo) {
+function sizesOf({ graph, ...rest }: OnnxModel, io: DecoderIo, plan: TokenPlan | null) {
   const model = { ...rest, graph };
   return {
     original: graph.initializers.reduce((sum, tensor) => sum + (tensorBytes(tensor) ?? elementCount(tensor.dims)), 0),
     blocks: blockBytes(model),
     float32: expandedBytes(model, "float32"),
     int8: expandedBytes(model, "int8"),
+    tokens: plan ? tokenBytes(plan) : 0,
     kv: kvBytesPerToken(io.kv, io.kvType) * USUAL_CONTEXT,
   };
 }
@@ -139,6 +146,12 @@ async function warmUp(decoder: Decoder, step: Step): Promise<void> {
   const ids = Int32Array.from({ length: Math.min(WARM_PROMPT, decoder.contextLength - WARM_TOKENS) }, (_, at) => (at * 7) % decoder.vocabulary);
   let next = await decoder.feed(ids, step);
   if (!(await next.logits()).every(Number.isFinite)) throw new LeaseholdError("backend-unavailable", "The model gives results that are no numbers here.");
-  for (let count = 0; count < WARM_TOKENS; count++) next = await decoder.feed(Int32Array.of(await next.greedy()), step);
+  const tokens: number[] = [];
+  while (tokens.length < WARM_TOKENS) {
+    const token = await next.greedy();
+    tokens.push(token);
+    next = await decoder.feed(Int32Array.of(token), step);
+  }
+  if (decoder instanceof HeapDecoder) await decoder.checkTokens(tokens);
   await decoder.truncate(0);
 }

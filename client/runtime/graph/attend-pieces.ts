@@ -35,7 +35,7 @@ export interface PieceModel {
   readonly shape: PieceShape;
 }
 
-interface Attention extends PieceShape {
+export interface Attention extends PieceShape {
   readonly headSize: number;
   readonly scale: number;
   readonly hasRotary: boolean;
@@ -129,7 +129,7 @@ function pieceBranch(node: OnnxNode, { kvHeads, group, headSize, scale, hasRotar
 const PERM: OnnxAttribute = { name: "perm", type: 7, ints: [0n, 2n, 1n, 3n], rest: NO_REST };
 
 /** `null` where it does what isn't built here. */
-function readAttention(node: OnnxNode, graph: OnnxGraph): Attention | null {
+export function readAttention(node: OnnxNode, graph: OnnxGraph): Attention | null {
   const { inputs, outputs, attributes } = node;
   if (node.domain !== "com.microsoft" || outputs.length !== 3 || outputs.includes("")) return null;
   if (inputs.slice(INPUTS).some((name) => name !== "") || inputs.slice(3, 7).includes("")) return null;

@@ -91,6 +91,12 @@ function dequantizeRow(shape: BlockShape, { quantized, scales, zeroPoints }: Blo
   }
 }
 
+/** One byte for each block, from zero points packed like the weights. */
+export function unpackZeroPoints(shape: BlockShape, packed: Uint8Array): Uint8Array {
+  const perRow = blocksPerRow(shape);
+  return Uint8Array.from({ length: shape.n * perRow }, (_, at) => zeroPointOf(shape, packed, Math.floor(at / perRow), at % perRow, perRow));
+}
+
 function zeroPointOf({ bits }: BlockShape, zeroPoints: Uint8Array | Float32Array | null, n: number, block: number, perRow: number): number {
   if (!zeroPoints) return bits === 4 ? 8 : 128;
   if (zeroPoints instanceof Float32Array || bits === 8) return zeroPoints[n * perRow + block] ?? 0;

@@ -14,8 +14,10 @@ import { asFloats, bytesOf, intOf, nodeOf, plainElements, tensorOf } from "./ten
 
 export type Expansion = "float32" | "int8";
 
-interface Weights {
+export interface Weights {
   readonly shape: BlockShape;
+  /** The blocks, their scales (32-bit floats), and their zero points where they have some. */
+  readonly tensors: readonly [OnnxTensor, OnnxTensor, OnnxTensor | null];
   readonly from: readonly Payload[];
   /** From the bytes of `from`, in that order. */
   readonly read: (inputs: readonly Uint8Array[]) => Blocks;
@@ -69,7 +71,7 @@ const made = ({ from, read }: Weights, length: number, make: (blocks: Blocks) =>
   make: (inputs) => make(read(inputs)),
 });
 
-function readWeights(node: OnnxNode, tensors: ReadonlyMap<string, OnnxTensor>): Weights | null {
+export function readWeights(node: OnnxNode, tensors: ReadonlyMap<string, OnnxTensor>): Weights | null {
   if (node.opType !== "MatMulNBits" || node.domain !== "com.microsoft") return null;
   const [, quantizedName = "", scalesName = "", zeroName = "", groupName = ""] = node.inputs;
   const n = intOf(node, "N") ?? 0;
@@ -91,6 +93,7 @@ function readWeights(node: OnnxNode, tensors: ReadonlyMap<string, OnnxTensor>): 
   if (zeros && zerosAt?.length !== (zerosArePacked ? zeroPointBytes(shape) : 4 * blockCount)) return null;
   return {
     shape,
+    tensors: [quantized, scales, zeros],
     from: payloads.filter((payload) => payload !== null),
     read: ([first = new Uint8Array(), second = new Uint8Array(), third]) => ({
       quantized: first,

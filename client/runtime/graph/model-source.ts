@@ -7,7 +7,7 @@
  */
 import { OnnxError } from "../../../schema/onnx/error.ts";
 import { readOnnx } from "../../../schema/onnx/read.ts";
-import type { ByteRange, OnnxModel } from "../../../schema/onnx/types.ts";
+import type { ByteRange, OnnxModel, Payload } from "../../../schema/onnx/types.ts";
 import { encodeOnnx, payloadBytes } from "../../../schema/onnx/write.ts";
 import { concat } from "../../../schema/onnx/concat.ts";
 import type { ExternalData } from "../backends/ort-module.ts";
@@ -59,6 +59,11 @@ export class ModelSource {
         },
       },
     };
+  }
+
+  /** Whatever is asked for, once. */
+  bytes(payload: Payload): Uint8Array {
+    return payloadBytes(payload, (range) => this.#read(range));
   }
 
   #read({ file, offset, length }: ByteRange): Uint8Array {

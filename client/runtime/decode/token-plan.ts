@@ -1,0 +1,216 @@
+/**
+ * One token's way through a decoder graph, as steps that the kernels have. Pure.
+ *
+ * - From the model as it came, its weights still in blocks. Anything that isn't known here, on the way from the
+ *   token to the logits, and there is no plan: then the session does it all.
+ * - What only says how long the text is (masks, positions) is left out: the runner knows.
+ */
+import { ELEMENT, type OnnxGraph, type OnnxNode, type OnnxTensor } from "../../../schema/onnx/types.ts";
+import { readAttention, type Attention } from "../graph/attend-pieces.ts";
+import { readWeights, type Weights } from "../graph/expand-blocks.ts";
+import { floatOf, intOf } from "../graph/tensors.ts";
+import type { DecoderIo } from "./decoder-io.ts";
+
+/** A value of the plan, or part of one. */
+export interface Operand {
+  readonly name: string;
+  /** In numbers. */
+  readonly from: number;
+}
+
+export type TokenStep =
+  | { readonly kind: "product"; readonly input: string; readonly output: string; readonly weights: Weights; readonly bits: 4 | 8; readonly rows: number; readonly columns: number }
+  | { readonly kind: "normalize"; readonly input: string; readonly output: string; readonly weights: OnnxTensor; readonly epsilon: number }
+  | { readonly kind: "add" | "mul"; readonly a: string; readonly b: string; readonly output: string }
+  | { readonly kind: "addConstant"; readonly a: string; readonly b: OnnxTensor; readonly output: string }
+  | { readonly kind: "sigmoid"; readonly input: string; readonly output: string }
+  | { readonly kind: "attention"; readonly attention: Attention; readonly query: Operand; readonly key: Operand; readonly value: Operand; readonly output: string; readonly pastKey: string; readonly pastValue: string; readonly cos: OnnxTensor | null; readonly sin: OnnxTensor | null };
+
+export interface Embedding {
+  readonly output: string;
+  /** 8 bits, [vocabulary, size]. */
+  readonly rows: OnnxTensor;
+  /** One for each 32. */
+  readonly scales: OnnxTensor;
+  readonly zeros: OnnxTensor | null;
+  readonly size: number;
+}
+
+export interface TokenPlan {
+  readonly embedding: Embedding;
+  readonly steps: readonly TokenStep[];
+  /** How many numbers each value has. */
+  readonly lengths: ReadonlyMap<string, number>;
+  readonly logits: string;
+}
+
+export const BLOCK = 32;
+/** Rows that a product's kernel takes at a time. */
+const ROWS = 4;
+
+/** What a graph has that there is no step for. */
+class NoStep extends Error {}
+
+export function planToken(graph: OnnxGraph, io: DecoderIo): TokenPlan | null {
+  if (io.attention !== "grouped" || io.kvType !== "float32" || io.logitsType !== "float32") return null;
+  try {
+    const planner = new Planner(graph, io.ids);
+    const makers = new Map(graph.nodes.flatMap((node) => node.outputs.filter((name) => name !== "").map((name) => [name, node])));
+    const needed = onTheWay(io.logits, makers, io.ids);
+    for (const node of graph.nodes) if (needed.has(node)) planner.add(node);
+    return planner.plan(io.logits);
+  } catch (error) {
+    if (error instanceof NoStep) return null;
+    throw error;
+  }
+}
+
+/** The nodes between token and logits, without those that only say lengths. */
+function onTheWay(logits: string, makers: ReadonlyMap<string, OnnxNode>, ids: string): Set<OnnxNode> {
+  const found = new Set<OnnxNode>();
+  const waiting = [logits];
+  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    const node = makers.get(name);
+    if (!node || found.has(node)) continue;
+    found.add(node);
+    if (!node.inputs.includes(ids)) waiting.push(...(node.opType === "GroupQueryAttention" ? node.inputs.slice(0, 3) : node.inputs));
+  }
+  return found;
+}
+
+class Planner {
+  readonly #graph: OnnxGraph;
+  readonly #ids: string;
+  readonly #constants: ReadonlyMap<string, OnnxTensor>;
+  readonly #lengths = new Map<string, number>();
+  readonly #steps: TokenStep[] = [];
+  #embedding: Embedding | null = null;
+
+  constructor(graph: OnnxGraph, ids: string) {
+    this.#graph = graph;
+    this.#ids = ids;
+    this.#constants = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
+  }
+
+  plan(logits: string): TokenPlan {
+    if (!this.#embedding || !this.#lengths.has(logits)) throw new NoStep();
+    return { embedding: this.#embedding, steps: this.#steps, lengths: this.#lengths, logits };
+  }
+
+  add(node: OnnxNode): void {
+    const { inputs, outputs } = node;
+    const [a = "", b = "", c = "", d = ""] = inputs;
+    const [output = ""] = outputs;
+    switch (node.opType) {
+      case "GatherBlockQuantized":
+        this.#embed(node);
+        break;
+      case "MatMulNBits":
+        this.#multiply(node);
+        break;
+      case "SimplifiedLayerNormalization":
+        this.#normalize(a, b, output, node);
+        break;
+      case "SkipSimplifiedLayerNormalization": {
+        if ((outputs[1] ?? "") !== "" || (outputs[2] ?? "") !== "") throw new NoStep();
+        const sum = outputs[3] || `${output}/sum`;
+        this.#pair("add", a, b, d === "" ? sum : `${sum}/plain`);
+        if (d !== "") this.#addConstant(`${sum}/plain`, d, sum);
+        this.#normalize(sum, c, output, node);
+        break;
+      }
+      case "Add":
+        if (this.#constants.has(b)) this.#addConstant(a, b, output);
+        else this.#pair("add", a, b, output);
+        break;
+      case "Mul":
+        this.#pair("mul", a, b, output);
+        break;
+      case "Sigmoid":
+        this.#steps.push({ kind: "sigmoid", input: a, output: this.#value(output, this.#length(a)) });
+        break;
+      case "GroupQueryAttention":
+        this.#attend(node);
+        break;
+      case "Reshape": // of constants: `#embed` looks through it
+        if (!this.#constants.has(a)) throw new NoStep();
+        break;
+      default:
+        throw new NoStep();
+    }
+  }
+
+  #embed({ inputs: [data = "", ids, scales = "", zeros = ""], outputs: [output = ""], ...node }: OnnxNode): void {
+    const reshape = this.#graph.nodes.find(({ outputs }) => outputs.includes(data));
+    const rows = this.#constants.get(reshape?.inputs[0] ?? data);
+    const scaleRows = this.#constants.get(scales);
+    const whole = { ...node, inputs: [], outputs: [] };
+    if (this.#embedding || ids !== this.#ids || !rows || scaleRows?.dataType !== ELEMENT.float || rows.dataType !== ELEMENT.uint8) throw new NoStep();
+    if (intOf(whole, "bits") !== 8 || intOf(whole, "block_size") !== BLOCK || (intOf(whole, "gather_axis") ?? 0) !== 0 || intOf(whole, "quantize_axis") !== 1) throw new NoStep();
+    const size = (scaleRows.dims[1] ?? 0) * BLOCK;
+    const zeroRows = zeros === "" ? null : this.#constants.get(zeros);
+    if (zeroRows === undefined || size * (scaleRows.dims[0] ?? 0) !== rows.dims.reduce((product, dim) => product * dim, 1)) throw new NoStep();
+    this.#embedding = { output: this.#value(output, size), rows, scales: scaleRows, zeros: zeroRows, size };
+  }
+
+  #multiply(node: OnnxNode): void {
+    const [input = "", , , , , bias = ""] = node.inputs;
+    const [output = ""] = node.outputs;
+    const weights = readWeights(node, this.#constants);
+    if (!weights || weights.shape.blockSize !== BLOCK || weights.shape.k % BLOCK !== 0 || weights.shape.n % ROWS !== 0 || this.#length(input) !== weights.shape.k) throw new NoStep();
+    const [, , zeros] = weights.tensors;
+    if (zeros && zeros.dataType !== ELEMENT.uint8) throw new NoStep();
+    const { n: rows, k: columns, bits } = weights.shape;
+    const product = bias === "" ? output : `${output}/product`;
+    this.#steps.push({ kind: "product", input, output: this.#value(product, rows), weights, bits, rows, columns });
+    if (bias !== "") this.#addConstant(product, bias, output);
+  }
+
+  #normalize(input: string, weight: string, output: string, node: OnnxNode): void {
+    const weights = this.#floats(weight, this.#length(input));
+    this.#steps.push({ kind: "normalize", input, output: this.#value(output, this.#length(input)), weights, epsilon: floatOf(node, "epsilon") ?? 1e-5 });
+  }
+
+  #pair(kind: "add" | "mul", a: string, b: string, output: string): void {
+    if (this.#length(a) !== this.#length(b)) throw new NoStep();
+    this.#steps.push({ kind, a, b, output: this.#value(output, this.#length(a)) });
+  }
+
+  #addConstant(a: string, b: string, output: string): void {
+    this.#steps.push({ kind: "addConstant", a, b: this.#floats(b, this.#length(a)), output: this.#value(output, this.#length(a)) });
+  }
+
+  #attend(node: OnnxNode): void {
+    const [query = "", key = "", value = "", pastKey = "", pastValue = "", , , cos = "", sin = ""] = node.inputs;
+    const attention = readAttention(node, this.#graph);
+    if (!attention || attention.isInterleaved || attention.headSize % 16 !== 0) throw new NoStep();
+    const { kvHeads, group, headSize, isPacked, hasRotary } = attention;
+    const [heads, kvSize] = [kvHeads * group * headSize, kvHeads * headSize];
+    if (this.#length(query) !== (isPacked ? heads + 2 * kvSize : heads)) throw new NoStep();
+    const part = (name: string, from: number): Operand => (isPacked ? { name: query, from } : { name, from: 0 });
+    const table = (name: string): OnnxTensor | null => {
+      const tensor = hasRotary ? this.#constants.get(name) : null;
+      if (tensor === undefined || (tensor && tensor.dataType !== ELEMENT.float)) throw new NoStep();
+      return tensor;
+    };
+    this.#steps.push({ kind: "attention", attention, query: { name: query, from: 0 }, key: part(key, heads), value: part(value, heads + kvSize), output: this.#value(node.outputs[0] ?? "", heads), pastKey, pastValue, cos: table(cos), sin: table(sin) });
+  }
+
+  #length(name: string): number {
+    const length = this.#lengths.get(name);
+    if (length === undefined) throw new NoStep();
+    return length;
+  }
+
+  #value(name: string, length: number): string {
+    if (length % 4 !== 0) throw new NoStep();
+    this.#lengths.set(name, length);
+    return name;
+  }
+
+  #floats(name: string, length: number): OnnxTensor {
+    const tensor = this.#constants.get(name);
+    if (tensor?.dataType !== ELEMENT.float || tensor.dims.reduce((product, dim) => product * dim, 1) !== length) throw new NoStep();
+    return tensor;
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * WebAssembly, written down as expressions: enough of it for small SIMD kernels. Pure.
+ *
+ * - An expression is the bytes that leave one value; a statement leaves none. Nothing is checked here: the engine
+ *   checks a module when it is compiled, and the kernels' tests what it computes.
+ * - A module has one imported memory, shared or not, and only functions, all of them exported.
+ */
+export type Code = readonly number[];
+export type ValueType = "i32" | "f32" | "v128";
+
+export interface Local {
+  readonly index: number;
+  readonly type: ValueType;
+}
+
+const TYPE_CODE: Record<ValueType, number> = { i32: 0x7f, f32: 0x7d, v128: 0x7b };
+
+export function unsigned(value: number): number[] {
+  const bytes: number[] = [];
+  for (let rest = value; ; ) {
+    const low = rest & 0x7f;
+    rest >>>= 7;
+    if (rest === 0) return [...bytes, low];
+    bytes.push(low | 0x80);
+  }
+}
+
+function signed(value: number): number[] {
+  const bytes: number[] = [];
+  for (let rest = value | 0; ; ) {
+    const low = rest & 0x7f;
+    rest >>= 7;
+    if ((rest === 0 && (low & 0x40) === 0) || (rest === -1 && (low & 0x40) !== 0)) return [...bytes, low];
+    bytes.push(low | 0x80);
+  }
+}
+
+const floatBytes = (value: number): number[] => [...new Uint8Array(Float32Array.of(value).buffer)];
+
+const one = (opcode: number) => (a: Code): Code => [...a, opcode];
+const two = (opcode: number) => (a: Code, b: Code): Code => [...a, ...b, opcode];
+const vector = (opcode: number): Code => [0xfd, ...unsigned(opcode)];
+const vectorOne = (opcode: number) => (a: Code): Code => [...a, ...vector(opcode)];
+const vectorTwo = (opcode: number) => (a: Code, b: Code): Code => [...a, ...b, ...vector(opcode)];
+const access = (prefix: Code) => (address: Code, offset = 0): Code => [...address, ...prefix, 0, ...unsigned(offset)];
+
+export const get = ({ index }: Local): Code => [0x20, ...unsigned(index)];
+export const set = ({ index }: Local, value: Code): Code => [...value, 0x21, ...unsigned(index)];
+
+export const i32 = {
+  value: (value: number): Code => [0x41, ...signed(value)],
+  add: two(0x6a), sub: two(0x6b), mul: two(0x6c), shl: two(0x74), lessUnsigned: two(0x49),
+};
+
+export const f32 = {
+  value: (value: number): Code => [0x43, ...floatBytes(value)],
+  add: two(0x92), sub: two(0x93), mul: two(0x94), div: two(0x95), max: two(0x97), sqrt: one(0x91), ofInt: one(0xb2),
+  load: access([0x2a]),
+  store: (address: Code, value: Code, offset = 0): Code => [...address, ...value, 0x38, 0, ...unsigned(offset)],
+};
+
+export const v128 = {
+  load: access(vector(0x00)), load8Splat: access(vector(0x07)), load32Splat: access(vector(0x09)),
+  store: (address: Code, value: Code, offset = 0): Code => [...address, ...value, ...vector(0x0b), 0, ...unsigned(offset)],
+  and: vectorTwo(0x4e),
+  /** `lanes`: of the bytes of both, 0 to 31. */
+  shuffle: (a: Code, b: Code, lanes: readonly number[]): Code => [...a, ...b, ...vector(0x0d), ...lanes],
+};
+
+export const i8x16 = { splat: vectorOne(0x0f), shiftRight: vectorTwo(0x6d), sub: vectorTwo(0x71) };
+export const i16x8 = { ofLow: vectorOne(0x87), ofHigh: vectorOne(0x88), ofLowUnsigned: vectorOne(0x89), ofHighUnsigned: vectorOne(0x8a), sub: vectorTwo(0x91), narrow: vectorTwo(0x85) };
+export const i32x4 = { splat: vectorOne(0x11), add: vectorTwo(0xae), shl: vectorTwo(0xab), dot: vectorTwo(0xba), ofFloats: vectorOne(0xf8) };
+export const f32x4 = {
+  splat: vectorOne(0x13), nearest: vectorOne(0x6a), abs: vectorOne(0xe0), neg: vectorOne(0xe1),
+  add: vectorTwo(0xe4), sub: vectorTwo(0xe5), mul: vectorTwo(0xe6), div: vectorTwo(0xe7), min: vectorTwo(0xe8), max: vectorTwo(0xe9), ofInts: vectorOne(0xfa),
+  lane: (a: Code, lane: number): Code => [...a, ...vector(0x1f), lane],
+};
+
+/** The body at least once, until `at` has come to `end`; the body moves `at` on. */
+export const until = (at: Local, end: Code, body: readonly Code[]): Code => [0x03, 0x40, ...body.flat(), ...i32.lessUnsigned(get(at), end), 0x0d, 0x00, 0x0b];
+export const move = (local: Local, by: Code): Code => set(local, i32.add(get(local), by));
+
+export interface Func {
+  readonly name: string;
+  readonly params: readonly ValueType[];
+  readonly result: ValueType | null;
+  readonly locals: readonly ValueType[];
+  readonly body: Code;
+}
+
+/** `build` gets the parameters, and `local` for more. What it gives last is the result, where there is one. */
+export function func<const Params extends readonly ValueType[]>(name: string, params: Params, result: ValueType | null, build: (params: { [At in keyof Params]: Local }, local: (type: ValueType) => Local) => readonly Code[]): Func {
+  const locals: ValueType[] = [];
+  const local = (type: ValueType): Local => ({ index: params.length + locals.push(type) - 1, type });
+  const body = build(params.map((type, index) => ({ index, type })) as { [At in keyof Params]: Local }, local);
+  return { name, params, result, locals, body: body.flat() };
+}
+
+const list = (items: readonly Code[]): number[] => [...unsigned(items.length), ...items.flat()];
+const section = (id: number, content: Code): number[] => [id, ...unsigned(content.length), ...content];
+const text = (value: string): number[] => [...unsigned(value.length), ...[...value].map((character) => character.charCodeAt(0))];
+const sized = (content: Code): number[] => [...unsigned(content.length), ...content];
+
+const PAGES = 65536;
+
+/** The memory is the import "memory" of "heap". */
+export function assemble(functions: readonly Func[], isShared: boolean): Uint8Array<ArrayBuffer> {
+  const types = functions.map(({ params, result }) => [0x60, ...list(params.map((type) => [TYPE_CODE[type]])), ...list(result ? [[TYPE_CODE[result]]] : [])]);
+  const bodies = functions.map(({ locals, body }) => sized([...list(locals.map((type) => [1, TYPE_CODE[type]])), ...body, 0x0b]));
+  return new Uint8Array([
+    0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0,
+    ...section(1, list(types)),
+    ...section(2, list([[...text("heap"), ...text("memory"), 0x02, isShared ? 0x03 : 0x01, ...unsigned(0), ...unsigned(PAGES)]])),
+    ...section(3, list(functions.map((_, index) => unsigned(index)))),
+    ...section(7, list(functions.map(({ name }, index) => [...text(name), 0x00, ...unsigned(index)]))),
+    ...section(10, list(bodies)),
+  ]);
+}

@@ -1,0 +1,40 @@
+import { expect, test } from "vitest";
+import { readDecoderIo } from "../../../../client/runtime/decode/decoder-io.ts";
+import { planToken } from "../../../../client/runtime/decode/token-plan.ts";
+import { tokenBytes } from "../../../../client/runtime/decode/token-runner.ts";
+import { intAttribute } from "../../../../client/runtime/graph/tensors.ts";
+import type { OnnxGraph, OnnxNode } from "../../../../schema/onnx/types.ts";
+import { blockDecoder } from "../../../support/block-decoder.ts";
+
+const { graph } = blockDecoder();
+const planOf = (changed: OnnxGraph) => planToken(changed, readDecoderIo(changed));
+/** The graph with the first node of an operator changed. */
+const changed = (opType: string, change: (node: OnnxNode) => OnnxNode): OnnxGraph => {
+  const at = graph.nodes.findIndex((node) => node.opType === opType);
+  return { ...graph, nodes: graph.nodes.map((node, index) => (index === at ? change(node) : node)) };
+};
+
+test("a decoder in blocks has a plan, without what only says lengths", () => {
+  const plan = planOf(graph);
+  const layer = ["product", "attention", "product", "add", "normalize", "product", "product", "sigmoid", "mul", "mul", "product", "add", "normalize"];
+  expect(plan?.steps.map(({ kind }) => kind)).toEqual(["normalize", ...layer, ...layer, "product"]);
+  expect(plan?.embedding).toMatchObject({ output: "x0", size: 64, zeros: null, rows: { name: "head.q" } });
+  expect(plan?.lengths.get("logits")).toBe(128);
+  expect(plan && tokenBytes(plan)).toBeGreaterThan(2 * (64 * 128 + 64 * 64 + 3 * 64 * 96) / 2);
+});
+
+test("joined queries, keys and values are parts of one", () => {
+  const attention = planOf(graph)?.steps.find((step) => step.kind === "attention");
+  expect(attention).toMatchObject({ query: { name: "qkv0", from: 0 }, key: { name: "qkv0", from: 64 }, value: { name: "qkv0", from: 96 }, pastKey: "past_key_values.0.key" });
+});
+
+test.each([
+  ["an operator that isn't known", changed("Sigmoid", (node) => ({ ...node, opType: "Erf" }))],
+  ["blocks of another size", changed("MatMulNBits", (node) => ({ ...node, attributes: node.attributes.map((attribute) => (attribute.name === "block_size" ? intAttribute("block_size", 16) : attribute)) }))],
+  ["an attention window", changed("GroupQueryAttention", (node) => ({ ...node, attributes: [...node.attributes, intAttribute("local_window_size", 64)] }))],
+  ["rotation of neighbours", changed("GroupQueryAttention", (node) => ({ ...node, attributes: [...node.attributes, intAttribute("rotary_interleaved", 1)] }))],
+  ["a factor of another length", changed("Mul", (node) => ({ ...node, inputs: ["gate0", "n0"] }))],
+  ["embeddings of 4 bits", changed("GatherBlockQuantized", (node) => ({ ...node, attributes: [] }))],
+])("a model with %s has none", (_, other) => {
+  expect(planOf(other)).toBeNull();
+});
