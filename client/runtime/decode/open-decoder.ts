@@ -138,8 +138,8 @@ async function readConfig(files: ModelFiles): Promise<Config> {
 }
 
 /** Few: the first call waits for them, and code warms up in it as well. */
-const WARM_PROMPT = 8;
-const WARM_TOKENS = 2;
+const WARM_PROMPT = 16;
+const WARM_TOKENS = 3;
 
 /** A short prompt and some single tokens; leaves the sequence empty. */
 async function warmUp(decoder: Decoder, step: Step): Promise<void> {
