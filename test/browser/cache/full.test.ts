@@ -12,6 +12,12 @@ let tenants = 0;
 const freshTenant = () => `q${Date.now().toString(36)}-${++tenants}`;
 const stores: ModelStore[] = [];
 
+/** Signs that can't be packed smaller, as the database would. */
+function noise(length: number): string {
+  const piece = () => new TextDecoder("latin1").decode(crypto.getRandomValues(new Uint8Array(50_000)));
+  return Array.from({ length: length / 50_000 }, piece).join("");
+}
+
 async function open(tenant: string): Promise<ModelStore> {
   const store = await openModelStore(tenant);
   stores.push(store);
@@ -42,7 +48,7 @@ it("carries on in memory when the disk is full", async () => {
 
 it("goes on in memory when the database finds the disk full, and on disk again once there is room", async () => {
   const tenant = freshTenant();
-  const text = JSON.stringify({ model: "large", words: "word ".repeat(1_000_000) });
+  const text = noise(4_000_000);
   const digest = await sha256Hex(new TextEncoder().encode(text));
   const store = await open(tenant);
   await allow(1_000_000);
