@@ -1,4 +1,4 @@
-/** Sends load with autocannon: a fixed number of connections, for a while or for a number of requests, or at a fixed rate. */
+/** Sends load with autocannon: a fixed number of connections, each with one request at a time, for a while or for a number of requests. */
 import autocannon from "autocannon";
 
 export interface Load {
@@ -12,8 +12,6 @@ export interface Load {
   readonly each?: readonly { readonly path: string; readonly body: string; readonly headers: Record<string, string> }[];
   readonly connections?: number;
   readonly seconds?: number;
-  /** Requests a second over all connections. */
-  readonly rate?: number;
 }
 
 export interface LoadResult {
@@ -26,11 +24,10 @@ export async function send(load: Load): Promise<LoadResult> {
   const connections = load.connections ?? 16;
   let at = 0;
   const next = () => load.each?.[at++ % (load.each.length || 1)];
-  const result = await autocannon({
+  const options: autocannon.Options = {
     url: `${load.url}${load.path}`,
     connections: load.each ? Math.min(connections, load.each.length) : connections,
     ...(load.each ? { amount: load.each.length } : { duration: load.seconds ?? 5 }),
-    ...(load.rate !== undefined && { overallRate: load.rate }),
     requests: [
       {
         method: load.method,
@@ -45,9 +42,18 @@ export async function send(load: Load): Promise<LoadResult> {
         }),
       },
     ],
+  };
+  const began = performance.now();
+  let answered = began;
+  const result = await new Promise<autocannon.Result>((done, failed) => {
+    const running = autocannon(options, (error, all) => (error ? failed(error) : done(all)));
+    running.on("response", () => {
+      answered = performance.now();
+    });
   });
   if (result.errors > 0) throw new Error(`${result.errors} of the requests to ${load.path} found no answer`);
-  const seconds = (result.finish.getTime() - result.start.getTime()) / 1000;
+  // Up to the last answer: autocannon itself ends on whole seconds.
+  const seconds = (answered - began) / 1000;
   const codes = Object.entries(result.statusCodeStats ?? {}).map(([code, { count }]) => [code, count ?? 0] as const);
   return { perSecond: result.requests.total / seconds, p99Ms: result.latency.p99, byStatus: Object.fromEntries(codes) };
 }

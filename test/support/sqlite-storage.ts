@@ -29,7 +29,18 @@ export function memoryStore(): { store: Store; database: DatabaseSync } {
       return { rowsWritten: 0, toArray: () => rows, [Symbol.iterator]: () => rows[Symbol.iterator]() };
     },
   };
-  const store = new Store({ sql } as unknown as DurableObjectStorage);
+  const transactionSync = <T>(work: () => T): T => {
+    database.exec("SAVEPOINT transaction_sync");
+    try {
+      return work();
+    } catch (cause) {
+      database.exec("ROLLBACK TO transaction_sync");
+      throw cause;
+    } finally {
+      database.exec("RELEASE transaction_sync");
+    }
+  };
+  const store = new Store({ sql, transactionSync } as unknown as DurableObjectStorage);
   store.migrate();
   return { store, database };
 }

@@ -9,14 +9,22 @@ import { readBytes } from "./read-bytes.ts";
 
 const MAX_JSON_BYTES = 4 * 1024 * 1024;
 
+/** What the validators read as JSON by its media type alone. */
+const PLAIN_JSON = /^application\/json(?:;|$)/i;
+
 export const bodies = createMiddleware<AppEnv>(async (c, next) => {
   if (c.req.method === "GET" || c.req.method === "HEAD" || c.req.method === "DELETE" || c.req.method === "OPTIONS") return next();
   if (/^\/v1\/tenants\/[^/]+\/blobs\//.test(c.req.path)) return next();
-  const bytes = await readBytes(c.req.raw, MAX_JSON_BYTES);
-  if (bytes.byteLength > 0 && !/^application\/(?:[a-z.+-]+\+)?json\b/i.test(c.req.header("content-type") ?? "")) {
+  const type = c.req.header("content-type") ?? "";
+  // One read, which Hono keeps for the validators: nearly every body states its length and its type.
+  const isPlain = PLAIN_JSON.test(type) && Number(c.req.header("content-length") ?? Number.NaN) <= MAX_JSON_BYTES;
+  const text = isPlain ? await c.req.text() : new TextDecoder().decode(await readBytes(c.req.raw, MAX_JSON_BYTES));
+  if (isPlain && text !== "") return next();
+  if (text !== "" && !/^application\/(?:[a-z.+-]+\+)?json\b/i.test(type)) {
     throw problem("unsupported-media-type", "Send JSON, with Content-Type: application/json.");
   }
-  c.req.raw = new Request(c.req.raw, { body: bytes.byteLength > 0 ? bytes : "{}", headers: withJsonType(c.req.raw.headers) });
+  c.req.raw = new Request(c.req.raw, { body: text === "" ? "{}" : text, headers: withJsonType(c.req.raw.headers) });
+  c.req.bodyCache = {};
   return next();
 });
 

@@ -6,10 +6,11 @@
  *   else: no key that the token brings along (`jwk`, `jku`, `x5u`, `x5c`), no extension (`crit`, `b64`).
  * - One signature has one spelling: base64url leaves 4 bits of its last character unused, and they must be zero.
  */
-import { type CryptoKey, type JWTPayload, SignJWT, decodeProtectedHeader, errors, importJWK, jwtVerify } from "jose";
+import { type CryptoKey, type JWTPayload, decodeProtectedHeader, errors, importJWK, jwtVerify } from "jose";
 import { type LeaseClaims, leaseClaims } from "../../schema/contract/leases.ts";
 import type { Settings } from "../env.ts";
 import type { Granted } from "../ledger/desks/lease-desk.ts";
+import { toBase64Url } from "../secrets/envelope.ts";
 
 const ALG = "EdDSA" as const;
 const TYP = "lease+jwt";
@@ -19,14 +20,14 @@ const HEADERS: ReadonlySet<string> = new Set(["alg", "typ", "kid"]);
 
 type SigningKey = Settings["signingKeys"][number];
 
-const imported = new WeakMap<SigningKey, { sign: Promise<CryptoKey>; verify: Promise<CryptoKey> }>();
+const imported = new WeakMap<SigningKey, { sign: Promise<CryptoKey>; verify: Promise<CryptoKey>; header: string }>();
 
-/** Both halves of a configured key, imported once. */
+/** Both halves of a configured key, imported once, and the header of what it signs. */
 export function importedKey(key: SigningKey) {
   let pair = imported.get(key);
   if (!pair) {
     const { d: _, ...publicKey } = key;
-    pair = { sign: importJWK(key, ALG) as Promise<CryptoKey>, verify: importJWK(publicKey, ALG) as Promise<CryptoKey> };
+    pair = { sign: importJWK(key, ALG) as Promise<CryptoKey>, verify: importJWK(publicKey, ALG) as Promise<CryptoKey>, header: encoded({ alg: ALG, typ: TYP, kid: key.kid }) };
     imported.set(key, pair);
   }
   return pair;
@@ -43,17 +44,21 @@ export function publicJwks(settings: Settings) {
 /** `jkt`: the key that the lease is bound to (RFC 9449), where it is. */
 export async function signLease(granted: Granted, settings: Settings, jkt?: string): Promise<string> {
   const key = settings.signingKeys[0];
-  const late = granted.reportsUntil > granted.expiresAt ? { rpt: Math.floor(granted.reportsUntil / 1000) } : {};
-  return new SignJWT({ ...late, ...(jkt !== undefined && { cnf: { jkt } }), tenant: granted.tenant, model: granted.model, revision: granted.revision, mdg: granted.manifestSha256, purpose: granted.purpose, hold: granted.hold })
-    .setProtectedHeader({ alg: ALG, typ: TYP, kid: key.kid })
-    .setIssuer(settings.issuer)
-    .setAudience(AUDIENCE)
-    .setSubject(granted.leaseId)
-    .setJti(granted.leaseId)
-    .setIssuedAt(Math.floor(granted.issuedAt / 1000))
-    .setExpirationTime(Math.floor(granted.expiresAt / 1000))
-    .sign(await importedKey(key).sign);
+  const claims: JWTPayload = {
+    ...(granted.reportsUntil > granted.expiresAt && { rpt: Math.floor(granted.reportsUntil / 1000) }),
+    ...(jkt !== undefined && { cnf: { jkt } }),
+    tenant: granted.tenant, model: granted.model, revision: granted.revision, mdg: granted.manifestSha256, purpose: granted.purpose, hold: granted.hold,
+    iss: settings.issuer, aud: AUDIENCE, sub: granted.leaseId, jti: granted.leaseId, iat: Math.floor(granted.issuedAt / 1000), exp: Math.floor(granted.expiresAt / 1000),
+  };
+  const { sign, header } = importedKey(key);
+  const signed = `${header}.${encoded(claims)}`;
+  const signature = await crypto.subtle.sign("Ed25519", await sign, utf8(signed));
+  return `${signed}.${toBase64Url(new Uint8Array(signature))}`;
 }
+
+const encoder = new TextEncoder();
+const utf8 = (text: string) => encoder.encode(text);
+const encoded = (value: object) => toBase64Url(utf8(JSON.stringify(value)));
 
 /**
  * The claims of a lease that holds now; `late` where it no longer holds but may still be reported; `expired` where it

@@ -46,24 +46,40 @@ export interface ChainHead {
 export const EMPTY_CHAIN: ChainHead = { seq: 0, hash: GENESIS, at: 0 };
 
 export function canonicalJson(value: unknown): string {
+  if (typeof value === "string") return quoted(value);
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
-  if (typeof value === "object" && value !== null) {
-    const entries = Object.entries(value).filter(([, v]) => v !== undefined);
-    entries.sort(([a], [b]) => (a < b ? -1 : 1)); // no two are the same
-    return `{${entries.map(([k, v]) => `${JSON.stringify(k)}:${canonicalJson(v)}`).join(",")}}`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  let members = "";
+  for (const name of Object.keys(value).sort()) {
+    const member = (value as Readonly<Record<string, unknown>>)[name];
+    if (member !== undefined) members += `${members === "" ? "" : ","}${quoted(name)}:${canonicalJson(member)}`;
   }
-  return JSON.stringify(value) ?? "null";
+  return `{${members}}`;
 }
+
+/** Printable ASCII that JSON escapes nothing of, as most texts are. */
+const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
+const quoted = (text: string) => (PLAIN.test(text) ? `"${text}"` : JSON.stringify(text));
 
 export const sha256Base64Url = (data: string): string => createHash("sha256").update(data).digest("base64url");
 export const sha256Hex = (data: string | Uint8Array): string => createHash("sha256").update(data).digest("hex");
 
 export function hashOf(tenant: string, entry: Omit<AuditEntry, "hash">): string {
-  return sha256Hex(`${entry.prevHash}\n${canonicalJson({ tenant, ...entry })}`);
+  return sha256Hex(`${entry.prevHash}\n${entryText(entry, canonicalJson(entry.details), { tenant })}`);
+}
+
+/** Canonical JSON of an entry as it is kept, with its hash; or as it is hashed, with its tenant. `details`: theirs. */
+export function entryText(entry: Omit<AuditEntry, "hash">, details: string, { hash, tenant }: { readonly hash?: string; readonly tenant?: string }): string {
+  const member = (name: string, value: string | undefined) => (value === undefined ? "" : `,"${name}":${quoted(value)}`);
+  return (
+    `{"action":"${entry.action}","actor":${quoted(entry.actor)},"at":${entry.at},"details":${details}${member("hash", hash)},"model":${canonicalJson(entry.model)}` +
+    `,"prevHash":"${entry.prevHash}","requestId":${canonicalJson(entry.requestId)},"seq":${entry.seq}${member("tenant", tenant)},"user":${canonicalJson(entry.user)}}`
+  );
 }
 
 /** The entry that follows `head`. Its details are plain JSON: what JSON can't say is gone before it is hashed. */
 export function chain(tenant: string, head: ChainHead, fact: AuditFact, at: number): AuditEntry {
+  const details = canonicalJson(fact.details);
   const open = {
     seq: head.seq + 1,
     at: Math.max(at, head.at),
@@ -72,8 +88,8 @@ export function chain(tenant: string, head: ChainHead, fact: AuditFact, at: numb
     user: fact.user ?? null,
     model: fact.model ?? null,
     requestId: fact.requestId ?? null,
-    details: JSON.parse(canonicalJson(fact.details)) as Record<string, unknown>,
+    details: JSON.parse(details) as Record<string, unknown>,
     prevHash: head.hash,
   };
-  return { ...open, hash: hashOf(tenant, open) };
+  return { ...open, hash: sha256Hex(`${head.hash}\n${entryText(open, details, { tenant })}`) };
 }

@@ -3,7 +3,7 @@
  *
  * - A hold is charged to the day of its grant for the tenant, its user and its key; refunds go back to that day.
  * - A month is the sum of its days, so that the two can't drift apart.
- * - What is posted stands in the table; what is held is the mirror of the leases that hold it.
+ * - What is posted stands in the table (postings.ts); what is held is the mirror of the leases that hold it.
  * - Enforcement and `GET …/quota` read the same books.
  */
 import type { Balance, Policy, Quota } from "../../schema/contract/policy.ts";
@@ -17,18 +17,14 @@ import type { ModelShelf } from "./model-shelf.ts";
 import type { Held } from "./holds.ts";
 import { MinuteWindow } from "./minute.ts";
 import type { Mirrors } from "./mirrors.ts";
-import type { Row, Store } from "./store.ts";
+import { Postings } from "./postings.ts";
+import type { Store } from "./store.ts";
 
 interface Sums {
   readonly held: number;
   readonly posted: number;
   readonly heldNanos: number;
   readonly postedNanos: number;
-}
-
-interface Posted extends Row {
-  posted: number | null;
-  posted_nanos: number | null;
 }
 
 /** Bytes of blobs: posted as they are sent, held where a lease may be sent them without asking again. */
@@ -39,11 +35,11 @@ export const userScope = (user: string) => `u:${user}`;
 export const keyScope = (keyId: string) => `k:${keyId}`;
 
 export class BookKeeper {
-  readonly #store: Store;
   readonly #mirrors: Mirrors;
+  readonly postings: Postings;
 
   constructor(store: Store, mirrors: Mirrors) {
-    this.#store = store;
+    this.postings = new Postings(store);
     this.#mirrors = mirrors;
   }
 
@@ -51,13 +47,7 @@ export class BookKeeper {
   post(scopes: readonly string[], day: string, change: Change): void {
     this.#mirrors.holds.change(scopes, day, change.held, change.heldNanos);
     if (change.posted === 0 && change.postedNanos === 0) return;
-    for (const scope of scopes) {
-      this.#store.run(
-        `INSERT INTO windows (scope, day, posted, posted_nanos) VALUES (?, ?, ?, ?)
-         ON CONFLICT (scope, day) DO UPDATE SET posted = posted + excluded.posted, posted_nanos = posted_nanos + excluded.posted_nanos`,
-        scope, day, change.posted, change.postedNanos,
-      );
-    }
+    for (const scope of scopes) this.postings.add(scope, day, { tokens: change.posted, nanos: change.postedNanos });
   }
 
   /** Counts `posted` bytes that are about to be sent, and holds `held` more, or gives them back. */
@@ -110,7 +100,7 @@ export class BookKeeper {
   }
 
   #day(scope: string, day: string): Sums {
-    return sumsOf(this.#store.first<Posted>("SELECT posted, posted_nanos FROM windows WHERE scope = ? AND day = ?", scope, day), this.#mirrors.holds.of(scope, day));
+    return sumsOf(this.postings.of(scope, day), this.#mirrors.holds.of(scope, day));
   }
 
   /** A line of rotated keys shares one allowance; each charges its own row. */
@@ -130,8 +120,7 @@ export class BookKeeper {
   }
 
   #month(scope: string, month: string): Sums {
-    const row = this.#store.first<Posted>("SELECT sum(posted) AS posted, sum(posted_nanos) AS posted_nanos FROM windows WHERE scope = ? AND day BETWEEN ? AND ?", scope, `${month}-01`, `${month}-31`);
-    return sumsOf(row, this.#mirrors.holds.ofMonth(scope, month));
+    return sumsOf(this.postings.ofMonth(scope, month), this.#mirrors.holds.ofMonth(scope, month));
   }
 }
 
@@ -170,7 +159,7 @@ function totalOf(all: readonly Sums[]): Sums {
   return { held: sum((s) => s.held), posted: sum((s) => s.posted), heldNanos: sum((s) => s.heldNanos), postedNanos: sum((s) => s.postedNanos) };
 }
 
-const sumsOf = (row: Posted | null, held: Held): Sums => ({ held: held.tokens, posted: row?.posted ?? 0, heldNanos: held.nanos, postedNanos: row?.posted_nanos ?? 0 });
+const sumsOf = (posted: Held, held: Held): Sums => ({ held: held.tokens, posted: posted.tokens, heldNanos: held.nanos, postedNanos: posted.nanos });
 
 const windowOf = (limit: number | null, sums: Sums, resetsAt: number): Window => ({ limit, held: sums.held, posted: sums.posted, resetsAt });
 

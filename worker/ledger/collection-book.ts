@@ -98,7 +98,7 @@ export class CollectionBook {
   }
 
   bytes(): number {
-    return this.#store.first<{ n: number | null }>("SELECT sum(size) AS n FROM collecting")?.n ?? 0;
+    return this.#store.recall("bytes to go", ["collecting"], () => this.#store.first<{ n: number | null }>("SELECT sum(size) AS n FROM collecting")?.n ?? 0);
   }
 
   #condemn(which: string, of: string | number): Condemned {

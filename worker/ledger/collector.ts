@@ -76,7 +76,6 @@ export class Collector {
   #sweep(now: number): void {
     const { blobs, bytes } = this.#room.shelf.collections.sweep(now);
     if (blobs === 0) return;
-    this.#room.shelf.forgetSums();
     this.#room.log(now, { action: "BLOBS_COLLECTED", actor: "system", requestId: null, details: { blobs, bytes } });
   }
 

@@ -31,7 +31,9 @@ export interface Config {
   readonly ceiling: Policy;
 }
 
-export function readConfig(store: Store): Config {
+export const readConfig = (store: Store): Config => store.recall("config", ["config"], () => configIn(store));
+
+function configIn(store: Store): Config {
   const row = store.first<{ tenant: string; policy: string; policy_ceiling: string }>("SELECT tenant, policy, policy_ceiling FROM config WHERE id = 1");
   if (!row) throw new Error("the tenant object has no configuration");
   return { profile: profileOf(row.tenant), policy: policyOf(row.policy), ceiling: policyOf(row.policy_ceiling) };
@@ -41,20 +43,8 @@ export function readConfig(store: Store): Config {
 const BEFORE = { priceFloor: null, allowControlFlow: false };
 const profileOf = (text: string): Profile => ({ ...BEFORE, ...(JSON.parse(text) as Omit<Profile, keyof typeof BEFORE>) });
 
-/** Policies by their text: every call reads them, and checking one anew (its time zone above all) takes longer than the rest. */
-const known = new Map<string, Policy>();
-const KNOWN_POLICIES = 500;
-
 /** Parsed by the schema: a policy that was written before a limit existed gets that limit's default. */
-function policyOf(text: string): Policy {
-  let policy = known.get(text);
-  if (!policy) {
-    policy = Object.freeze(policySchema.parse(JSON.parse(text)));
-    if (known.size >= KNOWN_POLICIES) known.clear();
-    known.set(text, policy);
-  }
-  return policy;
-}
+const policyOf = (text: string): Policy => Object.freeze(policySchema.parse(JSON.parse(text)));
 
 export function writeConfig(store: Store, config: Config): void {
   store.run(

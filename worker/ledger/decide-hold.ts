@@ -127,13 +127,14 @@ export function remainingOf(window: Window): number | null {
   return window.limit === null ? null : Math.max(0, window.limit - window.held - window.posted);
 }
 
+const count = new Intl.NumberFormat("en-US").format;
+
 function refusalOf(label: Label, tenant: string, ask: number, window: Window): Refusal | null {
   // Without a limit a window still ends where its sums would no longer be exact.
   const limit = window.limit ?? Number.MAX_SAFE_INTEGER;
   const remaining = Math.max(0, limit - window.held - window.posted);
   if (ask <= remaining) return null;
   const resetsAt = window.freesAt?.(ask - remaining) ?? window.resetsAt;
-  const count = (n: number) => n.toLocaleString("en-US");
   const used = `${count(window.held + window.posted)} of ${count(limit)} ${label.unit} used`;
   const asked = remaining > 0 ? `, ${count(ask)} asked for and ${count(remaining)} left` : "";
   const advice = ask > limit ? "Ask for less, or raise the limit." : "Wait, or raise the limit.";

@@ -5,7 +5,7 @@
  */
 import type { TenantId } from "../../schema/contract/ids.ts";
 import type { UsageReport } from "../../schema/contract/leases.ts";
-import { type AuditEntry, type AuditFact, canonicalJson, chain, sha256Hex } from "./audit-chain.ts";
+import { type AuditEntry, type AuditFact, canonicalJson, chain, entryText, sha256Hex } from "./audit-chain.ts";
 import type { OutboxRing } from "./outbox-ring.ts";
 
 /** What one event cost. `calls` is 1 on the first charged event of a lease and 0 after it. */
@@ -32,6 +32,12 @@ export interface OutboxRecord {
   readonly event: AuditEntry;
   readonly cost?: CostEntry;
   readonly profile?: unknown;
+}
+
+/** Canonical JSON of a record. */
+export function recordText({ event, cost, profile }: OutboxRecord): string {
+  const member = (name: string, value: unknown) => (value === undefined ? "" : `"${name}":${canonicalJson(value)}`);
+  return `{${[member("cost", cost), `"event":${entryText(event, canonicalJson(event.details), event)}`, member("profile", profile)].filter((text) => text !== "").join(",")}}`;
 }
 
 /** What the chain says of a cost: its record in D1 can't be another one. */

@@ -62,6 +62,8 @@ const fromRow = (row: KeyRow, line: readonly string[]): StoredKey => ({
   line,
 });
 
+const KEYS = ["keys"];
+
 export class KeyRing {
   readonly #store: Store;
 
@@ -80,13 +82,11 @@ export class KeyRing {
   }
 
   byId(id: string): StoredKey | null {
-    const row = this.#store.first<KeyRow>("SELECT * FROM keys WHERE id = ?", id);
-    return row && this.#read(row);
+    return this.#store.recall(`key ${id}`, KEYS, () => this.#find("SELECT * FROM keys WHERE id = ?", id));
   }
 
   byHash(hash: string): StoredKey | null {
-    const row = this.#store.first<KeyRow>("SELECT * FROM keys WHERE hash = ?", hash);
-    return row && this.#read(row);
+    return this.#store.recall(`key by hash ${hash}`, KEYS, () => this.#find("SELECT * FROM keys WHERE hash = ?", hash));
   }
 
   /** In the order of their making, after the key `after`. */
@@ -131,6 +131,11 @@ export class KeyRing {
 
   revoke(id: string, now: number): void {
     this.#store.run("UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", now, id);
+  }
+
+  #find(statement: string, name: string): StoredKey | null {
+    const row = this.#store.first<KeyRow>(statement, name);
+    return row && this.#read(row);
   }
 
   #read(row: KeyRow): StoredKey {

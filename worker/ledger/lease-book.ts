@@ -87,13 +87,18 @@ export class LeaseBook {
     const expiresAt = expiryOf(now, ask.ttlSeconds);
     const reportsUntil = expiresAt + ask.graceSeconds * 1000;
     const id = `ls_${this.#tenant}_${sortableId(reportsUntil)}` as LeaseId;
+    const lease: LeaseRow = {
+      id, state: "active", purpose: ask.purpose, key_id: ask.keyId, user_id: ask.user, model: ask.model, revision: ask.revision,
+      manifest_sha256: ask.manifestSha256, prices: JSON.stringify(ask.prices), request_id: ask.requestId, metadata: JSON.stringify(ask.metadata), day: ask.day,
+      hold: ask.tokens, hold_nanos: ask.nanos, reported: 0, charged: 0, cost_nanos: 0, calls: 0, reports: 0,
+      created_at: now, expires_at: expiresAt, reports_until: reportsUntil, resolved_at: null,
+    };
     this.#store.run(
       `INSERT INTO leases (id, state, purpose, key_id, user_id, model, revision, manifest_sha256, prices, request_id, metadata, day, hold, hold_nanos, created_at, expires_at, reports_until)
        VALUES (?, 'active', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      id, ask.purpose, ask.keyId, ask.user, ask.model, ask.revision, ask.manifestSha256, JSON.stringify(ask.prices), ask.requestId,
-      JSON.stringify(ask.metadata), ask.day, ask.tokens, ask.nanos, now, expiresAt, reportsUntil,
+      id, lease.purpose, lease.key_id, lease.user_id, lease.model, lease.revision, lease.manifest_sha256, lease.prices, lease.request_id,
+      lease.metadata, lease.day, lease.hold, lease.hold_nanos, now, expiresAt, reportsUntil,
     );
-    const lease = this.find(id) as LeaseRow;
     this.#enter(lease);
     this.#post(lease, grantChange(ask.tokens, ask.nanos));
     this.#mirrors.admit(ask.keyId, now, ask.tokens);

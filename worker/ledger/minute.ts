@@ -90,11 +90,21 @@ export class MinuteWindow {
 
   /** The first instant at which at least `needed` of `measure` have left the window; the window's end at the latest. */
   freesAt(nowMs: number, needed: number, measure: "tokens" | "requests"): number {
+    if (needed === 1) return this.#firstFrees(measure) ?? (secondOf(nowMs) + MINUTE_SECONDS) * 1000;
     let freed = 0;
     for (const [second, bucket] of [...this.#buckets].sort(([a], [b]) => a - b)) {
       freed += measure === "tokens" ? bucket.held + bucket.posted : bucket.requests;
       if (freed >= needed) return (second + MINUTE_SECONDS) * 1000;
     }
     return (secondOf(nowMs) + MINUTE_SECONDS) * 1000;
+  }
+
+  /** When the first of `measure` leaves the window: what every grant shows, so without sorting. */
+  #firstFrees(measure: "tokens" | "requests"): number | null {
+    let first: number | null = null;
+    for (const [second, { held, posted, requests }] of this.#buckets) {
+      if ((measure === "tokens" ? held + posted : requests) > 0 && (first === null || second < first)) first = second;
+    }
+    return first === null ? null : (first + MINUTE_SECONDS) * 1000;
   }
 }

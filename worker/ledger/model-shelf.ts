@@ -62,8 +62,6 @@ export class ModelShelf {
   readonly collections: CollectionBook;
   readonly removals: RemovalBook;
   readonly #store: Store;
-  /** Sum of the blobs' sizes, once it was read. A tenant has thousands of blobs, and every grant shows the sum. */
-  #storedBytes: number | null = null;
 
   constructor(store: Store) {
     this.#store = store;
@@ -71,11 +69,6 @@ export class ModelShelf {
     this.rollouts = new RolloutBook(store);
     this.collections = new CollectionBook(store);
     this.removals = new RemovalBook(store);
-  }
-
-  /** To be called where the table of blobs may have changed otherwise: a transaction was undone, blobs were deleted. */
-  forgetSums(): void {
-    this.#storedBytes = null;
   }
 
   /** Of these blobs, those that are not stored. */
@@ -124,8 +117,10 @@ export class ModelShelf {
   }
 
   live(model: string): Revision | null {
-    const row = this.#store.first<RevisionRow>(`${LIVE} WHERE m.model = ?`, model);
-    return row && fromRow(row);
+    return this.#store.recall(`live ${model}`, ["models", "revisions"], () => {
+      const row = this.#store.first<RevisionRow>(`${LIVE} WHERE m.model = ?`, model);
+      return row && fromRow(row);
+    });
   }
 
   list(after: string, limit: number): Revision[] {
@@ -138,14 +133,20 @@ export class ModelShelf {
 
   /** Models of `model_quota`: `posted` have a live revision, `held` have none yet. */
   models(): { held: number; posted: number } {
-    return { held: this.drafts.models(), posted: this.count() };
+    return this.#store.recall("models", ["models", "drafts", "revisions"], () => ({ held: this.drafts.models(), posted: this.count() }));
   }
 
   /** Bytes of `storage_bytes`: `posted` are stored, or not gone yet; `held` are on their way. */
   storage(now: number): { held: number; posted: number } {
-    const posted = (this.#storedBytes ??= this.#store.first<{ n: number | null }>("SELECT sum(size) AS n FROM blobs")?.n ?? 0);
-    const held = this.#store.first<{ n: number | null }>("SELECT sum(size) AS n FROM uploads WHERE expires_at > ?", now)?.n ?? 0;
+    const posted = this.#store.recall("stored bytes", ["blobs"], () => this.#store.first<{ n: number | null }>("SELECT sum(size) AS n FROM blobs")?.n ?? 0);
+    const { held } = this.#store.recall("uploads", ["uploads"], () => this.#uploads(now), ({ since, until }) => since <= now && now < until);
     return { held, posted: posted + this.collections.bytes() };
+  }
+
+  /** What uploads hold from `since` until the first of them has lost its hold. */
+  #uploads(now: number): { held: number; since: number; until: number } {
+    const row = this.#store.first<{ held: number | null; until: number | null }>("SELECT sum(size) AS held, min(expires_at) AS until FROM uploads WHERE expires_at > ?", now);
+    return { held: row?.held ?? 0, since: now, until: row?.until ?? Number.POSITIVE_INFINITY };
   }
 
   /** Whether an upload of this blob holds its bytes. */
@@ -175,7 +176,6 @@ export class ModelShelf {
   }
 
   record(digest: string, size: number, now: number): void {
-    this.#storedBytes = null;
     this.#store.run("DELETE FROM uploads WHERE sha256 = ?", digest);
     this.#store.run("INSERT INTO blobs (sha256, size, stored_at) VALUES (?, ?, ?) ON CONFLICT (sha256) DO NOTHING", digest, size, now);
     this.collections.expect(now + GRACE_MS);

@@ -7,8 +7,8 @@
  *   transaction that failed.
  * - Every method is to be called inside the object's transaction, or without one for reads.
  */
-import { type ChainHead, EMPTY_CHAIN, canonicalJson } from "./audit-chain.ts";
-import type { OutboxRecord } from "./journal.ts";
+import { type ChainHead, EMPTY_CHAIN } from "./audit-chain.ts";
+import { type OutboxRecord, recordText } from "./journal.ts";
 import type { Row, Store } from "./store.ts";
 
 export const RING = 4096;
@@ -74,7 +74,7 @@ export class OutboxRing {
     const { seq } = record.event;
     this.#store.run(
       "INSERT INTO outbox (slot, seq, record) VALUES (?, ?, ?) ON CONFLICT (slot) DO UPDATE SET seq = excluded.seq, record = excluded.record",
-      slotFor(seq, this.#sent.seq), seq, canonicalJson(record),
+      slotFor(seq, this.#sent.seq), seq, recordText(record),
     );
     this.#newest = headOf(record);
   }

@@ -46,6 +46,11 @@ const fromRow = (row: PriceRow): StoredPrice => ({
   setAt: row.set_at,
 });
 
+const NEXT = {
+  prices: "SELECT min(effective_at) AS at FROM prices WHERE model = ? AND effective_at > ?",
+  operator_prices: "SELECT min(effective_at) AS at FROM operator_prices WHERE model = ? AND effective_at > ?",
+};
+
 const samePrices = (a: Prices, b: Prices) =>
   a.input_nanos_per_token === b.input_nanos_per_token && a.output_nanos_per_token === b.output_nanos_per_token && (a.call_nanos ?? 0) === (b.call_nanos ?? 0);
 
@@ -58,12 +63,19 @@ export class PriceBook {
 
   /** What a lease of `model` granted now costs; `floor`: the tenant's. A model that was ever published has a price. */
   at(model: string, now: number, floor: PriceFloor | null): Prices {
+    const { entry, stated } = this.#store.recall(`price ${model}`, ["prices", "operator_prices"], () => this.#current(model, now), ({ since, until }) => since <= now && now < until);
+    return raised(entry.prices, floor, stated);
+  }
+
+  /** What holds from `since` until the next entry of this model comes into force. */
+  #current(model: string, now: number): { entry: StoredPrice; stated: Prices | null; since: number; until: number } {
     const row =
       this.#store.first<PriceRow>(`SELECT ${COLUMNS} FROM prices WHERE model = ? AND effective_at <= ? ORDER BY effective_at DESC LIMIT 1`, model, now) ??
       // A clock that went back behind the first entry.
       this.#store.first<PriceRow>(`SELECT ${COLUMNS} FROM prices WHERE model = ? ORDER BY effective_at LIMIT 1`, model);
     if (!row) throw new Error(`the model ${model} is published and has no price`);
-    return this.effective(fromRow(row), now, floor);
+    const next = (table: "prices" | "operator_prices") => this.#store.first<{ at: number | null }>(NEXT[table], model, now)?.at ?? Number.POSITIVE_INFINITY;
+    return { entry: fromRow(row), stated: this.#stated(model, now), since: now, until: Math.min(next("prices"), next("operator_prices")) };
   }
 
   /** What a lease costs under this entry, as the floors are now. */

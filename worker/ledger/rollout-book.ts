@@ -50,13 +50,15 @@ export class RolloutBook {
   }
 
   find(model: string, revision: string): Staged | null {
-    const row = this.#store.first<StagedRow>(`${STAGED} WHERE model = ? AND revision = ?`, model, revision);
-    return row && fromRow(row);
+    return this.#store.recall(`staged ${model} ${revision}`, ["revisions"], () => {
+      const row = this.#store.first<StagedRow>(`${STAGED} WHERE model = ? AND revision = ?`, model, revision);
+      return row && fromRow(row);
+    });
   }
 
   /** What may be granted of a model, to a client that has the revision `ready`; null where nothing is live. */
   offer(model: string, ready: string | null): Offer | null {
-    const named = this.#store.first<{ revision: string; canary: string | null }>("SELECT revision, canary FROM models WHERE model = ?", model);
+    const named = this.#store.recall(`serving ${model}`, ["models"], () => this.#store.first<{ revision: string; canary: string | null }>("SELECT revision, canary FROM models WHERE model = ?", model));
     const live = named && this.find(model, named.revision);
     if (!named || !live) return null;
     return { live, canary: named.canary === null ? null : this.find(model, named.canary), ready: ready === null ? null : this.find(model, ready) };

@@ -175,12 +175,11 @@ export class Room {
 
   transact<T>(work: () => T): T {
     try {
-      return this.#storage.transactionSync(work);
+      return this.store.transact(work);
     } catch (cause) {
       this.#alarmAt = null;
       this.ring.reload();
       this.#fillMirrors();
-      this.shelf.forgetSums();
       this.alerts.forget();
       this.denials.reload();
       throw cause;

@@ -1,6 +1,9 @@
 /**
  * A thin typed door to the object's SQLite: named helpers over `SqlStorage`, and the migrations.
  * Statements are literals; values are always bound. Counts the rows that are written, as the platform bills them.
+ *
+ * What every call needs (a key, the policy, a price) is kept in memory by `recall` until a table that it was read of is
+ * written. Every write passes through here, and a transaction that fails forgets all that was kept.
  */
 import type { Home } from "../tenants/home.ts";
 import { TENANT_OBJECT_MIGRATIONS } from "../../schema/tables/tenant-object.ts";
@@ -8,8 +11,18 @@ import { TENANT_OBJECT_MIGRATIONS } from "../../schema/tables/tenant-object.ts";
 export type SqlValue = string | number | null;
 export type Row = Record<string, SqlValue>;
 
+/** What was read, and how often its tables had been written by then. */
+interface Kept {
+  readonly value: unknown;
+  readonly writes: number;
+}
+
+const MAX_KEPT = 10_000;
+
 export class Store {
   readonly #storage: DurableObjectStorage;
+  readonly #kept = new Map<string, Kept>();
+  readonly #writes = new Map<string, number>();
   #rowsWritten = 0;
 
   constructor(storage: DurableObjectStorage) {
@@ -39,7 +52,40 @@ export class Store {
     return null;
   }
 
+  /**
+   * What `read` says, read once and kept while none of `tables` is written and `holds` says so; nothing is kept of null.
+   * `name`: one for each thing that is read. The value is shared: nobody changes it.
+   */
+  recall<T>(name: string, tables: readonly string[], read: () => T, holds: (value: T) => boolean = () => true): T {
+    const writes = tables.reduce((sum, table) => sum + (this.#writes.get(table) ?? 0), 0);
+    const kept = this.#kept.get(name);
+    if (kept?.writes === writes && holds(kept.value as T)) return kept.value as T;
+    const value = read();
+    if (this.#kept.size >= MAX_KEPT) this.#kept.clear();
+    if (value === null) this.#kept.delete(name);
+    else this.#kept.set(name, { value, writes });
+    return value;
+  }
+
+  /** Runs `work` in one transaction. A throw rolls it back, and what was kept of it is forgotten. */
+  transact<T>(work: () => T): T {
+    try {
+      return this.#storage.transactionSync(work);
+    } catch (cause) {
+      this.forget();
+      throw cause;
+    }
+  }
+
+  /** To be called where tables may have changed in another way than by `run`: a transaction was undone. */
+  forget(): void {
+    this.#kept.clear();
+  }
+
   run(statement: string, ...values: SqlValue[]): void {
+    const table = tableWritten(statement);
+    if (table === null) this.forget();
+    else this.#writes.set(table, (this.#writes.get(table) ?? 0) + 1);
     this.#rowsWritten += this.#storage.sql.exec(statement, ...values).rowsWritten;
   }
 
@@ -68,4 +114,16 @@ export class Store {
       this.run("INSERT INTO migrations (version) VALUES (?)", done + index + 1);
     });
   }
+}
+
+const written = new Map<string, string | null>();
+
+/** The one table that a statement writes; null: not known. */
+function tableWritten(statement: string): string | null {
+  let table = written.get(statement);
+  if (table === undefined) {
+    table = statement.includes(";") ? null : (/^\s*(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)/.exec(statement)?.[1] ?? null);
+    written.set(statement, table);
+  }
+  return table;
 }

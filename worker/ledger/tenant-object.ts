@@ -33,6 +33,7 @@ import { UploadDesk } from "./desks/upload-desk.ts";
 import { UserDesk } from "./desks/user-desk.ts";
 import { WebhookDesk } from "./desks/webhook-desk.ts";
 import { tidyChore } from "./tidy.ts";
+import { Gathering } from "./gathering.ts";
 import { UserIdentities } from "./user-identities.ts";
 import { UNKNOWN_KEY } from "./identify.ts";
 import { type Result, done, refuse } from "./result.ts";
@@ -73,6 +74,7 @@ export class TenantObject extends DurableObject<Env> {
   #house: House | null = null;
   /** Once the tenant's erasure has begun there is no house any more. */
   #eraser: Eraser | null = null;
+  readonly #gathering = new Gathering();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -82,7 +84,7 @@ export class TenantObject extends DurableObject<Env> {
       if (this.#eraser) return this.#eraser.rearm();
       if (!this.#store.isProvisioned()) return;
       const alarmAt = await ctx.storage.getAlarm();
-      ctx.storage.transactionSync(() => this.#store.migrate());
+      this.#store.transact(() => this.#store.migrate());
       this.#house = this.#open(alarmAt);
       this.#house.room.armFlush(Date.now());
     });
@@ -98,7 +100,7 @@ export class TenantObject extends DurableObject<Env> {
     }
     if (this.#eraser) return refuse("conflict", erasedId(body.id));
     if (this.#store.signpost() !== null) return refuse("conflict", taken(body.id));
-    return this.ctx.storage.transactionSync(() => {
+    return this.#store.transact(() => {
       this.#store.migrate();
       writeConfig(this.#store, newConfig(body, now));
       const made = this.#open(null);
@@ -136,6 +138,7 @@ export class TenantObject extends DurableObject<Env> {
 
   /** Calls `desks[desk][method](...args)`; the first argument of every guarded method is the `Call`. */
   async ask(desk: keyof Desks, method: string, args: readonly unknown[]): Promise<unknown> {
+    await this.#gathering.join();
     const house = this.#house;
     if (!house) {
       const home = this.#store.signpost();

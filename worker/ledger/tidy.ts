@@ -47,7 +47,7 @@ export function tidyChore(room: Room): Chore {
   const windows = (now: number) => {
     if (now < nextWindowsAt) return;
     nextWindowsAt = now + DAY_MS / 4;
-    store.run("DELETE FROM windows WHERE (scope <> 't' AND day < ?) OR day < ?", dayBefore(now, KEEP_WINDOWS_MS), dayBefore(now, KEEP_TENANT_WINDOWS_MS));
+    room.books.postings.forget(dayBefore(now, KEEP_WINDOWS_MS), dayBefore(now, KEEP_TENANT_WINDOWS_MS));
     room.keys.forget(now - KEEP_DEAD_KEYS_MS);
     room.webhooks.forgetOld(now);
     room.alerts.forgetOld(now);

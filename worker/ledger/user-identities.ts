@@ -68,7 +68,10 @@ export class UserIdentities {
 
   /** The newest first. */
   #accepted(now: number): IdentityRow[] {
-    return this.#store.all<IdentityRow>("SELECT version, box, created_at, valid_until FROM user_identity WHERE valid_until IS NULL OR valid_until > ? ORDER BY version DESC", now);
+    const rows = this.#store.recall("user identities", ["user_identity"], () =>
+      this.#store.all<IdentityRow>("SELECT version, box, created_at, valid_until FROM user_identity ORDER BY version DESC"),
+    );
+    return rows.filter(({ valid_until }) => valid_until === null || valid_until > now);
   }
 
   #open(row: IdentityRow, now: number): string {

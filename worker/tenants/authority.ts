@@ -29,32 +29,16 @@ export type TenantAuthority = { readonly [Name in keyof Desks]: Remote<Desks[Nam
 };
 
 export function authorityOf(env: Env, tenant: TenantId): TenantAuthority {
-  const desk = (name: keyof Desks) =>
-    new Proxy({}, { get: (_, method) => (...args: unknown[]) => guarded(`${name}.${String(method)}`, () => atHome(env, tenant, (stub) => stub.ask(name, String(method), args))) });
-  const provision = (call: Call, body: TenantCreate) => guarded("provision", () => provisionAt(env, tenant, call, body));
-  const erasure = (call: Call, start: boolean) => guarded("erasure", () => atHome(env, tenant, (stub) => stub.erasure(call, start)) as Promise<Result<Erasure>>);
-  return {
-    tenants: desk("tenants"),
-    keys: desk("keys"),
-    models: desk("models"),
-    reviews: desk("reviews"),
-    rollouts: desk("rollouts"),
-    uploads: desk("uploads"),
-    removals: desk("removals"),
-    imports: desk("imports"),
-    leases: desk("leases"),
-    records: desk("records"),
-    audit: desk("audit"),
-    prices: desk("prices"),
-    metrics: desk("metrics"),
-    secrets: desk("secrets"),
-    webhooks: desk("webhooks"),
-    users: desk("users"),
-    sessions: desk("sessions"),
-    provision,
-    erasure,
-  } as TenantAuthority;
+  const whole: Pick<TenantAuthority, "provision" | "erasure"> = {
+    provision: (call, body) => guarded("provision", () => provisionAt(env, tenant, call, body)),
+    erasure: (call, start) => guarded("erasure", () => atHome(env, tenant, (stub) => stub.erasure(call, start)) as Promise<Result<Erasure>>),
+  };
+  // A call uses one desk of many: each is made when it is named.
+  return new Proxy(whole as TenantAuthority, { get: (made, name) => made[name as keyof TenantAuthority] ?? deskOf(env, tenant, name as keyof Desks) });
 }
+
+const deskOf = (env: Env, tenant: TenantId, name: keyof Desks) =>
+  new Proxy({}, { get: (_, method) => (...args: unknown[]) => guarded(`${name}.${String(method)}`, () => atHome(env, tenant, (stub) => stub.ask(name, String(method), args))) });
 
 async function atHome(env: Env, tenant: TenantId, ask: (stub: DurableObjectStub<TenantObject>) => Promise<unknown>): Promise<unknown> {
   const answer = await ask(objectAt(env, tenant, knownHome(tenant)));

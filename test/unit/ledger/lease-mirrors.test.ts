@@ -184,6 +184,7 @@ test("memory is what the table says after any step, and after one that was undon
       database.exec("SAVEPOINT undone");
       step();
       database.exec("ROLLBACK TO undone");
+      store.forget();
       book.fillMirrors(now);
       leases.splice(0, leases.length, ...leases.filter(({ id }) => book.find(id) !== null));
     }

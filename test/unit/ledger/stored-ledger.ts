@@ -73,7 +73,10 @@ export function storedLedger(prices: ReferencePrices): Ledger {
     },
     sweep: (now) => book.sweep(now),
     revokeAll: (now) => book.revokeAll(now, "operator", "r"),
-    evict: (now) => book.fillMirrors(now),
+    evict: (now) => {
+      store.forget();
+      book.fillMirrors(now);
+    },
   };
   return self;
 }

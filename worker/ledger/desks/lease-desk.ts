@@ -74,12 +74,13 @@ export class LeaseDesk {
         call,
         (who, now) => {
           let isNew = false;
-          const granted = this.#still(room.idempotency.once(call.idempotent ?? null, now, () => {
+          const answer = room.idempotency.once(call.idempotent ?? null, now, () => {
             isNew = true;
             const decided = this.#decide(who, ask, call, now);
             if (!decided.ok) this.#countDenial(decided.refusal, { actor: who.actor, user: call.user, model: ask.model, requestId: call.requestId }, now);
             return decided;
-          }));
+          });
+          const granted = isNew ? answer : this.#still(answer);
           if (!granted.ok) return granted;
           const standing = isNew ? granted.value.quota : room.standing(call.user ?? ANONYMOUS, who.keyId, now);
           return done({ ...granted.value, contentKey: room.contentKey, dpopNonce: room.proofs.nonce(now), standing });

@@ -80,9 +80,7 @@ export class RemovalDesk {
     const { shelf } = this.#room;
     const digests = new Set(revisions.flatMap(({ model, revision }) => Object.keys(shelf.chunksOf(model, revision))));
     for (const one of revisions) shelf.drafts.drop(one);
-    const condemned = shelf.collections.release([...digests], now);
-    shelf.forgetSums();
-    return condemned;
+    return shelf.collections.release([...digests], now);
   }
 
   #revoke(call: Call, actor: string, now: number, which: (lease: LeaseRow) => boolean): number {
