@@ -94,7 +94,9 @@ function dequantizeRow(shape: BlockShape, { quantized, scales, zeroPoints }: Blo
 /** One byte for each block, from zero points packed like the weights. */
 export function unpackZeroPoints(shape: BlockShape, packed: Uint8Array): Uint8Array {
   const perRow = blocksPerRow(shape);
-  return Uint8Array.from({ length: shape.n * perRow }, (_, at) => zeroPointOf(shape, packed, Math.floor(at / perRow), at % perRow, perRow));
+  const unpacked = new Uint8Array(shape.n * perRow);
+  for (let n = 0; n < shape.n; n++) for (let block = 0; block < perRow; block++) unpacked[n * perRow + block] = zeroPointOf(shape, packed, n, block, perRow);
+  return unpacked;
 }
 
 function zeroPointOf({ bits }: BlockShape, zeroPoints: Uint8Array | Float32Array | null, n: number, block: number, perRow: number): number {
