@@ -32,6 +32,8 @@ export class OpenLease {
   runningTokens = 0;
   /** What it has written by now. */
   runningOutput = 0;
+  /** Of runs that are over and not reported yet: their report, which stands whatever becomes of the rest. */
+  delivered: Outcome | null = null;
   readonly #take: TakeReport;
   readonly #backend: Backend;
   readonly #startedAt = performance.now();
@@ -42,6 +44,10 @@ export class OpenLease {
     this.grant = grant;
     this.requestId = requestId;
     this.#backend = backend;
+  }
+
+  get isSettled(): boolean {
+    return this.#settled !== null;
   }
 
   settle(outcome: Outcome): Promise<{ readonly used: number }> {
@@ -60,6 +66,10 @@ export class OpenLease {
   /** Ends it where nothing whole was delivered; tokens only where a run had begun and was stopped, or had delivered some. */
   abandon(outcome: "error" | "aborted", errorCode?: string): Promise<{ readonly used: number }> {
     const isCharged = outcome === "aborted" || this.runningOutput > 0;
+    if (this.delivered) {
+      const running = isCharged ? this.runningTokens : 0;
+      return this.settle({ ...this.delivered, inputTokens: this.delivered.inputTokens + running });
+    }
     return this.settle({
       outcome,
       errorCode,

@@ -2,8 +2,8 @@
  * A small story-teller, published to a real control plane and run by the SDK in a tenant's own page: what it tells is
  * what the reference tells, and what it used stands in the books.
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -15,9 +15,11 @@ import { eventually } from "../../cli/check/report.ts";
 import { type ControlPlane, startControlPlane } from "../../cli/control-plane/start.ts";
 import { publishModel } from "../../cli/publish.ts";
 import { ORT_FILES, ORT_PATH } from "../../client/runtime/ort-files.ts";
-import type { Leasehold as Sdk } from "../../client/sdk/leasehold.ts";
+import type { Leasehold as Sdk, LeaseholdOptions } from "../../client/sdk/leasehold.ts";
+import { rendererBytes } from "../support/process-memory.ts";
 import { expectedOf, madeModel, smallDecoder, titled } from "../support/real-models.ts";
 import { person } from "../support/sdk-page.ts";
+import { classifierModel } from "../support/small-models.ts";
 import { type SdkSite, sdkSite } from "../support/sdk-site.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
@@ -44,6 +46,7 @@ let admin: Api;
 let browser: BrowserContext;
 let page: Page;
 let cases: readonly Case[];
+let options: LeaseholdOptions;
 
 /** Greedy text after the prompt. */
 const told = ({ prompt, text }: Case) => text.slice(prompt.length);
@@ -62,9 +65,17 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
     const publish = (model: string, expected: readonly number[]) =>
       publishModel(admin, "tales", model, { task: "text-generation", usage: { measure: "text-tokens" }, prices: { input_nanos_per_token: 1, output_nanos_per_token: 2 }, variants: [{ id: "fp32", files }], self_test: { kind: "tokens", input_ids, output_ids: [...expected] } });
     await publish("stories", output_ids.slice(0, 8));
+    const topics = Object.entries(classifierModel()).map(([path, bytes]) => {
+      const source = join(folder.path, "topics", path);
+      mkdirSync(dirname(source), { recursive: true });
+      writeFileSync(source, bytes);
+      return { path, source };
+    });
+    await publishModel(admin, "tales", "topics", { task: "text-classification", usage: { measure: "text-tokens" }, prices: { input_nanos_per_token: 1, output_nanos_per_token: 0 }, variants: [{ id: "fp32", files: topics }] });
     await publish("other-stories", [...output_ids.slice(0, 7), 5]);
     const { key: publishable } = await admin.post("/v1/tenants/tales/keys", { type: "publishable", name: "page", origins: [site.origin] }, keyCreated);
 
+    options = { baseUrl: plane.url, publishableKey: publishable, user: "reader-1", backend: "wasm" as const };
     browser = await person(join(folder.path, "profile"));
     page = await browser.newPage();
     await page.goto(`${site.origin}/page`);
@@ -73,7 +84,7 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
       (options) => {
         globalThis.lh = new (globalThis.Leasehold as unknown as typeof Sdk)(options);
       },
-      { baseUrl: plane.url, publishableKey: publishable, user: "reader-1", backend: "wasm" as const },
+      options,
     );
   });
 
@@ -149,6 +160,39 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
     const error = await page.evaluate(() => globalThis.lh.completions.create({ model: "other-stories", prompt: "" }).then(() => null, ({ code, message }: { code: string; message: string }) => ({ code, message })));
     expect(error).toMatchObject({ code: "backend-unavailable", message: expect.stringMatching(/at place 8 of 8, not 5/) });
     expect(await used()).toMatchObject({ posted: before.posted, held: 0 });
+  });
+
+  test("short calls one upon another share a lease; a page that goes away has paid for what it was given", async () => {
+    const before = await used();
+    const visitor = await browser.newPage();
+    await visitor.goto(`${site.origin}/page`);
+    await visitor.waitForFunction(() => "Leasehold" in globalThis);
+    const answers = await visitor.evaluate(async (options) => {
+      const lh = new (globalThis.Leasehold as unknown as typeof Sdk)(options);
+      const answers = [];
+      for (let count = 0; count < 4; count++) answers.push(await lh.classify({ model: "topics", input: "good" }));
+      return answers.map(({ data }) => data[0]?.[0]?.label);
+    }, options);
+    await visitor.goto("about:blank");
+    await visitor.close();
+    expect(answers).toEqual(Array(4).fill("POSITIVE"));
+    expect(await eventually(used, ({ held }) => held === 0)).toMatchObject({ posted: before.posted + 4 * 3 });
+  });
+
+  test("memory stays as it was after 50 times of loading and unloading", { timeout: 300_000 }, async () => {
+    const cycle = (times: number) =>
+      page.evaluate(async (count) => {
+        for (let at = 0; at < count; at++) {
+          await globalThis.lh.models.load("topics");
+          await globalThis.lh.models.unload("topics");
+        }
+        return globalThis.lh.models.list().map(({ model }) => model);
+      }, times);
+    await cycle(1);
+    const first = await rendererBytes(page);
+    expect(await cycle(50)).not.toContain("topics");
+    // What a worker had goes back to the machine a little after its end.
+    await expect.poll(() => rendererBytes(page), { timeout: 60_000, interval: 1000 }).toBeLessThanOrEqual(first * 1.1);
   });
 
   test("D1 has each answer, with its tokens and its speed", async () => {

@@ -1,5 +1,5 @@
 /**
- * Embeddings, labels, entities and raw runs: one call, one lease.
+ * Embeddings, labels, entities and raw runs: short calls, several of which may share a lease (`short-calls.ts`).
  *
  * - Tokens are counted by the model's own tokenizer, held, and reported; pictures and tensors cost what the manifest says.
  */
@@ -13,7 +13,8 @@ import { imageSize } from "../../runtime/tasks/ocr/decode-size.ts";
 import { asLeaseholdError } from "../as-error.ts";
 import type { LoadedModel } from "../model-loader.ts";
 import { engineOf, type Engine } from "../progress.ts";
-import { type CallOptions, chargeOf, holdFor, type Parts } from "./hold.ts";
+import { type CallOptions, chargeOf, holdFrom, type Parts } from "./hold.ts";
+import { ShortCalls, type ShortLease } from "./short-calls.ts";
 
 export interface CallAccount extends Engine {
   readonly request_id: string;
@@ -171,26 +172,29 @@ async function call<Name extends TaskName>(parts: Parts, task: Name, model: stri
 
 async function callHeld<Name extends TaskName>(parts: Parts, task: Name, model: string, input: InputOf<Name>, options: CallOptions, count: Count): Promise<Answer<OutputOf<Name>>> {
   const { signal, priority } = options;
-  const { lease, loaded, measured } = await holdFor(parts, model, options, async (found) => {
+  const short = ShortCalls.of(parts.desk);
+  const source = { take: short.take.bind(short), giveBack: (held: ShortLease, error: LeaseholdError) => short.giveBack(model, held, error), openOf: ({ lease }: ShortLease) => lease };
+  const { lease: held, loaded, measured } = await holdFrom(source, parts, model, options, async (found) => {
     const counted = await count(found.runtime, found);
     const isImages = found.manifest.usage.measure === "image-tokens" && counted !== null;
     return { counted, tokens: isImages ? counted : chargeOf(found.manifest, counted ?? 0) };
   });
+  const { lease } = held;
   const { runtime, cache } = loaded;
+  let began: number | null = null;
   try {
-    let began = performance.now();
     const output = await parts.pool.run(model, { signal, ...(priority && { priority }) }, () => {
-      lease.runningTokens = measured.tokens;
+      short.running(held, measured.tokens);
       began = performance.now();
       return runtime.run(task, input, { signal });
     });
-    const latencyMs = performance.now() - began;
-    await parts.desk.settle(lease, { outcome: "ok", inputTokens: measured.tokens, outputTokens: 0, latencyMs, backend: runtime.backend, cache });
+    const latencyMs = performance.now() - (began ?? 0);
+    await short.done(model, held, measured.tokens, { latencyMs, backend: runtime.backend, cache });
     return { output, tokens: measured.counted ?? measured.tokens, account: { ...engineOf(runtime), request_id: lease.requestId, lease_ids: [lease.grant.lease_id], cache } };
   } catch (thrown) {
     const error = asLeaseholdError(thrown, signal);
     if (error.code === "model-invalid") parts.loader.discard(model, loaded);
-    await parts.desk.abandon(lease, error);
+    await short.failed(model, held, measured.tokens, began !== null, error);
     throw error;
   }
 }

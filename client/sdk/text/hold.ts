@@ -27,24 +27,36 @@ export interface CallOptions {
   readonly priority?: Priority;
 }
 
-export interface Held<T> {
-  readonly lease: OpenLease;
+export interface Held<T, L = OpenLease> {
+  readonly lease: L;
   readonly loaded: LoadedModel;
   readonly measured: T;
+}
+
+/** Where a lease is had from, and given back where it pins another revision than the one that is loaded. */
+interface Source<L> {
+  take(wish: { readonly model: string; readonly tokens: number; readonly requestId: string; readonly signal?: AbortSignal }): Promise<L>;
+  giveBack(lease: L, error: LeaseholdError): Promise<void>;
+  openOf(lease: L): OpenLease;
 }
 
 /** A revision that is replaced again while its successor loads: after this many, say so. */
 const MAX_REVISIONS = 3;
 
-export async function holdFor<T extends { readonly tokens: number }>({ loader, desk }: Parts, model: string, { signal, onProgress }: CallOptions, measure: (loaded: LoadedModel) => Promise<T>): Promise<Held<T>> {
+export function holdFor<T extends { readonly tokens: number }>(parts: Parts, model: string, options: CallOptions, measure: (loaded: LoadedModel) => Promise<T>): Promise<Held<T>> {
+  const { desk } = parts;
+  return holdFrom({ take: (wish) => desk.ask(wish), giveBack: (lease, error) => desk.abandon(lease, error), openOf: (lease) => lease }, parts, model, options, measure);
+}
+
+export async function holdFrom<T extends { readonly tokens: number }, L>(source: Source<L>, { loader }: Parts, model: string, { signal, onProgress }: CallOptions, measure: (loaded: LoadedModel) => Promise<T>): Promise<Held<T, L>> {
   const requestId = newRequestId();
   let load = loader.open(model);
   for (let round = 1; round <= MAX_REVISIONS; round++) {
     const loaded = await load.join({ signal, onProgress });
     const measured = await measure(loaded);
-    const lease = await desk.ask({ model, tokens: measured.tokens, requestId, signal });
-    if (lease.grant.model.manifest_sha256 === loaded.digest) return { lease, loaded, measured };
-    await desk.abandon(lease, new LeaseholdError("conflict", "A newer revision of the model is live."));
+    const lease = await source.take({ model, tokens: measured.tokens, requestId, ...(signal && { signal }) });
+    if (source.openOf(lease).grant.model.manifest_sha256 === loaded.digest) return { lease, loaded, measured };
+    await source.giveBack(lease, new LeaseholdError("conflict", "A newer revision of the model is live."));
     load = loader.replace(model, loaded);
   }
   throw new LeaseholdError("unavailable", "The model is being changed just now. Try again in a moment.");
