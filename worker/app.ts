@@ -8,6 +8,8 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { HTTPException } from "hono/http-exception";
 import { type RequestId, requestId, sortableId } from "../schema/contract/ids.ts";
 import { auditRoutes } from "./audit/routes.ts";
+import { catalogRoutes } from "./catalog/routes.ts";
+import { grantRoutes } from "./catalog/grant-routes.ts";
 import { erasureRoutes } from "./erasure/routes.ts";
 import type { AppEnv } from "./http/app-env.ts";
 import { crossOrigin } from "./http/cors.ts";
@@ -60,6 +62,8 @@ export function createApp(): OpenAPIHono<AppEnv> {
   rolloutRoutes(app);
   removalRoutes(app);
   importRoutes(app);
+  catalogRoutes(app);
+  grantRoutes(app);
   leaseRoutes(app);
   deliveryRoutes(app);
   auditRoutes(app);

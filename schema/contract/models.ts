@@ -82,7 +82,7 @@ const SELF_TEST_TASKS: Record<SelfTest["kind"], readonly Task[]> = {
 };
 
 /** What a revision says of itself, beside its files: the same words in the body that begins it and in its manifest. */
-const description = {
+export const revisionDescription = {
   task: z.enum(TASKS),
   usage: usageMeasure,
   cache: cacheMode.optional(),
@@ -93,7 +93,7 @@ const description = {
 };
 
 export const revisionCreate = z
-  .strictObject({ ...description, variants: z.array(variant).min(1).max(16), prices })
+  .strictObject({ ...revisionDescription, variants: z.array(variant).min(1).max(16), prices })
   .refine((body) => new Set(body.variants.map((v) => v.id)).size === body.variants.length, { path: ["variants"], message: "each variant id once" })
   .superRefine((body, ctx) => {
     [body, ...body.variants].forEach(({ self_test }, at) => {
@@ -104,6 +104,13 @@ export const revisionCreate = z
   .meta({ id: "RevisionCreate" });
 export type RevisionCreate = z.infer<typeof revisionCreate>;
 
+/** What a revision of the operator's catalogue is called; see catalog.ts. */
+export const base = z.strictObject({ model: modelId, revision: revisionId }).meta({ id: "Base", description: "The revision of the operator's catalogue that this one is, or is derived from." });
+export type Base = z.infer<typeof base>;
+
+/** What a revision is made of: what its publisher states, and what it stands on. */
+export type RevisionBody = RevisionCreate & { readonly base?: Base };
+
 /** What a client gets: the revision without its prices. Served as canonical JSON whose SHA-256 the lease pins. */
 export const manifest = z
   .object({
@@ -111,7 +118,8 @@ export const manifest = z
     tenant: tenantId,
     model: modelId,
     revision: revisionId,
-    ...description,
+    ...revisionDescription,
+    base: base.optional(),
     variants: z.array(variant),
   })
   .meta({ id: "Manifest" });

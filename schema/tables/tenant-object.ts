@@ -192,4 +192,12 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   ALTER TABLE drafts ADD COLUMN admission TEXT NOT NULL DEFAULT '';
   ALTER TABLE uploads ADD COLUMN admission TEXT NOT NULL DEFAULT '';
   `,
+  // What the operator's catalogue lends this tenant: revisions, and their chunks; and in the catalogue's own object, to whom.
+  `
+  CREATE TABLE lent (model TEXT NOT NULL, revision TEXT NOT NULL, manifest_sha256 TEXT NOT NULL, granted_at INTEGER NOT NULL, PRIMARY KEY (model, revision)) WITHOUT ROWID;
+  CREATE TABLE lent_chunks (
+    model TEXT NOT NULL, revision TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, PRIMARY KEY (model, revision, sha256)
+  ) WITHOUT ROWID;
+  CREATE TABLE holders (model TEXT NOT NULL, tenant TEXT NOT NULL, revision TEXT NOT NULL, granted_at INTEGER NOT NULL, PRIMARY KEY (model, tenant, revision)) WITHOUT ROWID;
+  `,
 ];

@@ -14,6 +14,8 @@ import { type Env, settingsOf } from "../env.ts";
 import type { Call, Room } from "../ledger/room.ts";
 import type { Store } from "../ledger/store.ts";
 import { lagBoard } from "../metrics/lag-board.ts";
+import { objectAt } from "../tenants/reach.ts";
+import { CATALOG } from "../catalog/catalog-id.ts";
 import { TenantBlobs } from "../tenants/blobs.ts";
 import { type Verified, asVerified } from "../tenants/credential.ts";
 import { archiveCertificate } from "./archive.ts";
@@ -87,6 +89,7 @@ export class Eraser {
       await this.#rows.fence(this.#progress.startedAt);
       await this.#rows.deleteAll();
       await lagBoard(this.#env).hasCaughtUp(this.#progress.tenant);
+      await objectAt(this.#env, CATALOG, "anywhere").ask("lending", "forget", [this.#progress.tenant]);
       return {};
     },
     objects: async () => {

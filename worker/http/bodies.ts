@@ -14,7 +14,7 @@ const PLAIN_JSON = /^application\/json(?:;|$)/i;
 
 export const bodies = createMiddleware<AppEnv>(async (c, next) => {
   if (c.req.method === "GET" || c.req.method === "HEAD" || c.req.method === "DELETE" || c.req.method === "OPTIONS") return next();
-  if (/^\/v1\/tenants\/[^/]+\/blobs\//.test(c.req.path)) return next();
+  if (/^\/v1\/(?:tenants\/[^/]+|catalog)\/blobs\//.test(c.req.path)) return next();
   const type = c.req.header("content-type") ?? "";
   // One read, which Hono keeps for the validators: nearly every body states its length and its type.
   const isPlain = PLAIN_JSON.test(type) && Number(c.req.header("content-length") ?? Number.NaN) <= MAX_JSON_BYTES;

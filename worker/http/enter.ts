@@ -7,6 +7,8 @@
 import type { Context } from "hono";
 import { createMiddleware } from "hono/factory";
 import { type RequestId, type TenantId, tenantId } from "../../schema/contract/ids.ts";
+import { openCatalog } from "../catalog/catalog.ts";
+import { CATALOG } from "../catalog/catalog-id.ts";
 import { canonicalJson, sha256Hex } from "../ledger/audit-chain.ts";
 import type { IdempotentCall } from "../ledger/idempotency.ts";
 import type { Call } from "../ledger/room.ts";
@@ -55,6 +57,12 @@ export function enter(c: Context<AppEnv>, way: WayIn, body?: unknown, about?: Ab
   const tenant = c.get("tenant");
   if (tenant === null) throw new Error(`${way} names no tenant: the operator has none of its own`);
   return { presented, tenant, object: authorityOf(c.env, tenant), call: callOf(c, way, tenant, body, about) };
+}
+
+/** The same for the operator's catalogue, which is made when it is first asked for. */
+export async function enterCatalog(c: Context<AppEnv>, way: WayIn, body?: unknown): Promise<Entered> {
+  await openCatalog(c.env, c.get("requestId"));
+  return { presented: c.get("presented"), tenant: CATALOG, object: authorityOf(c.env, CATALOG), call: callOf(c, way, CATALOG, body) };
 }
 
 export function callOf(c: Context<AppEnv>, way: WayIn, tenant: TenantId, body?: unknown, about?: About): Call {

@@ -5,7 +5,7 @@
  * - An upload holds its bytes of `storage_bytes` from its admission to its record; one that is never recorded gives them
  *   back after `UPLOAD_MS`.
  */
-import type { Model, Prices, UsageMeasure } from "../../schema/contract/models.ts";
+import type { Base, Model, Prices, UsageMeasure } from "../../schema/contract/models.ts";
 import { type ModelId, type RevisionId, type Sha256, sortableId } from "../../schema/contract/ids.ts";
 import { toTimestamp } from "../../schema/contract/amounts.ts";
 import { CollectionBook, GRACE_MS } from "./collection-book.ts";
@@ -23,6 +23,8 @@ export interface RevisionFacts {
   readonly variants: Model["variants"];
   /** It was let through with control flow. */
   readonly controlFlow?: true;
+  /** What of the operator's catalogue it is, or stands on. */
+  readonly base?: Base;
 }
 
 export interface Revision {
@@ -56,6 +58,9 @@ const fromRow = (row: RevisionRow): Revision => ({
 const LIVE = `SELECT r.model, r.revision, r.manifest_sha256, r.facts, m.published_at
   FROM models m JOIN revisions r ON r.model = m.model AND r.revision = m.revision`;
 
+const IS_LENT = `(r.facts ->> '$.base.model' IS NULL
+  OR EXISTS (SELECT 1 FROM lent l WHERE l.model = r.facts ->> '$.base.model' AND l.revision = r.facts ->> '$.base.revision'))`;
+
 export class ModelShelf {
   readonly drafts: DraftBook;
   readonly rollouts: RolloutBook;
@@ -71,13 +76,9 @@ export class ModelShelf {
     this.removals = new RemovalBook(store);
   }
 
-  /** Of these blobs, those that are not stored. */
-  missing(digests: readonly string[]): Sha256[] {
-    const rows = this.#store.all<{ sha256: string }>(
-      "SELECT DISTINCT value AS sha256 FROM json_each(?) WHERE value NOT IN (SELECT sha256 FROM blobs)",
-      JSON.stringify(digests),
-    );
-    return rows.map((row) => row.sha256 as Sha256);
+  /** Chunks of this revision that are to be stored yet. */
+  missing(model: string, revision: string): Sha256[] {
+    return this.unfit(model, revision).flatMap(({ sha256, stored }) => (stored === null ? [sha256 as Sha256] : []));
   }
 
   /** A revision is named by its content: the same one again is the same draft. `sizes`: its chunks. */
@@ -103,11 +104,14 @@ export class ModelShelf {
     return Object.fromEntries(rows.map(({ sha256, size }) => [sha256, size]));
   }
 
-  /** Chunks of this revision that are not stored (`stored` null) or not as large as the manifest says. */
+  /** Chunks of this revision that are neither stored nor lent with its base (`stored` null), or not as large as the manifest says. */
   unfit(model: string, revision: string): { sha256: string; size: number; stored: number | null }[] {
+    const base = this.find(model, revision)?.facts.base;
     return this.#store.all<{ sha256: string; size: number; stored: number | null }>(
-      "SELECT c.sha256, c.size, b.size AS stored FROM chunks c LEFT JOIN blobs b ON b.sha256 = c.sha256 WHERE c.model = ? AND c.revision = ? AND b.size IS NOT c.size",
-      model, revision,
+      `SELECT c.sha256, c.size, coalesce(b.size, l.size) AS stored FROM chunks c
+       LEFT JOIN blobs b ON b.sha256 = c.sha256 LEFT JOIN lent_chunks l ON l.model = ? AND l.revision = ? AND l.sha256 = c.sha256
+       WHERE c.model = ? AND c.revision = ? AND coalesce(b.size, l.size) IS NOT c.size`,
+      base?.model ?? "", base?.revision ?? "", model, revision,
     );
   }
 
@@ -123,8 +127,9 @@ export class ModelShelf {
     });
   }
 
+  /** Models that can be had: not those that stand on what is not lent any more. */
   list(after: string, limit: number): Revision[] {
-    return this.#store.all<RevisionRow>(`${LIVE} WHERE m.model > ? ORDER BY m.model LIMIT ?`, after, limit).map(fromRow);
+    return this.#store.all<RevisionRow>(`${LIVE} WHERE m.model > ? AND ${IS_LENT} ORDER BY m.model LIMIT ?`, after, limit).map(fromRow);
   }
 
   count(): number {

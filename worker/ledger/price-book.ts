@@ -7,7 +7,8 @@
  *   those of the revision before it: publishing the same prices again undoes nothing that was set meanwhile.
  * - Entries that are not in force yet may be written over; others stand.
  * - What the operator states of a model is kept apart as well: its latest statement that has come is a floor under
- *   every later entry of the model, and no entry of another hand writes over it.
+ *   every later entry of the model, and no entry of another hand writes over it. It is a floor as well under what is
+ *   derived from that model.
  */
 import { toTimestamp } from "../../schema/contract/amounts.ts";
 import type { ModelId, RevisionId } from "../../schema/contract/ids.ts";
@@ -62,9 +63,9 @@ export class PriceBook {
   }
 
   /** What a lease of `model` granted now costs; `floor`: the tenant's. A model that was ever published has a price. */
-  at(model: string, now: number, floor: PriceFloor | null): Prices {
+  at(model: string, now: number, floor: PriceFloor | null, base: string | null = null): Prices {
     const { entry, stated } = this.#store.recall(`price ${model}`, ["prices", "operator_prices"], () => this.#current(model, now), ({ since, until }) => since <= now && now < until);
-    return raised(entry.prices, floor, stated);
+    return raised(entry.prices, floor, stated, base === null || base === model ? null : this.#stated(base, now));
   }
 
   /** What holds from `since` until the next entry of this model comes into force. */
@@ -78,9 +79,9 @@ export class PriceBook {
     return { entry: fromRow(row), stated: this.#stated(model, now), since: now, until: Math.min(next("prices"), next("operator_prices")) };
   }
 
-  /** What a lease costs under this entry, as the floors are now. */
-  effective({ model, prices }: StoredPrice, now: number, floor: PriceFloor | null): Prices {
-    return raised(prices, floor, this.#stated(model, now));
+  /** What a lease costs under this entry, as the floors are now. `base`: the model of the catalogue that this one stands on. */
+  effective({ model, prices }: StoredPrice, now: number, floor: PriceFloor | null, base: string | null): Prices {
+    return raised(prices, floor, this.#stated(model, now), base === null ? null : this.#stated(base, now));
   }
 
   /** What the operator itself says that this model costs; null where it never did. */

@@ -8,6 +8,7 @@
  */
 import { toTimestamp } from "../../schema/contract/amounts.ts";
 import type { ModelId, RevisionId, Sha256 } from "../../schema/contract/ids.ts";
+import type { Base } from "../../schema/contract/models.ts";
 import { type Canary, KEEP_REPLACED_SECONDS, type ModelRevision, type Stage } from "../../schema/contract/rollout.ts";
 import type { Offer } from "./choose-revision.ts";
 import type { Row, Store } from "./store.ts";
@@ -18,6 +19,8 @@ interface StagedRow extends Row {
   manifest_sha256: string;
   size_bytes: number;
   control_flow: number | null;
+  base_model: string | null;
+  base_revision: string | null;
   created_at: number;
   stage: string;
   since: number;
@@ -37,10 +40,11 @@ export interface Staged {
   readonly grantedUntil: number | null;
   readonly sizeBytes: number;
   readonly controlFlow: boolean;
+  readonly base: Base | null;
   readonly createdAt: number;
 }
 
-const STAGED = "SELECT model, revision, manifest_sha256, facts ->> '$.sizeBytes' AS size_bytes, facts ->> '$.controlFlow' AS control_flow, created_at, stage, since, percent, committed_at, granted_until FROM revisions";
+const STAGED = "SELECT model, revision, manifest_sha256, facts ->> '$.sizeBytes' AS size_bytes, facts ->> '$.controlFlow' AS control_flow, facts ->> '$.base.model' AS base_model, facts ->> '$.base.revision' AS base_revision, created_at, stage, since, percent, committed_at, granted_until FROM revisions";
 
 export class RolloutBook {
   readonly #store: Store;
@@ -133,6 +137,7 @@ const fromRow = (row: StagedRow): Staged => ({
   grantedUntil: row.granted_until,
   sizeBytes: Number(row.size_bytes),
   controlFlow: row.control_flow === 1,
+  base: row.base_model === null ? null : { model: row.base_model as ModelId, revision: row.base_revision as RevisionId },
   createdAt: row.created_at,
 });
 

@@ -8,7 +8,7 @@
  * - `arm` inside a transaction joins it: the alarm is set exactly when the state is.
  */
 import type { TenantId } from "../../schema/contract/ids.ts";
-import type { Prices } from "../../schema/contract/models.ts";
+import type { Base, Prices } from "../../schema/contract/models.ts";
 import type { Quota } from "../../schema/contract/policy.ts";
 import type { Env } from "../env.ts";
 import { toBase64Url } from "../secrets/envelope.ts";
@@ -28,6 +28,7 @@ import { Journal } from "./journal.ts";
 import { KeyRing } from "./key-ring.ts";
 import { LeaseBook } from "./lease-book.ts";
 import { Mirrors } from "./mirrors.ts";
+import { LoanBook } from "./loan-book.ts";
 import { ModelShelf } from "./model-shelf.ts";
 import { OutboxRing } from "./outbox-ring.ts";
 import { PriceBook } from "./price-book.ts";
@@ -76,6 +77,7 @@ export class Room {
   readonly records: TenantRecords;
   readonly keys: KeyRing;
   readonly shelf: ModelShelf;
+  readonly loans: LoanBook;
   readonly prices: PriceBook;
   readonly ring: OutboxRing;
   readonly tallies: TallyBook;
@@ -105,6 +107,7 @@ export class Room {
     this.#alarmAt = alarmAt;
     this.keys = new KeyRing(store);
     this.shelf = new ModelShelf(store);
+    this.loans = new LoanBook(store);
     this.prices = new PriceBook(store);
     this.ring = new OutboxRing(store);
     this.tallies = new TallyBook(store);
@@ -209,9 +212,9 @@ export class Room {
     }
   }
 
-  /** What a lease of this model granted now costs. */
-  pricesOf(model: string, now: number): Prices {
-    return this.prices.at(model, now, readConfig(this.store).profile.priceFloor);
+  /** What a lease of this model granted now costs; `base`: what of the catalogue it stands on. */
+  pricesOf(model: string, now: number, base: Base | null = this.shelf.live(model)?.facts.base ?? null): Prices {
+    return this.prices.at(model, now, readConfig(this.store).profile.priceFloor, base?.model ?? null);
   }
 
   armFlush(now: number): void {

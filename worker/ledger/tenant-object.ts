@@ -13,12 +13,15 @@ import { type Env, settingsOf } from "../env.ts";
 import { type Eraser, beginErasure, eraserOf } from "../erasure/eraser.ts";
 import { erasedId, toErasure } from "../erasure/progress.ts";
 import type { Home, Signpost } from "../tenants/home.ts";
+import { CATALOG } from "../catalog/catalog-id.ts";
 import { Collector } from "./collector.ts";
 import { newConfig, readConfig, toTenant, writeConfig } from "./config.ts";
 import { AuditDesk } from "./desks/audit-desk.ts";
 import { ImportDesk } from "./desks/import-desk.ts";
 import { KeyDesk } from "./desks/key-desk.ts";
 import { LeaseDesk } from "./desks/lease-desk.ts";
+import { LendingDesk } from "./desks/lending-desk.ts";
+import { LoanDesk } from "./desks/loan-desk.ts";
 import { MetricsDesk } from "./desks/metrics-desk.ts";
 import { ModelDesk } from "./desks/model-desk.ts";
 import { PriceDesk } from "./desks/price-desk.ts";
@@ -49,6 +52,8 @@ export interface Desks {
   readonly uploads: UploadDesk;
   readonly removals: RemovalDesk;
   readonly imports: ImportDesk;
+  readonly loans: LoanDesk;
+  readonly lending: LendingDesk;
   readonly leases: LeaseDesk;
   readonly records: RecordDesk;
   readonly audit: AuditDesk;
@@ -105,7 +110,7 @@ export class TenantObject extends DurableObject<Env> {
       writeConfig(this.#store, newConfig(body, now));
       const made = this.#open(null);
       const tenant = toTenant(readConfig(this.#store));
-      made.room.log(now, { action: "TENANT_PROVISIONED", actor: "operator", requestId: call.requestId, details: { tenant } }, true);
+      made.room.log(now, { action: "TENANT_PROVISIONED", actor: "operator", requestId: call.requestId, details: { tenant } }, body.id !== CATALOG);
       made.room.idempotency.once(call.idempotent ?? null, now, () => done(tenant));
       this.#house = made;
       return done(tenant);
@@ -195,6 +200,7 @@ export class TenantObject extends DurableObject<Env> {
     const models = new ModelDesk(room, rollouts);
     const uploads = new UploadDesk(room, collector);
     const imports = new ImportDesk(room, models, uploads);
+    const removals = new RemovalDesk(room, imports, collector);
     return {
       room,
       desks: {
@@ -204,8 +210,10 @@ export class TenantObject extends DurableObject<Env> {
         reviews: new ReviewDesk(room),
         rollouts,
         uploads,
-        removals: new RemovalDesk(room, imports, collector),
+        removals,
         imports,
+        loans: new LoanDesk(room, rollouts),
+        lending: new LendingDesk(room, removals),
         leases,
         records,
         audit,

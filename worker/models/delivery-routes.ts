@@ -13,6 +13,7 @@ import { type Entered, enter } from "../http/enter.ts";
 import { problem, unwrap } from "../http/problem.ts";
 import { rateLimitHeaders } from "../http/ratelimit.ts";
 import type { Delivered } from "../ledger/desks/model-desk.ts";
+import { LentBlobs } from "../catalog/lent-blobs.ts";
 import { TenantBlobs } from "../tenants/blobs.ts";
 import { asVerified } from "../tenants/credential.ts";
 import { Passes } from "./passes.ts";
@@ -91,7 +92,7 @@ function decide(c: Context<AppEnv>, { object, call, presented }: Entered, digest
 
 async function deliver(c: Context<AppEnv>, entered: Entered, digest: Sha256): Promise<Response> {
   const headOnly = c.req.method === "HEAD";
-  const { identity, size, delivery, egress } = await decide(c, entered, digest);
+  const { identity, size, delivery, egress, from } = await decide(c, entered, digest);
   const limits = rateLimitHeaders({ egress_bytes_daily: egress }, Date.now());
   const headers = new Headers({ ...limits, etag: `"${digest}"`, "accept-ranges": "bytes", "cache-control": IMMUTABLE, vary: "Authorization", "content-type": "application/octet-stream", "x-content-type-options": "nosniff" });
   switch (delivery.kind) {
@@ -108,7 +109,8 @@ async function deliver(c: Context<AppEnv>, entered: Entered, digest: Sha256): Pr
       if (part) headers.set("content-range", `bytes ${part.first}-${part.last}/${size}`);
       const status = part ? 206 : 200;
       if (headOnly) return new Response(null, { status, headers });
-      const body = await TenantBlobs.for(asVerified(identity), c.env).getBlob(digest, part);
+      const blobs = (from === "own" ? TenantBlobs : LentBlobs).for(asVerified(identity), c.env);
+      const body = await blobs.getBlob(digest, part);
       if (!body) throw problem("not-found", "There is no such blob.");
       return new Response(body, { status, headers });
     }

@@ -5,7 +5,7 @@
  * - The manifest's bytes are canonical JSON; their SHA-256 is what leases pin.
  */
 import type { ModelId, RevisionId, Sha256, TenantId } from "../../schema/contract/ids.ts";
-import type { Manifest, RevisionCreate } from "../../schema/contract/models.ts";
+import type { Manifest, RevisionBody } from "../../schema/contract/models.ts";
 import { canonicalJson, sha256Hex } from "../ledger/audit-chain.ts";
 import type { Revision } from "../ledger/model-shelf.ts";
 
@@ -17,7 +17,7 @@ export interface Built {
   readonly sizes: ReadonlyMap<Sha256, number>;
 }
 
-export function buildRevision(tenant: TenantId, model: ModelId, body: RevisionCreate): Built {
+export function buildRevision(tenant: TenantId, model: ModelId, body: RevisionBody): Built {
   const revision = `rev_${sha256Hex(canonicalJson({ model, ...body })).slice(0, 24)}` as RevisionId;
   const { prices, ...shown } = body;
   const manifest: Manifest = { schema: 1, tenant, model, revision, ...shown };
@@ -34,6 +34,7 @@ export function buildRevision(tenant: TenantId, model: ModelId, body: RevisionCr
         prices,
         sizeBytes: [...sizes.values()].reduce((sum, size) => sum + size, 0),
         ...(body.control_flow && { controlFlow: true }),
+        ...(body.base && { base: body.base }),
         variants: body.variants.map((variant) => ({ id: variant.id, requires: variant.requires, size_bytes: variant.files.reduce((sum, file) => sum + file.size, 0) })),
       },
     },

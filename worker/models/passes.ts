@@ -21,13 +21,15 @@ export interface Pass extends DrawnPass {
   readonly identity: Identity;
   /** Chunks of the revision that the lease pins, with their sizes. */
   readonly chunks: Readonly<Record<Sha256, number>>;
+  /** Of these, those that are read from the operator's catalogue. */
+  readonly lent: readonly Sha256[];
   readonly egress: Balance;
 }
 
 const MAX_PASSES = 500;
 
 export class Passes {
-  readonly #held = new Map<LeaseId, { readonly pass: Pass; readonly until: number; used: number }>();
+  readonly #held = new Map<LeaseId, { readonly pass: Pass; readonly lent: ReadonlySet<Sha256>; readonly until: number; used: number }>();
   readonly #asking = new Map<LeaseId, Promise<unknown>>();
 
   /**
@@ -62,11 +64,11 @@ export class Passes {
     const bytes = conditions.method === "HEAD" ? 0 : bytesOf(delivery, size);
     if (held.used + bytes > pass.bytes) return null;
     held.used += bytes;
-    return { identity: pass.identity, size, delivery, egress: pass.egress, pass: null };
+    return { identity: pass.identity, size, delivery, egress: pass.egress, pass: null, from: held.lent.has(digest) ? "catalog" : "own" };
   }
 
   #hold(lease: LeaseId, pass: Pass, until: number, keep: (pass: Pass, used: () => number) => void): void {
-    const held = { pass, until, used: 0 };
+    const held = { pass, lent: new Set(pass.lent), until, used: 0 };
     this.#held.delete(lease);
     if (this.#held.size >= MAX_PASSES) this.#held.delete(this.#held.keys().next().value as LeaseId);
     this.#held.set(lease, held);

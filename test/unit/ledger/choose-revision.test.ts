@@ -7,7 +7,7 @@ import type { Staged } from "../../../worker/ledger/rollout-book.ts";
 
 const NOW = 1_000_000;
 const staged = (revision: string, more: Partial<Staged>): Staged => ({
-  model: "m" as ModelId, revision: revision as RevisionId, manifestSha256: revision as Sha256, stage: "retired", since: 0, percent: null, committedAt: 0, grantedUntil: null, controlFlow: false, sizeBytes: 1, createdAt: 0, ...more,
+  model: "m" as ModelId, revision: revision as RevisionId, manifestSha256: revision as Sha256, stage: "retired", since: 0, percent: null, committedAt: 0, grantedUntil: null, controlFlow: false, base: null, sizeBytes: 1, createdAt: 0, ...more,
 });
 const live = staged("live", { stage: "live" });
 const canary = (percent: number) => staged("canary", { stage: "canary", percent });

@@ -29,7 +29,7 @@ function reader(objectClock = () => Date.now()) {
     state.asks++;
     if (state.revoked) throw new Error("lease-revoked");
     const pass = drawn.draw("2026-11-20", 100 * CHUNK_BYTES, { limit: null, held: 0, posted: 0, resetsAt: 0 }, objectClock());
-    return { identity, size: CHUNK_BYTES, delivery: { kind: "whole" }, egress, pass: pass && { ...pass, identity, egress, chunks: { [DIGEST]: CHUNK_BYTES } } };
+    return { identity, size: CHUNK_BYTES, delivery: { kind: "whole" }, from: "own", egress, pass: pass && { ...pass, identity, egress, chunks: { [DIGEST]: CHUNK_BYTES }, lent: [] } };
   };
   const read = () => passes.decide(LEASE, DIGEST, { method: "GET", range: undefined, ifRange: undefined, ifNoneMatch: undefined, ifMatch: undefined }, ask, () => undefined);
   return { state, read };

@@ -7,6 +7,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { beforeAll, describe, expect, test } from "vitest";
 import { ACCESS, SIGN_IN } from "../../../worker/http/access.ts";
 import { type Answer, OPERATOR_KEY, api, expectStatus } from "../../support/api.ts";
+import { grantedBase, publishInCatalog } from "../../support/catalog.ts";
 import { receiver } from "../../support/receiver.ts";
 import { type TestTenant, getLease, makeKey, newTenantId, objectOf, provisionTenant, publishTinyModel } from "../../support/tenant.ts";
 
@@ -25,6 +26,7 @@ let revision: string;
 const at = () => `/v1/tenants/${tenant.id}`;
 const file = (fill: string) => ({ path: "m.onnx", size: 4, sha256: fill.repeat(64), chunks: [{ sha256: fill.repeat(64), size: 4 }] });
 const revisionOf = (fill: string) => ({ task: "raw", usage: { measure: "per-run", tokens: 1 }, variants: [{ id: "all", files: [file(fill)] }], prices: { input_nanos_per_token: 1, output_nanos_per_token: 2 } });
+const derivationOf = (base: object, fill: string) => ({ base, files: [file(fill)], prices: { input_nanos_per_token: 1, output_nanos_per_token: 2 } });
 const usage = { seq: 1, request_id: "req_1", input_tokens: 1, output_tokens: 1, outcome: "ok", latency_ms: 1, backend: "wasm", cache: "hit", final: false };
 const IMPORT = { source: "hf:org/model", variants: ["q4"] };
 const HOOK = { url: "https://hooks.example.com/", events: ["key.created"] };
@@ -61,6 +63,15 @@ const POSTS: Record<Post, () => Promise<Sent> | Sent> = {
   "POST /v1/tenants/{t}/models/{model}/rollback": async () => {
     for (const fill of [7, 8, 9]) await publishTinyModel(tenant, { model: "back", fill });
     return { path: `${at()}/models/back/rollback`, key: tenant.admin, body: {}, other: { body: { from: revision } } };
+  },
+  "POST /v1/tenants/{t}/models/{model}/derive": async () => {
+    const base = await grantedBase(tenant);
+    return { path: `${at()}/models/derived/derive`, key: tenant.admin, body: derivationOf(base, "a"), other: { body: derivationOf(base, "b") } };
+  },
+  "POST /v1/catalog/models/{model}/revisions": () => ({ path: "/v1/catalog/models/once/revisions", key: OPERATOR_KEY, body: revisionOf("a"), other: { body: revisionOf("b") } }),
+  "POST /v1/catalog/models/{model}/revisions/{revision}/commit": async () => {
+    const base = await publishInCatalog("once");
+    return { path: `/v1/catalog/models/once/revisions/${base.revision}/commit`, key: OPERATOR_KEY, body: {}, other: { path: `/v1/catalog/models/twice/revisions/${base.revision}/commit` } };
   },
   "POST /v1/tenants/{t}/models/{model}/import": () => ({ path: `${at()}/models/new/import`, key: tenant.admin, body: IMPORT, other: { body: { ...IMPORT, revision: "next" } } }),
   "POST /v1/tenants/{t}/models/{model}/prices": () => ({ path: `${at()}/models/tiny/prices`, key: tenant.admin, body: { input_nanos_per_token: 5, output_nanos_per_token: 5 }, other: { body: { input_nanos_per_token: 6, output_nanos_per_token: 5 } } }),

@@ -9,7 +9,10 @@ import { ACCESS } from "../../../worker/http/access.ts";
 import { operationIdOf } from "../../../worker/http/operation-id.ts";
 import { type Ask, BASE, OPERATOR_KEY, api, expectStatus } from "../../support/api.ts";
 import { clock } from "../../support/clock.ts";
-import { makeKey, newTenantId, provisionTenant, publishTinyModel } from "../../support/tenant.ts";
+import type { Base } from "../../../schema/contract/models.ts";
+import { tinyOnnx } from "../../support/onnx.ts";
+import { grantedBase, publishInCatalog } from "../../support/catalog.ts";
+import { DEFAULT_PRICES, type TestTenant, makeKey, newTenantId, provisionTenant, publishTinyModel, sha256Hex } from "../../support/tenant.ts";
 import { type Cast, type Who, doorAnswer, makeCast } from "../../support/who.ts";
 
 interface Sample {
@@ -26,6 +29,11 @@ interface Sent {
   readonly body?: unknown;
 }
 
+const OFFERED = tinyOnnx(64, 33);
+let offer: Promise<Base> | null = null;
+const offered = () => (offer ??= publishInCatalog("offered", OFFERED));
+let granted: Promise<Base> | null = null;
+const based = (tenant: TestTenant) => (granted ??= grantedBase(tenant));
 const usage = (who: Who) => ({ seq: 0, request_id: `req_${who.kind}`, input_tokens: 0, output_tokens: 0, outcome: "ok", latency_ms: 1, backend: "wasm", cache: "hit", final: false });
 let seq = 0;
 
@@ -74,6 +82,17 @@ const SAMPLES: Partial<Record<keyof typeof ACCESS, Sample>> = {
   "GET /v1/tenants/{t}/imports": { let: 200 },
   "GET /v1/tenants/{t}/imports/{id}": { let: 404, ask: () => ({ params: { id: `imp_${"0".repeat(24)}` } }) },
   "DELETE /v1/tenants/{t}/imports/{id}": { let: 404, ask: () => ({ params: { id: `imp_${"0".repeat(24)}` } }) },
+  "POST /v1/tenants/{t}/models/{model}/derive": { let: 201, ask: async ({ tenant, model }) => ({ body: { base: await based(tenant), files: revisionOf(model.digest, model.bytes.byteLength).variants[0]?.files, prices: DEFAULT_PRICES } }) },
+  "GET /v1/tenants/{t}/catalog": { let: 200 },
+  "PUT /v1/tenants/{t}/catalog/{model}": { let: 200, ask: async () => ({ params: { model: (await offered()).model }, body: {} }) },
+  "DELETE /v1/tenants/{t}/catalog/{model}": { let: 200 },
+  "GET /v1/catalog/models": { let: 200 },
+  "POST /v1/catalog/models/{model}/revisions": { let: 201, ask: ({ model }) => ({ body: revisionOf(model.digest, model.bytes.byteLength) }) },
+  "PUT /v1/catalog/blobs/{sha256}": { let: 200, ask: async () => (await offered(), { params: { sha256: await sha256Hex(OFFERED) }, body: OFFERED }) },
+  "POST /v1/catalog/models/{model}/revisions/{revision}/commit": { let: 200, ask: async () => ({ params: { ...(await offered()) }, body: {} }) },
+  "DELETE /v1/catalog/models/{model}": { let: 200, ask: async () => ({ params: { model: (await publishInCatalog("short-lived")).model } }) },
+  "DELETE /v1/catalog/models/{model}/revisions/{revision}": { let: 409, ask: async () => ({ params: { ...(await offered()) } }) },
+  "GET /v1/catalog/models/{model}/grants": { let: 200 },
   "GET /v1/tenants/{t}/audit": { let: 200 },
   "GET /v1/tenants/{t}/audit/verify": { let: 200 },
   "GET /v1/tenants/{t}/audit/export": { let: 200 },

@@ -136,9 +136,10 @@ export class LeaseDesk {
     const offer = room.shelf.rollouts.offer(ask.model, ask.revision ?? null);
     if (!offer) return refuse("model-not-available", `This tenant has no model ${ask.model}. GET /v1/models lists what it has.`);
     const { granted: model, next } = chooseRevision(offer, { tenant: room.tenant, model: ask.model, user: call.user, jkt: ask.dpop_jkt ?? null }, now);
+    if (model.base && !room.loans.holds(model.base)) return refuse("model-not-available", `The model ${ask.model} stands on ${model.base.model} of the operator's catalogue, which is not granted to this tenant any more.`);
     if (model.controlFlow && !profile.allowControlFlow) return refuse("model-not-available", `The model ${ask.model} has control flow, which the operator does not allow for this tenant any more.`);
     const tokens = ask.tokens ?? 0;
-    const prices = room.pricesOf(ask.model, now);
+    const prices = room.pricesOf(ask.model, now, model.base);
     const nanos = ask.purpose === "download" ? 0 : ceilingNanos(tokens, prices);
     if (nanos === null) return refuse("invalid-request", `${tokens} tokens at this model's price are more than can be counted. Ask for fewer.`);
     const { user } = call;

@@ -44,6 +44,8 @@ export interface Delivered {
   readonly egress: Balance;
   /** What the lease may be sent next without asking again. */
   readonly pass: Pass | null;
+  /** Where its bytes are: the tenant's own, or the operator's catalogue, which lends them. */
+  readonly from: "own" | "catalog";
 }
 
 /** `admission` names the making of the draft, where it is open. */
@@ -94,7 +96,7 @@ export class ModelDesk {
     return this.#room.as(call, (_who, now) =>
       idempotency.once(call.idempotent ?? null, now, () => {
         const refused = this.#begin(revision, sizes, admission, now);
-        return refused ?? done({ model: revision.model, revision: revision.revision, missing: shelf.missing(Object.keys(sizes)) });
+        return refused ?? done({ model: revision.model, revision: revision.revision, missing: shelf.missing(revision.model, revision.revision) });
       }),
     );
   }
@@ -177,7 +179,7 @@ export class ModelDesk {
     return this.#room.as<{ models: Model[]; quota: Quota }>(call, (who, now) => {
       const pinned = who.leaseId === null ? null : this.#pinned(who.leaseId);
       if (pinned && !pinned.ok) return pinned;
-      const models = shelf.list(after, limit).map((revision) => toModel(revision, this.#room.pricesOf(revision.model, now), shelf.rollouts.canaryOf(revision.model)));
+      const models = shelf.list(after, limit).map((revision) => toModel(revision, this.#room.pricesOf(revision.model, now, revision.facts.base ?? null), shelf.rollouts.canaryOf(revision.model)));
       return done({ models, quota: this.#room.quotaOf(call, who, now) });
     });
   }
@@ -187,12 +189,14 @@ export class ModelDesk {
    * the revision that it pins, a secret key any blob of the tenant.
    */
   deliver(call: Call, digest: string, conditions: Conditions): Result<Delivered> {
-    const { shelf, store, books, tenant, passes } = this.#room;
+    const { shelf, loans, store, books, tenant, passes } = this.#room;
     return this.#room.as<Delivered>(call, (who, now) => {
       const pinned = who.leaseId === null ? null : this.#pinned(who.leaseId);
       if (pinned && !pinned.ok) return pinned;
-      const size = pinned ? shelf.chunkSize(pinned.value.model, pinned.value.revision, digest) : shelf.sizeOf(digest);
-      if (size === null) return refuse("not-found", NO_BLOB);
+      const from = shelf.sizeOf(digest) === null ? "catalog" : "own";
+      const there = from === "own" ? shelf.sizeOf(digest) : loans.sizeOf(digest);
+      const size = pinned ? shelf.chunkSize(pinned.value.model, pinned.value.revision, digest) : there;
+      if (size === null || there === null) return refuse("not-found", NO_BLOB);
       const { policy } = readConfig(store);
       const delivery = decideDelivery(conditions, `"${digest}"`, size);
       const bytes = conditions.method === "HEAD" ? 0 : bytesOf(delivery, size);
@@ -205,8 +209,8 @@ export class ModelDesk {
       if (!allowed.ok) return allowed;
       const drawn = bytes > 0 && pinned && isUnbound(call) ? passes.draw(day, shelf.find(pinned.value.model, pinned.value.revision)?.facts.sizeBytes ?? 0, after, now) : null;
       const [identity, egress] = [identityOf(who), balanceOf(drawn ? books.egress(policy, now) : after)];
-      const pass = drawn && pinned && { ...drawn, identity, egress, chunks: shelf.chunksOf(pinned.value.model, pinned.value.revision) };
-      return done({ identity, size, delivery, egress, pass });
+      const pass = drawn && pinned && { ...drawn, identity, egress, chunks: shelf.chunksOf(pinned.value.model, pinned.value.revision), lent: loans.chunksFor(pinned.value.model, pinned.value.revision) };
+      return done({ identity, size, delivery, egress, pass, from });
     });
   }
 
@@ -217,13 +221,13 @@ export class ModelDesk {
 
   /** The revision that the credential may read: the one its lease pins while it is active, else the live one of `model`. */
   open(call: Call, model: string): Result<{ identity: Identity; revision: Revision; quota: Quota }> {
-    const { shelf } = this.#room;
+    const { shelf, loans } = this.#room;
     return this.#room.as<{ identity: Identity; revision: Revision; quota: Quota }>(call, (who, now) => {
       const pinned = who.leaseId === null ? null : this.#pinned(who.leaseId);
       if (pinned && !pinned.ok) return pinned;
       if (pinned && pinned.value.model !== model) return refuse("not-found", "There is no such model.");
       const revision = pinned ? shelf.find(model, pinned.value.revision) : shelf.live(model);
-      if (!revision) return refuse("model-not-available", `This tenant has no model ${model}.`);
+      if (!revision || (revision.facts.base && !loans.holds(revision.facts.base))) return refuse("model-not-available", `This tenant has no model ${model}.`);
       return done({ identity: identityOf(who), revision, quota: this.#room.quotaOf(call, who, now) });
     });
   }

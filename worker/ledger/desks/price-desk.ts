@@ -21,10 +21,14 @@ export class PriceDesk {
       return done(
         prices.list(model, after, limit).map((price) => {
           if (!inForce.has(price.model)) inForce.set(price.model, prices.inForce(price.model, now));
-          return toPriceEntry(price, prices.effective(price, now, priceFloor), inForce.get(price.model) === price.effectiveAt);
+          return toPriceEntry(price, prices.effective(price, now, priceFloor, this.#base(price.model)), inForce.get(price.model) === price.effectiveAt);
         }),
       );
     });
+  }
+
+  #base(model: string): string | null {
+    return this.#room.shelf.live(model)?.facts.base?.model ?? null;
   }
 
   set(call: Call, model: string, body: PriceCreate): Result<PriceEntry> {
@@ -37,7 +41,7 @@ export class PriceDesk {
         if (effectiveAt < now) return refuse("invalid-request", `effective_at has passed: it is ${toTimestamp(now)}. A price never changes for what was granted before it; leave effective_at out for now.`);
         const price = room.prices.set(model, prices, effectiveAt, who.actor, now);
         room.log(now, { action: "PRICES_SET", actor: who.actor, model, requestId: call.requestId, details: { prices, effective_at: toTimestamp(effectiveAt) } });
-        return done(toPriceEntry(price, room.prices.effective(price, now, readConfig(room.store).profile.priceFloor), effectiveAt === now));
+        return done(toPriceEntry(price, room.prices.effective(price, now, readConfig(room.store).profile.priceFloor, this.#base(model)), effectiveAt === now));
       }),
     );
   }

@@ -15,6 +15,8 @@ export interface Review {
   readonly revision: RevisionId;
   readonly manifestSha256: Sha256;
   readonly allowControlFlow: boolean;
+  /** Chunks that are read from the operator's catalogue. */
+  readonly lent: readonly Sha256[];
 }
 
 export class ReviewDesk {
@@ -26,14 +28,14 @@ export class ReviewDesk {
 
   /** null: it is committed, not all here, or this very call was answered before. The commit itself says so. */
   open(call: Call, model: string, revision: string): Result<Review | null> {
-    const { shelf, store, idempotency } = this.#room;
+    const { shelf, loans, store, idempotency } = this.#room;
     return this.#room.as<Review | null>(call, (who, now) => {
       const draft = shelf.find(model, revision);
       if (!draft || shelf.rollouts.find(model, revision)?.committedAt != null || idempotency.recall(call.idempotent ?? null, now)) return done(null);
       const declared = draft.facts.controlFlow === true;
       const refused = flowRefusal(declared, store);
       if (refused || shelf.unfit(model, revision).length > 0) return refused ?? done(null);
-      return done({ identity: identityOf(who), model: draft.model, revision: draft.revision, manifestSha256: draft.manifestSha256, allowControlFlow: declared });
+      return done({ identity: identityOf(who), model: draft.model, revision: draft.revision, manifestSha256: draft.manifestSha256, allowControlFlow: declared, lent: loans.chunksFor(model, revision) });
     });
   }
 }

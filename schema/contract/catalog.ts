@@ -1,0 +1,46 @@
+/**
+ * The operator's catalogue: models that it publishes once and grants to tenants, and models that a tenant derives from one.
+ *
+ * - A grant names one revision. What a tenant has does not change under it: a newer revision is another grant.
+ * - A derived model is the base with files of the tenant's own, which replace those of the same path or come beside them.
+ *   It is resolved when it is begun: its manifest names every file, and a lease pins it as any other.
+ */
+import { z } from "zod";
+import { timestamp } from "./amounts.ts";
+import { modelId, revisionId, tenantId } from "./ids.ts";
+import { base, cacheMode, modelFile, prices, revisionDescription } from "./models.ts";
+
+export const grantPut = z
+  .strictObject({
+    revision: revisionId.optional().meta({ description: "Of the catalogue's model; left out: the live one." }),
+    prices: prices.optional().meta({ description: "What it costs the tenant at least; left out: what the catalogue's revision states." }),
+  })
+  .meta({ id: "GrantPut" });
+export type GrantPut = z.infer<typeof grantPut>;
+
+/** A revision of the catalogue that a tenant may use, and build on. */
+export const grant = z.object({ model: modelId, revision: revisionId, granted_at: timestamp }).meta({ id: "Grant" });
+export type Grant = z.infer<typeof grant>;
+
+export const holder = z.object({ tenant: tenantId, model: modelId, revision: revisionId, granted_at: timestamp }).meta({ id: "Holder" });
+export type Holder = z.infer<typeof holder>;
+
+export const derivationCreate = z
+  .strictObject({
+    base: base.meta({ description: "A revision that was granted." }),
+    files: z
+      .array(modelFile)
+      .min(1)
+      .max(256)
+      .refine((files) => new Set(files.map(({ path }) => path)).size === files.length, "each path once")
+      .meta({ description: "The tenant's own. Each takes the place of the file with its path in the variants that have one; where none has, it is added to all." }),
+    variants: z.array(z.string()).min(1).max(16).optional().meta({ description: "Ids of the base's variants that are kept; left out: all." }),
+    prices,
+    cache: cacheMode.optional(),
+    self_test: revisionDescription.self_test.meta({ description: "The base's own is for the base: a model that answers otherwise states its own." }),
+    control_flow: revisionDescription.control_flow,
+    licence: revisionDescription.licence,
+    source: revisionDescription.source,
+  })
+  .meta({ id: "DerivationCreate" });
+export type DerivationCreate = z.infer<typeof derivationCreate>;
