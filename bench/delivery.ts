@@ -4,6 +4,8 @@
  *
  * - `text`, `ocr`: cold and warm starts (bench/delivery/starts.ts).
  * - `update`: what a new revision fetches against the whole.
+ * - `pool`: how long a running model of one tenant takes while another tenant's loads, against alone, and against a core
+ *   that plain work takes.
  * - `cache`: the cache alone, with a model of 100 MB: from the disk to bytes that are opened, verified and read.
  *
  * `--only=text,cache` runs some of them, `--repeats=5` more often than three times.
@@ -15,6 +17,7 @@ import { parseArgs } from "node:util";
 import { SMALL_RECEIPT, drawReceipt } from "../cli/check/receipt.ts";
 import { startControlPlane } from "../cli/control-plane/start.ts";
 import { madeModel } from "../test/support/real-models.ts";
+import type { NeighbourTask } from "./delivery/page/task.ts";
 import { Samples } from "./delivery/samples.ts";
 import { startSite } from "./delivery/site.ts";
 import { type Ground, MODES, ocrStarts, textStarts } from "./delivery/starts.ts";
@@ -23,7 +26,7 @@ import { Person } from "./delivery/visits.ts";
 import { installPeers } from "./runtime/prepare.ts";
 import { type Measure, publish, summarize } from "./support/results.ts";
 
-const PARTS = { text: textStarts, ocr: ocrStarts, update, cache } satisfies Record<string, (ground: Ground) => Promise<Measure[]>>;
+const PARTS = { text: textStarts, ocr: ocrStarts, update, pool, cache } satisfies Record<string, (ground: Ground) => Promise<Measure[]>>;
 
 const { values } = parseArgs({ options: { only: { type: "string", default: Object.keys(PARTS).join() }, repeats: { type: "string", default: "3" } } });
 const parts = values.only.split(",").map((name) => {
@@ -41,7 +44,7 @@ try {
   const tenants = { encrypted: await makeTenant(plane, site.origin, "encrypted"), plain: await makeTenant(plane, site.origin, "plain") };
   for (const mode of MODES) {
     await publishOcr(plane, tenants[mode], mode);
-    if (parts.includes("text")) await publishText(plane, tenants[mode], mode, made.folder);
+    if (parts.includes("text") || parts.includes("pool")) await publishText(plane, tenants[mode], mode, made.folder);
   }
   const ground: Ground = { home, origin: site.origin, planeUrl: plane.url, tenants, repeats: Number(values.repeats), samples: new Samples() };
   const measures: Measure[] = [];
@@ -63,6 +66,20 @@ async function update({ origin, planeUrl, tenants, samples }: Ground): Promise<M
     samples.add("update", await visit());
   });
   return [summarize("update", "bytes", samples.of("update"), { peer: "whole model", samples: samples.of("whole model") })];
+}
+
+async function pool({ origin, planeUrl, tenants, repeats, samples }: Ground): Promise<Measure[]> {
+  const task: NeighbourTask = { baseUrl: planeUrl, runs: tenants.encrypted.publishable, loads: tenants.plain.publishable, picture: (await drawReceipt(SMALL_RECEIPT)).toString("base64") };
+  const whiles = { five: "alone", loaded: "while another tenant's model loads", burnt: "while plain work takes a core" } as const;
+  await Person.meet(home, "pool", origin, async (person) => {
+    const page = await person.open("neighbour.html", task);
+    await page.waitForFunction(() => "neighbour" in globalThis);
+    for (let repeat = 0; repeat < repeats; repeat++) {
+      for (const until of ["five", "loaded", "burnt"] as const) for (const took of await page.evaluate((how) => globalThis.neighbour.reads(how), until)) samples.add(`a call, ${whiles[until]}`, took);
+    }
+  });
+  const alone = samples.of(`a call, ${whiles.five}`);
+  return Object.values(whiles).map((name) => summarize(`a call, ${name}`, "ms", samples.of(`a call, ${name}`), name === "alone" ? undefined : { peer: "alone", samples: alone }));
 }
 
 async function cache({ origin, repeats, samples }: Ground): Promise<Measure[]> {

@@ -32,7 +32,7 @@ export async function startSite(outDir: string, modelsFolder: string): Promise<S
     base: "/",
     worker: { format: "es" },
     plugins: [ortFiles(ORT_PATH, ORT_FILES)],
-    build: { outDir, emptyOutDir: true, target: "es2023", modulePreload: { polyfill: false }, assetsInlineLimit: 0, rolldownOptions: { input: ["index", "peer", "cache"].map((name) => join(page, `${name}.html`)) } },
+    build: { outDir, emptyOutDir: true, target: "es2023", modulePreload: { polyfill: false }, assetsInlineLimit: 0, rolldownOptions: { input: ["index", "peer", "cache", "neighbour"].map((name) => join(page, `${name}.html`)) } },
   });
   const folders: readonly (readonly [path: string, folder: string])[] = [
     ["/peers/", join(ROOT, ".leasehold/peers/node_modules")],

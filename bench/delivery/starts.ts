@@ -78,6 +78,9 @@ function compared(samples: Samples, start: string, contestants: readonly string[
     ["peak memory, whole browser", "MB"],
   ] as const;
   return kinds.flatMap(([kind, unit]) =>
-    contestants.map((who) => summarize(`${start}: ${kind}, ${who}`, unit, samples.of(`${start}, ${who}: ${kind}`), who === peer ? undefined : { peer, samples: samples.of(`${start}, ${peer}: ${kind}`) })),
+    contestants.map((who) => {
+      const theirs = samples.of(`${start}, ${peer}: ${kind}`);
+      return summarize(`${start}: ${kind}, ${who}`, unit, samples.of(`${start}, ${who}: ${kind}`), who === peer || theirs.includes(0) ? undefined : { peer, samples: theirs });
+    }),
   );
 }

@@ -40,17 +40,17 @@ export class Person {
   async visit(page: "index" | "peer", task: OurTask | PeerTask): Promise<Visit> {
     const before = this.#fetchedBytes;
     const peak = watchMemory(this.#profile);
-    const opened = await this.open(`${page}.html#${encodeURIComponent(JSON.stringify(task))}`);
+    const opened = await this.open(`${page}.html`, task);
     const told = await opened.evaluate(() => globalThis.visited as Promise<Told>);
     const taken = peak();
     await opened.close();
     return { ...told, ...taken, fetchedBytes: this.#fetchedBytes - before };
   }
 
-  async open(path: string): Promise<Page> {
+  async open(path: string, task: object = {}): Promise<Page> {
     const page = await this.#context.newPage();
     page.setDefaultTimeout(120_000);
-    await page.goto(`${this.#origin}/${path}`);
+    await page.goto(`${this.#origin}/${path}#${encodeURIComponent(JSON.stringify(task))}`);
     return page;
   }
 }

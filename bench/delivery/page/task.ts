@@ -13,6 +13,16 @@ export interface PeerTask {
   readonly threads: number;
 }
 
+export interface NeighbourTask {
+  readonly baseUrl: string;
+  /** The publishable key of the tenant whose model runs. */
+  readonly runs: string;
+  /** Of the one whose model loads. */
+  readonly loads: string;
+  /** A PNG. */
+  readonly picture: string;
+}
+
 export interface Told {
   /** From the start of the navigation to the first word of the answer. */
   readonly firstMs: number;

@@ -18,7 +18,7 @@ import type { Step } from "../tasks/task.ts";
 import { readDecoderIo, type DecoderIo } from "./decoder-io.ts";
 import { tokenFault } from "./check-tokens.ts";
 import type { Decoder, DecoderOptions } from "./decoder.ts";
-import { HeapDecoder, PIECE } from "./heap-decoder.ts";
+import { HeapDecoder } from "./heap-decoder.ts";
 import { kvBytesPerToken } from "./kv-cache.ts";
 import { openOnSessions, openRecorded } from "./open-on-sessions.ts";
 import { planRewrite, type RewriteChoice, type WeightForm } from "./plan-rewrite.ts";
@@ -137,11 +137,13 @@ async function readConfig(files: ModelFiles): Promise<Config> {
   return { contextLength: number("max_position_embeddings", "n_positions", "n_ctx", "seq_length"), vocabulary: number("vocab_size") };
 }
 
-const WARM_TOKENS = 8;
+/** Few: the first call waits for them, and code warms up in it as well. */
+const WARM_PROMPT = 16;
+const WARM_TOKENS = 3;
 
-/** One piece of a prompt and some single tokens; leaves the sequence empty. */
+/** A short prompt and some single tokens; leaves the sequence empty. */
 async function warmUp(decoder: Decoder, step: Step): Promise<void> {
-  const ids = Int32Array.from({ length: Math.min(PIECE, decoder.contextLength - WARM_TOKENS) }, (_, at) => (at * 7) % decoder.vocabulary);
+  const ids = Int32Array.from({ length: Math.min(WARM_PROMPT, decoder.contextLength - WARM_TOKENS) }, (_, at) => (at * 7) % decoder.vocabulary);
   let next = await decoder.feed(ids, step);
   if (!(await next.logits()).every(Number.isFinite)) throw new LeaseholdError("backend-unavailable", "The model gives results that are no numbers here.");
   const tokens: number[] = [];

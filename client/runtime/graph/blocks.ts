@@ -31,15 +31,11 @@ export const zeroPointBytes = (shape: BlockShape): number => shape.n * Math.ceil
 export function dequantize(shape: BlockShape, blocks: Blocks): Float32Array {
   const { n, k } = shape;
   const out = new Float32Array(k * n);
-  const row = new Float32Array(k);
-  const tile = new Float32Array(k * TOGETHER);
+  const rows = new Float32Array(TOGETHER * k);
   for (let first = 0; first < n; first += TOGETHER) {
     const count = Math.min(TOGETHER, n - first);
-    for (let r = 0; r < count; r++) {
-      dequantizeRow(shape, blocks, first + r, row);
-      for (let at = 0; at < k; at++) tile[at * TOGETHER + r] = row[at] ?? 0;
-    }
-    for (let at = 0; at < k; at++) out.set(tile.subarray(at * TOGETHER, at * TOGETHER + count), at * n + first);
+    for (let r = 0; r < count; r++) dequantizeRow(shape, blocks, first + r, rows.subarray(r * k, (r + 1) * k));
+    turn(rows, count, out, first, n);
   }
   return out;
 }
@@ -50,7 +46,7 @@ export function requantize(shape: BlockShape, blocks: Blocks): { weights: Int8Ar
   const weights = new Int8Array(k * n);
   const scales = new Float32Array(n);
   const row = new Float32Array(k);
-  const tile = new Int8Array(k * TOGETHER);
+  const rows = new Int8Array(TOGETHER * k);
   for (let first = 0; first < n; first += TOGETHER) {
     const count = Math.min(TOGETHER, n - first);
     for (let r = 0; r < count; r++) {
@@ -59,11 +55,20 @@ export function requantize(shape: BlockShape, blocks: Blocks): { weights: Int8Ar
       for (let at = 0; at < k; at++) largest = Math.max(largest, Math.abs(row[at] ?? 0));
       const scale = largest / 127 || 1;
       scales[first + r] = scale;
-      for (let at = 0; at < k; at++) tile[at * TOGETHER + r] = Math.round((row[at] ?? 0) / scale);
+      for (let at = 0; at < k; at++) rows[r * k + at] = Math.round((row[at] ?? 0) / scale);
     }
-    for (let at = 0; at < k; at++) weights.set(tile.subarray(at * TOGETHER, at * TOGETHER + count), at * n + first);
+    turn(rows, count, weights, first, n);
   }
   return { weights, scales };
+}
+
+/** `count` rows become columns from `first` on. One by one: a view for each run of so few numbers costs more than they do. */
+function turn<Numbers extends Float32Array | Int8Array>(rows: Numbers, count: number, into: Numbers, first: number, width: number): void {
+  const length = rows.length / TOGETHER;
+  for (let at = 0; at < length; at++) {
+    const to = at * width + first;
+    for (let r = 0; r < count; r++) into[to + r] = rows[r * length + at] ?? 0;
+  }
 }
 
 function dequantizeRow(shape: BlockShape, { quantized, scales, zeroPoints }: Blocks, n: number, row: Float32Array): void {
@@ -89,7 +94,9 @@ function dequantizeRow(shape: BlockShape, { quantized, scales, zeroPoints }: Blo
 /** One byte for each block, from zero points packed like the weights. */
 export function unpackZeroPoints(shape: BlockShape, packed: Uint8Array): Uint8Array {
   const perRow = blocksPerRow(shape);
-  return Uint8Array.from({ length: shape.n * perRow }, (_, at) => zeroPointOf(shape, packed, Math.floor(at / perRow), at % perRow, perRow));
+  const unpacked = new Uint8Array(shape.n * perRow);
+  for (let n = 0; n < shape.n; n++) for (let block = 0; block < perRow; block++) unpacked[n * perRow + block] = zeroPointOf(shape, packed, n, block, perRow);
+  return unpacked;
 }
 
 function zeroPointOf({ bits }: BlockShape, zeroPoints: Uint8Array | Float32Array | null, n: number, block: number, perRow: number): number {

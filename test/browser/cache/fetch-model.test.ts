@@ -1,6 +1,5 @@
 /** The model cache on the real OPFS, IndexedDB and Web Locks of a Chromium. */
 import { afterEach, describe, expect, it } from "vitest";
-import { cdp } from "vitest/browser";
 import { fetchModel, type FetchedModel, isStored } from "../../../client/cache/fetch-model.ts";
 import { type ModelStore, openModelStore } from "../../../client/cache/model-store.ts";
 import { LeaseholdError } from "../../../client/errors.ts";
@@ -251,23 +250,6 @@ describe("two tabs", () => {
 });
 
 describe("storage that is refused", () => {
-  it("carries on in memory when the disk is full", async () => {
-    const model = await makeModel({ "a.onnx": Array.from({ length: 6 }, () => 1_000_000) });
-    const store = await open(freshTenant());
-    const { origin } = location;
-    await cdp().send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 2_500_000 });
-    try {
-      await expectWhole(model, await fetchModel({ ...model, store, fetchChunk: sourceOf(model).fetchChunk }));
-      expect(store.place).toMatchObject({ kind: "memory", reason: expect.stringContaining("QuotaExceeded") as string });
-
-      const again = sourceOf(model);
-      await expectWhole(model, await fetchModel({ ...model, store, fetchChunk: again.fetchChunk }));
-      expect(again.asked.size).toBe(0);
-    } finally {
-      await cdp().send("Storage.overrideQuotaForOrigin", { origin });
-    }
-  });
-
   it("works without any disk, as in a private window that refuses it", async () => {
     const model = await makeModel(SHAPE);
     const granted = navigator.storage.getDirectory;
