@@ -1,17 +1,19 @@
 /**
  * R2 as the Worker under test sees it: the real bucket behind a tap that can be made to fail, as d1-tap.ts does for D1.
- * A fault is asked for every operation and decides it alone.
+ * A fault is asked for every operation and decides it alone; `slow` does it, and answers, when `release` is called.
  */
 import type { Fault } from "./d1-tap.ts";
 
-let faultOf: (call: number) => Fault = () => null;
+type R2Fault = Fault | "slow";
+
+let faultOf: (call: number) => R2Fault = () => null;
 let calls = 0;
 const hanging: (() => Promise<void>)[] = [];
 
 /** The tap's controls, for tests. */
 export const r2 = {
   /** From now on `fault(n)` decides the n-th operation, from 0. */
-  fail(fault: (call: number) => Fault): void {
+  fail(fault: (call: number) => R2Fault): void {
     calls = 0;
     faultOf = fault;
   },
@@ -55,6 +57,10 @@ async function guarded<T>(work: () => Promise<T>): Promise<T> {
       return hang();
     case "delay":
       return hang(work);
+    case "slow":
+      return new Promise<T>((resolve, reject) => {
+        hanging.push(() => work().then(resolve, reject));
+      });
   }
 }
 

@@ -2,7 +2,7 @@
  * Blobs that are to go: what nothing refers to any more, on its way out of R2. Each method runs inside the object's
  * transaction.
  *
- * - A blob is in use while a revision or a draft names it, or an import under way has noted it. `IN_USE` is the one place
+ * - A blob is in use while a revision or a draft names it, or an import under way has noted it. `inUse` is the one place
  *   that says so: whatever comes to refer to blobs is to be named there. What is being uploaded is no blob yet.
  * - A blob that is to go is not stored any more for anybody who asks: a draft that is begun then is told that it is
  *   missing. What a draft was told is there is in use from that very transaction on.
@@ -18,7 +18,14 @@ export const GRACE_MS = 24 * 3_600_000;
 /** No request to R2 lives longer. */
 export const LINGER_MS = 60_000;
 
-const IN_USE = `sha256 IN (SELECT sha256 FROM chunks)
+/** Revisions of one model. */
+export interface Revisions {
+  readonly model: string;
+  readonly revisions: readonly string[];
+}
+
+/** `but`: which chunks do not count, because what names them is about to go. */
+const inUse = (but = "false") => `sha256 IN (SELECT sha256 FROM chunks WHERE NOT (${but}))
   OR sha256 IN (SELECT c.sha256 FROM import_chunks c JOIN imports i ON i.id = c.import_id WHERE i.next_at IS NOT NULL)`;
 
 export interface Condemned {
@@ -46,16 +53,20 @@ export class CollectionBook {
   /** Condemns what nothing refers to and is older than the grace time. */
   sweep(now: number): Condemned {
     this.expireUploads(now);
-    const condemned = this.#condemn("stored_at <= ?", now - GRACE_MS);
-    const next = this.#store.first<{ at: number | null }>(`SELECT min(stored_at) AS at FROM blobs WHERE NOT (${IN_USE})`)?.at ?? null;
+    const condemned = this.#condemn(`stored_at <= ? AND NOT (${inUse()})`, now - GRACE_MS);
+    const next = this.#store.first<{ at: number | null }>(`SELECT min(stored_at) AS at FROM blobs WHERE NOT (${inUse()})`)?.at ?? null;
     this.#store.run("UPDATE collection SET due_at = ?", next === null ? null : next + GRACE_MS);
     return condemned;
   }
 
-  /** Condemns those of these blobs that nothing refers to any more, without waiting. */
-  release(digests: readonly string[], now: number): Condemned {
+  /**
+   * Condemns what these revisions alone refer to, without waiting. They are dropped in the same transaction, after it: their
+   * chunks are read where they are, for they may be more than one value can hold.
+   */
+  release({ model, revisions }: Revisions, now: number): Condemned {
     this.expireUploads(now);
-    return this.#condemn("sha256 IN (SELECT value FROM json_each(?))", JSON.stringify(digests));
+    const theirs = "model = ?1 AND revision IN (SELECT value FROM json_each(?2))";
+    return this.#condemn(`sha256 IN (SELECT sha256 FROM chunks WHERE ${theirs}) AND NOT (${inUse(theirs)})`, model, JSON.stringify(revisions));
   }
 
   /** An upload that never came to its record gives its place back; what of it is in R2 is no blob of anybody. */
@@ -82,9 +93,9 @@ export class CollectionBook {
     return digests;
   }
 
-  /** Their deletion is confirmed. */
-  gone(digests: readonly string[]): void {
-    this.#store.run("DELETE FROM collecting WHERE sha256 IN (SELECT value FROM json_each(?))", JSON.stringify(digests));
+  /** Their deletion is confirmed, of those whose last one it is: `at` is when they were taken. */
+  gone(digests: readonly string[], at: number): void {
+    this.#store.run("DELETE FROM collecting WHERE asked_at = ? AND sha256 IN (SELECT value FROM json_each(?))", at, JSON.stringify(digests));
   }
 
   sweepAt(): number | null {
@@ -101,11 +112,10 @@ export class CollectionBook {
     return this.#store.recall("bytes to go", ["collecting"], () => this.#store.first<{ n: number | null }>("SELECT sum(size) AS n FROM collecting")?.n ?? 0);
   }
 
-  #condemn(which: string, of: string | number): Condemned {
-    const where = `(${which}) AND NOT (${IN_USE})`;
-    const sum = this.#store.first<SumRow>(`SELECT count(*) AS blobs, sum(size) AS bytes FROM blobs WHERE ${where}`, of);
+  #condemn(where: string, ...of: (string | number)[]): Condemned {
+    const sum = this.#store.first<SumRow>(`SELECT count(*) AS blobs, sum(size) AS bytes FROM blobs WHERE ${where}`, ...of);
     if (!sum || sum.blobs === 0) return { blobs: 0, bytes: 0 };
-    this.#store.run(`INSERT INTO collecting (sha256, size) SELECT sha256, size FROM blobs WHERE ${where} ON CONFLICT (sha256) DO UPDATE SET size = excluded.size`, of);
+    this.#store.run(`INSERT INTO collecting (sha256, size) SELECT sha256, size FROM blobs WHERE ${where} ON CONFLICT (sha256) DO UPDATE SET size = excluded.size`, ...of);
     this.#store.run("DELETE FROM blobs WHERE sha256 IN (SELECT sha256 FROM collecting)");
     return { blobs: sum.blobs, bytes: sum.bytes ?? 0 };
   }

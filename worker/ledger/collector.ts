@@ -3,6 +3,8 @@
  *
  * - State first, R2 second, state again: what is on its way out is noted before its deletion is sent, and forgotten
  *   after it is confirmed. Whatever fails or dies in between is taken up again by the alarm.
+ * - A piece is noted just before it is sent, with the time: by the time at which another run may take it, its deletion has
+ *   been done or never will be, and the run that sent it first confirms nothing of it any more.
  * - Two runs at once share the work: each takes what no other has taken.
  */
 import type { Sha256 } from "../../schema/contract/ids.ts";
@@ -27,15 +29,14 @@ export class Collector {
   get chores(): readonly Chore[] {
     const { drafts, collections } = this.#room.shelf;
     return [
-      { name: "drafts", aside: true, nextAt: () => drafts.nextDrop(), run: (now) => this.#manifests(now) },
-      { name: "collection", aside: true, nextAt: () => collections.nextAt(), run: (now) => this.#blobs(now) },
+      { name: "drafts", aside: true, nextAt: () => drafts.nextDrop(), run: () => this.#manifests() },
+      { name: "collection", aside: true, nextAt: () => collections.nextAt(), run: () => this.#blobs() },
     ];
   }
 
   /** Everything that may go now. What fails is told and left to the alarm. */
   async collect(): Promise<void> {
-    const now = Date.now();
-    for (const { status, reason } of (await Promise.allSettled([this.#manifests(now), this.#blobs(now)])) as Partial<PromiseRejectedResult>[]) {
+    for (const { status, reason } of (await Promise.allSettled([this.#manifests(), this.#blobs()])) as Partial<PromiseRejectedResult>[]) {
       if (status === "rejected") console.error(JSON.stringify({ level: "error", message: "a collection failed; the alarm tries it again", tenant: this.#room.tenant, error: String(reason) }));
     }
   }
@@ -45,29 +46,29 @@ export class Collector {
     await this.#sent.get(digest)?.catch(() => undefined); // it is told where it was sent
   }
 
-  async #manifests(now: number): Promise<void> {
+  async #manifests(): Promise<void> {
     const room = this.#room;
     const { drafts, collections } = room.shelf;
-    if (now < (drafts.nextDrop() ?? Number.POSITIVE_INFINITY)) return;
-    const dropped = room.transact(() => {
-      if (drafts.dropOld(now) > 0) collections.expect(now);
-      return drafts.takeDropping(now);
-    });
-    for (const draft of dropped) {
-      await TenantBlobs.for(room.self, room.env).deleteManifest(draft.model, draft.revision);
-      room.transact(() => drafts.close(draft));
+    for (let now = Date.now(); (drafts.nextDrop() ?? Number.POSITIVE_INFINITY) <= now; now = Date.now()) {
+      const sent = room.transact(() => {
+        if (drafts.dropOld(now) > 0) collections.expect(now);
+        return drafts.takeDropping(now, PIECE);
+      });
+      await TenantBlobs.for(room.self, room.env).deleteManifests(sent.drafts);
+      room.transact(() => drafts.gone(sent));
     }
   }
 
-  async #blobs(now: number): Promise<void> {
+  async #blobs(): Promise<void> {
     const { collections } = this.#room.shelf;
-    if (now >= (collections.sweepAt() ?? Number.POSITIVE_INFINITY)) this.#room.transact(() => this.#sweep(now));
-    while ((collections.nextAt() ?? Number.POSITIVE_INFINITY) <= now) {
+    const begun = Date.now();
+    if (begun >= (collections.sweepAt() ?? Number.POSITIVE_INFINITY)) this.#room.transact(() => this.#sweep(begun));
+    for (let now = begun; (collections.nextAt() ?? Number.POSITIVE_INFINITY) <= now; now = Date.now()) {
       const digests = this.#room.transact(() => collections.take(now, PIECE));
       if (digests.length === 0) return;
       await this.#delete(digests);
       this.#room.transact(() => {
-        collections.gone(digests);
+        collections.gone(digests, now);
         this.#limits.observe(Date.now());
       });
     }

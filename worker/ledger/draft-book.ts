@@ -4,6 +4,8 @@
  *
  * - A draft is noted before its manifest is stored, and forgotten after the manifest is gone: nothing of it stays behind
  *   in R2 that no row knows of. Between the two it is dropping, and can't be begun again. So is a revision that was deleted.
+ * - A deletion is confirmed by whoever sent it last: `dropping` is when it may be sent again, and names the sending. It is
+ *   written just before the sending, so that no deletion is under way after that time.
  * - `open` names the making of the draft: what is begun under it holds only while that draft is there, not one that was
  *   made again after it.
  * - One that got no blob for `KEEP_MS` is dropped.
@@ -17,6 +19,12 @@ import type { Row, Store } from "./store.ts";
 export interface Draft extends Row {
   model: string;
   revision: string;
+}
+
+/** Manifests whose deletion is sent, and the time that `dropping` was set to. */
+export interface Sent {
+  readonly drafts: readonly Draft[];
+  readonly until: number;
 }
 
 export const MAX_DRAFTS = 32;
@@ -58,7 +66,7 @@ export class DraftBook {
     );
   }
 
-  /** The draft was committed, or its manifest is gone. */
+  /** The draft was committed. */
   close({ model, revision }: Draft): void {
     this.#store.run("DELETE FROM drafts WHERE model = ? AND revision = ?", model, revision);
   }
@@ -77,11 +85,29 @@ export class DraftBook {
     this.#store.run("INSERT INTO drafts (model, revision, touched_at, dropping) VALUES (?, ?, 0, 1) ON CONFLICT (model, revision) DO UPDATE SET touched_at = 0, dropping = 1", model, revision);
   }
 
-  /** Manifests whose deletion is to be sent now; it is sent again in `LINGER_MS` where it is not confirmed. */
-  takeDropping(now: number): Draft[] {
-    const drafts = this.#store.all<Draft>("SELECT model, revision FROM drafts WHERE dropping BETWEEN 1 AND ?", now);
-    this.#store.run("UPDATE drafts SET dropping = ? WHERE dropping BETWEEN 1 AND ?", now + LINGER_MS, now);
-    return drafts;
+  /**
+   * Its manifest was stored, and it was not begun: the manifest goes, unless a draft or a revision is there by now, whose
+   * it is as well. A deletion that is under way may have overtaken it: that one confirms nothing any more.
+   */
+  disown({ model, revision }: Readonly<Record<"model" | "revision", string>>): void {
+    this.#store.run(
+      `INSERT INTO drafts (model, revision, touched_at, dropping) SELECT ?1, ?2, 0, 1 WHERE NOT EXISTS (SELECT 1 FROM revisions WHERE model = ?1 AND revision = ?2)
+         ON CONFLICT (model, revision) DO UPDATE SET dropping = dropping + 1 WHERE dropping > 0`,
+      model, revision,
+    );
+  }
+
+  /** Some manifests whose deletion is to be sent now; it is sent again in `LINGER_MS` where it is not confirmed. */
+  takeDropping(now: number, limit: number): Sent {
+    const until = now + LINGER_MS;
+    const drafts = this.#store.all<Draft>("SELECT model, revision FROM drafts WHERE dropping BETWEEN 1 AND ? LIMIT ?", now, limit);
+    for (const { model, revision } of drafts) this.#store.run("UPDATE drafts SET dropping = ? WHERE model = ? AND revision = ?", until, model, revision);
+    return { drafts, until };
+  }
+
+  /** Their manifests are gone, of those that were not sent again since. */
+  gone({ drafts, until }: Sent): void {
+    for (const { model, revision } of drafts) this.#store.run("DELETE FROM drafts WHERE model = ? AND revision = ? AND dropping = ?", model, revision, until);
   }
 
   nextDrop(): number | null {

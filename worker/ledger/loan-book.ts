@@ -9,6 +9,7 @@ import { toTimestamp } from "../../schema/contract/amounts.ts";
 import type { Grant } from "../../schema/contract/catalog.ts";
 import type { ModelId, RevisionId, Sha256 } from "../../schema/contract/ids.ts";
 import type { Base } from "../../schema/contract/models.ts";
+import { jsonPieces } from "./pieces.ts";
 import type { Row, Store } from "./store.ts";
 
 interface LentRow extends Row {
@@ -27,10 +28,12 @@ export class LoanBook {
   /** `manifestSha256`: of the catalogue's manifest. */
   add({ model, revision }: Base, manifestSha256: string, sizes: Readonly<Record<string, number>>, now: number): void {
     this.#store.run("INSERT INTO lent (model, revision, manifest_sha256, granted_at) VALUES (?, ?, ?, ?) ON CONFLICT (model, revision) DO NOTHING", model, revision, manifestSha256, now);
-    this.#store.run(
-      "INSERT INTO lent_chunks (model, revision, sha256, size) SELECT ?, ?, key, value FROM json_each(?) WHERE true ON CONFLICT (model, revision, sha256) DO NOTHING",
-      model, revision, JSON.stringify(sizes),
-    );
+    for (const piece of jsonPieces(sizes)) {
+      this.#store.run(
+        "INSERT INTO lent_chunks (model, revision, sha256, size) SELECT ?, ?, key, value FROM json_each(?) WHERE true ON CONFLICT (model, revision, sha256) DO NOTHING",
+        model, revision, piece,
+      );
+    }
   }
 
   /** All revisions of the model. Gives which they were. */

@@ -12,6 +12,7 @@ import { CollectionBook, GRACE_MS } from "./collection-book.ts";
 import { DraftBook } from "./draft-book.ts";
 import { RemovalBook } from "./removal-book.ts";
 import { RolloutBook, type Staged, toCanary } from "./rollout-book.ts";
+import { jsonPieces } from "./pieces.ts";
 import type { Row, Store } from "./store.ts";
 
 /** What the object keeps of a revision; its chunks stand in the manifest. */
@@ -87,10 +88,12 @@ export class ModelShelf {
       "INSERT INTO revisions (model, revision, manifest_sha256, facts, created_at, since) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (model, revision) DO NOTHING",
       revision.model, revision.revision, revision.manifestSha256, JSON.stringify(revision.facts), now, now,
     );
-    this.#store.run(
-      "INSERT INTO chunks (model, revision, sha256, size) SELECT ?, ?, key, value FROM json_each(?) WHERE true ON CONFLICT (model, revision, sha256) DO NOTHING",
-      revision.model, revision.revision, JSON.stringify(sizes),
-    );
+    for (const piece of jsonPieces(sizes)) {
+      this.#store.run(
+        "INSERT INTO chunks (model, revision, sha256, size) SELECT ?, ?, key, value FROM json_each(?) WHERE true ON CONFLICT (model, revision, sha256) DO NOTHING",
+        revision.model, revision.revision, piece,
+      );
+    }
   }
 
   /** Size of a chunk of this revision; null where the revision has no such chunk. */

@@ -46,8 +46,9 @@ export class TenantBlobs {
     return (await this.#bucket.get(this.#manifest(model, revision)))?.text() ?? null;
   }
 
-  async deleteManifest(model: string, revision: string): Promise<void> {
-    await this.#bucket.delete(this.#manifest(model, revision));
+  /** At most 1,000 at once. */
+  async deleteManifests(drafts: readonly Readonly<Record<"model" | "revision", string>>[]): Promise<void> {
+    await this.#bucket.delete(drafts.map(({ model, revision }) => this.#manifest(model, revision)));
   }
 
   /** Everything under the tenant's prefix; `digest` as contract/erasure.ts says. */

@@ -126,6 +126,38 @@ test("what an upload left in R2 that never came to its record is taken away", as
   expect([await blobs(tenant), (await quotaOf(tenant)).storage_bytes]).toEqual([[], expect.objectContaining({ held: 0, posted: 0 })]);
 });
 
+test("a manifest that was begun again and committed is not taken by a deletion of many that is slow", async () => {
+  time.set(START);
+  onTestFinished(() => r2.heal());
+  const tenant = await provisionTenant();
+  const begun: { fill: number; revision: string }[] = [];
+  for (const fill of [1, 2, 3, 4]) begun.push({ fill, revision: expectStatus(await begin(tenant, "m", [fill]), 201).json.revision });
+  const last = begun.reduce((one, other) => (one.revision > other.revision ? one : other));
+  const isThere = async () => (await env.BLOBS.head(`tenants/${tenant.id}/models/m/${last.revision}/manifest.json`)) !== null;
+  const dropping = () => runInDurableObject(objectOf(tenant.id), (_, { storage }) => storage.sql.exec<{ n: number }>("SELECT count(*) AS n FROM drafts WHERE dropping > 0").one().n);
+  // Every deletion takes 25 s, and none fails.
+  r2.fail(() => "slow");
+  const deleting = api.delete(`${at(tenant)}/models/m`, { key: tenant.admin });
+  await expect.poll(() => r2.hanging, { interval: 5, timeout: 10_000 }).toBe(1);
+  for (let step = 0; step < 2; step++) {
+    await expect.poll(async () => r2.hanging === 1 || (await dropping()) === 0, { interval: 5, timeout: 10_000 }).toBe(true);
+    time.advance(25_000);
+    await runInDurableObject(objectOf(tenant.id), () => r2.release());
+  }
+  time.advance(11_000);
+  r2.heal();
+  await alarm(tenant);
+  await expect.poll(dropping, { interval: 5, timeout: 10_000 }).toBe(0);
+  expect(expectStatus(await begin(tenant, "m", [last.fill]), 201).json.revision).toBe(last.revision);
+  expectStatus(await put(tenant, last.fill), 201);
+  expectStatus(await commit(tenant, "m", last.revision, "live"), 200);
+  time.advance(9_000);
+  await runInDurableObject(objectOf(tenant.id), () => r2.release());
+  expectStatus(await deleting, 200);
+  expect(await isThere()).toBe(true);
+  expect((await api.get("/v1/models/m/manifest", { key: tenant.admin })).status).toBe(200);
+});
+
 type Step =
   | { kind: "publish"; model: string; fills: number[]; stage: "live" | "draft" }
   | { kind: "begin"; model: string; fills: number[] }

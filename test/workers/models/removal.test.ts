@@ -66,6 +66,20 @@ describe("a model that is deleted", () => {
     expect((await api.get(`/v1/tenants/${tenant.id}/audit?action=MODEL_DELETED`, { key: tenant.reader })).json.data).toHaveLength(1);
   });
 
+  test("of more chunks than one value can name is begun and deleted", async () => {
+    const tenant = await provisionTenant();
+    const call = { presented: { kind: "operator" }, access: ["operator"], requestId: "req_test" } as const;
+    const object = objectOf(tenant.id);
+    const named = (n: number) => n.toString(16).padStart(64, "0");
+    // 70 bytes each: 2.8 MB, where the platform binds 2 MB.
+    const sizes = Object.fromEntries(Array.from({ length: 40_000 }, (_, n) => [named(n), 1]));
+    const of = { model: "tiny", revision: `rev_${"1".repeat(24)}`, manifestSha256: "0".repeat(64), facts: { sizeBytes: 40_000 } };
+    const admitted = (await object.ask("models", "admitRevision", [call, of])) as { value: { admission: string } };
+    const begun = (await object.ask("models", "begin", [call, of, sizes, admitted.value.admission])) as { value: { missing: string[] } };
+    expect(begun.value.missing).toHaveLength(40_000);
+    expect(expectStatus(await remove(tenant, "tiny"), 200).json).toMatchObject({ revisions: 1, blobs: 0 });
+  });
+
   test("is gone for everybody while R2 fails, counts as stored until its bytes are gone, and the alarm ends it", async () => {
     time.set("2040-11-20T10:00:00Z"); // in the future, so that no alarm fires but those that the test runs
     onTestFinished(() => r2.heal());
@@ -123,5 +137,18 @@ describe("a revision", () => {
     const again = (await objectOf(tenant.id).ask("models", "admitRevision", [call, of])) as { value: { admission: string } };
     expect(await objectOf(tenant.id).ask("models", "begin", [call, of, {}, admitted.value.admission])).toMatchObject({ ok: false, refusal: { code: "conflict" } });
     expect(await objectOf(tenant.id).ask("models", "begin", [call, of, {}, again.value.admission])).toMatchObject({ ok: true });
+  });
+
+  test("that is deleted before its manifest is stored leaves none behind", async () => {
+    time.set("2040-11-20T10:00:00Z");
+    const tenant = await provisionTenant();
+    const call = { presented: { kind: "operator" }, access: ["operator"], requestId: "req_test" } as const;
+    const of = { model: "tiny", revision: `rev_${"1".repeat(24)}`, manifestSha256: "0".repeat(64), facts: { sizeBytes: 1 } };
+    const admitted = (await objectOf(tenant.id).ask("models", "admitRevision", [call, of])) as { value: { admission: string } };
+    expectStatus(await remove(tenant, "tiny"), 200);
+    await env.BLOBS.put(`tenants/${tenant.id}/models/tiny/${of.revision}/manifest.json`, "{}");
+    expect(await objectOf(tenant.id).ask("models", "begin", [call, of, {}, admitted.value.admission])).toMatchObject({ ok: false, refusal: { code: "conflict" } });
+    await runDurableObjectAlarm(objectOf(tenant.id));
+    await expect.poll(() => keys(tenant), { timeout: 10_000 }).toEqual([]);
   });
 });

@@ -39,9 +39,13 @@ export class LoanDesk {
     const { shelf, loans, store } = this.#room;
     return this.#room.as<Model>(call, (who, now) => {
       const isThere = shelf.rollouts.find(revision.model, revision.revision)?.committedAt != null || (admission !== null && shelf.drafts.holds(revision, admission));
+      if (!isThere) {
+        shelf.drafts.disown(revision);
+        this.#room.arm(now);
+        return refuse("conflict", "This model was deleted while it was granted. Grant it again.");
+      }
       const refused = this.#refusal(revision.model) ?? flowRefusal(revision.facts.controlFlow === true, store) ?? this.#limits.refusesModel(revision.model, now);
       if (refused) return refused;
-      if (!isThere) return refuse("conflict", "This model was deleted while it was granted. Grant it again.");
       const isNew = !loans.holds(base);
       loans.add(base, manifestSha256, sizes, now);
       shelf.begin(revision, sizes, now);

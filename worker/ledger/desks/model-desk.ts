@@ -98,6 +98,7 @@ export class ModelDesk {
         const refused = this.#begin(revision, sizes, admission, now);
         return refused ?? done({ model: revision.model, revision: revision.revision, missing: shelf.missing(revision.model, revision.revision) });
       }),
+      (_refusal, now) => this.#disown(revision, now),
     );
   }
 
@@ -114,9 +115,18 @@ export class ModelDesk {
   #begin(revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>, admission: string | null, now: number): ReturnType<typeof refuse> | null {
     const { shelf } = this.#room;
     const isThere = this.#isCommitted(revision.model, revision.revision) || (admission !== null && shelf.drafts.holds(revision, admission));
-    if (!isThere) return refuse("conflict", "This revision was deleted while it was begun. Begin it again.");
+    if (!isThere) {
+      this.#disown(revision, now);
+      return refuse("conflict", "This revision was deleted while it was begun. Begin it again.");
+    }
     shelf.begin(revision, sizes, now);
     return null;
+  }
+
+  /** Nothing is begun of the manifest that was stored. */
+  #disown(revision: Pick<Revision, "model" | "revision">, now: number): void {
+    this.#room.shelf.drafts.disown(revision);
+    this.#room.arm(now);
   }
 
   #isCommitted(model: string, revision: string): boolean {
@@ -141,14 +151,19 @@ export class ModelDesk {
       return this.#openDraft(revision, Date.now());
     });
     if (!opened.ok) return opened;
-    await TenantBlobs.for(room.self, room.env).putManifest(revision.model, revision.revision, text);
-    return room.transact(() => {
-      check();
-      const now = Date.now();
-      const committed = this.#begin(revision, Object.fromEntries(sizes), opened.value, now) ?? this.#commit(by, { model: revision.model, revision: revision.revision, stage, reviewed: true }, now);
-      if (committed.ok) also(now);
-      return committed;
-    });
+    try {
+      await TenantBlobs.for(room.self, room.env).putManifest(revision.model, revision.revision, text);
+      return room.transact(() => {
+        check();
+        const now = Date.now();
+        const committed = this.#begin(revision, Object.fromEntries(sizes), opened.value, now) ?? this.#commit(by, { model: revision.model, revision: revision.revision, stage, reviewed: true }, now);
+        if (committed.ok) also(now);
+        return committed;
+      });
+    } catch (cause) {
+      room.transact(() => this.#disown(revision, Date.now()));
+      throw cause;
+    }
   }
 
   /** `stage` draft: the revision is kept as it is, whatever stage it has. */

@@ -43,7 +43,7 @@ export class RemovalDesk {
         const before = removals.recall(model);
         return before ? done(before) : refuse("not-found", "This tenant has no such model.");
       }
-      const gone = this.#drop(revisions.map((revision) => ({ model, revision })), now);
+      const gone = this.#drop(model, revisions, now);
       removals.unlist(model);
       const revoked = this.#revoke(call, who.actor, now, (lease) => lease.model === model);
       const answer: ModelDeleted = { id: model, revisions: revisions.length, blobs: gone.blobs, freed_bytes: gone.bytes, revoked_leases: revoked, cancelled_imports: cancelled, deleted_at: toTimestamp(now) };
@@ -64,7 +64,7 @@ export class RemovalDesk {
       const found = room.shelf.rollouts.find(model, revision);
       if (!found) return refuse("not-found", "This model has no such revision.");
       if (found.stage === "live" || found.stage === "canary") return refuse("conflict", found.stage === "live" ? "This revision is live. Roll another one out first, or delete the model." : "This revision is the model's canary. Roll it back first.");
-      const gone = this.#drop([{ model, revision }], now);
+      const gone = this.#drop(model, [revision], now);
       const revoked = this.#revoke(call, who.actor, now, (lease) => lease.model === model && lease.revision === revision);
       const counts = { blobs: gone.blobs, freed_bytes: gone.bytes, revoked_leases: revoked };
       room.log(now, { action: "REVISION_DELETED", actor: who.actor, model, requestId: call.requestId, details: { revision, stage: found.stage, ...counts } });
@@ -76,11 +76,11 @@ export class RemovalDesk {
     return deleted;
   }
 
-  #drop(revisions: readonly { model: ModelId; revision: RevisionId }[], now: number): Condemned {
+  #drop(model: ModelId, revisions: readonly RevisionId[], now: number): Condemned {
     const { shelf } = this.#room;
-    const digests = new Set(revisions.flatMap(({ model, revision }) => Object.keys(shelf.chunksOf(model, revision))));
-    for (const one of revisions) shelf.drafts.drop(one);
-    return shelf.collections.release([...digests], now);
+    const condemned = shelf.collections.release({ model, revisions }, now);
+    for (const revision of revisions) shelf.drafts.drop({ model, revision });
+    return condemned;
   }
 
   #revoke(call: Call, actor: string, now: number, which: (lease: LeaseRow) => boolean): number {
