@@ -59,13 +59,13 @@ export const DEFAULT_PRICES = { input_nanos_per_token: 1, output_nanos_per_token
 /** Publishes a model of one ONNX file of one chunk. The same `model`, `size` and `fill` give the same revision. `stage` open: it is not committed. */
 export async function publishTinyModel(
   tenant: Pick<TestTenant, "id">,
-  options: { model?: string; size?: number; fill?: number; prices?: object; by?: string; stage?: "live" | "draft" | "open" } = {},
+  options: { model?: string; size?: number; fill?: number; prices?: object; by?: string; stage?: "live" | "draft" | "open"; controlFlow?: boolean } = {},
 ): Promise<TinyModel> {
-  const { model = "tiny", size = 64, fill = 7, prices = DEFAULT_PRICES, by = OPERATOR_KEY, stage } = options;
+  const { model = "tiny", size = 64, fill = 7, prices = DEFAULT_PRICES, by = OPERATOR_KEY, stage, controlFlow = false } = options;
   const bytes = tinyOnnx(size, fill);
   const digest = await sha256Hex(bytes);
   const file = { path: "onnx/model.onnx", size, sha256: digest, chunks: [{ sha256: digest, size }] };
-  const body = { task: "raw", usage: { measure: "per-run", tokens: 1 }, variants: [{ id: "all", files: [file] }], prices };
+  const body = { task: "raw", usage: { measure: "per-run", tokens: 1 }, variants: [{ id: "all", files: [file] }], prices, ...(controlFlow && { control_flow: true }) };
   const at = `/v1/tenants/${tenant.id}`;
   const begun = expectStatus(await api.post(`${at}/models/${model}/revisions`, { key: by, body }), 201).json;
   for (const missing of begun.missing as string[]) expectStatus(await api.put(`${at}/blobs/${missing}`, { key: by, body: bytes }), 200, 201);

@@ -4,7 +4,7 @@
  * - One revision of a model is live, and `models` names it and its canary. What is neither, and was either, is retired.
  * - A revision that is replaced is granted for a while longer to clients that have it; one that is rolled back from is not.
  * - Rolling back goes to the revision that was live before, and from there to the one before that: what was rolled back
- *   from is passed over until it goes live again.
+ *   from, and a canary that was rolled back though it had been live once, is passed over until it goes live again.
  */
 import { toTimestamp } from "../../schema/contract/amounts.ts";
 import type { ModelId, RevisionId, Sha256 } from "../../schema/contract/ids.ts";
@@ -97,18 +97,21 @@ export class RolloutBook {
   }
 
   endCanary(model: string, now: number): void {
+    this.#store.run("UPDATE revisions SET live_order = NULL WHERE model = ? AND stage = 'canary'", model);
     this.#retire("model = ? AND stage = 'canary'", now, null, model);
     this.#store.run("UPDATE models SET canary = NULL WHERE model = ?", model);
   }
 
-  /** The revision that was live before the one that is; null where there is none. */
-  before(model: string): RevisionId | null {
-    const row = this.#store.first<{ revision: string }>("SELECT revision FROM revisions WHERE model = ? AND stage <> 'live' AND live_order IS NOT NULL ORDER BY live_order DESC LIMIT 1", model);
+  /** The revision that was live before the one that is, of those that the tenant may have; null where there is none. */
+  before(model: string, allowControlFlow: boolean): RevisionId | null {
+    const allowed = allowControlFlow ? "" : "AND facts ->> '$.controlFlow' IS NOT 1";
+    const row = this.#store.first<{ revision: string }>(`SELECT revision FROM revisions WHERE model = ? AND stage <> 'live' AND live_order IS NOT NULL ${allowed} ORDER BY live_order DESC LIMIT 1`, model);
     return (row?.revision as RevisionId | undefined) ?? null;
   }
 
+  /** What was live after it is not gone back to. */
   goBackTo(model: string, revision: string, now: number): void {
-    this.#store.run("UPDATE revisions SET live_order = NULL WHERE model = ? AND stage = 'live'", model);
+    this.#store.run("UPDATE revisions SET live_order = NULL WHERE model = ? AND live_order > (SELECT live_order FROM revisions WHERE model = ? AND revision = ?)", model, model, revision);
     this.#retire("model = ? AND stage = 'live'", now, null, model);
     this.#serve(model, revision, now);
   }

@@ -4,6 +4,8 @@
  * - Tokens that end the text, stop strings, finished JSON, the limit, the context and the hold end it, each with its code.
  * - `pick` looks where the logits are before it asks for all of them: a GPU's need not come back.
  * - Tokens count when they are taken; the one that ends the text doesn't.
+ * - A token is computed only where another one is to follow: the last is not part of the sequence, and a prompt that
+ *   goes on from the answer computes it with its own.
  */
 import type { Constraint, ConstrainedText } from "../constrain/constraint.ts";
 import type { NextToken } from "../decode/decoder.ts";
@@ -45,6 +47,7 @@ export async function writeAnswer(first: NextToken, options: AnswerOptions, step
   let held: ConstrainedText | null = options.constraint?.begin() ?? null;
   let waiting: ChosenToken[] = [];
   let next = first;
+  let last: number | null = null;
 
   const show = (text: string) => {
     if (text === "" && waiting.length === 0) return;
@@ -68,6 +71,7 @@ export async function writeAnswer(first: NextToken, options: AnswerOptions, step
     if (held?.isOver || (tools?.isOneCall && tools.hasCalls)) return finish("stop", "complete");
     if (count >= maxTokens) return finish("length", "max-tokens");
     if (!(await budget.isLeft(step))) return finish("length", "hold-used-up");
+    if (last !== null) next = await sequence.feed([last], step);
     const token = await pick(next, sampler, held);
     if (ends.has(token)) return finish("stop", "end-token");
 
@@ -84,7 +88,7 @@ export async function writeAnswer(first: NextToken, options: AnswerOptions, step
     }
     if (text !== "") show(text);
     if (sequence.length >= sequence.decoder.contextLength) return finish("length", "context-length-exceeded");
-    next = await sequence.feed([token], step);
+    last = token;
   }
 }
 

@@ -218,6 +218,13 @@ test("a body is not read before the credential holds", async () => {
   expect([answer.status, answer.code]).toEqual([401, "unauthorized"]);
 });
 
+test.each(["", ";", "; charset=utf-8", ";charset=UTF-8", "; charset=utf-8; x", "; x=", " ; charset=utf-8"])("a body is read as JSON whose type is application/json%s", async (parameters) => {
+  const headers = { "content-type": `application/json${parameters}` };
+  const raw = JSON.stringify({ model: "tiny", purpose: "download" });
+  const answer = await api.post("/v1/leases", { key: cast.tenant.secret, raw, headers: { ...headers, "content-length": String(raw.length) } });
+  expect([answer.status, answer.code]).toEqual([201, null]);
+});
+
 test("a path's tenant is never taken from a body or a query", async () => {
   const { tenant, other } = cast;
   const answer = await api.post(`/v1/tenants/${tenant.id}/keys?t=${other.id}&tenant=${other.id}`, { key: tenant.admin, body: { type: "secret", name: "x" } });

@@ -1,7 +1,7 @@
 /** Rollout over HTTP: draft, canary, live, retired; back; races; what leases and their prices go by. */
 import { describe, expect, test } from "vitest";
 import type { TenantId } from "../../../schema/contract/ids.ts";
-import { api, expectStatus } from "../../support/api.ts";
+import { OPERATOR_KEY, api, expectStatus } from "../../support/api.ts";
 import { clock } from "../../support/clock.ts";
 import { DEFAULT_PRICES, type TestTenant, askLease, getLease, leaseState, provisionTenant, publishTinyModel, quotaOf, readyTenant, report } from "../../support/tenant.ts";
 
@@ -82,6 +82,18 @@ describe("rolling back", () => {
     expect(expectStatus(await rollBack(tenant), 200).json.revision).toBe(first);
   });
 
+  test("a canary that was live once is not gone back to after it was rolled back, until it goes live again", async () => {
+    const tenant = await readyTenant();
+    const { revision: first } = await granted(tenant);
+    const second = await live(tenant, 8);
+    await canary(tenant, first, 50);
+    expect(expectStatus(await rollBack(tenant), 200).json.revision).toBe(second);
+    expect((await rollBack(tenant)).code).toBe("conflict");
+    expect((await granted(tenant, { revision: first })).revision).toBe(second);
+    expectStatus(await rollOut(tenant, { revision: first, stage: "live" }), 200);
+    expect(expectStatus(await rollBack(tenant), 200).json.revision).toBe(second);
+  });
+
   test("with `from` goes back once, however often it is asked", async () => {
     const tenant = await readyTenant();
     const { revision: first } = await granted(tenant);
@@ -96,6 +108,52 @@ describe("rolling back", () => {
     const tenant = await provisionTenant();
     for (const [fill, call_nanos] of [[7, 5], [8, 50]] as const) await publishTinyModel(tenant, { fill, by: tenant.admin, prices: { ...DEFAULT_PRICES, call_nanos } });
     expect(expectStatus(await rollBack(tenant), 200).json.prices.call_nanos).toBe(5);
+  });
+});
+
+describe("a revision with control flow, which the operator allows no more", () => {
+  const allow = async (tenant: TestTenant, allow_control_flow: boolean) => expectStatus(await api.patch(`/v1/tenants/${tenant.id}`, { key: OPERATOR_KEY, body: { allow_control_flow } }), 200);
+  const flowing = async (tenant: TestTenant, fill: number, stage?: "draft") => (await publishTinyModel(tenant, { fill, controlFlow: true, ...(stage && { stage }) })).revision;
+
+  test("is not rolled out, to a share nor to all, nor committed live", async () => {
+    const tenant = await readyTenant();
+    const { revision: first } = await granted(tenant);
+    await allow(tenant, true);
+    const second = await flowing(tenant, 8, "draft");
+    await allow(tenant, false);
+    const commit = () => api.post(`${at(tenant)}/revisions/${second}/commit`, { key: tenant.admin, body: {} });
+    const ways = [() => rollOut(tenant, { revision: second, stage: "live" }), () => rollOut(tenant, { revision: second, stage: "canary", percent: 5 }), commit];
+    for (const way of ways) expect((await way()).code).toBe("model-control-flow");
+    expect(await stages(tenant)).toEqual({ [first]: "live", [second]: "draft" });
+    await allow(tenant, true);
+    for (const way of ways.reverse()) expect([200, 409]).toContain((await way()).status);
+    expect((await granted(tenant)).revision).toBe(second);
+  });
+
+  test("is passed over by a rollback, and stays so when it is allowed again", async () => {
+    const tenant = await readyTenant();
+    const { revision: first } = await granted(tenant);
+    await allow(tenant, true);
+    const second = await flowing(tenant, 8);
+    await live(tenant, 9);
+    await allow(tenant, false);
+    expect(expectStatus(await rollBack(tenant), 200).json.revision).toBe(first);
+    await allow(tenant, true);
+    expect((await rollBack(tenant)).code).toBe("conflict");
+    expectStatus(await rollOut(tenant, { revision: second, stage: "live" }), 200);
+  });
+
+  test("is what a rollback is refused for, where there is none but it; one that is given out is rolled back from as any", async () => {
+    const tenant = await provisionTenant({ allow_control_flow: true });
+    const first = await flowing(tenant, 8);
+    const second = await live(tenant, 9);
+    await canary(tenant, await flowing(tenant, 10, "draft"), 50);
+    await allow(tenant, false);
+    expect(expectStatus(await rollBack(tenant), 200).json).toMatchObject({ revision: second, canary: null });
+    expect((await rollBack(tenant)).code).toBe("model-control-flow");
+    expect((await granted(tenant)).revision).toBe(second);
+    await allow(tenant, true);
+    expect(expectStatus(await rollBack(tenant), 200).json.revision).toBe(first);
   });
 });
 

@@ -178,8 +178,8 @@ export class ModelDesk {
       const { sha256, size, stored } = unfit[0];
       return refuse("revision-incomplete", `The manifest states ${size} bytes for the blob ${sha256}, and it has ${stored}. Begin a revision with the right sizes.`);
     }
-    const full = stage === "live" ? this.#limits.refusesModel(model, now) : null;
-    if (full) return full;
+    const refused = stage === "live" ? (this.#limits.refusesModel(model, now) ?? flowRefusal(draft.facts.controlFlow === true, this.#room.store)) : null;
+    if (refused) return refused;
     const isNew = !this.#isCommitted(model, revision);
     if (isNew && !reviewed) return refuse("revision-incomplete", "Blobs of it were still on their way when it was looked at. Commit it again.");
     shelf.rollouts.commit(model, revision, now);

@@ -40,8 +40,8 @@ export class ReviewDesk {
   }
 }
 
-/** Whether a revision may say that it has control flow. */
+/** Whether a revision that says that it has control flow may be begun, committed, granted and rolled out. */
 export function flowRefusal(declared: boolean, store: Store): ReturnType<typeof refuse> | null {
   if (!declared || readConfig(store).profile.allowControlFlow) return null;
-  return refuse("model-control-flow", "Models of this tenant may not have control flow. Ask the operator to set allow_control_flow, or leave control_flow out.");
+  return refuse("model-control-flow", "Models of this tenant may not have control flow. Ask the operator to set allow_control_flow, or take a revision without it.");
 }

@@ -72,6 +72,16 @@ describe("an answer", () => {
     expect(result).toMatchObject({ text: "abc", outputTokens: 3, endings: [{ reason: "length", why: "max-tokens" }] });
   });
 
+  it("computes nothing for a token after the last; the next turn computes that one with its own", async () => {
+    const { said, decoder } = made("abcdefgh");
+    await said(generate({ maxTokens: 3 }));
+    expect(decoder.computed).toBe(ids("Tell me").length + 2);
+    const prompt = ids("Tell meabc and");
+    const next = await said(generate({ prompt: { kind: "tokens", ids: prompt }, maxTokens: 1 }));
+    expect(next.cachedTokens).toBe(ids("Tell meab").length);
+    expect(decoder.computed).toBe(prompt.length);
+  });
+
   it.each([["cd", "ab"], ["bcd", "a"], ["the cat", "abcdef "], ["xyz", "abcdef the cat"], ["a", ""]])("stops before %j, across tokens", async (stop, text) => {
     const result = await made("abcdef the cat").said(generate({ stop: [stop, "never"] }));
     expect(result.text).toBe(text);
