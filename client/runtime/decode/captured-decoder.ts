@@ -7,7 +7,6 @@
  * - After each run 772 bytes come back: the 64 likeliest tokens, their logits, and the weight of all.
  */
 import type { InferenceSession, Tensor } from "onnxruntime-web";
-import { LeaseholdError } from "../../errors.ts";
 import type { SessionEngine } from "../backends/engine.ts";
 import { type GpuBuffer, GpuBuffers } from "../backends/gpu-buffers.ts";
 import { TYPE_BYTES } from "../backends/ort-module.ts";
@@ -17,6 +16,7 @@ import { floatsOf } from "../tasks/floats.ts";
 import type { Step } from "../tasks/task.ts";
 import type { DecoderIo } from "./decoder-io.ts";
 import type { Candidates, Decoder, NextToken, SavedSequence } from "./decoder.ts";
+import { feedInPieces, whileCurrent } from "./feeding.ts";
 import { PIECE } from "./heap-decoder.ts";
 import { eachHead, kvBytesPerToken, tokenBytes } from "./kv-cache.ts";
 
@@ -92,14 +92,8 @@ export class CapturedDecoder implements Decoder {
   }
 
   async feed(ids: Int32Array, step: Step): Promise<NextToken> {
-    const total = this.#position + ids.length;
-    if (total > this.contextLength) throw new LeaseholdError("context-length-exceeded", `The text has ${total} tokens; the model holds at most ${this.contextLength} here.`);
-    for (let at = 0; at < ids.length; at += PIECE) {
-      await step();
-      await this.#run(ids.subarray(at, at + PIECE));
-    }
-    const run = this.#runs;
-    const current = <T>(read: () => Promise<T>): Promise<T> => (run === this.#runs ? read() : Promise.reject(new Error("these logits are gone: the decoder has moved on")));
+    await feedInPieces(this, ids, PIECE, step, (piece) => this.#run(piece));
+    const current = whileCurrent(() => this.#runs);
     return {
       greedy: () => current(async () => (await this.#top(1)).ids[0] ?? 0),
       top: (count) => current(() => this.#top(count)),

@@ -4,13 +4,13 @@
  * - A token costs its run and little else: no tensor is copied but the token's id in and, where asked for, its logits out.
  * - Inputs are written once into memory of a fixed place; only their shapes change.
  */
-import { LeaseholdError } from "../../errors.ts";
 import { TYPE_BYTES, type HeapSession, type HeapType, type OrtModule } from "../backends/ort-module.ts";
 import type { PieceShape } from "../graph/attend-pieces.ts";
 import { halvesToFloats } from "../graph/half.ts";
 import type { Step } from "../tasks/task.ts";
 import type { DecoderIo } from "./decoder-io.ts";
 import type { Decoder, NextToken, SavedSequence } from "./decoder.ts";
+import { feedInPieces, whileCurrent } from "./feeding.ts";
 import type { KvCache } from "./kv-cache.ts";
 import { KvGrowing } from "./kv-growing.ts";
 import { KvInPlace } from "./kv-in-place.ts";
@@ -100,18 +100,13 @@ export class HeapDecoder implements Decoder {
   }
 
   async feed(ids: Int32Array, step: Step): Promise<NextToken> {
-    const total = this.#position + ids.length;
-    if (total > this.contextLength) throw new LeaseholdError("context-length-exceeded", `The text has ${total} tokens; the model holds at most ${this.contextLength} here.`);
-    for (let at = 0; at < ids.length; at += PIECE) {
-      await step();
-      if (this.#tokens && ids.length <= FEW) for (const id of ids) this.#runToken(this.#tokens, id);
-      else this.#run(ids.subarray(at, at + PIECE));
-    }
-    const run = this.#runs;
-    const read = async (): Promise<Float32Array> => {
-      if (run !== this.#runs) throw new Error("these logits are gone: the decoder has moved on");
-      return this.#readLogits();
-    };
+    const tokens = ids.length <= FEW ? this.#tokens : null;
+    await feedInPieces(this, ids, PIECE, step, (piece) => {
+      if (tokens) for (const id of piece) this.#runToken(tokens, id);
+      else this.#run(piece);
+    });
+    const current = whileCurrent(() => this.#runs);
+    const read = () => current(async () => this.#readLogits());
     return {
       greedy: async () => likeliest(await read()),
       top: async (count) => candidatesOf(await read(), count),

@@ -6,13 +6,13 @@
  * - On WebGPU logits stay there too; `greedy` and `top` read what the graph has picked, a few hundred bytes.
  */
 import type { InferenceSession, Tensor } from "onnxruntime-web";
-import { LeaseholdError } from "../../errors.ts";
 import type { SessionEngine } from "../backends/engine.ts";
 import { TOP_COUNT, TOP_OUTPUTS } from "../graph/top-candidates.ts";
 import { floatsOf } from "../tasks/floats.ts";
 import type { Step } from "../tasks/task.ts";
 import type { DecoderIo } from "./decoder-io.ts";
 import type { Candidates, Decoder, KvPair, NextToken, SavedSequence } from "./decoder.ts";
+import { feedInPieces, whileCurrent } from "./feeding.ts";
 import { PIECE } from "./heap-decoder.ts";
 import { eachHead, kvBytesPerToken, tokenBytes } from "./kv-cache.ts";
 import { candidatesOf, likeliest } from "./logits.ts";
@@ -61,14 +61,8 @@ export class SessionDecoder implements Decoder {
   }
 
   async feed(ids: Int32Array, step: Step): Promise<NextToken> {
-    const total = this.#position + ids.length;
-    if (total > this.contextLength) throw new LeaseholdError("context-length-exceeded", `The text has ${total} tokens; the model holds at most ${this.contextLength} here.`);
-    for (let at = 0; at < ids.length; at += PIECE) {
-      await step();
-      await this.#run(ids.subarray(at, at + PIECE));
-    }
-    const run = this.#runs;
-    const current = <T>(read: () => Promise<T>): Promise<T> => (run === this.#runs ? read() : Promise.reject(new Error("these logits are gone: the decoder has moved on")));
+    await feedInPieces(this, ids, PIECE, step, (piece) => this.#run(piece));
+    const current = whileCurrent(() => this.#runs);
     return {
       greedy: () => current(async () => (this.#hasTop ? ((await this.#top(1)).ids[0] ?? 0) : likeliest(await this.#logits()))),
       top: (count) => current(async () => (this.#hasTop ? this.#top(count) : candidatesOf(await this.#logits(), count))),
