@@ -2,9 +2,9 @@
 import { afterEach, expect, it } from "vitest";
 import { cdp } from "vitest/browser";
 import { sha256Hex } from "../../../client/cache/digest.ts";
-import { fetchModel, type FetchedModel } from "../../../client/cache/fetch-model.ts";
+import type { FetchedModel } from "../../../client/cache/fetch-model.ts";
 import { type ModelStore, openModelStore } from "../../../client/cache/model-store.ts";
-import { type MadeModel, makeModel, sourceOf, wholeOf } from "./made-model.ts";
+import { fetchKept, type MadeModel, makeModel, sourceOf, wholeOf } from "./made-model.ts";
 
 /** How much this origin may store; as much as the browser says where it isn't given. */
 const allow = (bytes?: number) => cdp().send("Storage.overrideQuotaForOrigin", { origin: location.origin, ...(bytes !== undefined && { quotaSize: bytes }) });
@@ -38,11 +38,11 @@ it("carries on in memory when the disk is full", async () => {
   const model = await makeModel({ "a.onnx": Array.from({ length: 6 }, () => 1_000_000) });
   const store = await open(freshTenant());
   await allow(2_500_000);
-  await expectWhole(model, await fetchModel({ ...model, store, fetchChunk: sourceOf(model).fetchChunk }));
+  await expectWhole(model, await fetchKept({ ...model, store, fetchChunk: sourceOf(model).fetchChunk }));
   expect(store.place).toMatchObject({ kind: "memory", reason: expect.stringContaining("QuotaExceeded") as string });
 
   const again = sourceOf(model);
-  await expectWhole(model, await fetchModel({ ...model, store, fetchChunk: again.fetchChunk }));
+  await expectWhole(model, await fetchKept({ ...model, store, fetchChunk: again.fetchChunk }));
   expect(again.asked.size).toBe(0);
 });
 
