@@ -35,6 +35,7 @@ export interface Embedding {
   /** One for each 32. */
   readonly scales: OnnxTensor;
   readonly zeros: OnnxTensor | null;
+  readonly vocabulary: number;
   readonly size: number;
 }
 
@@ -151,10 +152,10 @@ class Planner {
     if (intOf(whole, "bits") !== 8 || intOf(whole, "block_size") !== BLOCK || (intOf(whole, "gather_axis") ?? 0) !== 0 || intOf(whole, "quantize_axis") !== 1) throw new NoStep();
     const size = (scaleRows.dims[1] ?? 0) * BLOCK;
     const zeroRows = zeros === "" ? null : this.#constants.get(zeros);
-    const tokens = scaleRows.dims[0] ?? 0;
-    if (zeroRows === undefined || tokens % OUTPUTS !== 0 || size * tokens !== rows.dims.reduce((product, dim) => product * dim, 1)) throw new NoStep();
+    const vocabulary = scaleRows.dims[0] ?? 0;
+    if (zeroRows === undefined || vocabulary % OUTPUTS !== 0 || size * vocabulary !== rows.dims.reduce((product, dim) => product * dim, 1)) throw new NoStep();
     if (![rows, scaleRows, ...(zeroRows ? [zeroRows] : [])].every(plainElements) || (zeroRows && zeroRows.dataType !== ELEMENT.uint8)) throw new NoStep();
-    this.#embedding = { output: this.#value(output, size), rows, scales: scaleRows, zeros: zeroRows, size };
+    this.#embedding = { output: this.#value(output, size), rows, scales: scaleRows, zeros: zeroRows, vocabulary, size };
   }
 
   #multiply(node: OnnxNode): void {

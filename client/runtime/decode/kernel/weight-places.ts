@@ -81,4 +81,4 @@ export function placeWeights({ embedding, steps }: TokenPlan, from: number, cont
 const matrixKey = ({ tensors: [quantized, scales, zeros] }: Matrix): string => `${quantized.name} ${scales.name} ${zeros?.name ?? ""}`;
 
 /** The embeddings, as the matrix of a product. */
-export const tableOf = ({ rows, scales, zeros, size }: Embedding): Matrix => ({ shape: { n: (tensorBytes(rows) ?? 0) / size, k: size, bits: 8, blockSize: BLOCK }, tensors: [rows, scales, zeros] });
+export const tableOf = ({ rows, scales, zeros, vocabulary, size }: Embedding): Matrix => ({ shape: { n: vocabulary, k: size, bits: 8, blockSize: BLOCK }, tensors: [rows, scales, zeros] });

@@ -65,7 +65,7 @@ function rowByRow(work: Exclude<Work, { kind: "product" | "store" | "attend" }>,
   const count = "size" in work ? rows * work.size : 0;
   switch (work.kind) {
     case "embed":
-      for (let each = row; each < row + rows; each++) kernels.embed(work.table, Math.min(Math.max(ids[each] ?? 0, 0), work.tokens - 1), at(work.to, each), work.size);
+      for (let each = row; each < row + rows; each++) kernels.unpack(8, work.table, Math.min(Math.max(ids[each] ?? 0, 0), work.tokens - 1), at(work.to, each), work.size);
       break;
     case "round":
       kernels.round(at(work.from, row), at(work.to, row), at(work.scales, row), rows, work.size);
