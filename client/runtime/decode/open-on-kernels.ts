@@ -44,7 +44,7 @@ export async function openOnKernels(subject: KernelSubject, step: Step): Promise
   const hired = Hired.hire(threads);
   try {
     const started = await start(layout, subject, contextLength);
-    if ("why" in started) {
+    if (started.why !== null) {
       hired.close();
       return { decoder: null, why: started.why };
     }
@@ -66,7 +66,7 @@ async function start({ program, weights }: Layout, { io, threads }: KernelSubjec
     const memory = new KernelMemory(program, io.kv, threads, contextLength, program.end + scratch);
     const module = await compileKernels(threads > 1);
     const kernels = await startKernels(memory.memory, module);
-    return { memory, module, kernels };
+    return { why: null, memory, module, kernels };
   } catch (error) {
     return { why: plainly(error) };
   }

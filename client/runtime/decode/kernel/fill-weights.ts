@@ -62,7 +62,7 @@ function fillMatrix({ shape, tensors: [quantized, scales, zeros] }: Matrix, at: 
   const { n, k, bits } = shape;
   const [rowBytes, blocks] = [(k * bits) / 8, k / 32];
   const together = rowsAtATime(k, bits);
-  const allZeros = zeros && unpackZeroPoints(shape, source.part(plainOf(zeros)));
+  const allZeros = zeros && unpackZeroPoints(shape, source.part(plainOf(zeros), 0, plainOf(zeros).length));
   for (let row = 0; row < n; row += together) {
     const rows = Math.min(together, n - row);
     const scalesAt = scratch + aligned(rows * rowBytes);
