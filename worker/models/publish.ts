@@ -22,17 +22,22 @@ export async function beginRevision(env: Env, { object, call, tenant }: Entered,
 }
 
 /** `isNew` false: it was stored already. */
-export async function putBlob(env: Env, { object, call }: Entered, digest: Sha256, request: Request): Promise<{ size: number; isNew: boolean }> {
-  unwrap(await object.tenants.verify(call));
+export async function putBlob(env: Env, entered: Entered, digest: Sha256, request: Request): Promise<{ size: number; isNew: boolean }> {
+  unwrap(await entered.object.tenants.verify(entered.call));
   const bytes = await readBytes(request, MAX_CHUNK_BYTES);
   if (bytes.byteLength === 0) throw problem("invalid-request", "The body is empty. Send the blob's bytes.");
   const actual = sha256Hex(new Uint8Array(bytes));
   if (actual !== digest) throw problem("digest-mismatch", `The bytes have the SHA-256 ${actual}. Send the bytes that the path names.`);
+  return { size: bytes.byteLength, isNew: await storeBlob(env, entered, digest, bytes) };
+}
+
+/** Bytes that have this digest. False: they were stored already. */
+export async function storeBlob(env: Env, { object, call }: Entered, digest: Sha256, bytes: ArrayBuffer): Promise<boolean> {
   const { identity, admission } = unwrap(await object.uploads.admit(call, digest, bytes.byteLength));
-  if (admission === null) return { size: bytes.byteLength, isNew: false };
+  if (admission === null) return false;
   await TenantBlobs.for(asVerified(identity), env).putBlob(digest, bytes);
   unwrap(await object.uploads.record(call, digest, bytes.byteLength, admission));
-  return { size: bytes.byteLength, isNew: true };
+  return true;
 }
 
 export async function commitRevision(env: Env, { object, call }: Entered, model: ModelId, revision: RevisionId, stage: CommitStage): Promise<Model | ModelRevision> {

@@ -9,6 +9,7 @@ import { ELEMENT, type OnnxGraph, type OnnxNode, type OnnxTensor } from "../../.
 import { readAttention, type Attention } from "../graph/attend-pieces.ts";
 import { readWeights, type Weights } from "../graph/expand-blocks.ts";
 import { floatOf, intOf } from "../graph/tensors.ts";
+import { BLOCK, OUTPUTS } from "../kernels/kernels.ts";
 import type { DecoderIo } from "./decoder-io.ts";
 
 /** A value of the plan, or part of one. */
@@ -33,6 +34,7 @@ export interface Embedding {
   /** One for each 32. */
   readonly scales: OnnxTensor;
   readonly zeros: OnnxTensor | null;
+  readonly vocabulary: number;
   readonly size: number;
 }
 
@@ -44,9 +46,6 @@ export interface TokenPlan {
   readonly logits: string;
 }
 
-export const BLOCK = 32;
-/** Rows that a product's kernel takes at a time. */
-const ROWS = 4;
 
 /** What a graph has that there is no step for. */
 class NoStep extends Error {}
@@ -148,16 +147,17 @@ class Planner {
     if (this.#embedding || ids !== this.#ids || !rows || scaleRows?.dataType !== ELEMENT.float || rows.dataType !== ELEMENT.uint8) throw new NoStep();
     if (intOf(whole, "bits") !== 8 || intOf(whole, "block_size") !== BLOCK || (intOf(whole, "gather_axis") ?? 0) !== 0 || intOf(whole, "quantize_axis") !== 1) throw new NoStep();
     const size = (scaleRows.dims[1] ?? 0) * BLOCK;
+    const vocabulary = scaleRows.dims[0] ?? 0;
     const zeroRows = zeros === "" ? null : this.#constants.get(zeros);
-    if (zeroRows === undefined || size * (scaleRows.dims[0] ?? 0) !== rows.dims.reduce((product, dim) => product * dim, 1)) throw new NoStep();
-    this.#embedding = { output: this.#value(output, size), rows, scales: scaleRows, zeros: zeroRows, size };
+    if (zeroRows === undefined || vocabulary % OUTPUTS !== 0 || size * vocabulary !== rows.dims.reduce((product, dim) => product * dim, 1)) throw new NoStep();
+    this.#embedding = { output: this.#value(output, size), rows, scales: scaleRows, zeros: zeroRows, vocabulary, size };
   }
 
   #multiply(node: OnnxNode): void {
     const [input = "", , , , , bias = ""] = node.inputs;
     const [output = ""] = node.outputs;
     const weights = readWeights(node, this.#constants);
-    if (!weights || weights.shape.blockSize !== BLOCK || weights.shape.k % BLOCK !== 0 || weights.shape.n % ROWS !== 0 || this.#length(input) !== weights.shape.k) throw new NoStep();
+    if (!weights || weights.shape.blockSize !== BLOCK || weights.shape.k % BLOCK !== 0 || weights.shape.n % OUTPUTS !== 0 || this.#length(input) !== weights.shape.k) throw new NoStep();
     const [, , zeros] = weights.tensors;
     if (zeros && zeros.dataType !== ELEMENT.uint8) throw new NoStep();
     const { n: rows, k: columns, bits } = weights.shape;

@@ -4,12 +4,13 @@
  * - Takes its own copy of the weights, in their blocks; `tokenBytes` says how much that is.
  * - Everything is placed once; a token is a list of calls with fixed addresses.
  */
-import { tensorBytes, type OnnxTensor, type Payload } from "../../../schema/onnx/types.ts";
+import type { OnnxTensor, Payload } from "../../../schema/onnx/types.ts";
 import type { OrtModule } from "../backends/ort-module.ts";
-import { unpackZeroPoints } from "../graph/blocks.ts";
+import { unpackZeroPoints, type BlockShape } from "../graph/blocks.ts";
+import type { Weights } from "../graph/expand-blocks.ts";
 import { plainElements } from "../graph/tensors.ts";
-import { startKernels, type Kernels } from "../kernels/kernels.ts";
-import { BLOCK, type Operand, type TokenPlan, type TokenStep } from "./token-plan.ts";
+import { BLOCK, packedBytes, roundedBytes, scoresBytes, startKernels, type Kernels } from "../kernels/kernels.ts";
+import type { Operand, TokenPlan, TokenStep } from "./token-plan.ts";
 
 /** Where a run's keys and values lie: one address for each input of the graph. */
 export interface KvPlaces {
@@ -29,8 +30,8 @@ const ALIGNMENT = 16;
 
 /** Bytes that the plan's weights take beside the session's. */
 export function tokenBytes({ embedding, steps }: TokenPlan): number {
-  const products = steps.reduce((sum, step) => (step.kind === "product" ? sum + (step.rows * step.columns * step.bits) / 8 + (step.rows * step.columns * 5) / BLOCK : sum), 0);
-  return products + (tensorBytes(embedding.rows) ?? 0);
+  const products = steps.reduce((sum, step) => (step.kind === "product" ? sum + packedBytes(step.bits, step.rows, step.columns) : sum), 0);
+  return products + packedBytes(8, embedding.vocabulary, embedding.size);
 }
 
 export async function startTokenRunner(plan: TokenPlan, ort: OrtModule, read: ReadPayload): Promise<TokenRunner | null> {
@@ -47,11 +48,12 @@ export class TokenRunner {
   readonly #values = new Map<string, number>();
   readonly #actions: Action[];
   readonly #rounded: number;
+  /** The scale of what is rounded. */
+  readonly #scale: number;
   readonly #rotated: number;
-  readonly #embedding: { rows: number; scales: number; zeros: number };
+  readonly #embedding: number;
   #scores = 0;
   #scoresRoom = 0;
-  #scale = 0;
 
   constructor(plan: TokenPlan, ort: OrtModule, kernels: Kernels, read: ReadPayload) {
     this.#plan = plan;
@@ -59,27 +61,29 @@ export class TokenRunner {
     this.#kernels = kernels;
     this.#read = read;
     const longest = Math.max(...plan.lengths.values());
-    this.#rounded = this.#take(2 * longest + 2 * BLOCK);
+    this.#rounded = this.#take(roundedBytes(Math.ceil(longest / BLOCK) * BLOCK));
+    this.#scale = this.#take(4);
     this.#rotated = this.#take(4 * longest);
     for (const [name, length] of plan.lengths) this.#values.set(name, this.#take(4 * length));
-    const { rows, scales, zeros, size } = plan.embedding;
-    this.#embedding = { rows: this.#place(rows), scales: this.#place(scales), zeros: zeros ? this.#place(zeros) : this.#middle(8, size / BLOCK) };
+    const { rows, scales, zeros, vocabulary, size } = plan.embedding;
+    this.#embedding = this.#pack({ n: vocabulary, k: size, bits: 8, blockSize: BLOCK }, [rows, scales, zeros]);
     let rounded = "";
     this.#actions = plan.steps.flatMap((step) => {
       const actions = this.#actionsOf(step, rounded);
-      if (step.kind === "product") rounded = `${step.bits} ${step.input}`;
+      if (step.kind === "product") rounded = step.input;
       return actions;
     });
   }
 
   /** Computes one token at `position`; its logits lie at the address given back until the next run. */
   run(id: number, position: number, kv: KvPlaces): number {
-    if (position + 8 > this.#scoresRoom) {
+    if (position >= this.#scoresRoom) {
       if (this.#scores !== 0) this.#ort.free(this.#scores);
       this.#scoresRoom = Math.max(512, 2 * position);
-      this.#scores = this.#ort.alloc(4 * this.#scoresRoom + ALIGNMENT);
+      this.#scores = this.#ort.alloc(scoresBytes(this.#scoresRoom));
     }
-    this.#embed(id);
+    const { size, output } = this.#plan.embedding;
+    this.#kernels.unpack(8, this.#embedding, id, this.#valueAt(output), size);
     const run = { position, kv };
     for (const action of this.#actions) action(run);
     return this.#valueAt(this.#plan.logits);
@@ -90,36 +94,21 @@ export class TokenRunner {
     if (this.#scores !== 0) this.#ort.free(this.#scores);
   }
 
-  #embed(id: number): void {
-    const { size, output } = this.#plan.embedding;
-    const { rows, scales, zeros } = this.#embedding;
-    const blocks = size / BLOCK;
-    const row = this.#ort.bytes(rows + id * size, size);
-    const scale = new Float32Array(row.buffer, scales + 4 * id * blocks, blocks);
-    const zero = this.#ort.bytes(this.#plan.embedding.zeros ? zeros + id * blocks : zeros, blocks);
-    const to = new Float32Array(row.buffer, this.#valueAt(output), size);
-    for (let at = 0; at < size; at++) to[at] = ((row[at] ?? 0) - (zero[at >> 5] ?? 0)) * (scale[at >> 5] ?? 0);
-  }
-
-  /** `rounded`: what the activations were last rounded for. */
+  /** `rounded`: which value was last rounded. */
   #actionsOf(step: TokenStep, rounded: string): Action[] {
     const kernels = this.#kernels;
     const count = "output" in step ? (this.#plan.lengths.get(step.output) ?? 0) : 0;
     const to = this.#valueAt(step.output);
     switch (step.kind) {
       case "product": {
-        const [quantized, scales, zeros] = step.weights.tensors;
-        const [weightsAt, scalesAt] = [this.#place(quantized), this.#place(scales)];
-        const blocks = step.columns / BLOCK;
-        const zerosAt = zeros ? this.#placeZeros(zeros, step) : this.#middle(step.bits, step.rows * blocks);
-        const [from, round, multiply] = [this.#valueAt(step.input), step.bits === 4 ? kernels.quantizeHalves : kernels.quantize, step.bits === 4 ? kernels.product4 : kernels.product8];
-        const product = () => multiply(weightsAt, scalesAt, zerosAt, this.#rounded, this.#scale, to, step.rows, blocks);
-        if (rounded === `${step.bits} ${step.input}`) return [product];
-        return [() => (this.#scale = round(from, this.#rounded, step.columns)), product];
+        const { rows: n, columns: k, bits } = step;
+        const [packed, from] = [this.#pack(step.weights.shape, step.weights.tensors), this.#valueAt(step.input)];
+        const product = () => kernels.product(bits, packed, this.#rounded, this.#scale, to, 1, n, k, 0, n);
+        return rounded === step.input ? [product] : [() => kernels.round(from, this.#rounded, this.#scale, 1, k), product];
       }
       case "normalize": {
         const [from, weights] = [this.#valueAt(step.input), this.#place(step.weights)];
-        return [() => kernels.normalize(from, weights, to, count, step.epsilon)];
+        return [() => kernels.normalize(from, weights, to, 1, count, step.epsilon)];
       }
       case "add":
       case "mul": {
@@ -140,7 +129,7 @@ export class TokenRunner {
   }
 
   #attention({ attention: { kvHeads, group, headSize, scale }, query, key, value, pastKey, pastValue, cos, sin }: Extract<TokenStep, { kind: "attention" }>, to: number): Action {
-    const { rotate, attend } = this.#kernels;
+    const { rotate, copy, attend } = this.#kernels;
     const [queryAt, keyAt, valueAt] = [query, key, value].map(({ name, from }: Operand) => this.#valueAt(name) + 4 * from) as [number, number, number];
     const [cosAt, sinAt] = [cos ? this.#place(cos) : 0, sin ? this.#place(sin) : 0];
     const size = 4 * headSize;
@@ -149,16 +138,15 @@ export class TokenRunner {
     return ({ position, kv: { capacity, at } }) => {
       const angles = 4 * half * position;
       const [keys, values] = [at.get(pastKey) ?? 0, at.get(pastValue) ?? 0];
-      const heap = this.#ort.bytes(0, this.#ort.heapBytes);
       for (let kvHead = 0; kvHead < kvHeads; kvHead++) {
         const start = kvHead * capacity * size;
         const own = start + position * size;
-        if (cosAt === 0) heap.copyWithin(keys + own, keyAt + kvHead * size, keyAt + (kvHead + 1) * size);
-        else rotate(keyAt + kvHead * size, cosAt + angles, sinAt + angles, keys + own, half);
-        heap.copyWithin(values + own, valueAt + kvHead * size, valueAt + (kvHead + 1) * size);
+        if (cosAt === 0) copy(keyAt + kvHead * size, size, keys + own, size, 1, headSize);
+        else rotate(keyAt + kvHead * size, size, cosAt + angles, sinAt + angles, keys + own, size, 1, half);
+        copy(valueAt + kvHead * size, size, values + own, size, 1, headSize);
         for (let head = kvHead * group; head < (kvHead + 1) * group; head++) {
-          if (cosAt !== 0) rotate(queryAt + head * size, cosAt + angles, sinAt + angles, turned, half);
-          attend(cosAt === 0 ? queryAt + head * size : turned, keys + start, values + start, this.#scores, to + head * size, position + 1, headSize, scale);
+          if (cosAt !== 0) rotate(queryAt + head * size, size, cosAt + angles, sinAt + angles, turned, size, 1, half);
+          attend(cosAt === 0 ? queryAt + head * size : turned, size, keys + start, values + start, this.#scores, to + head * size, size, 1, position, headSize, scale);
         }
       }
     };
@@ -176,30 +164,38 @@ export class TokenRunner {
     return Math.ceil(address / ALIGNMENT) * ALIGNMENT;
   }
 
-  #place(tensor: OnnxTensor): number {
-    const payload = plainElements(tensor);
-    if (!payload) throw new Error(`the weights ${tensor.name} are not stored plainly`);
-    return this.#placed(tensor.name, () => this.#read(payload));
-  }
-
-  #placeZeros(tensor: OnnxTensor, step: Extract<TokenStep, { kind: "product" }>): number {
-    const payload = plainElements(tensor);
-    if (!payload) throw new Error(`the zero points ${tensor.name} are not stored plainly`);
-    return this.#placed(`${tensor.name}/unpacked`, () => unpackZeroPoints(step.weights.shape, this.#read(payload)));
-  }
-
-  /** Zero points of weights that have none: the middle of their range. */
-  #middle(bits: 4 | 8, count: number): number {
-    return this.#placed(`middle ${bits} ${count}`, () => new Uint8Array(count).fill(bits === 4 ? 8 : 128));
-  }
-
-  #placed(name: string, make: () => Uint8Array): number {
+  #pack(shape: BlockShape, [quantized, scales, zeros]: Weights["tensors"]): number {
+    const { n, k, bits } = shape;
+    const name = [quantized, scales, zeros].map((tensor) => tensor?.name ?? "").join(" ");
     const known = this.#tensors.get(name);
     if (known !== undefined) return known;
-    const bytes = make();
-    const address = this.#take(bytes.length);
-    this.#ort.bytes(address, bytes.length).set(bytes);
+    const address = this.#take(packedBytes(bits, n, k));
+    const raw = [this.#payload(quantized), this.#payload(scales), ...(zeros ? [unpackZeroPoints(shape, this.#payload(zeros))] : [])];
+    const places = raw.map((bytes) => this.#ort.alloc(bytes.length));
+    try {
+      for (const [index, bytes] of raw.entries()) this.#ort.bytes(places[index] ?? 0, bytes.length).set(bytes);
+      const [weightsAt = 0, scalesAt = 0, zerosAt = 0] = places;
+      this.#kernels.pack(bits, weightsAt, scalesAt, zerosAt, address, n, k);
+    } finally {
+      for (const place of places) this.#ort.free(place);
+    }
     this.#tensors.set(name, address);
     return address;
+  }
+
+  #place(tensor: OnnxTensor): number {
+    const known = this.#tensors.get(tensor.name);
+    if (known !== undefined) return known;
+    const bytes = this.#payload(tensor);
+    const address = this.#take(bytes.length);
+    this.#ort.bytes(address, bytes.length).set(bytes);
+    this.#tensors.set(tensor.name, address);
+    return address;
+  }
+
+  #payload(tensor: OnnxTensor): Uint8Array {
+    const payload = plainElements(tensor);
+    if (!payload) throw new Error(`the weights ${tensor.name} are not stored plainly`);
+    return this.#read(payload);
   }
 }
