@@ -7,6 +7,7 @@
  */
 import { LeaseholdError, type ErrorCode } from "../errors.ts";
 import { engineOnDemand, plainly, startSessions, type Engine } from "./backends/engine.ts";
+import { timed, timing } from "../timing.ts";
 import { MessageTurn } from "./message-turn.ts";
 import type { Answer, FromRuntime, InputOf, LoadRequest, ModelOptions, NoteOf, OutputOf, PieceOf, Request, RequestId, RunRequest, StartRequest, TaskName, ToRuntime } from "./protocol.ts";
 import { inspectModels } from "./tasks/inspect-models.ts";
@@ -56,7 +57,7 @@ async function answer(id: RequestId, request: Request, step: Step): Promise<Answ
   switch (request.kind) {
     case "start":
       await step("compile");
-      load = await started(request.task, request);
+      load = await timed("engine", () => started(request.task, request));
       return { kind: "started", id };
     case "load":
       if (!load) throw new Error("no engine is started");
@@ -74,8 +75,20 @@ async function started<Name extends TaskName>(name: Name, request: StartRequest)
   return async ({ files: given, options }, step) => {
     const files = new ModelFiles(given);
     files.require(adapter.files);
-    await inspectModels(files, options.allowControlFlow === true);
-    return loadedAs(name, await prepare(files, step, options));
+    await timed("structure", () => inspectModels(files, options.allowControlFlow === true));
+    let end = timing("files beside the model");
+    const staged: Step = (stage) => {
+      if (stage !== undefined) {
+        end();
+        end = timing(stage);
+      }
+      return step(stage);
+    };
+    try {
+      return loadedAs(name, await prepare(files, staged, options));
+    } finally {
+      end();
+    }
   };
 }
 

@@ -12,6 +12,7 @@ import { openModelStore } from "../cache/model-store.ts";
 import { LeaseholdError } from "../errors.ts";
 import { budgetOf } from "../pool/policy.ts";
 import { Pool, type PooledModel } from "../pool/pool.ts";
+import { timed } from "../timing.ts";
 import { asLeaseholdError } from "./as-error.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { LeaseDesk } from "./lease-desk.ts";
@@ -163,9 +164,9 @@ export class Leasehold {
 
   constructor({ publishableKey, user, userSignature, baseUrl, metadata, backend = "auto", variant, pool = {} }: LeaseholdOptions) {
     const tenant = tenantOfKey(publishableKey);
-    this.#prover = new Prover(openProofKey(tenant));
+    this.#prover = new Prover(timed("proof key", () => openProofKey(tenant)));
     const api = new ControlPlane(baseUrl ?? location.origin, this.#prover);
-    this.#store = openModelStore(tenant);
+    this.#store = timed("open the cache", () => openModelStore(tenant));
     this.#book = new OfflineBook(tenant);
     this.#desk = new LeaseDesk({
       api,

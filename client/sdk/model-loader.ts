@@ -21,6 +21,7 @@ import { LeaseholdError } from "../errors.ts";
 import { memoryOf } from "../pool/policy.ts";
 import type { Pool } from "../pool/pool.ts";
 import { loadRuntime, type RuntimeFile } from "../runtime/host.ts";
+import { timed } from "../timing.ts";
 import { asLeaseholdError } from "./as-error.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { LeaseDesk } from "./lease-desk.ts";
@@ -151,8 +152,8 @@ export class ModelLoader {
       return this.#openRevision(revision, source, wish);
     };
     try {
-      const cached = wish.mayUseCache ? await this.#cachedRevision(model) : null;
-      const due = cached ?? (await this.#dueRevision(model, source));
+      const cached = wish.mayUseCache ? await timed("look into the cache", () => this.#cachedRevision(model)) : null;
+      const due = cached ?? (await timed("which revision", () => this.#dueRevision(model, source)));
       if (due.digest === wish.beside?.digest) {
         await source.end();
         return wish.beside;
@@ -188,8 +189,8 @@ export class ModelLoader {
       onProgress: revision.isAtHand || isAdmitted ? undefined : (bytes) => onProgress({ stage: "downloading", ...bytes }),
     });
     const first = async () => {
-      fetched = await fetchModel(await weights());
-      await source.end();
+      fetched = await timed("weights", async () => fetchModel(await weights()));
+      await timed("give the lease back", () => source.end());
       await (beside ? pool.admitBeside(manifest.model, bytes, signal) : pool.admit(manifest.model, bytes, signal));
       isAdmitted = true;
       return fetched.files;
@@ -212,7 +213,7 @@ export class ModelLoader {
     if (!fetched) throw new Error("a runtime that is loaded has asked for its files");
     if (beside) pool.shrink(manifest.model, bytes);
     else pool.ready(manifest.model);
-    await store.switchTo(manifest.model, digest);
+    await timed("put in force", () => store.switchTo(manifest.model, digest));
     const { cache, fetchedBytes, cachedBytes } = fetched;
     if (fetchedBytes > 0) void store.askToStay().catch(() => undefined); // a browser that won't is one that may clear the cache
     return { ...revision, runtime, cache, fetchedBytes, cachedBytes, variant: variant.id, bytes };
