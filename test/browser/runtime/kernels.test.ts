@@ -1,5 +1,6 @@
 /** A decoder on kernels, prompts in pieces and single tokens: the same as onnxruntime's public API gives for the model as it is. */
 import { beforeAll, expect, test } from "vitest";
+import type { OrtApi } from "../../../client/runtime/backends/engine.ts";
 import { ORT_BUILDS, ORT_PATH } from "../../../client/runtime/ort-files.ts";
 import { BLOCK_DECODER_CONFIG, blockDecoder, blockDecoderFile } from "../../support/block-decoder.ts";
 import { startDecoderWorker } from "../../support/workers/ask-worker.ts";
@@ -18,7 +19,7 @@ let expected: Float32Array[];
 
 /** All tokens in one run, without a past. */
 beforeAll(async () => {
-  const { InferenceSession, Tensor, env } = (await import(/* @vite-ignore */ new URL(ORT_PATH + ORT_BUILDS.wasm.api, location.origin).href)) as typeof import("onnxruntime-web");
+  const { InferenceSession, Tensor, env } = (await import(/* @vite-ignore */ new URL(ORT_PATH + ORT_BUILDS.wasm.api, location.origin).href)) as OrtApi;
   env.wasm.numThreads = 1;
   const session = await InferenceSession.create(blockDecoderFile());
   const ids = FEEDS.flat();
