@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { type FetchedModel, isStored } from "../../../client/cache/fetch-model.ts";
 import { type ModelStore, openModelStore } from "../../../client/cache/model-store.ts";
 import { LeaseholdError } from "../../../client/errors.ts";
+import type { Sha256 } from "../../../schema/contract/ids.ts";
 import { cachedFile, fetchKept, flipBit, type MadeModel, makeModel, overwrite, sourceOf, wholeOf } from "./made-model.ts";
 
 const SHAPE = { "det.onnx": [40_000, 40_000, 12_345], "rec.onnx": [40_000, 40_000, 40_000, 7], "keys.txt": [900] };
@@ -274,6 +275,60 @@ describe("storage that is refused", () => {
     const source = sourceOf(model);
     await expectWhole(model, await fetchKept({ ...model, store, fetchChunk: source.fetchChunk }));
     expect(source.asked.size).toBe(model.chunks.length);
+  });
+});
+
+describe("the worker that works on chunks", () => {
+  const real = Worker;
+  afterEach(() => {
+    globalThis.Worker = real;
+  });
+
+  const expectUnharmed = async () => {
+    const tenant = freshTenant();
+    const model = await makeModel(SHAPE);
+    await expectWhole(model, await fetchKept({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk }));
+    await expectWhole(model, await fetchKept({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk }));
+    globalThis.Worker = real;
+    const again = sourceOf(model);
+    expect(await fetchKept({ ...model, store: await open(tenant), fetchChunk: again.fetchChunk })).toMatchObject({ cachedBytes: model.size, cache: "hit" });
+  };
+
+  it("is done without where the page's policy forbids it", async () => {
+    globalThis.Worker = class extends EventTarget {
+      constructor() {
+        super();
+        throw new DOMException("Refused by the policy.", "SecurityError");
+      }
+    } as unknown as typeof Worker;
+    await expectUnharmed();
+  });
+
+  it("is done without once it has died with work in its hands", async () => {
+    globalThis.Worker = class extends real {
+      #left = 4;
+      override postMessage(message: unknown, given: Transferable[] | StructuredSerializeOptions = []): void {
+        super.postMessage(message, Array.isArray(given) ? { transfer: given } : given);
+        if (--this.#left > 0) return;
+        this.terminate();
+        this.dispatchEvent(new ErrorEvent("error", { message: "out of memory" }));
+      }
+    } as typeof Worker;
+    await expectUnharmed();
+  });
+
+  it("reads what another tab has in its hands", async () => {
+    const tenant = freshTenant();
+    const model = await makeModel({ "a.onnx": [4000] });
+    await fetchKept({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
+    const held = await (await cachedFile(tenant, model.chunks[0]?.sha256 as Sha256)).createWritable();
+    try {
+      const source = sourceOf(model);
+      await expectWhole(model, await fetchKept({ ...model, store: await open(tenant), fetchChunk: source.fetchChunk }));
+      expect(source.asked.size).toBe(0);
+    } finally {
+      await held.abort();
+    }
   });
 });
 
