@@ -51,6 +51,7 @@ export class TokenRunner {
   /** The scale of what is rounded. */
   readonly #scale: number;
   readonly #rotated: number;
+  readonly #headSize: number;
   readonly #embedding: number;
   #scores = 0;
   #scoresRoom = 0;
@@ -64,6 +65,7 @@ export class TokenRunner {
     this.#rounded = this.#take(roundedBytes(Math.ceil(longest / BLOCK) * BLOCK));
     this.#scale = this.#take(4);
     this.#rotated = this.#take(4 * longest);
+    this.#headSize = Math.max(0, ...plan.steps.map((step) => (step.kind === "attention" ? step.attention.headSize : 0)));
     for (const [name, length] of plan.lengths) this.#values.set(name, this.#take(4 * length));
     const { rows, scales, zeros, vocabulary, size } = plan.embedding;
     this.#embedding = this.#pack({ n: vocabulary, k: size, bits: 8, blockSize: BLOCK }, [rows, scales, zeros]);
@@ -80,7 +82,7 @@ export class TokenRunner {
     if (position >= this.#scoresRoom) {
       if (this.#scores !== 0) this.#ort.free(this.#scores);
       this.#scoresRoom = Math.max(512, 2 * position);
-      this.#scores = this.#ort.alloc(scoresBytes(this.#scoresRoom));
+      this.#scores = this.#ort.alloc(scoresBytes(this.#scoresRoom, this.#headSize));
     }
     const { size, output } = this.#plan.embedding;
     this.#kernels.unpack(8, this.#embedding, id, this.#valueAt(output), size);
