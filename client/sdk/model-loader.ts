@@ -48,6 +48,8 @@ export interface LoaderOptions extends UpdateEvents {
   readonly backend: "auto" | Backend;
   /** The build to take, whatever the device. */
   readonly variant?: string | undefined;
+  /** The folder with the engine's files; where it isn't given, the one that the operator's pages have. */
+  readonly engineUrl?: string | undefined;
   readonly api: ControlPlane;
   readonly desk: LeaseDesk;
   readonly store: Promise<ModelStore>;
@@ -171,7 +173,7 @@ export class ModelLoader {
   }
 
   async #openRevision(revision: Revision, source: WeightsSource, { signal, onProgress, lease, beside }: LoadWish): Promise<LoadedModel> {
-    const { backend, pool } = this.#options;
+    const { backend, engineUrl, pool } = this.#options;
     const { manifest, digest } = revision;
     const store = await this.#options.store;
     if (revision.isAtHand) onProgress({ stage: "preparing", step: "files" });
@@ -199,6 +201,7 @@ export class ModelLoader {
     const runtime = await loadRuntime({
       task: manifest.task,
       ...(selfTest && { selfTest }),
+      ...(engineUrl !== undefined && { ortBase: engineUrl }),
       files: filesOf(first, weights, source),
       backend: backendFor(variant, backend),
       allowControlFlow: manifest.control_flow === true,
