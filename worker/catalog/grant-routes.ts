@@ -12,7 +12,7 @@ import { problem, unwrap } from "../http/problem.ts";
 import { sha256Hex } from "../ledger/audit-chain.ts";
 import type { Loan } from "../ledger/desks/lending-desk.ts";
 import type { Result } from "../ledger/result.ts";
-import { buildRevision } from "../models/manifest.ts";
+import { beginningOf, buildRevision } from "../models/manifest.ts";
 import { beginRevision, storeBlob } from "../models/publish.ts";
 import { TenantBlobs } from "../tenants/blobs.ts";
 import { type Identity, asVerified } from "../tenants/credential.ts";
@@ -99,7 +99,7 @@ async function take(env: Env, { object, call, tenant }: Entered, loan: Loan, bod
   const built = buildRevision(tenant, name, body);
   const refused = await object.loans.admit(call, name);
   if (!refused.ok) return refused;
-  const begun = await object.models.admitRevision(call, { model: name, revision: built.revision.revision, ...(body.control_flow && { controlFlow: true }) });
+  const begun = await object.models.admitRevision(call, beginningOf(built));
   if (!begun.ok) return begun;
   await TenantBlobs.for(asVerified(begun.value.identity), env).putManifest(name, built.revision.revision, built.text);
   return object.loans.take(call, loan, built.revision, Object.fromEntries(built.sizes), begun.value.admission);
