@@ -49,7 +49,7 @@ export const set = ({ index }: Local, value: Code): Code => [...value, 0x21, ...
 
 export const i32 = {
   value: (value: number): Code => [0x41, ...signed(value)],
-  add: two(0x6a), sub: two(0x6b), mul: two(0x6c), shl: two(0x74), shiftRight: two(0x76), and: two(0x71), lessUnsigned: two(0x49),
+  add: two(0x6a), sub: two(0x6b), mul: two(0x6c), divUnsigned: two(0x6e), shl: two(0x74), shiftRight: two(0x76), and: two(0x71), lessUnsigned: two(0x49),
   load8: access([0x2d]),
   store8: (address: Code, value: Code, offset = 0): Code => [...address, ...value, 0x3a, 0, ...unsigned(offset)],
 };
@@ -73,10 +73,11 @@ export const v128 = {
 
 export const i8x16 = { splat: vectorOne(0x0f), shiftRight: vectorTwo(0x6d), narrow: vectorTwo(0x65) };
 export const i16x8 = { splat: vectorOne(0x10), add: vectorTwo(0x8e), shiftRight: vectorTwo(0x8d), ofLowUnsigned: vectorOne(0x89), narrow: vectorTwo(0x85) };
-export const i32x4 = { splat: vectorOne(0x11), ofLowUnsigned: vectorOne(0xa9), ofHighUnsigned: vectorOne(0xaa), add: vectorTwo(0xae), sub: vectorTwo(0xb1), shl: vectorTwo(0xab), shiftRight: vectorTwo(0xac), dot: vectorTwo(0xba), ofFloats: vectorOne(0xf8) };
+export const i32x4 = { splat: vectorOne(0x11), ofLowUnsigned: vectorOne(0xa9), ofHighUnsigned: vectorOne(0xaa), add: vectorTwo(0xae), sub: vectorTwo(0xb1), shl: vectorTwo(0xab), dot: vectorTwo(0xba) };
+/** `min` and `max` are the plain comparisons: where one is no number, the first. */
 export const f32x4 = {
-  splat: vectorOne(0x13), nearest: vectorOne(0x6a), abs: vectorOne(0xe0), neg: vectorOne(0xe1),
-  add: vectorTwo(0xe4), sub: vectorTwo(0xe5), mul: vectorTwo(0xe6), div: vectorTwo(0xe7), min: vectorTwo(0xe8), max: vectorTwo(0xe9), ofInts: vectorOne(0xfa),
+  splat: vectorOne(0x13), abs: vectorOne(0xe0), neg: vectorOne(0xe1),
+  add: vectorTwo(0xe4), sub: vectorTwo(0xe5), mul: vectorTwo(0xe6), div: vectorTwo(0xe7), min: vectorTwo(0xea), max: vectorTwo(0xeb), ofInts: vectorOne(0xfa),
   lane: (a: Code, lane: number): Code => [...a, ...vector(0x1f), lane],
 };
 
