@@ -4,6 +4,7 @@ import type { ModelId, RevisionId, Sha256, TenantId } from "../../../schema/cont
 import { type LeaseCreate, type LeaseState, MAX_OFFLINE_TTL_SECONDS, MAX_TTL_SECONDS, OFFLINE_GRACE_SECONDS, type UsageReport } from "../../../schema/contract/leases.ts";
 import { REFUSED_LIMIT, standsOf } from "../../alerts/thresholds.ts";
 import type { Quota } from "../../../schema/contract/policy.ts";
+import type { ProblemCode } from "../../../schema/contract/problems.ts";
 import { labelled } from "../../tenants/context.ts";
 import { callNamed } from "../audit-chain.ts";
 import { ANONYMOUS } from "../books.ts";
@@ -11,6 +12,7 @@ import { dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
 import { chooseRevision } from "../choose-revision.ts";
 import { afterHold, decideHold } from "../decide-hold.ts";
+import { Floods } from "../floods.ts";
 import type { Identified } from "../identify.ts";
 import { type LeaseRow, toLeaseState } from "../lease-row.ts";
 import { unlocked } from "../secret-vault.ts";
@@ -56,11 +58,17 @@ interface DeniedBy {
   readonly requestId: string | null;
 }
 
+/** Limits that refuse every lease of the tenant or the key alike until time has passed: no report and no other lease changes that. */
+const ENDED_BY_TIME: ReadonlySet<ProblemCode> = new Set(["requests-per-minute-exceeded", "key-requests-per-minute-exceeded"]);
+/** How long a limit that was raised may go unheard of by a flood. */
+const HELD_MS = 1_000;
+
 const NOBODY: DeniedBy = { actor: "system", user: null, model: null, requestId: null };
 
 export class LeaseDesk {
   readonly #room: Room;
   readonly #users: UserIdentities;
+  readonly #floods = new Floods();
 
   constructor(room: Room, users: UserIdentities) {
     this.#room = room;
@@ -77,8 +85,9 @@ export class LeaseDesk {
           const answer = room.idempotency.once(call.idempotent ?? null, now, () => {
             isNew = true;
             const decided = this.#decide(who, ask, call, now);
-            if (!decided.ok) this.#countDenial(decided.refusal, { actor: who.actor, user: call.user, model: ask.model, requestId: call.requestId }, now);
-            return decided;
+            if (decided.ok) return decided;
+            this.#countDenial(decided.refusal.code, { actor: who.actor, user: call.user, model: ask.model, requestId: call.requestId }, now);
+            return { ok: false, refusal: this.#held(decided.refusal, now) };
           });
           const granted = isNew ? answer : this.#still(answer);
           if (!granted.ok) return granted;
@@ -113,6 +122,13 @@ export class LeaseDesk {
     });
   }
 
+  /** What the Worker refused by itself because this object had said so: it counts as if it had come here. */
+  countWithheld({ presented, requestId }: Call, code: ProblemCode, refusals: number): Result<null> {
+    const actor = actorOf(presented, this.#room.keys);
+    if (actor) this.#room.transact(() => this.#countDenial(code, { actor, user: null, model: null, requestId }, Date.now(), refusals));
+    return done(null);
+  }
+
   /** Books leases whose time has passed, and writes the counts of denials that are due. */
   get chore(): Chore {
     return {
@@ -122,6 +138,7 @@ export class LeaseDesk {
         this.#room.transact(() => {
           this.#room.leases.sweep(now);
           for (const { code, count } of this.#room.denials.takeDue(now)) this.#logDenial(code, count, NOBODY, now);
+          this.#room.denials.noteDue(now);
         }),
     };
   }
@@ -197,11 +214,18 @@ export class LeaseDesk {
    */
   #countRefused({ presented, user, requestId }: Call, { model }: LeaseCreate, refusal: Refusal, now: number): void {
     const actor = actorOf(presented, this.#room.keys);
-    if (actor) this.#countDenial(refusal, { actor, user, model, requestId }, now);
+    if (actor) this.#countDenial(refusal.code, { actor, user, model, requestId }, now);
   }
 
-  #countDenial({ code }: Refusal, by: DeniedBy, now: number): void {
-    const count = this.#room.denials.count(code, now);
+  /** In a flood, of a limit that only time lets in again, the refusal says how long it holds for this credential. */
+  #held(refusal: Refusal, now: number): Refusal {
+    if (refusal.resetsAt === undefined || !ENDED_BY_TIME.has(refusal.code) || !this.#floods.isFlood(refusal.code, now)) return refusal;
+    return { ...refusal, holdUntil: Math.min(now + HELD_MS, refusal.resetsAt) };
+  }
+
+  #countDenial(code: ProblemCode, by: DeniedBy, now: number, refusals = 1): void {
+    this.#floods.add(code, refusals, now);
+    const count = this.#room.denials.count(code, now, refusals);
     if (count > 0) this.#logDenial(code, count, by, now);
     const due = this.#room.denials.nextDue();
     if (due !== null) this.#room.arm(due);
