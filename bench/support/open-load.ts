@@ -40,7 +40,7 @@ export async function sendOpen(load: OpenLoad): Promise<OpenResult> {
   const late: number[] = [];
   const began = performance.now();
   const under = instantsOf(load).map(async (at) => {
-    await new Promise((go) => setTimeout(go, began + at - performance.now()));
+    await new Promise((go) => setTimeout(go, Math.max(0, began + at - performance.now())));
     const due = began + at;
     late.push(performance.now() - due);
     const status = await post(load, agent);
