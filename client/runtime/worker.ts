@@ -6,7 +6,7 @@
  *   any other error is a crash: the state of the engine is unknown, so the page ends this worker.
  */
 import { LeaseholdError, type ErrorCode } from "../errors.ts";
-import { plainly, startEngine, startSessions, type Engine } from "./backends/engine.ts";
+import { engineOnDemand, plainly, startSessions, type Engine } from "./backends/engine.ts";
 import { timed, timing } from "../timing.ts";
 import { MessageTurn } from "./message-turn.ts";
 import type { Answer, FromRuntime, InputOf, LoadRequest, ModelOptions, NoteOf, OutputOf, PieceOf, Request, RequestId, RunRequest, StartRequest, TaskName, ToRuntime } from "./protocol.ts";
@@ -93,8 +93,9 @@ async function started<Name extends TaskName>(name: Name, request: StartRequest)
 }
 
 async function preparing<Input, Output, Piece, Note>(adapter: TaskAdapter<Input, Output, Piece, Note>, request: StartRequest): Promise<(files: ModelFiles, step: Step, options: ModelOptions) => Promise<PreparedTask<Input, Output, Piece, Note>>> {
-  if (adapter.engine === "heap") {
-    const engine = watched(await startEngine(request, "heap"));
+  if (adapter.engine === "on-demand") {
+    const engine = engineOnDemand(request);
+    if (request.backend === "webgpu") watched(await engine.start()); // which files may wait for; on WASM it may not be needed at all
     return (files, step, options) => adapter.prepare(files, engine, step, options);
   }
   const engine = watched(await startSessions(request));
