@@ -51,6 +51,7 @@ export function leaseRoutes(app: OpenAPIHono<AppEnv>): void {
       expires_at: toTimestamp(granted.expiresAt),
       reports_until: toTimestamp(granted.reportsUntil),
       hold: granted.hold,
+      calls: granted.calls,
       model: { id: granted.model, revision: granted.revision, manifest_url: `/v1/models/${granted.model}/manifest`, manifest_sha256: granted.manifestSha256, ...(next && { next: { revision: next.revision, manifest_sha256: next.manifestSha256, until: next.until === null ? null : toTimestamp(next.until) } }) },
       content_key: granted.contentKey,
       quota: granted.quota,

@@ -31,6 +31,7 @@ export interface Granted {
   readonly manifestSha256: Sha256;
   readonly purpose: LeaseCreate["purpose"];
   readonly hold: number;
+  readonly calls: number;
   readonly issuedAt: number;
   readonly expiresAt: number;
   readonly reportsUntil: number;
@@ -157,8 +158,9 @@ export class LeaseDesk {
     if (model.controlFlow && !profile.allowControlFlow) return refuse("model-not-available", `The model ${ask.model} has control flow, which the operator does not allow for this tenant any more.`);
     const tokens = ask.tokens ?? 0;
     const prices = room.pricesOf(ask.model, now, model.base);
-    const nanos = ask.purpose === "download" ? 0 : ceilingNanos(tokens, prices);
-    if (nanos === null) return refuse("invalid-request", `${tokens} tokens at this model's price are more than can be counted. Ask for fewer.`);
+    const calls = ask.purpose === "download" ? 0 : (ask.calls ?? 1);
+    const nanos = ask.purpose === "download" ? 0 : ceilingNanos(tokens, prices, calls);
+    if (nanos === null) return refuse("invalid-request", `${tokens} tokens and ${calls} calls at this model's price are more than can be counted. Ask for fewer.`);
     const { user } = call;
     const metadata = labelled(call.metadata, profile);
     const whose = { user, key: who.key && (who.key.lineage ?? who.key.id) };
@@ -174,11 +176,11 @@ export class LeaseDesk {
       {
         purpose: ask.purpose, keyId: who.actor, user, model: ask.model, revision: model.revision, manifestSha256: model.manifestSha256,
         prices, requestId: ask.request_id ?? call.requestId, metadata, day,
-        tokens, nanos, ttlSeconds: ask.ttl_s ?? (ask.offline ? MAX_OFFLINE_TTL_SECONDS : MAX_TTL_SECONDS), graceSeconds: ask.offline ? OFFLINE_GRACE_SECONDS : 0,
+        tokens, nanos, calls, ttlSeconds: ask.ttl_s ?? (ask.offline ? MAX_OFFLINE_TTL_SECONDS : MAX_TTL_SECONDS), graceSeconds: ask.offline ? OFFLINE_GRACE_SECONDS : 0,
       },
       now,
     );
-    const details = { lease_id: lease.id, revision: model.revision, purpose: ask.purpose, hold: tokens, expires_at: lease.expires_at, offline: ask.offline, user_signed: signed.value, dpop_jkt: ask.dpop_jkt, metadata, ...callNamed(call.requestId, lease.request_id) };
+    const details = { lease_id: lease.id, revision: model.revision, purpose: ask.purpose, hold: tokens, calls: ask.calls, expires_at: lease.expires_at, offline: ask.offline, user_signed: signed.value, dpop_jkt: ask.dpop_jkt, metadata, ...callNamed(call.requestId, lease.request_id) };
     room.log(now, { action: "LEASE_GRANTED", actor: who.actor, user, model: ask.model, requestId: lease.request_id, details });
     const after = afterHold(before, decision.value, lease.expires_at);
     room.observe(standsOf(after, day, whose), now);
@@ -190,6 +192,7 @@ export class LeaseDesk {
       manifestSha256: model.manifestSha256,
       purpose: ask.purpose,
       hold: tokens,
+      calls,
       issuedAt: now,
       expiresAt: lease.expires_at,
       reportsUntil: lease.reports_until,
