@@ -14,7 +14,7 @@ import { TenantHeads } from "../tenants/heads.ts";
 import { TenantRecords } from "../tenants/records.ts";
 import { ndjson } from "./ndjson.ts";
 import type { StoredEvent } from "./verify-chain.ts";
-import { verifyFrom } from "./verify.ts";
+import { isPlaceIn, verifyFrom } from "./verify.ts";
 
 const tags = ["Audit"];
 
@@ -79,9 +79,11 @@ export function auditRoutes(app: OpenAPIHono<AppEnv>): void {
     const { object, call, tenant } = enter(c, "GET /v1/tenants/{t}/audit/verify");
     const { identity, lag, live } = unwrap(await object.audit.chain(call));
     if (lag.error !== null) throw problem("unavailable", `The records are behind by ${lag.events} events; none is lost. Try again.`);
+    const start = startOf(c.req.valid("query").cursor);
+    if (!isPlaceIn(live.sent, start)) throw problem("invalid-request", "cursor: it names no event of this chain. Begin without one.");
     const records = TenantRecords.for(asVerified(identity), c.env);
     const heads = TenantHeads.for(asVerified(identity), c.env);
-    const { upTo, complete, fault, discrepancies } = await verifyFrom(startOf(c.req.valid("query").cursor), {
+    const { upTo, complete, fault, discrepancies } = await verifyFrom(start, {
       tenant,
       heads,
       live,
