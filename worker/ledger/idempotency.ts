@@ -49,4 +49,9 @@ export class IdempotencyKeys {
     }
     return result;
   }
+
+  /** The key is as one that never came. */
+  forget(call: IdempotentCall): void {
+    this.#store.run("DELETE FROM idempotency WHERE id = ? AND body_sha256 = ?", idOf(call), call.bodySha256);
+  }
 }
