@@ -23,7 +23,7 @@ const ready = createRoute({
 
 const WORDS: Record<Part, string> = {
   configuration: "The configuration is not valid: the log names what to set.",
-  d1: "D1 does not answer: leases are granted, records are late and none is lost.",
+  d1: "D1 does not answer, or lacks its migrations: leases are granted, records are late and none is lost.",
   r2: "R2 does not answer: models can't be delivered.",
   lag_board: "The lag of the records can't be read.",
 };
