@@ -1,6 +1,6 @@
 /** /v1/tenants/{t}/audit: what happened, in the order of the chain; whether it is as it was written; all of it as NDJSON. */
 import { type OpenAPIHono, createRoute, z } from "@hono/zod-openapi";
-import { timestamp, toTimestamp } from "../../schema/contract/amounts.ts";
+import { LAST_INSTANT, timestamp, toTimestamp } from "../../schema/contract/amounts.ts";
 import { AUDIT_ACTIONS, type AuditEvent, BREAK_REASONS, auditEvent, auditVerification, page } from "../../schema/contract/records.ts";
 import type { AppEnv } from "../http/app-env.ts";
 import { asSent, guarded, json, pageOf, pageQuery, problems, tenantPath } from "../http/describe.ts";
@@ -129,16 +129,27 @@ function filterOf(query: Filters): AuditFilter {
   };
 }
 
+/** A row that somebody altered is shown too, as far as it can be: it hides no other, and verification says what is wrong. */
 const shown = (tenant: string, row: StoredEvent): AuditEvent => ({
   id: `evt_${tenant}_${row.seq}`,
   seq: row.seq,
-  at: toTimestamp(row.at),
+  at: toTimestamp(Math.abs(row.at) <= LAST_INSTANT ? row.at : 0),
   action: row.action as AuditEvent["action"],
   actor: row.actor,
   user: row.userId,
   model: row.model,
   request_id: row.requestId,
-  details: JSON.parse(row.details) as Record<string, unknown>,
+  details: detailsOf(row.details),
   prev_hash: row.prevHash,
   hash: row.hash,
 });
+
+function detailsOf(text: string): Record<string, unknown> {
+  try {
+    const details: unknown = JSON.parse(text);
+    if (typeof details === "object" && details !== null && !Array.isArray(details)) return details as Record<string, unknown>;
+  } catch {
+    // no JSON: told as the text that it is
+  }
+  return { unreadable: String(text) };
+}
