@@ -8,6 +8,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { HTTPException } from "hono/http-exception";
 import { type RequestId, requestId, sortableId } from "../schema/contract/ids.ts";
 import { auditRoutes } from "./audit/routes.ts";
+import { catalogImportRoutes } from "./catalog/import-routes.ts";
 import { catalogRoutes } from "./catalog/routes.ts";
 import { grantRoutes } from "./catalog/grant-routes.ts";
 import { erasureRoutes } from "./erasure/routes.ts";
@@ -62,6 +63,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   removalRoutes(app);
   importRoutes(app);
   catalogRoutes(app);
+  catalogImportRoutes(app);
   grantRoutes(app);
   leaseRoutes(app);
   deliveryRoutes(app);

@@ -2,13 +2,14 @@
  * The operator's catalogue: models that it publishes once and grants to tenants, and models that a tenant derives from one.
  *
  * - A grant names one revision. What a tenant has does not change under it: a newer revision is another grant.
- * - A derived model is the base with files of the tenant's own, which replace those of the same path or come beside them.
- *   It is resolved when it is begun: its manifest names every file, and a lease pins it as any other.
+ * - A derived model is the base with files of the tenant's own, which replace those of the same path or come beside them,
+ *   and with tensors of its own in the base's ONNX files. It is resolved when it is begun: its manifest names every file,
+ *   and a lease pins it as any other.
  */
 import { z } from "zod";
-import { timestamp } from "./amounts.ts";
+import { positiveAmount, timestamp } from "./amounts.ts";
 import { modelId, revisionId, tenantId } from "./ids.ts";
-import { base, cacheMode, modelFile, prices, revisionDescription } from "./models.ts";
+import { MAX_FILE_BYTES, MAX_FILE_CHUNKS, base, cacheMode, chunk, filePath, modelFile, prices, revisionDescription } from "./models.ts";
 
 export const grantPut = z
   .strictObject({
@@ -25,15 +26,33 @@ export type Grant = z.infer<typeof grant>;
 export const holder = z.object({ tenant: tenantId, model: modelId, revision: revisionId, granted_at: timestamp }).meta({ id: "Holder" });
 export type Holder = z.infer<typeof holder>;
 
+/** One of the graph's initializers, with other values: as many bytes as before, little-endian, in the order of its dims. */
+export const tensorChange = z
+  .strictObject({
+    path: filePath.meta({ description: "The base's ONNX file that has the tensor." }),
+    name: z.string().min(1).max(512).meta({ example: "lm_head.weight" }),
+    size: positiveAmount.max(MAX_FILE_BYTES),
+    chunks: z.array(chunk).min(1).max(MAX_FILE_CHUNKS),
+  })
+  .refine((tensor) => tensor.chunks.reduce((sum, { size }) => sum + size, 0) === tensor.size, { path: ["chunks"], message: "the chunks' sizes must add up to the tensor's size" })
+  .meta({ id: "TensorChange" });
+export type TensorChange = z.infer<typeof tensorChange>;
+
 export const derivationCreate = z
   .strictObject({
     base: base.meta({ description: "A revision that was granted." }),
     files: z
       .array(modelFile)
-      .min(1)
       .max(256)
       .refine((files) => new Set(files.map(({ path }) => path)).size === files.length, "each path once")
+      .default([])
       .meta({ description: "The tenant's own. Each takes the place of the file with its path in the variants that have one; where none has, it is added to all." }),
+    tensors: z
+      .array(tensorChange)
+      .max(256)
+      .refine((tensors) => new Set(tensors.map(({ path, name }) => `${path}\n${name}`)).size === tensors.length, "each tensor once")
+      .default([])
+      .meta({ description: "Changed in every kept variant that has the file. What of a base's chunk stays beside a changed tensor is copied to the tenant, and counts against its storage." }),
     variants: z.array(z.string()).min(1).max(16).optional().meta({ description: "Ids of the base's variants that are kept; left out: all." }),
     prices,
     cache: cacheMode.optional(),
@@ -42,5 +61,6 @@ export const derivationCreate = z
     licence: revisionDescription.licence,
     source: revisionDescription.source,
   })
+  .refine(({ files, tensors }) => files.length + tensors.length > 0, { path: ["files"], message: "a file or a tensor of its own, at least" })
   .meta({ id: "DerivationCreate" });
 export type DerivationCreate = z.infer<typeof derivationCreate>;

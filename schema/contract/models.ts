@@ -2,7 +2,8 @@
  * Models: a revision's manifest, the bodies of publishing, and how usage is measured.
  *
  * - Files are cut into chunks; a chunk is addressed by its SHA-256 and is at most `MAX_CHUNK_BYTES`.
- * - A file's `size` is the sum of its chunks' sizes; its `sha256` is over the whole file.
+ * - A file's `size` is the sum of its chunks' sizes; its `sha256` is over the whole file, for whoever has it whole. What
+ *   is verified is each chunk.
  * - The manifest's digest (SHA-256 of its bytes as served) is pinned by each lease.
  */
 import { z } from "zod";
@@ -18,6 +19,7 @@ export const MAX_CHUNK_BYTES = 16 * 1024 * 1024;
 /** What our own tools cut files into: small enough to resume well, large enough that a request costs little. */
 export const CHUNK_BYTES = 4 * 1024 * 1024;
 export const MAX_FILE_BYTES = 4 * 1024 ** 3;
+export const MAX_FILE_CHUNKS = 4096;
 
 /** A relative path inside the revision: no empty, `.` or `..` segment, no backslash, no drive, no control character. */
 export const filePath = z
@@ -32,7 +34,7 @@ export const chunk = z.strictObject({ sha256, size: positiveAmount.max(MAX_CHUNK
 export type Chunk = z.infer<typeof chunk>;
 
 export const modelFile = z
-  .strictObject({ path: filePath, size: positiveAmount.max(MAX_FILE_BYTES), sha256, chunks: z.array(chunk).min(1).max(4096) })
+  .strictObject({ path: filePath, size: positiveAmount.max(MAX_FILE_BYTES), sha256: sha256.optional().meta({ description: "Of the whole file. Left out where nobody has had it whole: a base's file with changed tensors." }), chunks: z.array(chunk).min(1).max(MAX_FILE_CHUNKS) })
   .refine((file) => file.chunks.reduce((sum, c) => sum + c.size, 0) === file.size, { path: ["chunks"], message: "the chunks' sizes must add up to the file's size" })
   .meta({ id: "ModelFile" });
 export type ModelFile = z.infer<typeof modelFile>;

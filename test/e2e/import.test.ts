@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Api, apiAt } from "../../cli/api.ts";
 import { type Deployment, deploy } from "../../bench/support/deployment.ts";
-import { manifest } from "../../schema/contract/models.ts";
+import { manifest, model } from "../../schema/contract/models.ts";
 import { type ModelImport, modelImport } from "../../schema/contract/imports.ts";
 import { keyCreated, tenant as tenantShape } from "../../schema/contract/tenants.ts";
 import { secret } from "../../schema/contract/secrets.ts";
@@ -139,6 +139,39 @@ describe.skipIf(tiny.missing !== null)(titled("an import", tiny), () => {
     expect({ state, fault }).toEqual({ state: "failed", fault: { code: "model-refused", detail: expect.stringContaining("model-external-path") } });
     await expect(api.get("/v1/models/evil/manifest", manifest)).rejects.toThrow();
   });
+
+  test("into the operator's catalogue is as a tenant's: killed and gone on with, under the catalogue's own token, cancelled; then granted", async () => {
+    let operator = apiAt(deployment.url, deployment.operatorKey);
+    const state = (id: string) => operator.get(`/v1/catalog/imports/${id}`, modelImport);
+    const reached = (id: string, isThat: (now: ModelImport) => boolean) => expect.poll(async () => isThat(await state(id)), { timeout: 90_000, interval: 50 }).toBe(true);
+    const hasEnded = (id: string) => reached(id, (now) => now.state !== "queued" && now.state !== "running");
+    hub.pause = 60;
+    const { id } = await operator.post("/v1/catalog/models/shared/import", { source: "hf:karpathy/tinystories", variants: ["fp32"] }, modelImport);
+    await reached(id, ({ bytes_done }) => bytes_done >= 8 * MIB);
+    await deployment.kill();
+    deployment = await deployment.restart();
+    [api, operator] = [apiAt(deployment.url, key), apiAt(deployment.url, deployment.operatorKey)];
+    hub.pause = 0;
+    await hasEnded(id);
+    expect(await state(id)).toMatchObject({ state: "done", fault: null });
+    await operator.put("/v1/tenants/acme/catalog/shared", {}, model);
+    expect(await api.get("/v1/models/shared/manifest", manifest)).toMatchObject({ base: { model: "shared", revision: (await state(id)).revision }, licence: "mit" });
+
+    // The tenant's token is not the catalogue's.
+    const from = { source: "hf:karpathy/private", variants: ["fp32"] };
+    const refused = await operator.post("/v1/catalog/models/private/import", from, modelImport);
+    await hasEnded(refused.id);
+    expect(await state(refused.id)).toMatchObject({ state: "failed", fault: { code: "source-forbidden" } });
+    await operator.put("/v1/catalog/secrets/huggingface-token", { value: "hf_secret" }, secret);
+    const allowed = await operator.post("/v1/catalog/models/private/import", from, modelImport);
+    await hasEnded(allowed.id);
+    expect(await state(allowed.id)).toMatchObject({ state: "done" });
+
+    hub.pause = 100;
+    const cancelled = await operator.post("/v1/catalog/models/cancelled/import", { source: "hf:karpathy/tinystories", variants: ["fp32"] }, modelImport);
+    expect((await operator.delete(`/v1/catalog/imports/${cancelled.id}`, modelImport)).state).toBe("cancelled");
+    await expect(api.get("/v1/catalog/imports", modelImport)).rejects.toThrow("operator key");
+  }, 180_000);
 
   test("that leads to a private address is refused", async () => {
     hub.fault = ({ path }) => (path.endsWith("config.json") ? { location: "http://169.254.169.254/latest/meta-data" } : null);

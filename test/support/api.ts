@@ -25,6 +25,7 @@ type Json = ReturnType<typeof JSON.parse>;
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
+  readonly bytes: Uint8Array;
   readonly text: string;
   readonly json: Json;
   /** The problem's code, where the answer is one. */
@@ -41,9 +42,10 @@ async function call(method: string, path: string, ask: Ask = {}): Promise<Answer
   if (body !== undefined && !headers.has("content-type")) headers.set("content-type", bytes ? "application/octet-stream" : "application/json");
   const worker = (exports as unknown as { default: Fetcher }).default;
   const response = await worker.fetch(new Request(new URL(path, BASE), { method, headers, body }));
-  const text = new TextDecoder().decode(await response.arrayBuffer());
+  const bytesRead = new Uint8Array(await response.arrayBuffer());
+  const text = new TextDecoder().decode(bytesRead);
   const json: Json = /\bjson\b/.test(response.headers.get("content-type") ?? "") && text !== "" ? JSON.parse(text) : null;
-  return { status: response.status, headers: response.headers, text, json, code: json?.code ?? null };
+  return { status: response.status, headers: response.headers, bytes: bytesRead, text, json, code: json?.code ?? null };
 }
 
 export const api = {

@@ -1,7 +1,7 @@
 /** Grants of the catalogue to a tenant, and what the tenant derives from them. */
 import { type OpenAPIHono, createRoute, z } from "@hono/zod-openapi";
-import { derivationCreate, grant, grantPut } from "../../schema/contract/catalog.ts";
-import { modelId, revisionId } from "../../schema/contract/ids.ts";
+import { type DerivationCreate, derivationCreate, grant, grantPut } from "../../schema/contract/catalog.ts";
+import { type Sha256, modelId, revisionId } from "../../schema/contract/ids.ts";
 import { type Base, type Manifest, type Model, type RevisionBody, model, revisionBegun } from "../../schema/contract/models.ts";
 import { page } from "../../schema/contract/records.ts";
 import type { Env } from "../env.ts";
@@ -12,13 +12,15 @@ import { problem, unwrap } from "../http/problem.ts";
 import { sha256Hex } from "../ledger/audit-chain.ts";
 import type { Loan } from "../ledger/desks/lending-desk.ts";
 import type { Result } from "../ledger/result.ts";
-import { buildRevision } from "../models/manifest.ts";
-import { beginRevision } from "../models/publish.ts";
+import { beginningOf, buildRevision } from "../models/manifest.ts";
+import { beginRevision, storeBlob } from "../models/publish.ts";
 import { TenantBlobs } from "../tenants/blobs.ts";
 import { type Identity, asVerified } from "../tenants/credential.ts";
+import type { Edge } from "./compose.ts";
 import { LentBlobs } from "./lent-blobs.ts";
 import { derivedBody, grantedBody } from "./resolve.ts";
 import { afterOf } from "./routes.ts";
+import { withTensors } from "./tensors.ts";
 
 const tags = ["Catalogue"];
 const ofModel = tenantPath.extend({ model: modelId });
@@ -45,7 +47,7 @@ const revoke = createRoute({
 
 const derive = createRoute({
   method: "post", path: "/v1/tenants/{t}/models/{model}/derive", tags: ["Models"], ...guarded("POST /v1/tenants/{t}/models/{model}/derive"), summary: "Begin a revision that stands on one of the catalogue",
-  description: "The base with the tenant's own files: an adapter, a head, labels, a tokenizer's configuration. Only the tenant's own blobs are to be put; then it is committed as any revision.",
+  description: "The base with the tenant's own files (an adapter, labels, a tokenizer's configuration with its system prompt) and with its own values of tensors in the base's ONNX files (a fine-tuned head). Only the tenant's own blobs are to be put; then it is committed as any revision.",
   request: { params: ofModel, headers: idempotencyHeader, body: body(derivationCreate) },
   responses: { 201: json(revisionBegun, "The draft, and the blobs to put."), ...problems },
 });
@@ -86,7 +88,8 @@ export function grantRoutes(app: OpenAPIHono<AppEnv>): void {
     const entered = enter(c, "POST /v1/tenants/{t}/models/{model}/derive", wanted);
     const { identity, manifestSha256 } = unwrap(await entered.object.loans.base(entered.call, wanted.base));
     const base = await manifestOf(c.env, identity, wanted.base, manifestSha256);
-    return c.json(await beginRevision(c.env, entered, c.req.valid("param").model, unwrap(derivedBody(base, wanted))), 201);
+    const body = await withOwnTensors(c.env, entered, identity, wanted, unwrap(derivedBody(base, wanted)));
+    return c.json(await beginRevision(c.env, entered, c.req.valid("param").model, body), 201);
   });
 }
 
@@ -96,10 +99,24 @@ async function take(env: Env, { object, call, tenant }: Entered, loan: Loan, bod
   const built = buildRevision(tenant, name, body);
   const refused = await object.loans.admit(call, name);
   if (!refused.ok) return refused;
-  const begun = await object.models.admitRevision(call, { model: name, revision: built.revision.revision, ...(body.control_flow && { controlFlow: true }) });
+  const begun = await object.models.admitRevision(call, beginningOf(built));
   if (!begun.ok) return begun;
   await TenantBlobs.for(asVerified(begun.value.identity), env).putManifest(name, built.revision.revision, built.text);
   return object.loans.take(call, loan, built.revision, Object.fromEntries(built.sizes), begun.value.admission);
+}
+
+async function withOwnTensors(env: Env, entered: Entered, identity: Identity, wanted: DerivationCreate, body: RevisionBody): Promise<RevisionBody> {
+  if (wanted.tensors.length === 0) return body;
+  const base = LentBlobs.for(asVerified(identity), env);
+  const keep = async ({ of, offset, size }: Edge) => {
+    const piece = await base.getBlob(of, { first: offset, last: offset + size - 1 });
+    if (!piece) throw problem("unavailable", "A chunk of the base can't be read. Tell the operator.");
+    const bytes = await new Response(piece).arrayBuffer();
+    const digest = sha256Hex(new Uint8Array(bytes)) as Sha256;
+    await storeBlob(env, entered, digest, bytes);
+    return digest;
+  };
+  return unwrap(await withTensors(body, wanted, { base, keep }));
 }
 
 /** The base's manifest, as the catalogue committed it. */

@@ -1,5 +1,5 @@
 /**
- * From a base of the catalogue to a revision of a tenant: as it is, or with the tenant's own files. Pure.
+ * From a base of the catalogue to a revision of a tenant: as it is, or with the tenant's own files (tensors: tensors.ts). Pure.
  *
  * - Whatever the base does not say anew is said by it: task, how usage is measured, what a variant requires.
  * - Its self-tests are for its own answers: a derived revision has those that it states.
@@ -13,7 +13,7 @@ export function grantedBody({ schema: _, tenant: _tenant, model, revision, base:
   return { ...shown, prices, base: { model, revision } };
 }
 
-export function derivedBody(base: Manifest, { base: named, files, variants: kept, ...stated }: DerivationCreate): Result<RevisionBody> {
+export function derivedBody(base: Manifest, { base: named, files, tensors: _, variants: kept, ...stated }: DerivationCreate): Result<RevisionBody> {
   const unknown = kept?.find((id) => !base.variants.some((variant) => variant.id === id));
   if (unknown !== undefined) return refuse("invalid-request", `variants: the base has no variant ${unknown}. It has ${base.variants.map(({ id }) => id).join(", ")}.`);
   const variants = base.variants.filter(({ id }) => kept?.includes(id) ?? true);

@@ -14,6 +14,7 @@ import { type Eraser, beginErasure, eraserOf } from "../erasure/eraser.ts";
 import { erasedId, toErasure } from "../erasure/progress.ts";
 import type { Home, Signpost } from "../tenants/home.ts";
 import { CATALOG } from "../catalog/catalog-id.ts";
+import { Beginnings } from "./beginnings.ts";
 import { Collector } from "./collector.ts";
 import { newConfig, readConfig, toTenant, writeConfig } from "./config.ts";
 import { AuditDesk } from "./desks/audit-desk.ts";
@@ -199,7 +200,8 @@ export class TenantObject extends DurableObject<Env> {
     const webhooks = new WebhookDesk(room);
     const rollouts = new RolloutDesk(room);
     const collector = new Collector(room);
-    const models = new ModelDesk(room, rollouts);
+    const beginnings = new Beginnings(room);
+    const models = new ModelDesk(room, rollouts, beginnings);
     const uploads = new UploadDesk(room, collector);
     const imports = new ImportDesk(room, models, uploads);
     const removals = new RemovalDesk(room, imports, collector);
@@ -214,7 +216,7 @@ export class TenantObject extends DurableObject<Env> {
         uploads,
         removals,
         imports,
-        loans: new LoanDesk(room, rollouts),
+        loans: new LoanDesk(room, rollouts, beginnings),
         lending: new LendingDesk(room, removals),
         leases,
         records,

@@ -26,13 +26,7 @@ const MAX_FETCHES = 2_000;
 export async function inspectVariants(variants: readonly Variant[], blobs: ChunkStore, allowControlFlow: boolean): Promise<FileRefusal | null> {
   const judged = new Set<string>();
   const spent: Spent = { fields: 0 };
-  let fetches = 0;
-  const counted: ChunkStore = {
-    getBlob(digest) {
-      if (++fetches > MAX_FETCHES) throw new OnnxError("too-many", `structure in more than ${MAX_FETCHES} chunks`);
-      return blobs.getBlob(digest);
-    },
-  };
+  const counted = boundedStore(blobs);
   for (const { files } of variants) {
     for (const file of files.filter(({ path }) => path.endsWith(".onnx"))) {
       const external = besides(file, files);
@@ -46,13 +40,25 @@ export async function inspectVariants(variants: readonly Variant[], blobs: Chunk
   return null;
 }
 
+/** Throws an `OnnxError` where a model's structure lies in too many chunks. */
+export function boundedStore(blobs: ChunkStore): ChunkStore {
+  let fetches = 0;
+  return {
+    getBlob(digest) {
+      if (++fetches > MAX_FETCHES) throw new OnnxError("too-many", `structure in more than ${MAX_FETCHES} chunks`);
+      return blobs.getBlob(digest);
+    },
+  };
+}
+
 /** What a model may name as its external data: files of its own folder and below, by their path from there. */
 function besides(model: ModelFile, files: readonly ModelFile[]): Map<string, number> {
   const folder = model.path.slice(0, model.path.lastIndexOf("/") + 1);
   return new Map(files.filter((file) => file !== model && file.path.startsWith(folder)).map(({ path, size }) => [path.slice(folder.length), size]));
 }
 
-function storedSource({ size, chunks, path }: ModelFile, blobs: ChunkStore): ByteSource {
+/** A file of stored chunks; one of them at a time is in memory. */
+export function storedSource({ size, chunks, path }: Pick<ModelFile, "size" | "chunks" | "path">, blobs: ChunkStore): ByteSource {
   const starts: number[] = [];
   chunks.reduce((start, chunk) => (starts.push(start), start + chunk.size), 0);
   let kept: { index: number; bytes: Uint8Array } | null = null;

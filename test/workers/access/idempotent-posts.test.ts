@@ -73,6 +73,8 @@ const POSTS: Record<Post, () => Promise<Sent> | Sent> = {
     const base = await publishInCatalog("once");
     return { path: `/v1/catalog/models/once/revisions/${base.revision}/commit`, key: OPERATOR_KEY, body: {}, other: { path: `/v1/catalog/models/twice/revisions/${base.revision}/commit` } };
   },
+  "POST /v1/catalog/models/{model}/import": () => ({ path: "/v1/catalog/models/new/import", key: OPERATOR_KEY, body: IMPORT, other: { body: { ...IMPORT, revision: "next" } } }),
+  "POST /v1/catalog/secrets/rewrap": () => ({ path: "/v1/catalog/secrets/rewrap", key: OPERATOR_KEY, body: {}, other: { path: "/v1/catalog/models/new/import", body: IMPORT } }),
   "POST /v1/tenants/{t}/models/{model}/import": () => ({ path: `${at()}/models/new/import`, key: tenant.admin, body: IMPORT, other: { body: { ...IMPORT, revision: "next" } } }),
   "POST /v1/tenants/{t}/models/{model}/prices": () => ({ path: `${at()}/models/tiny/prices`, key: tenant.admin, body: { input_nanos_per_token: 5, output_nanos_per_token: 5 }, other: { body: { input_nanos_per_token: 6, output_nanos_per_token: 5 } } }),
   "POST /v1/leases": () => ({ path: "/v1/leases", key: tenant.secret, body: { model: "tiny", tokens: 1 }, other: { body: { model: "tiny", tokens: 2 } } }),

@@ -10,8 +10,10 @@ import type { Grant } from "../../../schema/contract/catalog.ts";
 import type { ModelId, RevisionId, Sha256 } from "../../../schema/contract/ids.ts";
 import type { Base, Model } from "../../../schema/contract/models.ts";
 import type { Identity } from "../../tenants/credential.ts";
+import type { Beginnings } from "../beginnings.ts";
+import type { Identified } from "../identify.ts";
 import type { Revision } from "../model-shelf.ts";
-import { type Result, done, refuse } from "../result.ts";
+import { type Refused, type Result, done, refuse } from "../result.ts";
 import { type Call, type Room, identityOf } from "../room.ts";
 import { ShelfLimits } from "../shelf-limits.ts";
 import type { Loan } from "./lending-desk.ts";
@@ -21,11 +23,13 @@ import type { RolloutDesk } from "./rollout-desk.ts";
 export class LoanDesk {
   readonly #room: Room;
   readonly #rollouts: RolloutDesk;
+  readonly #beginnings: Beginnings;
   readonly #limits: ShelfLimits;
 
-  constructor(room: Room, rollouts: RolloutDesk) {
+  constructor(room: Room, rollouts: RolloutDesk, beginnings: Beginnings) {
     this.#room = room;
     this.#rollouts = rollouts;
+    this.#beginnings = beginnings;
     this.#limits = new ShelfLimits(room);
   }
 
@@ -37,14 +41,8 @@ export class LoanDesk {
   /** The manifest is stored. `sizes`: the revision's chunks, all of them the catalogue's; `admission`: of the draft that was begun for it. */
   take(call: Call, { base, manifestSha256 }: Pick<Loan, "base" | "manifestSha256">, revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>, admission: string | null): Result<Model> {
     const { shelf, loans, store } = this.#room;
-    return this.#room.as<Model>(call, (who, now) => {
-      const isThere = shelf.rollouts.find(revision.model, revision.revision)?.committedAt != null || (admission !== null && shelf.drafts.holds(revision, admission));
-      if (!isThere) {
-        shelf.drafts.disown(revision);
-        this.#room.arm(now);
-        return refuse("conflict", "This model was deleted while it was granted. Grant it again.");
-      }
-      const refused = this.#refusal(revision.model) ?? flowRefusal(revision.facts.controlFlow === true, store) ?? this.#limits.refusesModel(revision.model, now);
+    const begin = (who: Identified, now: number): Result<Model> => {
+      const refused = this.#beginnings.stillOpen(revision, admission, now) ?? this.#refusal(revision.model) ?? flowRefusal(revision.facts.controlFlow === true, store) ?? this.#limits.refusesModel(revision.model, now);
       if (refused) return refused;
       const isNew = !loans.holds(base);
       loans.add(base, manifestSha256, sizes, now);
@@ -54,7 +52,8 @@ export class LoanDesk {
       const by = { actor: who.actor, requestId: call.requestId };
       if (isNew) this.#room.log(now, { action: "MODEL_GRANTED", ...by, model: revision.model, details: { base, revision: revision.revision, prices: revision.facts.prices } });
       return this.#rollouts.goLive(by, revision.model, revision.revision, now);
-    });
+    };
+    return this.#room.as(call, begin, (_refusal, now) => this.#beginnings.disown(revision, now));
   }
 
   list(call: Call, after: { model: string; revision: string }, limit: number): Result<Grant[]> {
@@ -78,7 +77,7 @@ export class LoanDesk {
     });
   }
 
-  #refusal(model: ModelId): ReturnType<typeof refuse> | null {
+  #refusal(model: ModelId): Refused | null {
     const live = this.#room.shelf.live(model);
     const isOwn = live !== null && live.facts.base?.model !== model;
     return isOwn ? refuse("conflict", `The tenant has a model ${model} of its own. Publish the catalogue's under another name, or have that one deleted.`) : null;
