@@ -6,6 +6,7 @@
  */
 import { plainly } from "../backends/engine.ts";
 import type { ModelSource } from "../graph/model-source.ts";
+import { checkKernels } from "../kernels/check-kernels.ts";
 import { compileKernels, packedBytes, roundedBytes, startKernels } from "../kernels/kernels.ts";
 import type { Step } from "../tasks/task.ts";
 import type { DecoderIo } from "./decoder-io.ts";
@@ -65,6 +66,9 @@ async function start({ program, weights }: Layout, { io, threads }: KernelSubjec
     const scratch = Math.max(0, ...weights.placements.map((placement) => (placement.kind === "matrix" ? scratchBytes(placement.matrix) : 0)));
     const memory = new KernelMemory(program, io.kv, threads, contextLength, program.end + scratch);
     const module = await compileKernels(threads > 1);
+    const trial = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: threads > 1 });
+    const wrong = checkKernels(await startKernels(trial, module), trial);
+    if (wrong !== null) return { why: `the kernel for ${wrong} gives wrong numbers here` };
     const kernels = await startKernels(memory.memory, module);
     return { why: null, memory, module, kernels };
   } catch (error) {

@@ -1,6 +1,7 @@
 /** Each kernel of each build beside the same sum in plain JavaScript. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { BLOCK, compileKernels, packedBytes, roundedBytes, scoresBytes, startKernels, type Kernels } from "../../../../client/runtime/kernels/kernels.ts";
+import { checkKernels } from "../../../../client/runtime/kernels/check-kernels.ts";
 import { availableSimd } from "../../../../client/runtime/kernels/simd.ts";
 import { seededRandom } from "../../../../client/runtime/sampling/random.ts";
 
@@ -47,6 +48,17 @@ describe.each([...builds])("built with %s SIMD", (simd) => {
     guard.fill(0xa5);
     return () => expect([...guard]).toEqual(Array.from({ length: 32 }, () => 0xa5));
   };
+
+  test("known answers come out, and of what is wrong the name", async () => {
+    const small = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+    const checked = await startKernels(small, await compileKernels(true, simd));
+    expect(checkKernels(checked, small)).toBeNull();
+    expect(checkKernels({ ...checked, pack: (bits, ...rest) => checked.pack(bits === 4 ? 8 : bits, ...rest) }, small)).toBe("product of 4 bits");
+    expect(checkKernels({ ...checked, round: (x, to, scales, _rows, k) => checked.round(x, to, scales, 1, k) }, small)).toBe("product of 4 bits");
+    expect(checkKernels({ ...checked, normalize: (x, weights, to, rows, size) => checked.normalize(x, weights, to, rows, size, 0) }, small)).toBe("normalize");
+    expect(checkKernels({ ...checked, attend: (query, stride, keys, values, scores, to, toStride, rows, past, ...rest) => checked.attend(query, stride, keys, values, scores, to, toStride, rows, past - 1, ...rest) }, small)).toBe("attend");
+    for (const name of ["add", "mul", "siluMul", "sigmoid", "rotate", "copy"] as const) expect(checkKernels({ ...checked, [name]: () => undefined }, small)).toBe(name);
+  });
 
   describe.each([4, 8] as const)("weights of %i bits", (bits) => {
     const matrix = (n: number, k: number, hasZeros: boolean) => {
