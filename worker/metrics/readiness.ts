@@ -1,7 +1,8 @@
 /**
- * Whether this deployment can do its work: its configuration holds, D1 has its tables, R2 answers; and how far D1 is behind.
+ * Whether this deployment can do its work: its configuration holds, the shared D1 has its tables, R2 answers; and how far D1 is behind.
  *
  * - Leases are granted without D1. It is looked at all the same: where it is away, records are late.
+ * - A database of one tenant alone that fails is logged, and shows in the lag; it sends nobody else's requests away.
  * - What is said shows no setting, no tenant and no error's text; those go to the log.
  * - Kept for a second: anybody may ask, and an answer costs a question to each part.
  */
@@ -46,11 +47,19 @@ async function ask(env: Env): Promise<Readiness> {
       return null;
     }
   };
+  const own = async (db: D1Database): Promise<void> => {
+    try {
+      await within(TIMEOUT_MS, "d1", hasTables(db));
+    } catch (cause) {
+      console.error(JSON.stringify({ level: "error", message: "a tenant's own database is not ready", error: String(cause) }));
+    }
+  };
   const configured = await part("configuration", async () => settingsOf(env));
   const [lag] = await Promise.all([
     part("lag_board", async () => (await lagBoard(env).summary()) as LagSummary),
-    part("d1", async () => Promise.all((configured ? allDatabases(env) : [env.DB]).map(hasTables))),
+    part("d1", () => hasTables(env.DB)),
     part("r2", () => env.BLOBS.head("ready")),
+    ...(configured ? allDatabases(env).slice(1).map(own) : []),
   ]);
   return { failing, lag };
 }

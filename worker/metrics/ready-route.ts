@@ -17,7 +17,7 @@ const projection = z
 
 const ready = createRoute({
   method: "get", path: "/readyz", tags: ["Deployment"], ...open("GET /readyz"), summary: "Whether the deployment can do its work",
-  description: "D1, R2 and the configuration are asked. 503 where one of them fails; leases are granted all the same while only D1 is away.",
+  description: "The shared D1 and R2, and the configuration, are asked. 503 where one of them fails; leases are granted all the same while only D1 is away.",
   responses: { 200: json(z.object({ status: z.literal("ready"), projection }).meta({ id: "Readiness" }), "All parts answer."), ...problems },
 });
 
