@@ -46,9 +46,9 @@ export interface Kernels {
   readonly attend: (query: number, queryStride: number, keys: number, values: number, scores: number, to: number, toStride: number, rows: number, past: number, headSize: number, scale: number) => void;
 }
 
-/** Rows that products take at a time, where there are more than one; and places that they read from for one. */
+/** Rows that products take at a time, where there are more than one; and places that they read from for one, the most first. */
 const TOGETHER = 2;
-const PLACES = 4;
+const PLACES = [8, 4, 1] as const;
 
 const functions = (simd: Simd): readonly Func[] => [
   round(simd),
@@ -58,10 +58,7 @@ const functions = (simd: Simd): readonly Func[] => [
   unpack("unpack8", 8),
   product("product4", 4, simd, TOGETHER),
   product("product8", 8, simd, TOGETHER),
-  productOfOne("one4", 4, simd, 1),
-  productOfOne("one8", 8, simd, 1),
-  productOfOne("apart4", 4, simd, PLACES),
-  productOfOne("apart8", 8, simd, PLACES),
+  ...PLACES.flatMap((places) => [productOfOne(`one4from${places}`, 4, simd, places), productOfOne(`one8from${places}`, 8, simd, places)]),
   pairwise("add", f32x4.add),
   pairwise("mul", f32x4.mul),
   sigmoid(simd),
@@ -80,12 +77,12 @@ type Exports = Omit<Kernels, "pack" | "unpack" | "product" | "attend"> &
   Record<"attendOne" | "attendTiles", Kernels["attend"]> &
   Record<"pack4" | "pack8", (weights: number, scales: number, zeros: number, to: number, n: number, k: number) => void> &
   Record<"unpack4" | "unpack8", (packed: number, output: number, to: number, k: number) => void> &
-  Record<"product4" | "product8" | "one4" | "one8" | "apart4" | "apart8", Product>;
+  Record<"product4" | "product8" | `one${Bits}from${(typeof PLACES)[number]}`, Product>;
 
 export async function startKernels(memory: WebAssembly.Memory, module?: WebAssembly.Module): Promise<Kernels> {
   const isShared = typeof SharedArrayBuffer !== "undefined" && memory.buffer instanceof SharedArrayBuffer;
   const { exports } = await WebAssembly.instantiate(module ?? (await compileKernels(isShared)), { heap: { memory } });
-  const { pack4, pack8, unpack4, unpack8, product4, product8, one4, one8, apart4, apart8, attendOne, attendTiles, ...kernels } = exports as unknown as Exports;
+  const { pack4, pack8, unpack4, unpack8, product4, product8, attendOne, attendTiles, ...kernels } = exports as unknown as Exports;
   return {
     ...kernels,
     pack: (bits, ...rest) => (bits === 4 ? pack4 : pack8)(...rest),
@@ -95,9 +92,12 @@ export async function startKernels(memory: WebAssembly.Memory, module?: WebAssem
       if (tiled > 0) (bits === 4 ? product4 : product8)(packed, x, xScales, y, tiled, n, k, from, to);
       if (tiled === rows) return;
       const [own, ownScale, ownTo] = [x + tiled * roundedBytes(k), xScales + 4 * tiled, y + 4 * n * tiled];
-      const whole = to - ((to - from) % (PLACES * OUTPUTS));
-      if (whole > from) (bits === 4 ? apart4 : apart8)(packed, own, ownScale, ownTo, 1, n, k, from, whole);
-      if (to > whole) (bits === 4 ? one4 : one8)(packed, own, ownScale, ownTo, 1, n, k, whole, to);
+      let at = from;
+      for (const places of PLACES) {
+        const end = to - ((to - at) % (places * OUTPUTS));
+        if (end > at) kernels[`one${bits}from${places}`](packed, own, ownScale, ownTo, 1, n, k, at, end);
+        at = end;
+      }
     },
     attend: (query, queryStride, keys, values, scores, to, toStride, rows, past, headSize, scale) => {
       const tiled = rows - (rows % TILE);
