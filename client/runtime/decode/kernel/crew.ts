@@ -12,9 +12,12 @@ export interface Crew {
   readonly threads: number;
   /** Returns when all have come here. */
   meet(): void;
+  /** The next part of a work that nobody has; each once in a run. */
+  claim(work: number): number;
 }
 
-export const ALONE: Crew = { thread: 0, threads: 1, meet: () => undefined };
+/** Who is alone asks nobody. */
+export const ALONE: Crew = { thread: 0, threads: 1, meet: () => undefined, claim: () => 0 };
 
 /** Words at the beginning of the memory. */
 export const CELLS = { go: 0, arrived: 1, round: 2, sleepers: 3, failed: 4 } as const;
@@ -52,10 +55,12 @@ export class SharedCrew implements Crew {
   readonly thread: number;
   readonly threads: number;
   readonly #cells: Int32Array;
+  readonly #claims: Int32Array;
   #went = 0;
 
-  constructor(buffer: ArrayBufferLike, thread: number, threads: number) {
+  constructor(buffer: ArrayBufferLike, { claimsAt, end }: { readonly claimsAt: number; readonly end: number }, thread: number, threads: number) {
     this.#cells = new Int32Array(buffer, 0, CELL_COUNT);
+    this.#claims = new Int32Array(buffer, claimsAt, (end - claimsAt) / 4);
     this.thread = thread;
     this.threads = threads;
   }
@@ -70,8 +75,13 @@ export class SharedCrew implements Crew {
     if (Atomics.load(cells, CELLS.failed) !== 0) throw new Error("another thread has failed");
   }
 
+  claim(work: number): number {
+    return Atomics.add(this.#claims, work, 1);
+  }
+
   /** Of thread 0: the others go. */
   start(): void {
+    this.#claims.fill(0);
     change(this.#cells, CELLS.go);
   }
 
