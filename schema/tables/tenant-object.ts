@@ -200,4 +200,11 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE TABLE holders (model TEXT NOT NULL, tenant TEXT NOT NULL, revision TEXT NOT NULL, granted_at INTEGER NOT NULL, PRIMARY KEY (model, tenant, revision)) WITHOUT ROWID;
   `,
+  // Grants that follow what is live in the catalogue: in its own object who does, and in the tenant's which models.
+  `
+  CREATE TABLE followers (
+    model TEXT NOT NULL, tenant TEXT NOT NULL, prices TEXT, given TEXT, next_at INTEGER, attempts INTEGER NOT NULL DEFAULT 0, error TEXT, PRIMARY KEY (model, tenant)
+  ) WITHOUT ROWID;
+  CREATE TABLE following (model TEXT PRIMARY KEY) WITHOUT ROWID;
+  `,
 ];
