@@ -5,12 +5,14 @@
  * - `embed.html`, `console.html`: pages on the operator's origin; their parts are fingerprinted under `assets/`.
  * - `assets/ort/<version>/`: onnxruntime-web's WebAssembly builds, under a path that the runtime knows beforehand.
  *
- * `vite build` makes the pages, `vite build --mode widget` the loader; `npm run build` does both.
+ * `vite build` makes the pages, `vite build --mode widget` the loader; `npm run build` does both. `--mode package` makes
+ * the npm package (cli/build/build-package.ts).
  */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
 import { ortFiles } from "./cli/build/ort-files.ts";
 import { pagesAtRoot } from "./cli/build/pages-at-root.ts";
+import { workersBeside } from "./cli/build/workers-beside.ts";
 import { ORT_FILES, ORT_PATH } from "./client/runtime/ort-files.ts";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -43,4 +45,18 @@ const pages = defineConfig({
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
 });
 
-export default defineConfig(({ mode }) => ({ ...(mode === "widget" ? widget : pages), logLevel: "warn" }));
+const npmPackage = defineConfig({
+  publicDir: false,
+  plugins: [workersBeside(), ortFiles("/engine/", ORT_FILES)],
+  build: {
+    outDir: process.env.LEASEHOLD_PACKAGE_OUT ?? at("dist/package"),
+    target,
+    minify: false, // whoever bundles it does that, and it can be read until then
+    lib: { entry: { leasehold: at("client/sdk/index.ts"), react: at("client/react/index.ts"), "ai-sdk": at("client/ai-sdk/index.ts") }, formats: ["es"] },
+    rolldownOptions: { external: ["react"], output: { entryFileNames: "[name].js", chunkFileNames: "[name]-[hash].js" } },
+  },
+});
+
+const MODES: Record<string, typeof pages> = { widget, package: npmPackage };
+
+export default defineConfig(({ mode }) => ({ ...(MODES[mode] ?? pages), logLevel: "warn" }));

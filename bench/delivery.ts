@@ -8,7 +8,8 @@
  *   that plain work takes.
  * - `cache`: the cache alone, with a model of 100 MB: from the disk to bytes that are opened, verified and read.
  *
- * `--only=text,cache` runs some of them, `--repeats=5` more often than three times.
+ * `--only=text,cache` runs some of them, `--repeats=5` more often than three times, `--trace` tells the steps of each
+ * start, `--alone` leaves the peer out.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -28,13 +29,13 @@ import { type Measure, publish, summarize } from "./support/results.ts";
 
 const PARTS = { text: textStarts, ocr: ocrStarts, update, pool, cache } satisfies Record<string, (ground: Ground) => Promise<Measure[]>>;
 
-const { values } = parseArgs({ options: { only: { type: "string", default: Object.keys(PARTS).join() }, repeats: { type: "string", default: "3" } } });
+const { values } = parseArgs({ options: { only: { type: "string", default: Object.keys(PARTS).join() }, repeats: { type: "string", default: "3" }, trace: { type: "boolean", default: false }, alone: { type: "boolean", default: false } } });
 const parts = values.only.split(",").map((name) => {
   if (!Object.hasOwn(PARTS, name)) throw new Error(`There is no part ${name}: ${Object.keys(PARTS).join(", ")}.`);
   return name as keyof typeof PARTS;
 });
 
-if (parts.includes("text")) installPeers();
+if (parts.includes("text") && !values.alone) installPeers();
 const made = await madeModel("smollm2");
 if (made.missing !== null) throw new Error(made.missing);
 const home = await mkdtemp(join(tmpdir(), "leasehold-delivery-"));
@@ -46,7 +47,7 @@ try {
     await publishOcr(plane, tenants[mode], mode);
     if (parts.includes("text") || parts.includes("pool")) await publishText(plane, tenants[mode], mode, made.folder);
   }
-  const ground: Ground = { home, origin: site.origin, planeUrl: plane.url, tenants, repeats: Number(values.repeats), samples: new Samples() };
+  const ground: Ground = { home, origin: site.origin, planeUrl: plane.url, tenants, repeats: Number(values.repeats), samples: new Samples(), isTraced: values.trace, hasPeer: !values.alone };
   const measures: Measure[] = [];
   for (const part of parts) measures.push(...(await PARTS[part](ground)));
   await publish("delivery", measures);

@@ -1,12 +1,15 @@
 /**
- * Leasehold's chat models for Vercel's AI SDK: `streamText({ model: leaseholdModels(lh)("chat"), prompt })`.
+ * Leasehold's models for Vercel's AI SDK: `const models = leaseholdModels(lh)`, then
+ * `streamText({ model: models("chat"), prompt })`, `embedMany({ model: models.embeddingModel("minilm"), values })`.
  *
  * - The specification's fourth version; its types are all that is used of it.
+ * - What fails is a `LeaseholdError` with its code, but a stop, which is the `AbortError` that the AI SDK looks for.
  * - What a model here can't be given is told as a warning where the answer is whole without it (`headers`, `reasoning`),
  *   and is `invalid-request` where it isn't: files, and tools that a provider runs itself.
  * - `providerMetadata.leasehold` has what OpenAI's shapes have no field for: backend, leases, speed, what ended it.
  */
 import type {
+  EmbeddingModelV4,
   LanguageModelV4,
   LanguageModelV4CallOptions,
   LanguageModelV4Content,
@@ -14,56 +17,103 @@ import type {
   LanguageModelV4Message,
   LanguageModelV4StreamPart,
   LanguageModelV4Usage,
+  ProviderV4,
   SharedV4ProviderMetadata,
   SharedV4Warning,
 } from "@ai-sdk/provider";
 import { LeaseholdError } from "../errors.ts";
+import type { EmbeddingRequest, EmbeddingResponse } from "../sdk/text/encoder-calls.ts";
 import type { CallOptions } from "../sdk/text/hold.ts";
 import type { Account, ChatChunk, ChatCompletion, ChatRequest, FinishReason, FunctionCall, FunctionTool, Message, Usage } from "../sdk/text/openai.ts";
 
-/** `Leasehold`, or whatever else answers chats in OpenAI's shape. */
-export interface ChatSource {
+/** `Leasehold`, or whatever else answers in OpenAI's shapes. */
+export interface ModelSource {
   readonly chat: {
     readonly completions: {
       create(request: ChatRequest & { readonly stream: true }, options?: CallOptions): Promise<AsyncIterable<ChatChunk>>;
       create(request: ChatRequest & { readonly stream?: false | null }, options?: CallOptions): Promise<ChatCompletion>;
     };
   };
+  readonly embeddings: { create(request: EmbeddingRequest, options?: CallOptions): Promise<EmbeddingResponse> };
 }
 
-export const leaseholdModels =
-  (source: ChatSource) =>
-  (model: string): LanguageModelV4 => ({
-    specificationVersion: "v4",
-    provider: "leasehold",
-    modelId: model,
-    supportedUrls: {},
-    async doGenerate(options) {
-      const { choices, usage, leasehold, id } = await source.chat.completions.create(requestOf(model, options), callOf(options));
-      const [choice] = choices;
-      const content: LanguageModelV4Content[] = choice?.message.content ? [{ type: "text", text: choice.message.content }] : [];
-      content.push(...(choice?.message.tool_calls ?? []).map(toolCall));
-      return { content, finishReason: finishOf(choice?.finish_reason ?? "stop"), usage: usageOf(usage), warnings: warningsOf(options), response: { id, modelId: model }, providerMetadata: metadataOf(leasehold) };
-    },
-    async doStream(options) {
-      const chunks = await source.chat.completions.create({ ...requestOf(model, options), stream: true, stream_options: { include_usage: true } }, callOf(options));
-      const parts = partsOf(chunks, warningsOf(options));
-      return {
-        stream: new ReadableStream<LanguageModelV4StreamPart>({
-          async pull(controller) {
-            const { done, value } = await parts.next();
-            if (done) controller.close();
-            else controller.enqueue(value);
-          },
-          cancel: async () => void (await parts.return(undefined)), // leaving the loop stops the model
-        }),
-      };
+/** Called as a function, it gives a language model. */
+export interface LeaseholdModels extends ProviderV4 {
+  (model: string): LanguageModelV4;
+}
+
+/** So many texts are one call: a stop is heard between two, and the hold stays of a size that limits allow. */
+const EMBEDDINGS_PER_CALL = 256;
+
+export function leaseholdModels(source: ModelSource): LeaseholdModels {
+  const language = (model: string) => languageModel(source, model);
+  return Object.assign((model: string) => language(model), {
+    specificationVersion: "v4" as const,
+    languageModel: language,
+    embeddingModel: (model: string) => embeddingModel(source, model),
+    imageModel(model: string): never {
+      throw new LeaseholdError("invalid-request", `${model} can't draw: no task here makes pictures.`);
     },
   });
+}
+
+const languageModel = (source: ModelSource, model: string): LanguageModelV4 => ({
+  specificationVersion: "v4",
+  provider: "leasehold",
+  modelId: model,
+  supportedUrls: {},
+  async doGenerate(options) {
+    const asked = source.chat.completions.create(requestOf(model, options), callOf(options));
+    const { choices, usage, leasehold, id } = await asked.catch((error: unknown) => Promise.reject(failureOf(error, options.abortSignal)));
+    const [choice] = choices;
+    const content: LanguageModelV4Content[] = choice?.message.content ? [{ type: "text", text: choice.message.content }] : [];
+    content.push(...(choice?.message.tool_calls ?? []).map(toolCall));
+    return { content, finishReason: finishOf(choice?.finish_reason ?? "stop"), usage: usageOf(usage), warnings: warningsOf(options), response: { id, modelId: model }, providerMetadata: metadataOf(leasehold) };
+  },
+  async doStream(options) {
+    const asked = source.chat.completions.create({ ...requestOf(model, options), stream: true, stream_options: { include_usage: true } }, callOf(options));
+    const chunks = await asked.catch((error: unknown) => Promise.reject(failureOf(error, options.abortSignal)));
+    const parts = partsOf(chunks, warningsOf(options), options.abortSignal);
+    return {
+      stream: new ReadableStream<LanguageModelV4StreamPart>({
+        async pull(controller) {
+          const { done, value } = await parts.next();
+          if (done) controller.close();
+          else controller.enqueue(value);
+        },
+        cancel: async () => void (await parts.return(undefined)), // leaving the loop stops the model
+      }),
+    };
+  },
+});
+
+const embeddingModel = (source: ModelSource, model: string): EmbeddingModelV4 => ({
+  specificationVersion: "v4",
+  provider: "leasehold",
+  modelId: model,
+  maxEmbeddingsPerCall: EMBEDDINGS_PER_CALL,
+  supportsParallelCalls: false, // one worker a model
+  async doEmbed({ values, dimensions, headers, abortSignal }) {
+    const asked = source.embeddings.create({ model, input: values, ...(dimensions !== undefined && { dimensions }) }, callOf({ abortSignal }));
+    const { data, usage, leasehold } = await asked.catch((error: unknown) => Promise.reject(failureOf(error, abortSignal)));
+    return {
+      embeddings: data.map(({ embedding }) => [...(embedding as readonly number[])]),
+      usage: { tokens: usage.prompt_tokens },
+      warnings: warningsOf({ headers }),
+      providerMetadata: { leasehold: { ...leasehold, lease_ids: [...leasehold.lease_ids] } },
+    };
+  },
+});
+
+/** A stop, as the AI SDK knows one: it then ends a stream by an `abort` part, and tries nothing again. */
+function failureOf(error: unknown, signal: AbortSignal | undefined): unknown {
+  if (!signal?.aborted || !(error instanceof LeaseholdError) || error.code !== "aborted") return error;
+  return signal.reason instanceof DOMException ? signal.reason : new DOMException("Stopped.", "AbortError");
+}
 
 const TEXT = "0";
 
-async function* partsOf(chunks: AsyncIterable<ChatChunk>, warnings: SharedV4Warning[]): AsyncGenerator<LanguageModelV4StreamPart, void> {
+async function* partsOf(chunks: AsyncIterable<ChatChunk>, warnings: SharedV4Warning[], signal: AbortSignal | undefined): AsyncGenerator<LanguageModelV4StreamPart, void> {
   yield { type: "stream-start", warnings };
   let isOpen = false;
   let reason: FinishReason = "stop";
@@ -83,13 +133,13 @@ async function* partsOf(chunks: AsyncIterable<ChatChunk>, warnings: SharedV4Warn
       for (const call of calls) yield toolCall(call);
     }
   } catch (error) {
-    return yield { type: "error", error };
+    return yield { type: "error", error: failureOf(error, signal) };
   }
   if (isOpen) yield { type: "text-end", id: TEXT };
   yield { type: "finish", finishReason: finishOf(reason), usage: usageOf(usage), ...(account && { providerMetadata: metadataOf(account) }) };
 }
 
-const callOf = ({ abortSignal }: LanguageModelV4CallOptions): CallOptions => (abortSignal ? { signal: abortSignal } : {});
+const callOf = ({ abortSignal }: { readonly abortSignal?: AbortSignal | undefined }): CallOptions => (abortSignal ? { signal: abortSignal } : {});
 
 function requestOf(model: string, { prompt, responseFormat, tools, toolChoice, ...given }: LanguageModelV4CallOptions): ChatRequest & { readonly stream: false } {
   return {
@@ -168,7 +218,7 @@ function usageOf(usage: Usage | null): LanguageModelV4Usage {
 
 const metadataOf = (account: Account): SharedV4ProviderMetadata => ({ leasehold: { ...account, lease_ids: [...account.lease_ids], stop_codes: [...account.stop_codes] } });
 
-const warningsOf = ({ headers, reasoning }: LanguageModelV4CallOptions): SharedV4Warning[] => [
+const warningsOf = ({ headers, reasoning }: Pick<LanguageModelV4CallOptions, "headers" | "reasoning">): SharedV4Warning[] => [
   ...(Object.keys(headers ?? {}).some((name) => name.toLowerCase() !== "user-agent") ? [{ type: "unsupported" as const, feature: "headers", details: "Nothing is sent: the model runs in the page." }] : []),
   ...(reasoning !== undefined && reasoning !== "provider-default" ? [{ type: "unsupported" as const, feature: "reasoning" }] : []),
 ];

@@ -13,6 +13,7 @@ import { LeaseholdError } from "../errors.ts";
 import type { Sha256 } from "../../schema/contract/ids.ts";
 import type { Chunk, Manifest, Variant } from "../../schema/contract/models.ts";
 import type { LoadedFile } from "../runtime/host.ts";
+import { timed } from "../timing.ts";
 import { sha256Hex } from "./digest.ts";
 import { chunksOf, type Keeping } from "./keeping.ts";
 import type { KeptChunk, ModelStore } from "./model-store.ts";
@@ -84,16 +85,16 @@ export async function fetchModel({ manifest, variant, store, keeping, fetchChunk
   const fetchVerified = async (chunk: Chunk): Promise<Bytes> => {
     for (let attempt = 1; attempt <= 2; attempt++) {
       count.received(chunk, 0);
-      const bytes = await fetchChunk(chunk, {
+      const bytes = await timed("chunk: download", () => fetchChunk(chunk, {
         signal: stop,
         onBytes: (received) => {
           count.received(chunk, received);
           store.progress.tell({ sha256: chunk.sha256, bytes: received, isWhole: false });
         },
-      });
+      }));
       stop.throwIfAborted();
-      if (bytes.byteLength === chunk.size && (await sha256Hex(bytes)) === chunk.sha256) {
-        await store.keepChunk(chunk, bytes, keeping);
+      if (bytes.byteLength === chunk.size && (await timed("chunk: digest", () => sha256Hex(bytes))) === chunk.sha256) {
+        await timed("chunk: keep", () => store.keepChunk(chunk, bytes, keeping));
         count.fetched(chunk);
         store.progress.tell({ sha256: chunk.sha256, bytes: chunk.size, isWhole: true });
         return bytes;
@@ -127,7 +128,7 @@ export async function fetchModel({ manifest, variant, store, keeping, fetchChunk
   } finally {
     deaf();
   }
-  await store.touch(chunks);
+  await timed("touch", () => store.touch(chunks));
   return {
     files: variant.files.map((file) => ({ path: file.path, parts: file.chunks.map(({ sha256 }) => parts.get(sha256) as Bytes) })),
     fetchedBytes: count.fetchedBytes,
@@ -144,10 +145,10 @@ export async function isStored(variant: Variant, store: ModelStore): Promise<boo
 
 /** The chunk's own bytes; null where they are not what its digest says, or can't be read any more. */
 async function verified({ blob, isSealed }: KeptChunk, chunk: Chunk, tenant: string, keeping: Keeping): Promise<Bytes | null> {
-  const found = await blob.arrayBuffer().then((buffer) => new Uint8Array(buffer), () => null); // a file changed under its snapshot can't be read
+  const found = await timed("chunk: read", () => blob.arrayBuffer()).then((buffer) => new Uint8Array(buffer), () => null); // a file changed under its snapshot can't be read
   if (!found || (isSealed && keeping.mode !== "encrypted")) return null;
-  const bytes = isSealed && keeping.mode === "encrypted" ? await openChunk(keeping.key, tenant, chunk, found) : found;
-  return bytes && (await sha256Hex(bytes)) === chunk.sha256 ? bytes : null;
+  const bytes = isSealed && keeping.mode === "encrypted" ? await timed("chunk: decrypt", () => openChunk(keeping.key, tenant, chunk, found)) : found;
+  return bytes && (await timed("chunk: digest", () => sha256Hex(bytes))) === chunk.sha256 ? bytes : null;
 }
 
 /** What is in memory stays there. */

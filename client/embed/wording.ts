@@ -51,6 +51,7 @@ export const WORDS: Record<ErrorCode, Words> = {
   "concurrent-leases-exceeded": busy("Concurrent leases exceeded"),
   "storage-quota-exceeded": words("Storage quota exceeded", OWNER, "wait"),
   "model-quota-exceeded": words("Model quota exceeded", OWNER, "wait"),
+  "revision-limit-exceeded": words("Revision limit exceeded", OWNER, "wait"),
 
   // The way to the service
   "network-failed": words("No connection", "The service could not be reached. Check the connection and try again.", "retry"),
@@ -98,6 +99,7 @@ export const WORDS: Record<ErrorCode, Words> = {
   "idempotency-key-reused": broken("Unexpected answer"),
   "digest-mismatch": broken("Unexpected answer"),
   "revision-incomplete": broken("The model is incomplete"),
+  "base-not-granted": broken("The model is not granted"),
   "payload-too-large": broken("Unexpected answer"),
   "precondition-failed": broken("Unexpected answer"),
   "range-not-satisfiable": broken("Unexpected answer"),

@@ -13,6 +13,7 @@ import { LeaseholdError, type ClientCode } from "../errors.ts";
 import { orAborted } from "./abort.ts";
 import { chooseBackend, type Candidate } from "./backends/choose.ts";
 import { probeBrowser } from "./backends/probe.ts";
+import { timed } from "../timing.ts";
 import { ORT_PATH } from "./ort-files.ts";
 import { memoryBudget } from "./memory-budget.ts";
 import type { InputOf, LoadedFile, NoteOf, OutputOf, PieceOf, RuntimeFile, Stage, StoredFile, TaskName } from "./protocol.ts";
@@ -190,9 +191,9 @@ class HostedRuntime implements Runtime {
     try {
       const { backend, threads } = candidate;
       const how = { signal, patience: patience?.load ?? LOAD_PATIENCE, onStage: (stage: Stage) => onProgress?.({ stage }) };
-      const [given] = await Promise.all([orAborted(files, signal), link.ask({ kind: "start", task, backend, threads, ortBase }, how)]);
+      const [given] = await Promise.all([orAborted(files, signal), timed("worker and engine", () => link.ask({ kind: "start", task, backend, threads, ortBase }, how))]);
       this.#files = null;
-      await link.ask({ kind: "load", files: given, options: { memoryBytes, allowControlFlow, ...(selfTest ? { selfTest } : {}) } }, how);
+      await timed("load in the worker", () => link.ask({ kind: "load", files: given, options: { memoryBytes, allowControlFlow, ...(selfTest ? { selfTest } : {}) } }, how));
     } catch (error) {
       link.close(asEnd(error));
       throw error;

@@ -6,7 +6,8 @@
  *   any other error is a crash: the state of the engine is unknown, so the page ends this worker.
  */
 import { LeaseholdError, type ErrorCode } from "../errors.ts";
-import { plainly, startEngine, startSessions, type Engine } from "./backends/engine.ts";
+import { engineOnDemand, plainly, startSessions, type Engine } from "./backends/engine.ts";
+import { timed, timing } from "../timing.ts";
 import { MessageTurn } from "./message-turn.ts";
 import type { Answer, FromRuntime, InputOf, LoadRequest, ModelOptions, NoteOf, OutputOf, PieceOf, Request, RequestId, RunRequest, StartRequest, TaskName, ToRuntime } from "./protocol.ts";
 import { inspectModels } from "./tasks/inspect-models.ts";
@@ -56,7 +57,7 @@ async function answer(id: RequestId, request: Request, step: Step): Promise<Answ
   switch (request.kind) {
     case "start":
       await step("compile");
-      load = await started(request.task, request);
+      load = await timed("engine", () => started(request.task, request));
       return { kind: "started", id };
     case "load":
       if (!load) throw new Error("no engine is started");
@@ -74,14 +75,27 @@ async function started<Name extends TaskName>(name: Name, request: StartRequest)
   return async ({ files: given, options }, step) => {
     const files = new ModelFiles(given);
     files.require(adapter.files);
-    await inspectModels(files, options.allowControlFlow === true);
-    return loadedAs(name, await prepare(files, step, options));
+    await timed("structure", () => inspectModels(files, options.allowControlFlow === true));
+    let end = timing("files beside the model");
+    const staged: Step = (stage) => {
+      if (stage !== undefined) {
+        end();
+        end = timing(stage);
+      }
+      return step(stage);
+    };
+    try {
+      return loadedAs(name, await prepare(files, staged, options));
+    } finally {
+      end();
+    }
   };
 }
 
 async function preparing<Input, Output, Piece, Note>(adapter: TaskAdapter<Input, Output, Piece, Note>, request: StartRequest): Promise<(files: ModelFiles, step: Step, options: ModelOptions) => Promise<PreparedTask<Input, Output, Piece, Note>>> {
-  if (adapter.engine === "heap") {
-    const engine = watched(await startEngine(request, "heap"));
+  if (adapter.engine === "on-demand") {
+    const engine = engineOnDemand(request);
+    if (request.backend === "webgpu") watched(await engine.start()); // which files may wait for; on WASM it may not be needed at all
     return (files, step, options) => adapter.prepare(files, engine, step, options);
   }
   const engine = watched(await startSessions(request));

@@ -12,6 +12,7 @@ import type { Backend } from "../../schema/contract/models.ts";
 import type { Quota } from "../../schema/contract/policy.ts";
 import { importContentKey } from "../cache/seal.ts";
 import { LeaseholdError } from "../errors.ts";
+import { timed } from "../timing.ts";
 import { asLeaseholdError } from "./as-error.ts";
 import type { ControlPlane, LeaseAsk } from "./control-plane.ts";
 import type { OfflineBook } from "./offline-book.ts";
@@ -159,7 +160,7 @@ export class LeaseDesk {
 
   async #grant(ask: LeaseAsk, signal: AbortSignal | undefined): Promise<LeaseGranted> {
     const { api, publishableKey, user, userSignature, metadata } = this.#options;
-    const grant = await api.createLease(publishableKey, { ...ask, user, user_signature: userSignature, metadata }, signal).catch((error: unknown) => {
+    const grant = await timed(`lease for ${ask.purpose}`, () => api.createLease(publishableKey, { ...ask, user, user_signature: userSignature, metadata }, signal)).catch((error: unknown) => {
       this.#noteRefusal(error);
       throw error;
     });

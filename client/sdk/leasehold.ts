@@ -12,6 +12,7 @@ import { openModelStore } from "../cache/model-store.ts";
 import { LeaseholdError } from "../errors.ts";
 import { budgetOf } from "../pool/policy.ts";
 import { Pool, type PooledModel } from "../pool/pool.ts";
+import { timed } from "../timing.ts";
 import { asLeaseholdError } from "./as-error.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { LeaseDesk } from "./lease-desk.ts";
@@ -55,6 +56,8 @@ export interface LeaseholdOptions {
   readonly backend?: "auto" | Backend;
   /** The build of each model to take, by id; without it the first that fits the device. */
   readonly variant?: string;
+  /** The folder that the files in the package's `engine` folder are served from, by this page's own origin; `/assets/ort/<version>/` where it isn't given. */
+  readonly engineUrl?: string;
   /** How much memory models may take together (default: by the device), and how long one may be idle (5 minutes). */
   readonly pool?: { readonly budgetBytes?: number; readonly idleMs?: number };
 }
@@ -161,11 +164,11 @@ export class Leasehold {
   readonly #onOnline = () => void this.#desk.sendReports();
   readonly #listeners: { [E in keyof LeaseholdEvents]: Set<(event: LeaseholdEvents[E]) => void> } = { quota: new Set(), "report-failed": new Set(), update: new Set(), "update-failed": new Set() };
 
-  constructor({ publishableKey, user, userSignature, baseUrl, metadata, backend = "auto", variant, pool = {} }: LeaseholdOptions) {
+  constructor({ publishableKey, user, userSignature, baseUrl, metadata, backend = "auto", variant, engineUrl, pool = {} }: LeaseholdOptions) {
     const tenant = tenantOfKey(publishableKey);
-    this.#prover = new Prover(openProofKey(tenant));
+    this.#prover = new Prover(timed("proof key", () => openProofKey(tenant)));
     const api = new ControlPlane(baseUrl ?? location.origin, this.#prover);
-    this.#store = openModelStore(tenant);
+    this.#store = timed("open the cache", () => openModelStore(tenant));
     this.#book = new OfflineBook(tenant);
     this.#desk = new LeaseDesk({
       api,
@@ -186,7 +189,7 @@ export class Leasehold {
       idleMs: pool.idleMs ?? IDLE_MS,
       unload: (model) => this.#loader.unload(model),
     });
-    this.#loader = new ModelLoader({ tenant, backend, variant, api, desk: this.#desk, store: this.#store, pool: this.#pool, onUpdate: (update) => this.#emit("update", update), onUpdateFailed: (failure) => this.#emit("update-failed", failure) });
+    this.#loader = new ModelLoader({ tenant, backend, variant, engineUrl: engineUrl === undefined ? undefined : folderUrl(engineUrl), api, desk: this.#desk, store: this.#store, pool: this.#pool, onUpdate: (update) => this.#emit("update", update), onUpdateFailed: (failure) => this.#emit("update-failed", failure) });
   }
 
   /** Labels of texts or pictures; with `labels`, those of a zero-shot model. */
@@ -257,6 +260,8 @@ export class Leasehold {
     }
   }
 }
+
+const folderUrl = (path: string) => new URL(path.endsWith("/") ? path : `${path}/`, location.href).href;
 
 /** `lh_pk_<tenant>_<32 random><8 hex>`. Says nothing about whether the key is good: the control plane does. */
 function tenantOfKey(key: string): string {

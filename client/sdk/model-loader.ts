@@ -21,6 +21,7 @@ import { LeaseholdError } from "../errors.ts";
 import { memoryOf } from "../pool/policy.ts";
 import type { Pool } from "../pool/pool.ts";
 import { loadRuntime, type RuntimeFile } from "../runtime/host.ts";
+import { timed } from "../timing.ts";
 import { asLeaseholdError } from "./as-error.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { LeaseDesk } from "./lease-desk.ts";
@@ -47,6 +48,8 @@ export interface LoaderOptions extends UpdateEvents {
   readonly backend: "auto" | Backend;
   /** The build to take, whatever the device. */
   readonly variant?: string | undefined;
+  /** The folder with the engine's files; where it isn't given, the one that the operator's pages have. */
+  readonly engineUrl?: string | undefined;
   readonly api: ControlPlane;
   readonly desk: LeaseDesk;
   readonly store: Promise<ModelStore>;
@@ -151,8 +154,8 @@ export class ModelLoader {
       return this.#openRevision(revision, source, wish);
     };
     try {
-      const cached = wish.mayUseCache ? await this.#cachedRevision(model) : null;
-      const due = cached ?? (await this.#dueRevision(model, source));
+      const cached = wish.mayUseCache ? await timed("look into the cache", () => this.#cachedRevision(model)) : null;
+      const due = cached ?? (await timed("which revision", () => this.#dueRevision(model, source)));
       if (due.digest === wish.beside?.digest) {
         await source.end();
         return wish.beside;
@@ -170,7 +173,7 @@ export class ModelLoader {
   }
 
   async #openRevision(revision: Revision, source: WeightsSource, { signal, onProgress, lease, beside }: LoadWish): Promise<LoadedModel> {
-    const { backend, pool } = this.#options;
+    const { backend, engineUrl, pool } = this.#options;
     const { manifest, digest } = revision;
     const store = await this.#options.store;
     if (revision.isAtHand) onProgress({ stage: "preparing", step: "files" });
@@ -188,8 +191,8 @@ export class ModelLoader {
       onProgress: revision.isAtHand || isAdmitted ? undefined : (bytes) => onProgress({ stage: "downloading", ...bytes }),
     });
     const first = async () => {
-      fetched = await fetchModel(await weights());
-      await source.end();
+      fetched = await timed("weights", async () => fetchModel(await weights()));
+      await timed("give the lease back", () => source.end());
       await (beside ? pool.admitBeside(manifest.model, bytes, signal) : pool.admit(manifest.model, bytes, signal));
       isAdmitted = true;
       return fetched.files;
@@ -198,6 +201,7 @@ export class ModelLoader {
     const runtime = await loadRuntime({
       task: manifest.task,
       ...(selfTest && { selfTest }),
+      ...(engineUrl !== undefined && { ortBase: engineUrl }),
       files: filesOf(first, weights, source),
       backend: backendFor(variant, backend),
       allowControlFlow: manifest.control_flow === true,
@@ -212,7 +216,7 @@ export class ModelLoader {
     if (!fetched) throw new Error("a runtime that is loaded has asked for its files");
     if (beside) pool.shrink(manifest.model, bytes);
     else pool.ready(manifest.model);
-    await store.switchTo(manifest.model, digest);
+    await timed("put in force", () => store.switchTo(manifest.model, digest));
     const { cache, fetchedBytes, cachedBytes } = fetched;
     if (fetchedBytes > 0) void store.askToStay().catch(() => undefined); // a browser that won't is one that may clear the cache
     return { ...revision, runtime, cache, fetchedBytes, cachedBytes, variant: variant.id, bytes };

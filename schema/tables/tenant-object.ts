@@ -200,6 +200,14 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE TABLE holders (model TEXT NOT NULL, tenant TEXT NOT NULL, revision TEXT NOT NULL, granted_at INTEGER NOT NULL, PRIMARY KEY (model, tenant, revision)) WITHOUT ROWID;
   `,
+  // Manifests count as stored; those that are there already are counted when the prefix is listed. When that is to be.
+  `
+  ALTER TABLE revisions ADD COLUMN manifest_bytes INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE drafts ADD COLUMN manifest_bytes INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE collection ADD COLUMN manifests_due_at INTEGER;
+  ALTER TABLE collection ADD COLUMN manifests_again INTEGER NOT NULL DEFAULT 0;
+  UPDATE collection SET manifests_due_at = 0 WHERE EXISTS (SELECT 1 FROM revisions) OR EXISTS (SELECT 1 FROM drafts) OR EXISTS (SELECT 1 FROM deleted_models);
+  `,
   // Grants that follow what is live in the catalogue: in its own object who does, and in the tenant's which models.
   `
   CREATE TABLE followers (

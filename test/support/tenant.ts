@@ -113,6 +113,12 @@ export async function leaseState(tenant: TestTenant, leaseId: string) {
   return expectStatus(await api.get(`/v1/leases/${leaseId}`, { key: tenant.secret }), 200).json;
 }
 
+/** What the tenant's manifests take in R2. */
+export async function manifestBytes(tenant: Pick<TestTenant, "id">): Promise<number> {
+  const { objects } = await env.BLOBS.list({ prefix: `tenants/${tenant.id}/models/` });
+  return objects.reduce((sum, { size }) => sum + size, 0);
+}
+
 /** The tenant's object, for what only a test may do: run its alarm, evict it, look into its SQLite. */
 export function objectOf(tenant: string): DurableObjectStub<TenantObject> {
   return env.TENANTS.get(env.TENANTS.idFromName(tenant));

@@ -3,11 +3,11 @@ import { type OpenAPIHono, createRoute, z } from "@hono/zod-openapi";
 import { timestamp, toTimestamp } from "../../schema/contract/amounts.ts";
 import { AUDIT_ACTIONS, type AuditEvent, BREAK_REASONS, auditEvent, auditVerification, page } from "../../schema/contract/records.ts";
 import type { AppEnv } from "../http/app-env.ts";
-import { asSent, guarded, json, pageOf, pageQuery, problems, tenantPath } from "../http/describe.ts";
+import { asSent, guarded, json, pageQuery, problems, tenantPath } from "../http/describe.ts";
 import { enter } from "../http/enter.ts";
 import { problem, unwrap } from "../http/problem.ts";
 import { EMPTY_CHAIN } from "../ledger/audit-chain.ts";
-import type { AuditFilter } from "../tenants/audit-records.ts";
+import { type AuditFilter, MOST_READ } from "../tenants/audit-records.ts";
 import { asVerified } from "../tenants/credential.ts";
 import { enterRecords } from "../tenants/enter-records.ts";
 import { TenantHeads } from "../tenants/heads.ts";
@@ -32,6 +32,7 @@ const place = z.string().regex(/^\d{1,15}$/).optional();
 
 const list = createRoute({
   method: "get", path: "/v1/tenants/{t}/audit", tags, ...guarded("GET /v1/tenants/{t}/audit"), summary: "Audit events",
+  description: `Filters on a user, a request, or an action other than LEASE_GRANTED and INFERENCE_EXECUTED are answered from an index. For others ${MOST_READ} events are read for each page: it may have fewer than \`limit\`, or none, and a \`next_cursor\` all the same.`,
   request: {
     params: tenantPath,
     query: pageQuery.extend(filters.shape).extend({ order: z.enum(["asc", "desc"]).default("asc").meta({ description: "asc: oldest first." }), cursor: place }),
@@ -58,8 +59,8 @@ export function auditRoutes(app: OpenAPIHono<AppEnv>): void {
     const { records, tenant } = await enterRecords(c, "GET /v1/tenants/{t}/audit");
     const { limit, cursor, order, ...query } = c.req.valid("query");
     const filter = await records.audit.placed(filterOf(query));
-    const rows = await records.audit.find(filter, { order, beyond: cursor === undefined ? undefined : Number(cursor), limit: limit + 1 });
-    return c.json(pageOf(rows, limit, (row) => String(row.seq), (row) => shown(tenant, row)), 200);
+    const { events, next } = await records.audit.find(filter, { order, beyond: cursor === undefined ? undefined : Number(cursor), limit });
+    return c.json({ data: events.map((row) => shown(tenant, row)), next_cursor: next === null ? null : String(next) }, 200);
   });
 
   app.openapi(exportAll, async (c) => {
@@ -68,8 +69,8 @@ export function auditRoutes(app: OpenAPIHono<AppEnv>): void {
     // Not beyond what there is now: an export of a busy tenant ends.
     const filter = { ...placed, to: Math.min(placed.to ?? Number.MAX_SAFE_INTEGER, 1 + Number(await records.audit.lastSeq())) };
     const lines = ndjson(async (after) => {
-      const rows = await records.audit.find(filter, { order: "asc", beyond: after, limit: 500 });
-      return { items: rows.map((row) => shown(tenant, row)), next: rows.length < 500 ? null : (rows.at(-1) as StoredEvent).seq };
+      const { events, next } = await records.audit.find(filter, { order: "asc", beyond: after, limit: 500 });
+      return { items: events.map((row) => shown(tenant, row)), next };
     });
     const headers = { "content-type": "application/x-ndjson", "content-disposition": `attachment; filename="audit-${tenant}.ndjson"`, "cache-control": "no-store" };
     return asSent(new Response(lines, { headers }));

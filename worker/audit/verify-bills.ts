@@ -4,7 +4,8 @@
  */
 import type { Discrepancy as Told, DiscrepancyKind } from "../../schema/contract/records.ts";
 import { DISCREPANCIES } from "../../schema/contract/records.ts";
-import type { BillRecords } from "../tenants/bill-records.ts";
+import type { ChainHead } from "../ledger/audit-chain.ts";
+import { ALL_DAYS, type BillRecords, EVERYWHERE } from "../tenants/bill-records.ts";
 import { type DayKey, FIRST_KEY, type UsageDailyRow } from "../tenants/usage-rows.ts";
 import { type Discrepancy, type LedgerSums, faultsOfCosts, faultsOfDays } from "./verify-costs.ts";
 import type { StoredEvent } from "./verify-chain.ts";
@@ -49,7 +50,31 @@ export async function costsOf(events: readonly StoredEvent[], after: number | nu
   return faultsOfCosts(events, await d1.costs(after, last, 2 * events.length + 1));
 }
 
-/** What only the whole shows: sums by day, their cost records, the ledger's postings, and nothing after the last event. */
+/**
+ * Sums by day against their cost records, of the days that end with this page of events; `end` null: of all that are left.
+ * Records of a day are no later than `LATEST_MS` after it, if all went well, and are looked for there. Where a sum is
+ * not that of these, they are looked for everywhere.
+ */
+export async function unlikeCosts(start: ChainHead, end: ChainHead | null, { d1 }: BillSources): Promise<Discrepancy[]> {
+  const days = { from: start.seq === 0 ? ALL_DAYS.from : dayAfter(endedBy(start.at)), through: end === null ? ALL_DAYS.through : endedBy(end.at) };
+  if (days.from > days.through) return [];
+  const near = await d1.unlikeCosts(days, { since: start.seq === 0 ? null : Date.parse(days.from) - EARLIEST_MS, upTo: end?.seq ?? null });
+  const unlike = near && (await d1.unlikeCosts({ from: near.day, through: near.last }, EVERYWHERE));
+  return unlike ? [{ kind: "day-unlike-costs", key: { day: unlike.day, model: unlike.model, user_id: unlike.user_id }, count: unlike.count }] : [];
+}
+
+const HOUR = 3_600_000;
+/** Days begin in the tenant's zone: at most so long before they do in UTC. */
+const EARLIEST_MS = 14 * HOUR;
+/** From the beginning of a day in UTC: its end in any zone, an offline lease with its grace, and half a day. */
+const LATEST_MS = 96 * HOUR;
+
+const dayOf = (at: number) => new Date(at).toISOString().slice(0, 10);
+const dayAfter = (day: string) => dayOf(Date.parse(day) + 24 * HOUR);
+/** The last day whose records are all there at an instant. */
+const endedBy = (at: number) => dayOf(Math.max(0, at - LATEST_MS));
+
+/** What only the whole shows: sums by day against the ledger's, its postings, and nothing after the last event. */
 export async function wholeBills(sources: BillSources): Promise<Discrepancy[]> {
   const { d1, ledger, postings } = sources;
   const found: Discrepancy[] = [];
@@ -62,8 +87,6 @@ export async function wholeBills(sources: BillSources): Promise<Discrepancy[]> {
     found.push(...faultsOfDays(before, stored, (await ledger(after, upTo, Number.MAX_SAFE_INTEGER)).rows));
     after = upTo;
   }
-  const unlike = await d1.unlikeCosts();
-  if (unlike) found.push({ kind: "day-unlike-costs", key: { day: unlike.day, model: unlike.model, user_id: unlike.user_id }, count: unlike.count });
   found.push(...(await postings()).map((day): Discrepancy => ({ kind: "day-unlike-postings", key: { day, model: "", user_id: "" } })));
   const lastCost = await d1.lastCostSeq();
   const { newest } = await ledger(FIRST_KEY, FIRST_KEY, 1);

@@ -6,8 +6,8 @@
  *   not judged, but nothing may stand in D1 or R2 that the object never wrote.
  * - Long chains go in pages: a cursor carries the last event that was held right. It is the asker's own: who makes one
  *   up deceives nobody else.
- * - Cost records are held against each page of events; the sums by day, with the last page (verify-bills.ts). Where they
- *   differ, the chain goes on: it is right in itself.
+ * - Cost records are held against each page of events, and sums by day against the cost records of the days that end with
+ *   it; against the ledger's, with the last page (verify-bills.ts). Where they differ, the chain goes on: it is right in itself.
  */
 import type { Discrepancy } from "../../schema/contract/records.ts";
 import type { HeadClaims, HeadKey, HeadName } from "./signed-head.ts";
@@ -15,7 +15,7 @@ import { verifyHead } from "./signed-head.ts";
 import { type ChainHead, sha256Hex } from "../ledger/audit-chain.ts";
 import type { LiveChain } from "../ledger/desks/audit-desk.ts";
 import type { TenantHeads } from "../tenants/heads.ts";
-import { type BillSources, Discrepancies, costsOf, wholeBills } from "./verify-bills.ts";
+import { type BillSources, Discrepancies, costsOf, unlikeCosts, wholeBills } from "./verify-bills.ts";
 import { type ChainFault, type StoredEvent, faultOfEvent } from "./verify-chain.ts";
 
 const ROWS_A_READ = 1_000;
@@ -61,6 +61,7 @@ export async function verifyFrom(start: ChainHead, sources: ChainSources): Promi
   const { found, upTo } = walked;
   if (walked.fault) return { upTo, fault: walked.fault, complete: false, discrepancies: found.list };
   const fault = (await missingHead(signed, sources)) ?? (complete ? await faultAtEnd(upTo, sources) : null);
+  found.add(await unlikeCosts(start, complete ? null : upTo, sources.bills));
   if (complete) found.add(await wholeBills(sources.bills));
   return { upTo, complete: complete && fault === null, fault, discrepancies: found.list };
 }

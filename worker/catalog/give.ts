@@ -6,7 +6,7 @@ import type { Loan } from "../ledger/desks/lending-desk.ts";
 import type { Revision } from "../ledger/model-shelf.ts";
 import type { Result } from "../ledger/result.ts";
 import { sha256Hex } from "../ledger/audit-chain.ts";
-import { buildRevision } from "../models/manifest.ts";
+import { beginningOf, buildRevision } from "../models/manifest.ts";
 import { TenantBlobs } from "../tenants/blobs.ts";
 import { asVerified } from "../tenants/credential.ts";
 
@@ -17,7 +17,7 @@ type Take<T> = (revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<
 /** `take`: the last step, once the manifest is there. */
 export async function give<T>(env: Env, { object, call, tenant }: Receiver, { base: { model } }: Loan, body: RevisionBody, take: Take<T>): Promise<Result<T>> {
   const built = buildRevision(tenant, model, body);
-  const begun = await object.models.admitRevision(call, { model, revision: built.revision.revision, ...(body.control_flow && { controlFlow: true }) });
+  const begun = await object.models.admitRevision(call, beginningOf(built));
   if (!begun.ok) return begun;
   await TenantBlobs.for(asVerified(begun.value.identity), env).putManifest(model, built.revision.revision, built.text);
   return take(built.revision, Object.fromEntries(built.sizes), begun.value.admission);

@@ -139,7 +139,7 @@ export class Upkeep {
     try {
       for (const { model, revision, key } of due) {
         this.#later.set(key, now + DAY_MS);
-        if (this.#room.shelf.rollouts.before(model, true) === revision) continue;
+        if (this.#room.shelf.rollouts.before(model, () => true)?.revision === revision) continue;
         const removed = await this.#lending.remove(operatorCall(this.#room.tenant, `req_${sortableId(Date.now())}` as RequestId), model, revision);
         if (removed.ok) this.#later.delete(key);
       }

@@ -1,5 +1,6 @@
 /**
- * Takes out of R2 what nothing refers to any more: blobs, and manifests of drafts and revisions that were dropped.
+ * Takes out of R2 what nothing refers to any more: blobs, manifests of drafts and revisions that were dropped, and those
+ * that no row knows of.
  *
  * - State first, R2 second, state again: what is on its way out is noted before its deletion is sent, and forgotten
  *   after it is confirmed. Whatever fails or dies in between is taken up again by the alarm.
@@ -27,9 +28,10 @@ export class Collector {
   }
 
   get chores(): readonly Chore[] {
-    const { drafts, collections } = this.#room.shelf;
+    const { drafts, collections, manifests } = this.#room.shelf;
     return [
       { name: "drafts", aside: true, nextAt: () => drafts.nextDrop(), run: () => this.#manifests() },
+      { name: "stray manifests", aside: true, nextAt: () => manifests.dueAt(), run: () => this.#strays() },
       { name: "collection", aside: true, nextAt: () => collections.nextAt(), run: () => this.#blobs() },
     ];
   }
@@ -48,15 +50,37 @@ export class Collector {
 
   async #manifests(): Promise<void> {
     const room = this.#room;
-    const { drafts, collections } = room.shelf;
+    const { drafts, collections, manifests } = room.shelf;
     for (let now = Date.now(); (drafts.nextDrop() ?? Number.POSITIVE_INFINITY) <= now; now = Date.now()) {
       const sent = room.transact(() => {
         if (drafts.dropOld(now) > 0) collections.expect(now);
         return drafts.takeDropping(now, PIECE);
       });
       await TenantBlobs.for(room.self, room.env).deleteManifests(sent.drafts);
-      room.transact(() => drafts.gone(sent));
+      room.transact(() => {
+        const after = Date.now();
+        drafts.gone(sent);
+        manifests.expect(after);
+        const dueAt = manifests.dueAt();
+        if (dueAt !== null) room.arm(dueAt);
+        this.#limits.observe(after);
+      });
     }
+  }
+
+  /** Manifests that no row knows of are given up, and go as all others do. */
+  async #strays(): Promise<void> {
+    const room = this.#room;
+    const { manifests } = room.shelf;
+    const begun = Date.now();
+    if (begun < (manifests.dueAt() ?? Number.POSITIVE_INFINITY)) return;
+    room.transact(() => manifests.beginListing(begun));
+    for await (const listed of TenantBlobs.for(room.self, room.env).manifests()) {
+      const strays = room.transact(() => manifests.take(listed, Date.now()));
+      if (strays > 0) console.warn(JSON.stringify({ level: "warn", message: "manifests that no revision names are deleted", tenant: room.tenant, manifests: strays }));
+    }
+    room.transact(() => manifests.endListing(Date.now()));
+    await this.#manifests();
   }
 
   async #blobs(): Promise<void> {

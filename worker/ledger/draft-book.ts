@@ -21,6 +21,13 @@ export interface Draft extends Row {
   revision: string;
 }
 
+/** A draft whose manifest is stored, or about to be. */
+export interface Begun {
+  readonly model: string;
+  readonly revision: string;
+  readonly manifestBytes: number;
+}
+
 /** Manifests whose deletion is sent, and the time that `dropping` was set to. */
 export interface Sent {
   readonly drafts: readonly Draft[];
@@ -39,15 +46,15 @@ export class DraftBook {
     this.#store = store;
   }
 
-  /** Notes the draft, or that it was begun again. Gives the name of its making. The caller has asked `model_quota`. */
-  open({ model, revision }: Draft, now: number): Result<string> {
+  /** Notes the draft, or that it was begun again. Gives the name of its making. The caller has asked its limits. */
+  open({ model, revision, manifestBytes }: Begun, now: number): Result<string> {
     const known = this.#store.first<{ dropping: number; admission: string }>("SELECT dropping, admission FROM drafts WHERE model = ? AND revision = ?", model, revision);
     if (known?.dropping) return refuse("conflict", "This revision is being deleted. Begin it again in a minute.");
     if (!known && this.#count() >= MAX_DRAFTS) return refuse("conflict", `A tenant may have ${MAX_DRAFTS} open drafts and has them. Commit one; a draft that gets no blob for a day is dropped.`);
     const admission = known?.admission ?? `adm_${sortableId(now)}`;
     this.#store.run(
-      "INSERT INTO drafts (model, revision, touched_at, admission) VALUES (?, ?, ?, ?) ON CONFLICT (model, revision) DO UPDATE SET touched_at = excluded.touched_at",
-      model, revision, now, admission,
+      "INSERT INTO drafts (model, revision, touched_at, admission, manifest_bytes) VALUES (?, ?, ?, ?, ?) ON CONFLICT (model, revision) DO UPDATE SET touched_at = excluded.touched_at",
+      model, revision, now, admission, manifestBytes,
     );
     return done(admission);
   }
@@ -80,20 +87,24 @@ export class DraftBook {
 
   /** The draft or revision is no more; its manifest is to go. */
   drop({ model, revision }: Draft): void {
+    this.#store.run(
+      `INSERT INTO drafts (model, revision, touched_at, dropping, manifest_bytes) VALUES (?1, ?2, 0, 1, coalesce((SELECT manifest_bytes FROM revisions WHERE model = ?1 AND revision = ?2), 0))
+         ON CONFLICT (model, revision) DO UPDATE SET touched_at = 0, dropping = 1`,
+      model, revision,
+    );
     this.#store.run("DELETE FROM chunks WHERE model = ? AND revision = ?", model, revision);
     this.#store.run("DELETE FROM revisions WHERE model = ? AND revision = ?", model, revision);
-    this.#store.run("INSERT INTO drafts (model, revision, touched_at, dropping) VALUES (?, ?, 0, 1) ON CONFLICT (model, revision) DO UPDATE SET touched_at = 0, dropping = 1", model, revision);
   }
 
   /**
    * Its manifest was stored, and it was not begun: the manifest goes, unless a draft or a revision is there by now, whose
    * it is as well. A deletion that is under way may have overtaken it: that one confirms nothing any more.
    */
-  disown({ model, revision }: Readonly<Record<"model" | "revision", string>>): void {
+  disown({ model, revision, manifestBytes }: Begun): void {
     this.#store.run(
-      `INSERT INTO drafts (model, revision, touched_at, dropping) SELECT ?1, ?2, 0, 1 WHERE NOT EXISTS (SELECT 1 FROM revisions WHERE model = ?1 AND revision = ?2)
+      `INSERT INTO drafts (model, revision, touched_at, dropping, manifest_bytes) SELECT ?1, ?2, 0, 1, ?3 WHERE NOT EXISTS (SELECT 1 FROM revisions WHERE model = ?1 AND revision = ?2)
          ON CONFLICT (model, revision) DO UPDATE SET dropping = dropping + 1 WHERE dropping > 0`,
-      model, revision,
+      model, revision, manifestBytes,
     );
   }
 

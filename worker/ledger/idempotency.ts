@@ -3,9 +3,12 @@
  * same key, other body, `idempotency-key-reused`. Each credential has keys of its own: no repeat gets what another
  * credential was granted. Answers are kept for a day (worker/ledger/tidy.ts forgets them). Refusals are not kept: they may be retried.
  *
+ * An answer that may be too large to keep, of work that changes nothing when it is done again, is not kept: the key is
+ * claimed for its request, and a repeat is answered as things are by then.
+ *
  * The look-up, the work and the answer's record are one transaction, so no two calls with one key are ever in flight.
  */
-import { type Result, done, refuse } from "./result.ts";
+import { type Refused, type Result, done, refuse } from "./result.ts";
 import type { Store } from "./store.ts";
 
 export interface IdempotentCall {
@@ -37,16 +40,31 @@ export class IdempotencyKeys {
     return done(JSON.parse(row.answer) as T);
   }
 
+  /** Null, or that the key came with another request before. */
+  refuses(call: IdempotentCall | null, now: number): Refused | null {
+    const before = this.recall(call, now);
+    return before && !before.ok ? before : null;
+  }
+
+  /** Does the work of every call with this key, which is for this request alone once it was done. */
+  each<T>(call: IdempotentCall | null, now: number, work: () => Result<T>): Result<T> {
+    const result = this.refuses(call, now) ?? work();
+    if (call && result.ok) this.#keep(call, null, now);
+    return result;
+  }
+
   once<T>(call: IdempotentCall | null, now: number, work: () => Result<T>): Result<T> {
     const before = this.recall<T>(call, now);
     if (before) return before;
     const result = work();
-    if (call && result.ok) {
-      this.#store.run(
-        "INSERT INTO idempotency (id, body_sha256, answer, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET body_sha256 = excluded.body_sha256, answer = excluded.answer, expires_at = excluded.expires_at",
-        idOf(call), call.bodySha256, JSON.stringify(result.value), now + KEEP_MS,
-      );
-    }
+    if (call && result.ok) this.#keep(call, result.value, now);
     return result;
+  }
+
+  #keep(call: IdempotentCall, answer: unknown, now: number): void {
+    this.#store.run(
+      "INSERT INTO idempotency (id, body_sha256, answer, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET body_sha256 = excluded.body_sha256, answer = excluded.answer, expires_at = excluded.expires_at",
+      idOf(call), call.bodySha256, JSON.stringify(answer), now + KEEP_MS,
+    );
   }
 }

@@ -10,6 +10,7 @@ import { type ModelId, type RevisionId, type Sha256, sortableId } from "../../sc
 import { toTimestamp } from "../../schema/contract/amounts.ts";
 import { CollectionBook, GRACE_MS } from "./collection-book.ts";
 import { DraftBook } from "./draft-book.ts";
+import { ManifestBook } from "./manifest-book.ts";
 import { RemovalBook } from "./removal-book.ts";
 import { RolloutBook, type Staged, toCanary } from "./rollout-book.ts";
 import { jsonPieces } from "./pieces.ts";
@@ -34,6 +35,7 @@ export interface Revision {
   readonly model: ModelId;
   readonly revision: RevisionId;
   readonly manifestSha256: Sha256;
+  readonly manifestBytes: number;
   readonly facts: RevisionFacts;
   readonly publishedAt: number | null;
 }
@@ -42,6 +44,7 @@ interface RevisionRow extends Row {
   model: string;
   revision: string;
   manifest_sha256: string;
+  manifest_bytes: number;
   facts: string;
   published_at: number | null;
 }
@@ -54,11 +57,12 @@ const fromRow = (row: RevisionRow): Revision => ({
   model: row.model as ModelId,
   revision: row.revision as RevisionId,
   manifestSha256: row.manifest_sha256 as Sha256,
+  manifestBytes: row.manifest_bytes,
   facts: JSON.parse(row.facts) as RevisionFacts,
   publishedAt: row.published_at,
 });
 
-const LIVE = `SELECT r.model, r.revision, r.manifest_sha256, r.facts, m.published_at
+const LIVE = `SELECT r.model, r.revision, r.manifest_sha256, r.manifest_bytes, r.facts, m.published_at
   FROM models m JOIN revisions r ON r.model = m.model AND r.revision = m.revision`;
 
 const IS_LENT = `(r.facts ->> '$.base.model' IS NULL
@@ -69,6 +73,7 @@ export class ModelShelf {
   readonly rollouts: RolloutBook;
   readonly collections: CollectionBook;
   readonly removals: RemovalBook;
+  readonly manifests: ManifestBook;
   readonly #store: Store;
 
   constructor(store: Store) {
@@ -77,6 +82,7 @@ export class ModelShelf {
     this.rollouts = new RolloutBook(store);
     this.collections = new CollectionBook(store);
     this.removals = new RemovalBook(store);
+    this.manifests = new ManifestBook(store, this.drafts);
   }
 
   /** Chunks of this revision that are to be stored yet. */
@@ -87,8 +93,8 @@ export class ModelShelf {
   /** A revision is named by its content: the same one again is the same draft. `sizes`: its chunks. */
   begin(revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>, now: number): void {
     this.#store.run(
-      "INSERT INTO revisions (model, revision, manifest_sha256, facts, created_at, since) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (model, revision) DO NOTHING",
-      revision.model, revision.revision, revision.manifestSha256, JSON.stringify(revision.facts), now, now,
+      "INSERT INTO revisions (model, revision, manifest_sha256, manifest_bytes, facts, created_at, since) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (model, revision) DO NOTHING",
+      revision.model, revision.revision, revision.manifestSha256, revision.manifestBytes, JSON.stringify(revision.facts), now, now,
     );
     for (const piece of jsonPieces(sizes)) {
       this.#store.run(
@@ -121,7 +127,7 @@ export class ModelShelf {
   }
 
   find(model: string, revision: string): Revision | null {
-    const row = this.#store.first<RevisionRow>("SELECT model, revision, manifest_sha256, facts, published_at FROM revisions WHERE model = ? AND revision = ?", model, revision);
+    const row = this.#store.first<RevisionRow>("SELECT model, revision, manifest_sha256, manifest_bytes, facts, published_at FROM revisions WHERE model = ? AND revision = ?", model, revision);
     return row && fromRow(row);
   }
 
@@ -146,11 +152,12 @@ export class ModelShelf {
     return this.#store.recall("models", ["models", "drafts", "revisions"], () => ({ held: this.drafts.models(), posted: this.count() }));
   }
 
-  /** Bytes of `storage_bytes`: `posted` are stored, or not gone yet; `held` are on their way. */
+  /** Bytes of `storage_bytes`, of blobs and manifests: `posted` are stored, or not gone yet; `held` are on their way. */
   storage(now: number): { held: number; posted: number } {
     const posted = this.#store.recall("stored bytes", ["blobs"], () => this.#store.first<{ n: number | null }>("SELECT sum(size) AS n FROM blobs")?.n ?? 0);
     const { held } = this.#store.recall("uploads", ["uploads"], () => this.#uploads(now), ({ since, until }) => since <= now && now < until);
-    return { held, posted: posted + this.collections.bytes() };
+    const manifests = this.manifests.bytes();
+    return { held: held + manifests.held, posted: posted + this.collections.bytes() + manifests.posted };
   }
 
   /** What uploads hold from `since` until the first of them has lost its hold. */

@@ -19,10 +19,15 @@ export interface Refusal {
   readonly dpopNonce?: string;
 }
 
-export type Result<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };
+export interface Refused {
+  readonly ok: false;
+  readonly refusal: Refusal;
+}
+
+export type Result<T> = { readonly ok: true; readonly value: T } | Refused;
 
 export const done = <T>(value: T): Result<T> => ({ ok: true, value });
-export const refuse = (code: ProblemCode, detail: string, rest: Omit<Refusal, "code" | "detail"> = {}): { ok: false; refusal: Refusal } => ({
+export const refuse = (code: ProblemCode, detail: string, rest: Omit<Refusal, "code" | "detail"> = {}): Refused => ({
   ok: false,
   refusal: { code, detail, ...rest },
 });

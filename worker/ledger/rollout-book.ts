@@ -102,11 +102,9 @@ export class RolloutBook {
     this.#store.run("UPDATE models SET canary = NULL WHERE model = ?", model);
   }
 
-  /** The revision that was live before the one that is, of those that the tenant may have; null where there is none. */
-  before(model: string, allowControlFlow: boolean): RevisionId | null {
-    const allowed = allowControlFlow ? "" : "AND facts ->> '$.controlFlow' IS NOT 1";
-    const row = this.#store.first<{ revision: string }>(`SELECT revision FROM revisions WHERE model = ? AND stage <> 'live' AND live_order IS NOT NULL ${allowed} ORDER BY live_order DESC LIMIT 1`, model);
-    return (row?.revision as RevisionId | undefined) ?? null;
+  /** The revision that was live last before the one that is, of those that `may` be gone back to; null where there is none. */
+  before(model: string, may: (one: Staged) => boolean = () => true): Staged | null {
+    return this.#store.all<StagedRow>(`${STAGED} WHERE model = ? AND stage <> 'live' AND live_order IS NOT NULL ORDER BY live_order DESC`, model).map(fromRow).find(may) ?? null;
   }
 
   /** What was live after it is not gone back to. */

@@ -33,7 +33,7 @@ import { ModelShelf } from "./model-shelf.ts";
 import { OutboxRing } from "./outbox-ring.ts";
 import { PriceBook } from "./price-book.ts";
 import { ProofLog } from "./proof-log.ts";
-import { type Refusal, type Result, refuse } from "./result.ts";
+import { type Refusal, type Refused, type Result, refuse } from "./result.ts";
 import { Rollups } from "./rollups.ts";
 import type { Store } from "./store.ts";
 import { TallyBook } from "./tally-book.ts";
@@ -156,7 +156,7 @@ export class Room {
   }
 
   /** Why the proof of a bound lease is not taken; null: it is, or there is none to take. */
-  #unproved(presented: Presented, now: number): ReturnType<typeof refuse> | null {
+  #unproved(presented: Presented, now: number): Refused | null {
     if (presented.kind !== "lease" || !presented.proof) return null;
     const verdict = this.proofs.take(presented.proof, now);
     if (verdict === "taken") return null;

@@ -1,12 +1,17 @@
 /**
- * `storage_bytes` and `model_quota`: what they refuse, and what the tenant is told of them. Each is asked inside the
- * object's transaction.
+ * `storage_bytes`, `model_quota` and how many revisions there may be: what they refuse, and what the tenant is told of them.
+ * Each is asked inside the object's transaction.
  */
 import type { AlertedLimit } from "../../schema/contract/webhooks.ts";
 import { standOf } from "../alerts/thresholds.ts";
 import { readConfig } from "./config.ts";
-import { refuse } from "./result.ts";
+import type { Begun } from "./draft-book.ts";
+import { type Refused, refuse } from "./result.ts";
 import type { Room } from "./room.ts";
+
+/** Revisions with a manifest in R2: committed, open, and on their way out. A draft that is dropped gives its place back. */
+export const MAX_REVISIONS_OF_MODEL = 1_000;
+export const MAX_REVISIONS = 10_000;
 
 export class ShelfLimits {
   readonly #room: Room;
@@ -26,19 +31,35 @@ export class ShelfLimits {
   }
 
   /** Asked of an upload that holds its place already, there is none. */
-  refusesBlob(digest: string, size: number, now: number): ReturnType<typeof refuse> | null {
+  refusesBlob(digest: string, size: number, now: number): Refused | null {
+    const { shelf } = this.#room;
+    if (shelf.sizeOf(digest) !== null || shelf.isUploading(digest, now)) return null;
+    return this.#refusesBytes("blob", size, now);
+  }
+
+  /** Asked of a revision that has a manifest already, or one on its way out, there is none. */
+  refusesManifest({ model, revision, manifestBytes }: Begun, now: number): Refused | null {
+    const { manifests } = this.#room.shelf;
+    if (manifests.isKnown(model, revision)) return null;
+    const { ofModel, ofTenant } = manifests.counts(model);
+    if (ofModel >= MAX_REVISIONS_OF_MODEL) return refuse("revision-limit-exceeded", `A model may have ${MAX_REVISIONS_OF_MODEL} revisions and ${model} has them. Delete some that are not used any more.`, { limit: MAX_REVISIONS_OF_MODEL, remaining: 0 });
+    if (ofTenant >= MAX_REVISIONS) return refuse("revision-limit-exceeded", `A tenant may have ${MAX_REVISIONS} revisions and has them. Delete models or revisions that are not used any more.`, { limit: MAX_REVISIONS, remaining: 0 });
+    return this.#refusesBytes("manifest", manifestBytes, now);
+  }
+
+  #refusesBytes(what: "blob" | "manifest", size: number, now: number): Refused | null {
     const { shelf, store } = this.#room;
     const limit = readConfig(store).policy.storage_bytes;
-    if (limit === null || shelf.sizeOf(digest) !== null || shelf.isUploading(digest, now)) return null;
+    if (limit === null) return null;
     const { held, posted } = shelf.storage(now);
     if (held + posted + size <= limit) return null;
     this.observe(now, "storage_bytes");
-    const detail = `${posted} of ${limit} bytes are stored, ${held} are on their way, and this blob has ${size}. Delete models or revisions that are not used any more, or ask for a higher storage_bytes.`;
+    const detail = `${posted} of ${limit} bytes are stored, ${held} are on their way, and this ${what} has ${size}. Delete models or revisions that are not used any more, or ask for a higher storage_bytes.`;
     return refuse("storage-quota-exceeded", detail, { limit, remaining: Math.max(0, limit - held - posted) });
   }
 
   /** A model that is not live yet counts against `model_quota`, beside the live ones and `drafted` more. */
-  refusesModel(model: string, now: number, drafted = 0): ReturnType<typeof refuse> | null {
+  refusesModel(model: string, now: number, drafted = 0): Refused | null {
     const { shelf, store } = this.#room;
     const limit = readConfig(store).policy.model_quota;
     if (limit === null || shelf.live(model) !== null || shelf.count() + drafted < limit) return null;

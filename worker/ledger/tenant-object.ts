@@ -15,6 +15,7 @@ import { erasedId, toErasure } from "../erasure/progress.ts";
 import type { Home, Signpost } from "../tenants/home.ts";
 import { CATALOG } from "../catalog/catalog-id.ts";
 import { Upkeep } from "../catalog/upkeep.ts";
+import { Beginnings } from "./beginnings.ts";
 import { Collector } from "./collector.ts";
 import { newConfig, readConfig, toTenant, writeConfig } from "./config.ts";
 import { AuditDesk } from "./desks/audit-desk.ts";
@@ -204,7 +205,8 @@ export class TenantObject extends DurableObject<Env> {
       room.arm(now);
     });
     const collector = new Collector(room);
-    const models = new ModelDesk(room, rollouts);
+    const beginnings = new Beginnings(room);
+    const models = new ModelDesk(room, rollouts, beginnings);
     const uploads = new UploadDesk(room, collector);
     const imports = new ImportDesk(room, models, uploads);
     const removals = new RemovalDesk(room, imports, collector);
@@ -220,7 +222,7 @@ export class TenantObject extends DurableObject<Env> {
         uploads,
         removals,
         imports,
-        loans: new LoanDesk(room, rollouts),
+        loans: new LoanDesk(room, rollouts, beginnings),
         lending,
         leases,
         records,

@@ -7,7 +7,8 @@
 import type { ModelId, RevisionId, Sha256, TenantId } from "../../schema/contract/ids.ts";
 import type { Manifest, RevisionBody } from "../../schema/contract/models.ts";
 import { canonicalJson, sha256Hex } from "../ledger/audit-chain.ts";
-import type { Revision } from "../ledger/model-shelf.ts";
+import type { Begun } from "../ledger/draft-book.ts";
+import type { Revision, RevisionFacts } from "../ledger/model-shelf.ts";
 
 export interface Built {
   readonly revision: Omit<Revision, "publishedAt">;
@@ -28,6 +29,7 @@ export function buildRevision(tenant: TenantId, model: ModelId, body: RevisionBo
       model,
       revision,
       manifestSha256: sha256Hex(text) as Sha256,
+      manifestBytes: new TextEncoder().encode(text).byteLength,
       facts: {
         task: body.task,
         usage: body.usage,
@@ -42,6 +44,9 @@ export function buildRevision(tenant: TenantId, model: ModelId, body: RevisionBo
     sizes,
   };
 }
+
+/** What has to be known of a revision before its manifest is stored. */
+export const beginningOf = ({ revision: { model, revision, manifestBytes, facts } }: Built): Begun & Pick<RevisionFacts, "controlFlow"> => ({ model, revision, manifestBytes, ...(facts.controlFlow && { controlFlow: true }) });
 
 /** Each chunk of the manifest with its size, once. */
 export function chunkSizes(manifest: Pick<Manifest, "variants">): Map<Sha256, number> {

@@ -11,13 +11,12 @@ import { readBytes } from "../http/read-bytes.ts";
 import { sha256Hex } from "../ledger/audit-chain.ts";
 import { TenantBlobs } from "../tenants/blobs.ts";
 import { asVerified } from "../tenants/credential.ts";
-import { buildRevision } from "./manifest.ts";
+import { beginningOf, buildRevision } from "./manifest.ts";
 import { review } from "./review.ts";
 
 export async function beginRevision(env: Env, { object, call, tenant }: Entered, model: ModelId, body: RevisionBody): Promise<RevisionBegun> {
   const built = buildRevision(tenant, model, body);
-  const { identity, begun, admission } = unwrap(await object.models.admitRevision(call, { model: built.revision.model, revision: built.revision.revision, ...(body.control_flow && { controlFlow: true }) }));
-  if (begun) return begun;
+  const { identity, admission } = unwrap(await object.models.admitRevision(call, beginningOf(built)));
   await TenantBlobs.for(asVerified(identity), env).putManifest(built.revision.model, built.revision.revision, built.text);
   return unwrap(await object.models.begin(call, built.revision, Object.fromEntries(built.sizes), admission));
 }

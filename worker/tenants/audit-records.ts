@@ -2,8 +2,8 @@
  * The questions about one tenant's audit events in D1. Part of `TenantRecords`; every statement carries the tenant's id.
  *
  * - `since` and `until` become places in the chain, found by halving: `at` never goes back along it.
- * - A filter on a user, a request or a rare action reads its index; other filters read the chain from the cursor on,
- *   and stop when the page is full.
+ * - A filter on a user, a request or a rare action reads its index. Other filters read the chain from the cursor on, no
+ *   more than `MOST_READ` events of it for a page: what is rare among them takes several pages, some of them empty.
  */
 import { and, asc, desc, eq, gt } from "drizzle-orm";
 import type { DrizzleD1Database } from "drizzle-orm/d1";
@@ -27,6 +27,15 @@ export interface AuditPage {
   readonly beyond?: number | undefined;
   readonly limit: number;
 }
+
+/** What a page found, and the event beyond which the next goes on; null: there is no more. */
+export interface FoundEvents {
+  readonly events: readonly StoredEvent[];
+  readonly next: number | null;
+}
+
+/** Events that are read for one page where no index leads to them: a twentieth of a second of D1. */
+export const MOST_READ = 20_000;
 
 const FREQUENT: ReadonlySet<string> = new Set(["LEASE_GRANTED", "INFERENCE_EXECUTED"]);
 const COLUMNS = "seq, at, action, actor, user_id AS userId, model, request_id AS requestId, details, prev_hash AS prevHash, hash";
@@ -69,15 +78,33 @@ export class AuditRecords {
 
   /** A filter whose instants have become places: to be used for every page of one answer. */
   async placed({ since, until, ...rest }: AuditFilter): Promise<PlacedFilter> {
-    const [from, to] = await Promise.all([since, until].map((at) => (at === undefined ? undefined : this.#seqAt(at))));
+    const [from, to] = await Promise.all([since, until].map((at) => (at === undefined ? undefined : seqAt(this.#d1, this.#tenant, at))));
     return { ...rest, from, to };
   }
 
-  async find(filter: PlacedFilter, { order, beyond, limit }: AuditPage): Promise<StoredEvent[]> {
+  async find(filter: PlacedFilter, page: AuditPage): Promise<FoundEvents> {
+    const whole = await this.#stretch(filter, page);
+    const read = isRead(filter) ? part(whole, page.order) : whole;
+    const events = await this.#select(filter, read, page.order, page.limit + 1);
+    if (events.length > page.limit) return { events: events.slice(0, page.limit), next: (events[page.limit - 1] as StoredEvent).seq };
+    const isAll = read.above === whole.above && read.below === whole.below;
+    return { events, next: isAll ? null : page.order === "asc" ? read.below - 1 : read.above + 1 };
+  }
+
+  /** Where events of a page can be. Its ends are those of the chain where it is to be read in parts. */
+  async #stretch(filter: PlacedFilter, { order, beyond }: AuditPage): Promise<Stretch> {
+    const end = isRead(filter) ? 1 + Number((await this.lastSeq()) ?? 0) : Number.MAX_SAFE_INTEGER;
+    return {
+      above: Math.max(order === "asc" ? (beyond ?? 0) : 0, (filter.from ?? 1) - 1),
+      below: Math.min(order === "desc" ? (beyond ?? end) : end, filter.to ?? end),
+    };
+  }
+
+  async #select(filter: PlacedFilter, { above, below }: Stretch, order: "asc" | "desc", limit: number): Promise<StoredEvent[]> {
     const wanted: [condition: string, value: unknown][] = [
       ["tenant_id = ?", this.#tenant],
-      ["seq > ?", Math.max(order === "asc" ? (beyond ?? 0) : 0, (filter.from ?? 1) - 1)],
-      ["seq < ?", Math.min(order === "desc" ? (beyond ?? Number.MAX_SAFE_INTEGER) : Number.MAX_SAFE_INTEGER, filter.to ?? Number.MAX_SAFE_INTEGER)],
+      ["seq > ?", above],
+      ["seq < ?", below],
     ];
     for (const [condition, value] of [["action = ?", filter.action], ["user_id = ?", filter.user], ["model = ?", filter.model]] as const) {
       if (value !== undefined) wanted.push([condition, value]);
@@ -101,10 +128,29 @@ export class AuditRecords {
     return row?.seq ?? null;
   }
 
-  async #seqAt(at: number): Promise<number> {
-    const row = await this.#d1.prepare(SEQ_AT).bind(this.#tenant, at).first<{ low: number }>();
-    return row?.low ?? 1;
-  }
+}
+
+/** The first event at or after an instant. */
+export async function seqAt(d1: D1Database, tenant: TenantId, at: number): Promise<number> {
+  const row = await d1.prepare(SEQ_AT).bind(tenant, at).first<{ low: number }>();
+  return row?.low ?? 1;
+}
+
+/** Events between two places, neither included. */
+interface Stretch {
+  readonly above: number;
+  readonly below: number;
+}
+
+/** Whether the chain itself is read for it: it filters, and by nothing that an index knows. */
+function isRead({ user, requestId, action, model }: PlacedFilter): boolean {
+  if (user !== undefined || requestId !== undefined || (action !== undefined && !FREQUENT.has(action))) return false;
+  return action !== undefined || model !== undefined;
+}
+
+/** As much of a stretch as is read for one page. */
+function part({ above, below }: Stretch, order: "asc" | "desc"): Stretch {
+  return order === "asc" ? { above, below: Math.min(below, above + MOST_READ + 1) } : { above: Math.max(above, below - MOST_READ - 1), below };
 }
 
 export interface PlacedFilter extends Omit<AuditFilter, "since" | "until"> {

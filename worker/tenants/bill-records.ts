@@ -5,6 +5,7 @@
  */
 import type { TenantId } from "../../schema/contract/ids.ts";
 import type { StoredCost } from "../audit/verify-costs.ts";
+import { seqAt } from "./audit-records.ts";
 import type { DayKey, UsageDailyRow } from "./usage-rows.ts";
 
 const COSTS = `
@@ -19,19 +20,41 @@ const DAYS_AFTER = `SELECT ${DAY_COLUMNS} FROM usage_daily WHERE tenant_id = ?1 
 const DAYS_BETWEEN = `SELECT ${DAY_COLUMNS} FROM usage_daily WHERE tenant_id = ?1 AND (day, model, user_id) > (?2, ?3, ?4) AND (day, model, user_id) <= (?5, ?6, ?7) ORDER BY day, model, user_id LIMIT ?8`;
 
 /**
- * Sums that are not those of their cost records. One statement, so one state of D1: a sum there counts every record
- * there. A sum that counts more (of events that are on their way) is not judged.
+ * Sums of some days that are not those of their cost records, of records between two places. One statement, so one state
+ * of D1: a sum there counts every record there. A sum that counts more (of events that are on their way) is not judged.
  */
 const UNLIKE_COSTS = `
   WITH sides (day, model, user_id, input_tokens, output_tokens, unreported_tokens, calls, cost_nanos, version, seq) AS (
-    SELECT ${DAY_COLUMNS}, 0 FROM usage_daily WHERE tenant_id = ?1
+    SELECT ${DAY_COLUMNS}, 0 FROM usage_daily WHERE tenant_id = ?1 AND day >= ?2 AND day <= ?3
     UNION ALL
-    SELECT day, model, coalesce(user_id, ''), -input_tokens, -output_tokens, -unreported_tokens, -calls, -cost_nanos, 0, seq FROM cost_records WHERE tenant_id = ?1
+    SELECT day, model, coalesce(user_id, ''), -input_tokens, -output_tokens, -unreported_tokens, -calls, -cost_nanos, 0, seq FROM cost_records
+      WHERE tenant_id = ?1 AND seq >= coalesce(?4, -9e999) AND seq <= coalesce(?5, 9e999) AND day >= ?2 AND day <= ?3
   )
-  SELECT day, model, user_id, count(*) OVER () AS count FROM sides GROUP BY day, model, user_id
+  SELECT day, model, user_id, count(*) OVER () AS count, max(day) OVER () AS last FROM sides GROUP BY day, model, user_id
   HAVING max(version) <= (SELECT coalesce(max(seq), 0) FROM audit_events WHERE tenant_id = ?1)
     AND (sum(input_tokens) <> 0 OR sum(output_tokens) <> 0 OR sum(unreported_tokens) <> 0 OR sum(calls) <> 0 OR sum(cost_nanos) <> 0 OR max(seq) > max(version))
   ORDER BY day, model, user_id LIMIT 1`;
+
+/** Days by name, both included. */
+export interface Days {
+  readonly from: string;
+  readonly through: string;
+}
+/** Before and after the name of any day. */
+export const ALL_DAYS: Days = { from: "", through: "\u{10ffff}" };
+
+/** Where records are looked for: from an instant on, up to a place in the chain. Null: no bound. */
+export interface Stretch {
+  readonly since: number | null;
+  readonly upTo: number | null;
+}
+export const EVERYWHERE: Stretch = { since: null, upTo: null };
+
+/** The first of what was found, how many there are, and the day of the last. */
+export interface Unlike extends DayKey {
+  readonly count: number;
+  readonly last: string;
+}
 
 export class BillRecords {
   readonly #tenant: TenantId;
@@ -58,8 +81,9 @@ export class BillRecords {
     return (await statement.all<UsageDailyRow>()).results;
   }
 
-  /** The first sum that is not that of its cost records, and how many there are. */
-  unlikeCosts(): Promise<(DayKey & { count: number }) | null> {
-    return this.#d1.prepare(UNLIKE_COSTS).bind(this.#tenant).first<DayKey & { count: number }>();
+  /** Sums of these days that are not those of their cost records within the stretch. */
+  async unlikeCosts({ from, through }: Days, { since, upTo }: Stretch): Promise<Unlike | null> {
+    const first = since === null ? null : await seqAt(this.#d1, this.#tenant, since);
+    return this.#d1.prepare(UNLIKE_COSTS).bind(this.#tenant, from, through, first, upTo).first<Unlike>();
   }
 }

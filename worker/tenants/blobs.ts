@@ -8,6 +8,16 @@ import { GENESIS, sha256Hex } from "../ledger/audit-chain.ts";
 import { storesOf } from "./stores.ts";
 import type { Verified } from "./credential.ts";
 
+const MANIFEST = "manifest.json";
+
+/** A manifest as it lies in R2. */
+export interface StoredManifest {
+  readonly model: string;
+  readonly revision: string;
+  readonly bytes: number;
+  readonly storedAt: number;
+}
+
 export class TenantBlobs {
   readonly #prefix: string;
   readonly #bucket: R2Bucket;
@@ -51,13 +61,25 @@ export class TenantBlobs {
     await this.#bucket.delete(drafts.map(({ model, revision }) => this.#manifest(model, revision)));
   }
 
+  /** Every manifest that is stored, a page at a time. */
+  async *manifests(): AsyncGenerator<StoredManifest[]> {
+    for await (const page of this.#pages("models/")) {
+      yield page.flatMap(({ key, size, uploaded }) => {
+        const [model, revision, name, ...more] = key.slice(`${this.#prefix}/models/`.length).split("/");
+        return model !== undefined && revision !== undefined && name === MANIFEST && more.length === 0 ? [{ model, revision, bytes: size, storedAt: uploaded.getTime() }] : [];
+      });
+    }
+  }
+
   /** Everything under the tenant's prefix; `digest` as contract/erasure.ts says. */
   async inventory(): Promise<{ count: number; bytes: number; digest: string }> {
     let [count, bytes, digest] = [0, 0, GENESIS];
-    for await (const object of this.#everything()) {
-      count += 1;
-      bytes += object.size;
-      digest = sha256Hex(`${digest}\n${object.key}\n${object.size}\n${object.etag}`);
+    for await (const page of this.#pages("")) {
+      for (const object of page) {
+        count += 1;
+        bytes += object.size;
+        digest = sha256Hex(`${digest}\n${object.key}\n${object.size}\n${object.etag}`);
+      }
     }
     return { count, bytes, digest };
   }
@@ -70,16 +92,16 @@ export class TenantBlobs {
     }
   }
 
-  async *#everything(): AsyncGenerator<R2Object> {
+  async *#pages(below: string): AsyncGenerator<R2Object[]> {
     let cursor: string | undefined;
     do {
-      const page = await this.#bucket.list({ prefix: `${this.#prefix}/`, cursor });
-      yield* page.objects;
+      const page = await this.#bucket.list({ prefix: `${this.#prefix}/${below}`, cursor });
+      yield page.objects;
       cursor = page.truncated ? page.cursor : undefined;
     } while (cursor !== undefined);
   }
 
   #manifest(model: string, revision: string): string {
-    return `${this.#prefix}/models/${model}/${revision}/manifest.json`;
+    return `${this.#prefix}/models/${model}/${revision}/${MANIFEST}`;
   }
 }

@@ -1,12 +1,12 @@
 /**
- * The product's text task in a worker, on an engine whose runs are timed: what is not in them is the overhead.
+ * The product's text task in a worker, on threads whose runs are timed: what is not in them is the overhead.
  *
  * - Tokens in and pieces out go through tokenizer, sampler and sequence, as in `client/runtime/worker.ts`.
  */
 import { chooseBackend } from "../../../client/runtime/backends/choose.ts";
-import { startEngine, type Engine } from "../../../client/runtime/backends/engine.ts";
+import { engineOnDemand } from "../../../client/runtime/backends/engine.ts";
 import { probeBrowser } from "../../../client/runtime/backends/probe.ts";
-import { TokenRunner } from "../../../client/runtime/decode/token-runner.ts";
+import { Hired } from "../../../client/runtime/decode/kernel/threads.ts";
 import { MessageTurn } from "../../../client/runtime/message-turn.ts";
 import { ModelFiles } from "../../../client/runtime/tasks/model-files.ts";
 import type { GenerateEvent, GenerateInput } from "../../../client/runtime/tasks/text-generation/request.ts";
@@ -20,6 +20,8 @@ const messageTurn = new MessageTurn();
 const step = () => messageTurn.next();
 let task: Prepared | null = null;
 let runMs = 0;
+let threadsHired = 0;
+let memory: WebAssembly.Memory | null = null;
 
 addEventListener("message", ({ data }: MessageEvent<LeaseholdRequest>) => {
   (data.kind === "load" ? load(data) : generate(data)).then(
@@ -32,10 +34,9 @@ async function load({ files, threads, ortBase }: Extract<LeaseholdRequest, { kin
   const choice = chooseBackend("wasm", await probeBrowser(false), new Map());
   if (!choice.ok) throw new Error(choice.why);
   const count = threads || choice.candidate.threads;
-  const engine = timed(await startEngine({ backend: "wasm", threads: count, ortBase }, "heap"));
-  if (textGeneration.engine !== "heap") throw new Error("text is generated on the heap");
-  task = await textGeneration.prepare(new ModelFiles(files), engine, step, { memoryBytes: MEMORY });
-  return { note: `${count} threads, heap ${engine.kind === "heap" ? Math.round(engine.ort.heapBytes / 1e6) : 0} MB`, times: [], runMs: 0, wholeMs: 0 };
+  if (textGeneration.engine !== "on-demand") throw new Error("text generation starts no engine before it needs one");
+  task = await textGeneration.prepare(new ModelFiles(files), engineOnDemand({ backend: "wasm", threads: count, ortBase }), step, { memoryBytes: MEMORY });
+  return { note: `${threadsHired} threads, memory ${Math.round((memory?.buffer.byteLength ?? 0) / 1e6)} MB`, times: [], runMs: 0, wholeMs: 0 };
 }
 
 async function generate({ ids, count }: Extract<LeaseholdRequest, { kind: "generate" }>): Promise<LeaseholdAnswer> {
@@ -51,29 +52,17 @@ async function generate({ ids, count }: Extract<LeaseholdRequest, { kind: "gener
   return { note: "", times, runMs, wholeMs: performance.now() - began };
 }
 
-const { run: runToken } = TokenRunner.prototype;
-TokenRunner.prototype.run = function timedToken(...given) {
-  const began = performance.now();
-  const logits = runToken.apply(this, given);
-  runMs += performance.now() - began;
-  return logits;
-};
-
-/** The engine's own object, with another `open`. */
-function timed(engine: Engine): Engine {
-  if (engine.kind !== "heap") return engine;
-  const { ort } = engine;
-  const open = ort.open.bind(ort);
-  ort.open = async (...given) => {
-    const session = await open(...given);
-    const run = session.run.bind(session);
-    session.run = (...values) => {
+const { enlist } = Hired.prototype;
+Hired.prototype.enlist = async function timedThreads(...given) {
+  const threads = await enlist.apply(this, given);
+  [memory] = given;
+  threadsHired = threads.count;
+  return {
+    ...threads,
+    run(...run) {
       const began = performance.now();
-      const made = run(...values);
+      threads.run(...run);
       runMs += performance.now() - began;
-      return made;
-    };
-    return session;
+    },
   };
-  return engine;
-}
+};

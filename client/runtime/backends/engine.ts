@@ -6,7 +6,8 @@
  * - The trial session stays open: with its last session onnxruntime lets go of the graphics device.
  * - The WebGPU build holds the CPU kernels too: `openReference` gives the yardstick for the self-test.
  * - A task that keeps state between runs asks for the "heap": on WASM it gets the module without the API around it,
- *   where this version's module has what that takes; else, and on WebGPU, sessions of named tensors.
+ *   where this version's module has what that takes; else, and on WebGPU, sessions of named tensors. It gets it "on
+ *   demand": on WASM nothing of onnxruntime is fetched before it is asked for.
  */
 import type * as Ort from "onnxruntime-web";
 import type { Backend } from "../../../schema/contract/models.ts";
@@ -37,7 +38,7 @@ export interface Session {
 
 export type OrtApi = typeof Ort;
 export type SessionOptions = Ort.InferenceSession.SessionOptions;
-export type EngineKind = "sessions" | "heap";
+export type EngineKind = "sessions" | "on-demand";
 
 export type Engine = SessionEngine | HeapEngine;
 
@@ -66,8 +67,20 @@ type Providers = SessionOptions["executionProviders"];
 
 const PROVIDERS: Record<Backend, Providers> = { webgpu: [{ name: "webgpu" }], wasm: ["wasm"] };
 
-export async function startEngine(options: EngineOptions, kind: EngineKind): Promise<Engine> {
-  if (kind === "sessions" || options.backend !== "wasm") return startSessions(options);
+/** An engine that starts when it is first asked for. */
+export interface EngineOnDemand {
+  readonly backend: Backend;
+  readonly threads: number;
+  start(): Promise<Engine>;
+}
+
+export function engineOnDemand(options: EngineOptions): EngineOnDemand {
+  let started: Promise<Engine> | null = null;
+  return { backend: options.backend, threads: options.threads, start: () => (started ??= startEngine(options)) };
+}
+
+async function startEngine(options: EngineOptions): Promise<Engine> {
+  if (options.backend !== "wasm") return startSessions(options);
   try {
     return { kind: "heap", backend: "wasm", ort: await startModule(options.ortBase, options.threads) };
   } catch (error) {

@@ -67,8 +67,6 @@ export interface HeapTensor {
 
 export interface OrtModule {
   readonly threads: number;
-  /** For other code on the same heap; `null` where this version's glue doesn't show it. */
-  readonly memory: WebAssembly.Memory | null;
   readonly heapBytes: number;
   /** Throws where memory is out. */
   alloc(bytes: number): number;
@@ -99,31 +97,11 @@ const ON_CPU = 1;
 
 export async function startModule(ortBase: string, threads: number): Promise<OrtModule> {
   const { default: factory } = (await import(/* @vite-ignore */ new URL(ORT_BUILDS.wasm.glue, ortBase).href)) as { default: (options: object) => Promise<object> };
-  const { seen, instantiateWasm, failed } = watchedInstantiation(new URL(ORT_BUILDS.wasm.wasm, ortBase).href);
-  const module = await Promise.race([factory({ numThreads: threads, locateFile: (name: string) => new URL(name, ortBase).href, instantiateWasm }), failed]);
+  const module = await factory({ numThreads: threads, locateFile: (name: string) => new URL(name, ortBase).href });
   requireExports(module);
-  const heap = new Heap(module, threads, seen.memory);
+  const heap = new Heap(module, threads);
   heap.check(module._OrtInit(threads, ERRORS_ONLY), "start");
   return heap;
-}
-
-type Instantiated = (instance: WebAssembly.Instance, module: WebAssembly.Module) => void;
-
-/** Emscripten lets the caller instantiate the module: so its memory, which is one of its imports, is seen. */
-function watchedInstantiation(url: string): { seen: { memory: WebAssembly.Memory | null }; instantiateWasm: (imports: WebAssembly.Imports, done: Instantiated) => object; failed: Promise<never> } {
-  const seen: { memory: WebAssembly.Memory | null } = { memory: null };
-  const { promise: failed, reject } = Promise.withResolvers<never>();
-  const instantiateWasm = (imports: WebAssembly.Imports, done: Instantiated): object => {
-    seen.memory = Object.values(imports).flatMap((namespace) => Object.values(namespace)).find((value) => value instanceof WebAssembly.Memory) ?? null;
-    void instantiate(url, imports, done).catch(reject);
-    return {};
-  };
-  return { seen, instantiateWasm, failed };
-}
-
-async function instantiate(url: string, imports: WebAssembly.Imports, done: Instantiated): Promise<void> {
-  const { instance, module } = await WebAssembly.instantiateStreaming(fetch(url), imports);
-  done(instance, module);
 }
 
 function requireExports(module: object): asserts module is Exports {
@@ -134,12 +112,10 @@ function requireExports(module: object): asserts module is Exports {
 
 class Heap implements OrtModule {
   readonly threads: number;
-  readonly memory: WebAssembly.Memory | null;
   readonly #ort: Exports;
 
-  constructor(ort: Exports, threads: number, memory: WebAssembly.Memory | null) {
+  constructor(ort: Exports, threads: number) {
     this.#ort = ort;
-    this.memory = memory;
     this.threads = threads;
   }
 

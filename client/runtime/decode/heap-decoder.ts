@@ -15,7 +15,6 @@ import type { KvCache } from "./kv-cache.ts";
 import { KvGrowing } from "./kv-growing.ts";
 import { KvInPlace } from "./kv-in-place.ts";
 import { candidatesOf, likeliest } from "./logits.ts";
-import type { TokenRunner } from "./token-runner.ts";
 import { pieceInputs, smallInputs, type SmallInput } from "./small-inputs.ts";
 
 export interface HeapDecoderParts {
@@ -24,8 +23,6 @@ export interface HeapDecoderParts {
   readonly io: DecoderIo;
   /** Of a graph that attends to pieces by itself. */
   readonly pieces: PieceShape | null;
-  /** Computes single tokens in the session's place. */
-  readonly tokens: TokenRunner | null;
   readonly vocabulary: number;
   readonly contextLength: number;
   readonly description: string;
@@ -37,10 +34,6 @@ interface Place {
 }
 
 const FIRST_ROOM = 4096;
-/** So many tokens come sooner one by one than as a piece. */
-const FEW = 3;
-/** Of the largest logit. */
-const TOLERANCE = 0.01;
 
 /** Tokens per run while a prompt is read: enough for the matrix products, and an abort waits no longer than one. */
 export const PIECE = 64;
@@ -48,47 +41,32 @@ export const PIECE = 64;
 export class HeapDecoder implements Decoder {
   readonly vocabulary: number;
   readonly contextLength: number;
-  readonly #description: string;
+  readonly description: string;
   readonly #ort: OrtModule;
   readonly #session: HeapSession;
   readonly #io: DecoderIo;
   readonly #inputs: readonly SmallInput[];
   readonly #kv: KvCache;
-  #tokens: { readonly runner: TokenRunner; readonly kv: KvInPlace } | null;
   readonly #logitsAt: number;
-  /** Where the last run left its logits. */
-  #latestAt: number;
   readonly #logits: number;
   readonly #places: readonly Place[];
   #position = 0;
   /** Counts runs, so that logits are read only while they are there. */
   #runs = 0;
 
-  constructor({ ort, session, io, pieces, tokens, vocabulary, contextLength, description }: HeapDecoderParts) {
+  constructor({ ort, session, io, pieces, vocabulary, contextLength, description }: HeapDecoderParts) {
     this.vocabulary = vocabulary;
     this.contextLength = contextLength;
-    this.#description = description;
+    this.description = description;
     this.#ort = ort;
     this.#session = session;
     this.#io = io;
     this.#inputs = [...smallInputs(io), ...(pieces ? pieceInputs(pieces) : [])];
     this.#places = this.#inputs.map(() => ({ at: 0, room: 0 }));
-    if (io.attention === "grouped") {
-      const kv = new KvInPlace(ort, io.kv, io.kvType, contextLength);
-      this.#kv = kv;
-      this.#tokens = tokens && { runner: tokens, kv };
-    } else {
-      this.#kv = new KvGrowing(ort, io.kv, io.kvType);
-      this.#tokens = null;
-    }
+    this.#kv = io.attention === "grouped" ? new KvInPlace(ort, io.kv, io.kvType, contextLength) : new KvGrowing(ort, io.kv, io.kvType);
     this.#logitsAt = ort.alloc(vocabulary * TYPE_BYTES[io.logitsType]);
-    this.#latestAt = this.#logitsAt;
     this.#logits = ort.tensor(io.logitsType, this.#logitsAt, [1, 1, vocabulary]).handle;
     session.bind([...this.#inputs.map(({ name }) => name), ...io.kv.map(({ past }) => past)], [io.logits, ...io.kv.map(({ present }) => present)]);
-  }
-
-  get description(): string {
-    return this.#tokens ? `${this.#description}, single tokens by kernels` : this.#description;
   }
 
   get position(): number {
@@ -100,11 +78,7 @@ export class HeapDecoder implements Decoder {
   }
 
   async feed(ids: Int32Array, step: Step): Promise<NextToken> {
-    const tokens = ids.length <= FEW ? this.#tokens : null;
-    await feedInPieces(this, ids, PIECE, step, (piece) => {
-      if (tokens) for (const id of piece) this.#runToken(tokens, id);
-      else this.#run(piece);
-    });
+    await feedInPieces(this, ids, PIECE, step, (piece) => this.#run(piece));
     const current = whileCurrent(() => this.#runs);
     const read = () => current(async () => this.#readLogits());
     return {
@@ -132,36 +106,12 @@ export class HeapDecoder implements Decoder {
     this.#runs++;
   }
 
-  /** Has the session compute the last tokens once more, which were fed one by one; where the logits differ, it goes on alone. */
-  async checkTokens(ids: readonly number[]): Promise<void> {
-    if (!this.#tokens) return;
-    const fast = this.#readLogits().slice();
-    this.#position -= ids.length;
-    this.#run(Int32Array.from(ids));
-    const right = this.#readLogits();
-    let [largest, worst] = [0, 0];
-    right.forEach((logit, at) => {
-      largest = Math.max(largest, Math.abs(logit));
-      worst = Math.max(worst, Math.abs(logit - (fast[at] ?? NaN)));
-    });
-    if (worst <= TOLERANCE * largest) return;
-    this.#tokens.runner.close();
-    this.#tokens = null;
-  }
-
   async close(): Promise<void> {
-    this.#tokens?.runner.close();
     this.#kv.close();
     this.#ort.release(this.#logits);
     this.#ort.free(this.#logitsAt);
     for (const { at } of this.#places) if (at !== 0) this.#ort.free(at);
     this.#session.release();
-  }
-
-  #runToken({ runner, kv }: { readonly runner: TokenRunner; readonly kv: KvInPlace }, id: number): void {
-    this.#latestAt = runner.run(id, this.#position, kv.places(this.#position + 1, this.#position));
-    this.#position++;
-    this.#runs++;
   }
 
   #run(ids: Int32Array): void {
@@ -176,7 +126,6 @@ export class HeapDecoder implements Decoder {
     const [, ...made] = this.#session.run([...small, ...kv], [this.#logits, ...this.#kv.outputs()]);
     for (const handle of small) this.#ort.release(handle);
     this.#kv.advance(made);
-    this.#latestAt = this.#logitsAt;
     this.#position = total;
     this.#runs++;
   }
@@ -208,7 +157,7 @@ export class HeapDecoder implements Decoder {
 
   /** A view; good until the next run. */
   #readLogits(): Float32Array {
-    const bytes = this.#ort.bytes(this.#latestAt, this.vocabulary * TYPE_BYTES[this.#io.logitsType]);
+    const bytes = this.#ort.bytes(this.#logitsAt, this.vocabulary * TYPE_BYTES[this.#io.logitsType]);
     return this.#io.logitsType === "float16" ? halvesToFloats(bytes) : new Float32Array(bytes.buffer, bytes.byteOffset, this.vocabulary);
   }
 }

@@ -7,7 +7,6 @@
 import { TYPE_BYTES, type HeapTensor, type OrtModule } from "../backends/ort-module.ts";
 import type { KvPair, KvType } from "./decoder.ts";
 import { eachHead, tokenBytes, type KvCache } from "./kv-cache.ts";
-import type { KvPlaces } from "./token-runner.ts";
 
 interface Buffer {
   readonly pair: KvPair;
@@ -34,12 +33,6 @@ export class KvInPlace implements KvCache {
   inputs(total: number, length: number): number[] {
     this.#reserve(total, length);
     return this.#handles;
-  }
-
-  /** Where the values of `total` tokens lie, of which `length` are there. Until the next call of anything. */
-  places(total: number, length: number): KvPlaces {
-    this.#reserve(total, length);
-    return { capacity: this.#capacity, at: this.#addresses };
   }
 
   outputs(): number[] {
@@ -73,10 +66,6 @@ export class KvInPlace implements KvCache {
 
   close(): void {
     for (const { tensor } of this.#buffers) this.#drop(tensor);
-  }
-
-  get #addresses(): ReadonlyMap<string, number> {
-    return new Map(this.#buffers.map(({ pair, tensor }) => [pair.past, tensor.pointer]));
   }
 
   get #handles(): number[] {

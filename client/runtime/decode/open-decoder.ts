@@ -1,13 +1,14 @@
 /**
  * From a model's files to a decoder on this engine.
  *
- * - Reads `config.json` and the one `.onnx` file, rewrites the graph for the backend, opens it.
+ * - Reads `config.json` and the one `.onnx` file. On WASM kernels of our own compute it where they know all of the graph
+ *   (`token-plan.ts`), and no engine is started; else the graph is rewritten for the backend, and opened.
  * - Fits the rewrite into the memory given; where rounding is the only way to speed, the model's self-test decides.
  * - A decoder that comes out has run: its numbers are finite, and the engine's code is warm.
  */
 import { elementCount, tensorBytes, type OnnxModel } from "../../../schema/onnx/types.ts";
 import { LeaseholdError } from "../../errors.ts";
-import { plainly, type Engine } from "../backends/engine.ts";
+import { plainly, type Engine, type EngineOnDemand } from "../backends/engine.ts";
 import { EXTERNAL_PATH, type OrtModule } from "../backends/ort-module.ts";
 import { attendPieces } from "../graph/attend-pieces.ts";
 import { blockBytes, expandBlocks, expandedBytes } from "../graph/expand-blocks.ts";
@@ -20,10 +21,10 @@ import { tokenFault } from "./check-tokens.ts";
 import type { Decoder, DecoderOptions } from "./decoder.ts";
 import { HeapDecoder } from "./heap-decoder.ts";
 import { kvBytesPerToken } from "./kv-cache.ts";
+import { openOnKernels } from "./open-on-kernels.ts";
 import { openOnSessions, openRecorded } from "./open-on-sessions.ts";
 import { planRewrite, type RewriteChoice, type WeightForm } from "./plan-rewrite.ts";
-import { planToken, type TokenPlan } from "./token-plan.ts";
-import { startTokenRunner, tokenBytes } from "./token-runner.ts";
+import { planToken } from "./token-plan.ts";
 
 /** Tokens of a usual text: what the plan keeps memory for. */
 const USUAL_CONTEXT = 2048;
@@ -35,11 +36,9 @@ interface Subject {
   readonly io: DecoderIo;
   readonly vocabulary: number;
   readonly contextLength: number;
-  /** How kernels compute a single token; `null` where they can't. */
-  readonly plan: TokenPlan | null;
 }
 
-export async function openDecoder(files: ModelFiles, engine: Engine, options: DecoderOptions, step: Step): Promise<Decoder> {
+export async function openDecoder(files: ModelFiles, engine: EngineOnDemand, options: DecoderOptions, step: Step): Promise<Decoder> {
   const source = new ModelSource(files, files.onlyModel());
   const config = await readConfig(files);
   await step("session");
@@ -47,37 +46,54 @@ export async function openDecoder(files: ModelFiles, engine: Engine, options: De
   const io = readDecoderIo(model.graph);
   const vocabulary = io.vocabulary ?? config.vocabulary;
   if (vocabulary === null) throw invalidFile("config.json", "does not state the vocabulary's size, and neither does the model");
-  const contextLength = Math.min(config.contextLength ?? DEFAULT_CONTEXT, options.maxContext ?? Infinity, room(io, options.memoryBytes));
-  const plan = engine.kind === "heap" && engine.ort.memory ? planToken(model.graph, io) : null;
-  const subject = { source, model, io, vocabulary, contextLength, plan };
-
-  const tried = async (decoder: Decoder): Promise<{ decoder: Decoder; fault: string | null }> => {
-    await step("warmup");
-    await warmUp(decoder, step);
-    return { decoder, fault: await tokenFault(decoder, options.selfTest, step) };
-  };
-  const choice: RewriteChoice =
-    engine.backend === "webgpu" ? { form: "as-is", hasKernels: false, why: "the GPU multiplies with blocks" } : planRewrite(sizesOf(model, io, plan), options.memoryBytes, options.selfTest?.kind === "tokens");
-  // Its own file knows when that is to be had; a decoder that comes of it has been tried.
-  const recorded = engine.kind === "sessions" ? await openRecorded({ ...subject, model: rewrite(model, io, choice.form), description: describe(choice, io, "WebGPU") }, engine, async (decoder) => (await tried(decoder)).fault) : null;
-  if (recorded?.decoder) return recorded.decoder;
-  const first = await tried(await openAs(subject, engine, recorded?.why ? { ...choice, why: `${choice.why}; not recorded, for ${recorded.why}` } : choice));
-  if (first.fault === null) return first.decoder;
-  await first.decoder.close();
-  if (choice.form === "int8") {
-    const second = await tried(await openAs(subject, engine, { form: "as-is", hasKernels: false, why: `rounded weights were tried: ${first.fault}` }));
-    if (second.fault === null) return second.decoder;
-  }
-  throw new LeaseholdError("backend-unavailable", `The model does not work here as it should: ${first.fault}.`);
+  const longest = Math.min(config.contextLength ?? DEFAULT_CONTEXT, options.maxContext ?? Infinity);
+  const plan = engine.backend === "wasm" ? planToken(model.graph, io) : null;
+  const opened = plan && (await openOnKernels({ source, plan, io, vocabulary, contextLength: longest, memoryBytes: options.memoryBytes, threads: engine.threads }, step));
+  if (opened?.decoder) return trusted(opened.decoder, options, step);
+  const subject = { source, model, io, vocabulary, contextLength: Math.min(longest, room(io, options.memoryBytes)) };
+  return openOnEngine(subject, await engine.start(), opened ? `not by kernels, for ${opened.why}` : null, options, step);
 }
 
-async function openAs({ source, model, io, plan, ...sizes }: Subject, engine: Engine, choice: RewriteChoice): Promise<Decoder> {
+/** `remark`: for the description. */
+async function openOnEngine(subject: Subject, engine: Engine, remark: string | null, options: DecoderOptions, step: Step): Promise<Decoder> {
+  const { model, io } = subject;
+  const noted = ({ form, why }: RewriteChoice, more: string | null): RewriteChoice => ({ form, why: more === null ? why : `${why}; ${more}` });
+  const choice = noted(engine.backend === "webgpu" ? { form: "as-is", why: "the GPU multiplies with blocks" } : planRewrite(sizesOf(model, io), options.memoryBytes, options.selfTest?.kind === "tokens"), remark);
+  // Its own file knows when that is to be had; a decoder that comes of it has been tried.
+  const recorded = engine.kind === "sessions" ? await openRecorded({ ...subject, model: rewrite(model, io, choice.form), description: describe(choice, io, "WebGPU") }, engine, (decoder) => faultOf(decoder, options, step)) : null;
+  if (recorded?.decoder) return recorded.decoder;
+  const first = await openAs(subject, engine, noted(choice, recorded?.why ? `not recorded, for ${recorded.why}` : null));
+  if (choice.form !== "int8") return trusted(first, options, step);
+  const fault = await faultOf(first, options, step);
+  if (fault === null) return first;
+  await first.close();
+  return trusted(await openAs(subject, engine, { form: "as-is", why: `rounded weights were tried: ${fault}` }), options, step);
+}
+
+/** Runs it, and says what is wrong; `null` where nothing is. */
+async function faultOf(decoder: Decoder, { selfTest }: DecoderOptions, step: Step): Promise<string | null> {
+  await step("warmup");
+  await warmUp(decoder, step);
+  return tokenFault(decoder, selfTest, step);
+}
+
+async function trusted(decoder: Decoder, options: DecoderOptions, step: Step): Promise<Decoder> {
+  try {
+    const fault = await faultOf(decoder, options, step);
+    if (fault !== null) throw new LeaseholdError("backend-unavailable", `The model does not work here as it should: ${fault}.`);
+    return decoder;
+  } catch (error) {
+    await decoder.close();
+    throw error;
+  }
+}
+
+async function openAs({ source, model, io, ...sizes }: Subject, engine: Engine, choice: RewriteChoice): Promise<Decoder> {
   const rewritten = rewrite(model, io, choice.form);
   if (engine.kind === "heap") {
     const pieces = io.attention === "grouped" ? attendPieces(rewritten) : null;
     const session = await openSession(source, pieces?.model ?? rewritten, engine.ort);
-    const tokens = choice.hasKernels && plan ? await startTokenRunner(plan, engine.ort, (payload) => source.bytes(payload)) : null;
-    return new HeapDecoder({ ...sizes, ort: engine.ort, session, io, pieces: pieces?.shape ?? null, tokens, description: describe(choice, io, engine.ort.threads === 1 ? "one thread" : `${engine.ort.threads} threads`) });
+    return new HeapDecoder({ ...sizes, ort: engine.ort, session, io, pieces: pieces?.shape ?? null, description: describe(choice, io, engine.ort.threads === 1 ? "one thread" : `${engine.ort.threads} threads`) });
   }
   return openOnSessions({ source, model: rewritten, io, ...sizes, description: describe(choice, io, engine.backend === "webgpu" ? "WebGPU" : "the public API") }, engine);
 }
@@ -96,14 +112,13 @@ async function openSession(source: ModelSource, model: OnnxModel, ort: OrtModule
   }
 }
 
-function sizesOf({ graph, ...rest }: OnnxModel, io: DecoderIo, plan: TokenPlan | null) {
+function sizesOf({ graph, ...rest }: OnnxModel, io: DecoderIo) {
   const model = { ...rest, graph };
   return {
     original: graph.initializers.reduce((sum, tensor) => sum + (tensorBytes(tensor) ?? elementCount(tensor.dims)), 0),
     blocks: blockBytes(model),
     float32: expandedBytes(model, "float32"),
     int8: expandedBytes(model, "int8"),
-    tokens: plan ? tokenBytes(plan) : 0,
     kv: kvBytesPerToken(io.kv, io.kvType) * USUAL_CONTEXT,
   };
 }
@@ -146,12 +161,6 @@ async function warmUp(decoder: Decoder, step: Step): Promise<void> {
   const ids = Int32Array.from({ length: Math.min(WARM_PROMPT, decoder.contextLength - WARM_TOKENS) }, (_, at) => (at * 7) % decoder.vocabulary);
   let next = await decoder.feed(ids, step);
   if (!(await next.logits()).every(Number.isFinite)) throw new LeaseholdError("backend-unavailable", "The model gives results that are no numbers here.");
-  const tokens: number[] = [];
-  while (tokens.length < WARM_TOKENS) {
-    const token = await next.greedy();
-    tokens.push(token);
-    next = await decoder.feed(Int32Array.of(token), step);
-  }
-  if (decoder instanceof HeapDecoder) await decoder.checkTokens(tokens);
+  for (let token = 0; token < WARM_TOKENS; token++) next = await decoder.feed(Int32Array.of(await next.greedy()), step);
   await decoder.truncate(0);
 }

@@ -8,7 +8,8 @@
 import { ELEMENT, type OnnxGraph, type OnnxNode, type OnnxTensor } from "../../../schema/onnx/types.ts";
 import { readAttention, type Attention } from "../graph/attend-pieces.ts";
 import { readWeights, type Weights } from "../graph/expand-blocks.ts";
-import { floatOf, intOf } from "../graph/tensors.ts";
+import { floatOf, intOf, plainElements } from "../graph/tensors.ts";
+import { BLOCK, OUTPUTS } from "../kernels/kernels.ts";
 import type { DecoderIo } from "./decoder-io.ts";
 
 /** A value of the plan, or part of one. */
@@ -19,9 +20,10 @@ export interface Operand {
 }
 
 export type TokenStep =
-  | { readonly kind: "product"; readonly input: string; readonly output: string; readonly weights: Weights; readonly bits: 4 | 8; readonly rows: number; readonly columns: number }
+  | { readonly kind: "product"; readonly input: string; readonly output: string; readonly weights: Weights }
   | { readonly kind: "normalize"; readonly input: string; readonly output: string; readonly weights: OnnxTensor; readonly epsilon: number }
-  | { readonly kind: "add" | "mul"; readonly a: string; readonly b: string; readonly output: string }
+  /** "siluMul": a · sigmoid(a) · b */
+  | { readonly kind: "add" | "mul" | "siluMul"; readonly a: string; readonly b: string; readonly output: string }
   | { readonly kind: "addConstant"; readonly a: string; readonly b: OnnxTensor; readonly output: string }
   | { readonly kind: "sigmoid"; readonly input: string; readonly output: string }
   | { readonly kind: "attention"; readonly attention: Attention; readonly query: Operand; readonly key: Operand; readonly value: Operand; readonly output: string; readonly pastKey: string; readonly pastValue: string; readonly cos: OnnxTensor | null; readonly sin: OnnxTensor | null };
@@ -33,6 +35,7 @@ export interface Embedding {
   /** One for each 32. */
   readonly scales: OnnxTensor;
   readonly zeros: OnnxTensor | null;
+  readonly vocabulary: number;
   readonly size: number;
 }
 
@@ -42,11 +45,9 @@ export interface TokenPlan {
   /** How many numbers each value has. */
   readonly lengths: ReadonlyMap<string, number>;
   readonly logits: string;
+  /** The most tokens that its tables have angles for. */
+  readonly positions: number;
 }
-
-export const BLOCK = 32;
-/** Rows that a product's kernel takes at a time. */
-const ROWS = 4;
 
 /** What a graph has that there is no step for. */
 class NoStep extends Error {}
@@ -94,7 +95,9 @@ class Planner {
 
   plan(logits: string): TokenPlan {
     if (!this.#embedding || !this.#lengths.has(logits)) throw new NoStep();
-    return { embedding: this.#embedding, steps: this.#steps, lengths: this.#lengths, logits };
+    const tables = this.#steps.flatMap((step) => (step.kind === "attention" && step.cos && step.sin ? [step.cos, step.sin] : []));
+    const positions = Math.min(...tables.map(({ dims: [rows = 0] }) => rows));
+    return { embedding: this.#embedding, steps: withSilu(this.#steps, logits), lengths: this.#lengths, logits, positions };
   }
 
   add(node: OnnxNode): void {
@@ -149,20 +152,21 @@ class Planner {
     if (intOf(whole, "bits") !== 8 || intOf(whole, "block_size") !== BLOCK || (intOf(whole, "gather_axis") ?? 0) !== 0 || intOf(whole, "quantize_axis") !== 1) throw new NoStep();
     const size = (scaleRows.dims[1] ?? 0) * BLOCK;
     const zeroRows = zeros === "" ? null : this.#constants.get(zeros);
-    if (zeroRows === undefined || size * (scaleRows.dims[0] ?? 0) !== rows.dims.reduce((product, dim) => product * dim, 1)) throw new NoStep();
-    this.#embedding = { output: this.#value(output, size), rows, scales: scaleRows, zeros: zeroRows, size };
+    const vocabulary = scaleRows.dims[0] ?? 0;
+    if (zeroRows === undefined || vocabulary % OUTPUTS !== 0 || size * vocabulary !== rows.dims.reduce((product, dim) => product * dim, 1)) throw new NoStep();
+    if (![rows, scaleRows, ...(zeroRows ? [zeroRows] : [])].every(plainElements) || (zeroRows && zeroRows.dataType !== ELEMENT.uint8)) throw new NoStep();
+    this.#embedding = { output: this.#value(output, size), rows, scales: scaleRows, zeros: zeroRows, vocabulary, size };
   }
 
   #multiply(node: OnnxNode): void {
     const [input = "", , , , , bias = ""] = node.inputs;
     const [output = ""] = node.outputs;
     const weights = readWeights(node, this.#constants);
-    if (!weights || weights.shape.blockSize !== BLOCK || weights.shape.k % BLOCK !== 0 || weights.shape.n % ROWS !== 0 || this.#length(input) !== weights.shape.k) throw new NoStep();
+    if (!weights || weights.shape.blockSize !== BLOCK || weights.shape.k % BLOCK !== 0 || weights.shape.n % OUTPUTS !== 0 || this.#length(input) !== weights.shape.k) throw new NoStep();
     const [, , zeros] = weights.tensors;
     if (zeros && zeros.dataType !== ELEMENT.uint8) throw new NoStep();
-    const { n: rows, k: columns, bits } = weights.shape;
     const product = bias === "" ? output : `${output}/product`;
-    this.#steps.push({ kind: "product", input, output: this.#value(product, rows), weights, bits, rows, columns });
+    this.#steps.push({ kind: "product", input, output: this.#value(product, weights.shape.n), weights });
     if (bias !== "") this.#addConstant(product, bias, output);
   }
 
@@ -190,7 +194,7 @@ class Planner {
     const part = (name: string, from: number): Operand => (isPacked ? { name: query, from } : { name, from: 0 });
     const table = (name: string): OnnxTensor | null => {
       const tensor = hasRotary ? this.#constants.get(name) : null;
-      if (tensor === undefined || (tensor && tensor.dataType !== ELEMENT.float)) throw new NoStep();
+      if (tensor === undefined || (tensor && (tensor.dataType !== ELEMENT.float || !plainElements(tensor)))) throw new NoStep();
       return tensor;
     };
     this.#steps.push({ kind: "attention", attention, query: { name: query, from: 0 }, key: part(key, heads), value: part(value, heads + kvSize), output: this.#value(node.outputs[0] ?? "", heads), pastKey, pastValue, cos: table(cos), sin: table(sin) });
@@ -210,7 +214,47 @@ class Planner {
 
   #floats(name: string, length: number): OnnxTensor {
     const tensor = this.#constants.get(name);
-    if (tensor?.dataType !== ELEMENT.float || tensor.dims.reduce((product, dim) => product * dim, 1) !== length) throw new NoStep();
+    if (tensor?.dataType !== ELEMENT.float || tensor.dims.reduce((product, dim) => product * dim, 1) !== length || !plainElements(tensor)) throw new NoStep();
     return tensor;
+  }
+}
+
+/** Sigmoid and the two products after it as one step, where nothing else takes what is between. */
+function withSilu(steps: readonly TokenStep[], logits: string): TokenStep[] {
+  const takers = new Map<string, TokenStep[]>();
+  for (const step of steps) for (const name of inputsOf(step)) takers.set(name, [...(takers.get(name) ?? []), step]);
+  const onlyTaker = (name: string): TokenStep | null => {
+    const [taker, ...others] = takers.get(name) ?? [];
+    return taker && others.length === 0 && name !== logits ? taker : null;
+  };
+  const fused = new Map<TokenStep, TokenStep | null>();
+  for (const step of steps) {
+    if (step.kind !== "sigmoid") continue;
+    const silu = onlyTaker(step.output);
+    if (silu?.kind !== "mul" || ![silu.a, silu.b].includes(step.input)) continue;
+    const last = onlyTaker(silu.output);
+    if (last?.kind !== "mul" || last.a === last.b) continue;
+    fused.set(step, null).set(silu, null).set(last, { kind: "siluMul", a: step.input, b: last.a === silu.output ? last.b : last.a, output: last.output });
+  }
+  return steps.flatMap((step) => {
+    const other = fused.get(step);
+    return other === undefined ? [step] : other === null ? [] : [other];
+  });
+}
+
+function inputsOf(step: TokenStep): string[] {
+  switch (step.kind) {
+    case "add":
+    case "mul":
+    case "siluMul":
+      return [step.a, step.b];
+    case "addConstant":
+      return [step.a];
+    case "attention":
+      return [step.query.name, step.key.name, step.value.name];
+    case "product":
+    case "normalize":
+    case "sigmoid":
+      return [step.input];
   }
 }

@@ -2,7 +2,7 @@
  * A model's files as the rewrites and the session need them: structure first, weights when they are asked for.
  *
  * - Weights are read at once where they lie, for a session asks for them in the middle of its start; nothing of them is
- *   kept here.
+ *   kept here. Who takes them one after another says what is left (`keepOnly`).
  * - A range beyond its file is `model-invalid`, with the file's name.
  */
 import { OnnxError } from "../../../schema/onnx/error.ts";
@@ -61,13 +61,25 @@ export class ModelSource {
     };
   }
 
-  /** Whatever is asked for, once. */
-  bytes(payload: Payload): Uint8Array {
-    return payloadBytes(payload, (range) => this.#read(range));
+  /** Some of a payload, as it lies in its file. May be a view of the file's own memory: to be copied at once. */
+  part(payload: Payload, from: number, length: number): Uint8Array {
+    if ("offset" in payload) return this.#read({ ...payload, offset: payload.offset + from, length });
+    return payloadBytes(payload, (range) => this.#read(range)).subarray(from, from + length);
   }
 
-  #read({ file, offset, length }: ByteRange): Uint8Array {
-    const path = file === undefined ? this.path : beside(this.path, file);
+  /** Of the files that hold `all`, no more is read than `left`: memory that holds the rest is given back. */
+  keepOnly(left: readonly ByteRange[], all: readonly ByteRange[]): void {
+    for (const path of new Set(all.map((range) => this.#pathOf(range)))) {
+      const content = this.#files.content(path);
+      if (content.kind === "loaded") content.keepOnly(left.filter((range) => this.#pathOf(range) === path));
+    }
+  }
+
+  #pathOf = ({ file }: ByteRange): string => (file === undefined ? this.path : beside(this.path, file));
+
+  #read(range: ByteRange): Uint8Array {
+    const { offset, length } = range;
+    const path = this.#pathOf(range);
     const content = this.#files.content(path);
     if (offset + length > content.size) throw invalidFile(path, "is shorter than the model says");
     try {

@@ -49,7 +49,9 @@ export const set = ({ index }: Local, value: Code): Code => [...value, 0x21, ...
 
 export const i32 = {
   value: (value: number): Code => [0x41, ...signed(value)],
-  add: two(0x6a), sub: two(0x6b), mul: two(0x6c), shl: two(0x74), lessUnsigned: two(0x49),
+  add: two(0x6a), sub: two(0x6b), mul: two(0x6c), shl: two(0x74), shiftRight: two(0x76), and: two(0x71), lessUnsigned: two(0x49),
+  load8: access([0x2d]),
+  store8: (address: Code, value: Code, offset = 0): Code => [...address, ...value, 0x3a, 0, ...unsigned(offset)],
 };
 
 export const f32 = {
@@ -60,22 +62,33 @@ export const f32 = {
 };
 
 export const v128 = {
-  load: access(vector(0x00)), load8Splat: access(vector(0x07)), load32Splat: access(vector(0x09)),
+  load: access(vector(0x00)), load8Splat: access(vector(0x07)), load32Splat: access(vector(0x09)), load32: access(vector(0x5c)),
+  /** Eight bytes as i16x8. */
+  load8Unsigned: access(vector(0x02)),
   store: (address: Code, value: Code, offset = 0): Code => [...address, ...value, ...vector(0x0b), 0, ...unsigned(offset)],
-  and: vectorTwo(0x4e),
+  and: vectorTwo(0x4e), xor: vectorTwo(0x51),
   /** `lanes`: of the bytes of both, 0 to 31. */
   shuffle: (a: Code, b: Code, lanes: readonly number[]): Code => [...a, ...b, ...vector(0x0d), ...lanes],
 };
 
-export const i8x16 = { splat: vectorOne(0x0f), shiftRight: vectorTwo(0x6d), sub: vectorTwo(0x71) };
-export const i16x8 = { ofLow: vectorOne(0x87), ofHigh: vectorOne(0x88), ofLowUnsigned: vectorOne(0x89), ofHighUnsigned: vectorOne(0x8a), sub: vectorTwo(0x91), narrow: vectorTwo(0x85) };
-export const i32x4 = { splat: vectorOne(0x11), add: vectorTwo(0xae), shl: vectorTwo(0xab), dot: vectorTwo(0xba), ofFloats: vectorOne(0xf8) };
+export const i8x16 = { splat: vectorOne(0x0f), shiftRight: vectorTwo(0x6d), narrow: vectorTwo(0x65) };
+export const i16x8 = { splat: vectorOne(0x10), add: vectorTwo(0x8e), shiftRight: vectorTwo(0x8d), ofLowUnsigned: vectorOne(0x89), narrow: vectorTwo(0x85) };
+export const i32x4 = { splat: vectorOne(0x11), ofLowUnsigned: vectorOne(0xa9), ofHighUnsigned: vectorOne(0xaa), add: vectorTwo(0xae), sub: vectorTwo(0xb1), shl: vectorTwo(0xab), shiftRight: vectorTwo(0xac), dot: vectorTwo(0xba), ofFloats: vectorOne(0xf8) };
 export const f32x4 = {
   splat: vectorOne(0x13), nearest: vectorOne(0x6a), abs: vectorOne(0xe0), neg: vectorOne(0xe1),
   add: vectorTwo(0xe4), sub: vectorTwo(0xe5), mul: vectorTwo(0xe6), div: vectorTwo(0xe7), min: vectorTwo(0xe8), max: vectorTwo(0xe9), ofInts: vectorOne(0xfa),
   lane: (a: Code, lane: number): Code => [...a, ...vector(0x1f), lane],
 };
 
+/** What relaxed SIMD adds; the result of each is one of few that an engine may choose from. */
+export const relaxed = {
+  /** Of signed bytes and others from 0 to 127, in fours, added to `sum`. */
+  dotAdd: (a: Code, b: Code, sum: Code): Code => [...a, ...b, ...sum, ...vector(0x113)],
+  /** a · b + c, rounded once or twice. */
+  madd: (a: Code, b: Code, c: Code): Code => [...a, ...b, ...c, ...vector(0x105)],
+};
+
+export const choose = (condition: Code, yes: readonly Code[], no: readonly Code[]): Code => [...condition, 0x04, 0x40, ...yes.flat(), 0x05, ...no.flat(), 0x0b];
 /** The body at least once, until `at` has come to `end`; the body moves `at` on. */
 export const until = (at: Local, end: Code, body: readonly Code[]): Code => [0x03, 0x40, ...body.flat(), ...i32.lessUnsigned(get(at), end), 0x0d, 0x00, 0x0b];
 export const move = (local: Local, by: Code): Code => set(local, i32.add(get(local), by));
@@ -110,7 +123,7 @@ export function assemble(functions: readonly Func[], isShared: boolean): Uint8Ar
   return new Uint8Array([
     0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0,
     ...section(1, list(types)),
-    ...section(2, list([[...text("heap"), ...text("memory"), 0x02, isShared ? 0x03 : 0x01, ...unsigned(0), ...unsigned(PAGES)]])),
+    ...section(2, list([[...text("heap"), ...text("memory"), 0x02, ...(isShared ? [0x03, 0, ...unsigned(PAGES)] : [0x00, 0])]])),
     ...section(3, list(functions.map((_, index) => unsigned(index)))),
     ...section(7, list(functions.map(({ name }, index) => [...text(name), 0x00, ...unsigned(index)]))),
     ...section(10, list(bodies)),

@@ -2,7 +2,7 @@
 import type { OnnxModel } from "../../../schema/onnx/types.ts";
 import { LeaseholdError } from "../../errors.ts";
 import type { RuntimeFile } from "../protocol.ts";
-import { contentOf, type FileContent } from "./file-content.ts";
+import { contentOf, PartMemory, type FileContent } from "./file-content.ts";
 
 export class ModelFiles {
   /** Of models that were inspected, what was read of them, for who rewrites them. */
@@ -10,7 +10,8 @@ export class ModelFiles {
   readonly #contents: ReadonlyMap<string, FileContent>;
 
   constructor(files: readonly RuntimeFile[]) {
-    this.#contents = new Map(files.map((file) => [file.path, contentOf(file)]));
+    const memory = new PartMemory();
+    this.#contents = new Map(files.map((file) => [file.path, contentOf(file, memory)]));
   }
 
   require(paths: readonly string[]): void {

@@ -8,7 +8,7 @@
  *   where the caller has given up.
  * - `emit` sends a part of the answer ahead; parts arrive in order, and before the end.
  */
-import type { Engine, EngineKind, SessionEngine } from "../backends/engine.ts";
+import type { EngineKind, EngineOnDemand, SessionEngine } from "../backends/engine.ts";
 import type { ModelOptions, Stage } from "../protocol.ts";
 import type { ModelFiles } from "./model-files.ts";
 
@@ -25,12 +25,12 @@ export interface PreparedTask<Input, Output, Piece = never, Note = never> {
   run(input: Input, call: Call<Piece, Note>): Promise<Output>;
 }
 
-interface Adapter<Kind extends EngineKind, Needs extends Engine, Input, Output, Piece, Note> {
+interface Adapter<Kind extends EngineKind, Needs extends SessionEngine | EngineOnDemand, Input, Output, Piece, Note> {
   /** Paths in the manifest that must be there. */
   readonly files: readonly string[];
-  /** See `startEngine`: "heap" for what keeps state between runs. */
+  /** See `backends/engine.ts`: "on-demand" for what keeps state between runs. */
   readonly engine: Kind;
   prepare(files: ModelFiles, engine: Needs, step: Step, options: ModelOptions): Promise<PreparedTask<Input, Output, Piece, Note>>;
 }
 
-export type TaskAdapter<Input, Output, Piece = never, Note = never> = Adapter<"sessions", SessionEngine, Input, Output, Piece, Note> | Adapter<"heap", Engine, Input, Output, Piece, Note>;
+export type TaskAdapter<Input, Output, Piece = never, Note = never> = Adapter<"sessions", SessionEngine, Input, Output, Piece, Note> | Adapter<"on-demand", EngineOnDemand, Input, Output, Piece, Note>;

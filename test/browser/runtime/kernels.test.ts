@@ -1,47 +1,49 @@
-/** Single tokens by kernels, prompts by the session: the same as onnxruntime's public API gives for the model as it is. */
+/** A decoder on kernels, prompts in pieces and single tokens: the same as onnxruntime's public API gives for the model as it is. */
 import { beforeAll, expect, test } from "vitest";
-import { ORT_PATH } from "../../../client/runtime/ort-files.ts";
-import { BLOCK_DECODER_CONFIG, blockDecoderFile } from "../../support/block-decoder.ts";
-import { LACKING_PATH } from "../../support/ort-lacking.ts";
-import { startDecoderWorker, type DecoderWorker } from "../../support/workers/ask-worker.ts";
+import type { OrtApi } from "../../../client/runtime/backends/engine.ts";
+import { ORT_BUILDS, ORT_PATH } from "../../../client/runtime/ort-files.ts";
+import { BLOCK_DECODER_CONFIG, blockDecoder, blockDecoderFile } from "../../support/block-decoder.ts";
+import { startDecoderWorker } from "../../support/workers/ask-worker.ts";
 
-const tokens = (count: number, salt: number): number[] => Array.from({ length: count }, (_, at) => (at * 37 + salt) % BLOCK_DECODER_CONFIG.vocab_size);
-/** A prompt, tokens one by one, another piece, and tokens again: keys and values of both kinds of runs, in both orders. */
-const FEEDS: readonly (readonly number[])[] = [tokens(40, 11), ...tokens(12, 5).map((id) => [id]), tokens(20, 3), ...tokens(6, 90).map((id) => [id])];
+const { vocab_size: VOCABULARY } = BLOCK_DECODER_CONFIG;
+const tokens = (count: number, salt: number): number[] => Array.from({ length: count }, (_, at) => (at * 37 + salt) % VOCABULARY);
+/** A prompt of two pieces, tokens one by one, another piece, and tokens again. */
+const FEEDS: readonly (readonly number[])[] = [tokens(70, 11), ...tokens(12, 5).map((id) => [id]), tokens(20, 3), ...tokens(6, 90).map((id) => [id])];
 const FILES = [
   { path: "config.json", blob: new Blob([JSON.stringify(BLOCK_DECODER_CONFIG)]) },
   { path: "model.onnx", blob: new Blob([blockDecoderFile()]) },
 ];
-const OPEN = { kind: "open", files: FILES, backend: "wasm", threads: 1, ortBase: new URL(ORT_PATH, location.origin).href } as const;
-/** Enough for full weights; and only for those in blocks. */
-const [MUCH, LITTLE] = [1e9, 68.45e6];
+/** Nothing of onnxruntime is there. */
+const NOWHERE = new URL("/nowhere/", location.origin).href;
 let expected: Float32Array[];
 
-async function logitsOf(worker: DecoderWorker): Promise<Float32Array[]> {
-  const all: Float32Array[] = [];
-  for (const ids of FEEDS) all.push((await worker.ask({ kind: "candidates", ids, count: 1 })).logits ?? new Float32Array(0));
-  return all;
-}
-
+/** All tokens in one run, without a past. */
 beforeAll(async () => {
-  const worker = startDecoderWorker();
-  const { description } = await worker.ask({ ...OPEN, ortBase: new URL(LACKING_PATH, location.origin).href, options: { memoryBytes: MUCH } });
-  expect(description).toMatch(/the public API$/);
-  expected = await logitsOf(worker);
-  worker.end();
+  const { InferenceSession, Tensor, env } = (await import(/* @vite-ignore */ new URL(ORT_PATH + ORT_BUILDS.wasm.api, location.origin).href)) as OrtApi;
+  env.wasm.numThreads = 1;
+  const session = await InferenceSession.create(blockDecoderFile());
+  const ids = FEEDS.flat();
+  const whole = (values: readonly number[]) => new Tensor("int64", BigInt64Array.from(values, BigInt), [1, values.length]);
+  const pasts = blockDecoder().graph.inputs.filter(({ name }) => name.startsWith("past"));
+  const empty = ({ tensor }: (typeof pasts)[number]) => new Tensor("float32", new Float32Array(0), [1, Number(tensor?.shape?.[1]), 0, Number(tensor?.shape?.[3])]);
+  const { logits } = await session.run({ input_ids: whole(ids), attention_mask: whole(ids.map(() => 1)), ...Object.fromEntries(pasts.map((past) => [past.name, empty(past)])) }, ["logits"]);
+  const all = (await logits?.getData()) as Float32Array;
+  let end = 0;
+  expected = FEEDS.map(({ length }) => all.slice(((end += length) - 1) * VOCABULARY, end * VOCABULARY));
+  await session.release();
 });
 
-test.each([["full weights for prompts", MUCH, "expanded"], ["blocks for prompts", LITTLE, "as they are"]])("the same logits, with %s", async (_, memoryBytes, form) => {
+test.each([[1, "one thread"], [2, "2 threads"], [3, "3 threads"]])("the same logits on %i threads, without onnxruntime", async (threads, name) => {
   const worker = startDecoderWorker();
-  const { description } = await worker.ask({ ...OPEN, options: { memoryBytes } });
-  expect(description).toContain(form);
-  expect(description).toMatch(/single tokens by kernels$/);
-  const found = await logitsOf(worker);
-  worker.end();
-  expected.forEach((logits, step) => {
-    expect(logits).toHaveLength(BLOCK_DECODER_CONFIG.vocab_size);
-    const largest = Math.max(...logits.map(Math.abs));
-    const worst = Math.max(...logits.map((logit, id) => Math.abs(logit - (found[step]?.[id] ?? NaN))));
+  const { description } = await worker.ask({ kind: "open", files: FILES, backend: "wasm", threads, ortBase: NOWHERE, options: { memoryBytes: 1e9 } });
+  expect(description).toBe(`weights in blocks as they are; kernels; ${name}`);
+  for (const [step, ids] of FEEDS.entries()) {
+    const { logits = new Float32Array(0) } = await worker.ask({ kind: "candidates", ids, count: 1 });
+    expect(logits).toHaveLength(VOCABULARY);
+    const right = expected[step] ?? new Float32Array(0);
+    const largest = Math.max(...right.map(Math.abs));
+    const worst = Math.max(...right.map((logit, id) => Math.abs(logit - (logits[id] ?? NaN))));
     expect(worst / largest, `after ${step + 1} of ${FEEDS.length} feeds`).toBeLessThan(1e-3);
-  });
+  }
+  worker.end();
 });

@@ -4,7 +4,7 @@
  * - Each request has a number and is answered by a message with the same one.
  */
 import { ModelFiles } from "../../../client/runtime/tasks/model-files.ts";
-import { startEngine, type Engine } from "../../../client/runtime/backends/engine.ts";
+import { engineOnDemand, type Engine, type EngineOnDemand } from "../../../client/runtime/backends/engine.ts";
 import type { Decoder, SavedSequence } from "../../../client/runtime/decode/decoder.ts";
 import { openDecoder } from "../../../client/runtime/decode/open-decoder.ts";
 import type { DecoderAnswer, DecoderRequest } from "./decoder-protocol.ts";
@@ -26,7 +26,7 @@ if ("GPUDevice" in globalThis) {
   };
 }
 
-let engine: Engine | null = null;
+let engine: EngineOnDemand | null = null;
 let decoder: Decoder | null = null;
 const saved = new Map<string, SavedSequence>();
 /** `null`: never; else the count of steps until one throws. */
@@ -46,9 +46,8 @@ addEventListener("message", ({ data: { id, request } }: MessageEvent<{ id: numbe
 async function serve(request: DecoderRequest): Promise<DecoderAnswer> {
   switch (request.kind) {
     case "open": {
-      engine ??= await startEngine(request, "heap");
-      // As an engine is whose build or page lets nothing be recorded.
-      if (request.isUnrecorded && engine.kind === "sessions") engine = { ...engine, openRecording: async () => null };
+      const started = (engine ??= engineOnDemand(request));
+      if (request.isUnrecorded) engine = { ...started, start: async () => unrecorded(await started.start()) };
       decoder = await openDecoder(new ModelFiles(request.files), engine, request.options, step);
       return stateOf(decoder);
     }
@@ -93,6 +92,9 @@ async function serve(request: DecoderRequest): Promise<DecoderAnswer> {
       return stateOf(opened());
   }
 }
+
+/** As an engine is whose build or page lets nothing be recorded. */
+const unrecorded = (from: Engine): Engine => (from.kind === "sessions" ? { ...from, openRecording: async () => null } : from);
 
 function opened(): Decoder {
   if (!decoder) throw new Error("no model is open");

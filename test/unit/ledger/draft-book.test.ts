@@ -6,6 +6,7 @@ import { memoryStore } from "../../support/sqlite-storage.ts";
 
 const NOW = 1_800_000_000_000;
 const draft = { model: "m", revision: "rev_1" };
+const begun = { ...draft, manifestBytes: 400 };
 
 let drafts: DraftBook;
 beforeEach(() => {
@@ -18,16 +19,16 @@ test("a deletion is confirmed by whoever sent it last", () => {
   expect([first.drafts, drafts.takeDropping(NOW + LINGER_MS - 1, 10).drafts]).toEqual([[draft], []]);
   const second = drafts.takeDropping(NOW + LINGER_MS, 10);
   drafts.gone(first);
-  expect(drafts.open(draft, NOW + LINGER_MS)).toMatchObject({ ok: false });
+  expect(drafts.open(begun, NOW + LINGER_MS)).toMatchObject({ ok: false });
   drafts.gone(second);
-  expect(drafts.open(draft, NOW + LINGER_MS)).toMatchObject({ ok: true });
+  expect(drafts.open(begun, NOW + LINGER_MS)).toMatchObject({ ok: true });
 });
 
 test("a deletion that was confirmed takes no draft that was begun after it", () => {
   drafts.drop(draft);
   const sent = drafts.takeDropping(NOW, 10);
   drafts.gone(sent);
-  expect(drafts.open(draft, NOW)).toMatchObject({ ok: true });
+  expect(drafts.open(begun, NOW)).toMatchObject({ ok: true });
   drafts.gone(sent);
   expect(drafts.nextDrop()).not.toBeNull();
 });
@@ -38,21 +39,21 @@ test("as many are taken as are asked for, and the rest after them", () => {
 });
 
 test("a manifest that nobody began goes", () => {
-  drafts.disown(draft);
+  drafts.disown(begun);
   expect(drafts.takeDropping(NOW, 10).drafts).toEqual([draft]);
 });
 
 test("a manifest that nobody began goes although a deletion of it is under way, which may have overtaken it", () => {
   drafts.drop(draft);
   const sent = drafts.takeDropping(NOW, 10);
-  drafts.disown(draft);
+  drafts.disown(begun);
   drafts.gone(sent);
   expect(drafts.takeDropping(NOW + LINGER_MS, 10).drafts).toEqual([]);
   expect(drafts.takeDropping(NOW + LINGER_MS + 1, 10).drafts).toEqual([draft]);
 });
 
 test("a manifest that a draft has stays, whoever else did not begin it", () => {
-  const opened = drafts.open(draft, NOW);
-  drafts.disown(draft);
+  const opened = drafts.open(begun, NOW);
+  drafts.disown(begun);
   expect([drafts.takeDropping(NOW, 10).drafts, opened.ok && drafts.holds(draft, opened.value)]).toEqual([[], true]);
 });

@@ -51,3 +51,16 @@ test("the same key of another credential is another call, with any body", () => 
   expect(keys.once(call("k", "b", "key_2"), NOW, work)).toEqual({ ok: true, value: { n: 2 } });
   expect([keys.recall(call("k"), NOW), keys.recall(call("k", "b", "key_2"), NOW)]).toEqual([{ ok: true, value: { n: 1 } }, { ok: true, value: { n: 2 } }]);
 });
+
+test("work that may be done again is done every time, and its key is for one request all the same", () => {
+  expect([keys.each(call("k"), NOW, work), keys.each(call("k"), NOW + 5, work), keys.each(null, NOW, work)]).toEqual([1, 2, 3].map((n) => ({ ok: true, value: { n } })));
+  expect(keys.refuses(call("k"), NOW + 5)).toBeNull();
+  for (const refused of [keys.refuses(call("k", "b"), NOW + 5), keys.each(call("k", "b"), NOW + 5, work)]) expect(refused).toMatchObject({ ok: false, refusal: { code: "idempotency-key-reused" } });
+  expect(worked).toBe(3);
+  expect(keys.recall(call("k"), NOW)).toEqual({ ok: true, value: null });
+});
+
+test("a refusal of such work leaves the key free for any request", () => {
+  expect(keys.each(call("k"), NOW, () => refuse("conflict", "x"))).toMatchObject({ ok: false });
+  expect([keys.refuses(call("k", "b"), NOW), keys.refuses(null, NOW)]).toEqual([null, null]);
+});

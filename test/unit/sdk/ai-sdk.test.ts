@@ -1,7 +1,9 @@
 import type { LanguageModelV4CallOptions, LanguageModelV4StreamPart } from "@ai-sdk/provider";
 import { describe, expect, it } from "vitest";
-import { type ChatSource, leaseholdModels } from "../../../client/ai-sdk/provider.ts";
+import { leaseholdModels, type ModelSource } from "../../../client/ai-sdk/provider.ts";
 import { LeaseholdError } from "../../../client/errors.ts";
+import type { EmbeddingRequest, EmbeddingResponse } from "../../../client/sdk/text/encoder-calls.ts";
+import type { CallOptions } from "../../../client/sdk/text/hold.ts";
 import type { Account, ChatChunk, ChatCompletion, ChatRequest, FunctionCall } from "../../../client/sdk/text/openai.ts";
 
 const account: Account = { backend: "wasm", threads: 2, reason: "as asked for", request_id: "req_1", lease_ids: ["ls_1"], cache: "hit", ttft_ms: 5, tokens_per_second: 30, stop_codes: ["end-token"] };
@@ -32,7 +34,16 @@ function source(failure?: LeaseholdError) {
     asked.push(request);
     return request.stream ? stream(request) : whole(request);
   };
-  return { asked, state, model: leaseholdModels({ chat: { completions: { create } } } as ChatSource)("chat") };
+  const embeddings = {
+    async create({ model, input, dimensions = 2 }: EmbeddingRequest, { signal }: CallOptions = {}): Promise<EmbeddingResponse> {
+      if (failure) throw failure;
+      if (signal?.aborted) throw new LeaseholdError("aborted", "Stopped.");
+      const data = [input].flat().map((text, index) => ({ object: "embedding" as const, index, embedding: Array<number>(dimensions).fill(text.length) }));
+      return { object: "list", model, data, usage: { prompt_tokens: 5, total_tokens: 5 }, leasehold: account };
+    },
+  };
+  const models = leaseholdModels({ chat: { completions: { create } }, embeddings } as ModelSource);
+  return { asked, state, models, model: models("chat") };
 }
 
 const prompt: LanguageModelV4CallOptions["prompt"] = [{ role: "system", content: "Be brief." }, { role: "user", content: [{ type: "text", text: "Hel" }, { type: "text", text: "lo" }] }];
@@ -99,5 +110,21 @@ describe("a model of the AI SDK", () => {
     const { model } = source();
     await expect(model.doGenerate({ prompt: [{ role: "user", content: [{ type: "file", mediaType: "image/png", data: { type: "data", data: "" } }] }] })).rejects.toMatchObject({ code: "invalid-request" });
     expect((await model.doGenerate({ prompt, headers: { "X-A": "b" }, reasoning: "high" })).warnings).toMatchObject([{ feature: "headers" }, { feature: "reasoning" }]);
+  });
+
+  it("tells the AI SDK of a stop by the error that it knows, whole, streamed or embedded", async () => {
+    const stopped = new LeaseholdError("aborted", "Stopped.");
+    const abortSignal = AbortSignal.abort();
+    const parts = await all((await source(stopped).model.doStream({ prompt, abortSignal })).stream);
+    expect(parts.at(-1)).toMatchObject({ type: "error", error: { name: "AbortError" } });
+    const { models } = source(stopped);
+    await expect(models.embeddingModel("m").doEmbed({ values: ["a"], abortSignal: AbortSignal.abort("why") })).rejects.toMatchObject({ name: "AbortError" });
+    await expect(models.embeddingModel("m").doEmbed({ values: ["a"] })).rejects.toBe(stopped); // the page went away: nobody asked for it
+  });
+
+  it("embeds texts in their order, and draws nothing", async () => {
+    const { models } = source();
+    expect(await models.embeddingModel("minilm").doEmbed({ values: ["a", "abc"], dimensions: 3 })).toMatchObject({ embeddings: [[1, 1, 1], [3, 3, 3]], usage: { tokens: 5 }, providerMetadata: { leasehold: { backend: "wasm" } } });
+    expect(() => models.imageModel("chat")).toThrow(expect.objectContaining({ code: "invalid-request" }));
   });
 });

@@ -6,7 +6,7 @@ import type { Base } from "../../../schema/contract/models.ts";
 import { type Answer, OPERATOR_KEY, api, expectStatus } from "../../support/api.ts";
 import { fileOf, grant, publishInCatalog, revoke } from "../../support/catalog.ts";
 import { madeModel, madeNode, modelBytes, tinyOnnx } from "../../support/onnx.ts";
-import { DEFAULT_PRICES, type TestTenant, askLease, getLease, objectOf, provisionTenant, publishTinyModel, quotaOf, sha256Hex } from "../../support/tenant.ts";
+import { DEFAULT_PRICES, type TestTenant, askLease, getLease, manifestBytes, objectOf, provisionTenant, publishTinyModel, quotaOf, sha256Hex } from "../../support/tenant.ts";
 
 const bytesOf = (text: string) => Uint8Array.from(new TextEncoder().encode(text));
 const ONNX = tinyOnnx(100, 50);
@@ -66,7 +66,7 @@ describe("a model of the catalogue", () => {
     expect(manifest.json).toMatchObject({ tenant: tenant.id, model: "cats", revision: model.revision, base });
     expect((await blob(ONNX, lease.lease)).text).toBe(new TextDecoder().decode(ONNX));
     expect((await api.get(`/v1/blobs/${await sha256Hex(LABELS)}`, { key: tenant.secret, headers: { range: "bytes=0-3" } })).text).toBe('{"0"');
-    expect(await quotaOf(tenant)).toMatchObject({ storage_bytes: { posted: 0 }, egress_bytes_daily: { posted: 104 }, model_quota: { posted: 1 } });
+    expect(await quotaOf(tenant)).toMatchObject({ storage_bytes: { posted: await manifestBytes(tenant) }, egress_bytes_daily: { posted: 104 }, model_quota: { posted: 1 } });
     expect(await keysOf(env.BLOBS, tenant.id)).toEqual([`models/cats/${model.revision}/manifest.json`]);
     const actions = (expectStatus(await api.get(`/v1/tenants/${tenant.id}/audit`, { key: tenant.reader }), 200).json.data as { action: string; actor: string }[]).filter(({ action }) => action.startsWith("MODEL_"));
     expect(actions.map(({ action, actor }) => [action, actor]).sort()).toEqual([["MODEL_GRANTED", "operator"], ["MODEL_PUBLISHED", "operator"]]);
@@ -155,7 +155,7 @@ describe("a derived model", () => {
     for (const bytes of [ONNX, OWN_LABELS, ADAPTER]) expect((await blob(bytes, lease.lease)).text).toBe(new TextDecoder().decode(bytes));
     // The file of the base that was replaced is not the derived model's.
     expect((await blob(LABELS, lease.lease)).code).toBe("not-found");
-    expect(await quotaOf(tenant)).toMatchObject({ storage_bytes: { posted: OWN_LABELS.length + ADAPTER.length } });
+    expect(await quotaOf(tenant)).toMatchObject({ storage_bytes: { posted: OWN_LABELS.length + ADAPTER.length + (await manifestBytes(tenant)) } });
     const otherLease = await getLease(other, { model: "cats" });
     for (const key of [other.secret, otherLease.lease]) expect((await blob(ADAPTER, key)).code).toBe("not-found");
     expect((await blob(ADAPTER, OPERATOR_KEY)).status).toBe(403);
@@ -196,6 +196,32 @@ describe("a revoked grant", () => {
     expectStatus(await grant(tenant, "cats"), 200);
     expectStatus(await askLease(tenant, { model: "mine" }), 201);
     expect((await blob(ONNX, lease.lease)).status).toBe(200);
+  });
+
+  test("leaves what stands on it rolled out to nobody, and a rollback passes over it", async () => {
+    const tenant = await provisionTenant();
+    const own = await publishTinyModel(tenant, { model: "mine" });
+    expectStatus(await grant(tenant, "cats"), 200);
+    const standing = await derived(tenant, base);
+    const newest = await publishTinyModel(tenant, { model: "mine", fill: 8 });
+    expectStatus(await revoke(tenant, "cats"), 200);
+    const rollOut = (body: object) => api.post(`/v1/tenants/${tenant.id}/models/mine/rollout`, { key: tenant.admin, body: { revision: standing.revision, ...body } });
+    const asked = [await rollOut({ stage: "live" }), await rollOut({ stage: "canary", percent: 50 }), await api.post(`/v1/tenants/${tenant.id}/models/mine/revisions/${standing.revision}/commit`, { key: tenant.admin, body: {} })];
+    expect(asked.map(({ status, code }) => [status, code])).toEqual(Array.from({ length: 3 }, () => [409, "base-not-granted"]));
+    expect((await getLease(tenant, { model: "mine" })).model.revision).toBe(newest.revision);
+    const back = () => api.post(`/v1/tenants/${tenant.id}/models/mine/rollback`, { key: tenant.admin, body: {} });
+    expect(expectStatus(await back(), 200).json.revision).toBe(own.revision);
+    expectStatus(await grant(tenant, "cats"), 200);
+    expect(expectStatus(await rollOut({ stage: "live" }), 200).json.revision).toBe(standing.revision);
+  });
+
+  test("is why there is nothing to roll back to, where nothing else was live", async () => {
+    const tenant = await provisionTenant();
+    expectStatus(await grant(tenant, "cats"), 200);
+    await derived(tenant, base);
+    await publishTinyModel(tenant, { model: "mine" });
+    expectStatus(await revoke(tenant, "cats"), 200);
+    expect((await api.post(`/v1/tenants/${tenant.id}/models/mine/rollback`, { key: tenant.admin, body: {} })).code).toBe("base-not-granted");
   });
 });
 

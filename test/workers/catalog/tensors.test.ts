@@ -2,10 +2,10 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, expect, test } from "vitest";
 import type { Base, ModelFile } from "../../../schema/contract/models.ts";
-import { api, expectStatus } from "../../support/api.ts";
+import { OPERATOR_KEY, api, expectStatus } from "../../support/api.ts";
 import { cutFile, grant, publishFiles, revoke } from "../../support/catalog.ts";
 import { madeModel, madeNode, modelBytes } from "../../support/onnx.ts";
-import { DEFAULT_PRICES, type TestTenant, askLease, getLease, provisionTenant, quotaOf, sha256Hex } from "../../support/tenant.ts";
+import { type TestTenant, DEFAULT_PRICES, askLease, getLease, manifestBytes, provisionTenant, quotaOf, sha256Hex } from "../../support/tenant.ts";
 
 const NOTHING = new Uint8Array(0);
 const GRAPH = "onnx/model.onnx";
@@ -96,7 +96,7 @@ test("a changed tensor is stored with the tenant, the rest of its file is read f
   const stored = await ownBlobs(tenant.id);
   const bytes = stored.reduce((sum, { size }) => sum + size, 0);
   expect(bytes).toBeLessThan(inside.length + outside.length + 4 * CUT);
-  expect((await quotaOf(tenant)).storage_bytes.posted).toBe(bytes);
+  expect((await quotaOf(tenant)).storage_bytes.posted).toBe(bytes + (await manifestBytes(tenant)));
   const whole = new Set((await cutFile(WEIGHTS, weightBytes, CUT)).chunks.map(({ sha256 }) => sha256));
   const lent = mine[WEIGHTS]?.file.chunks.filter(({ sha256 }) => whole.has(sha256)) ?? [];
   expect([lent.length, stored.some(({ key }) => lent.some(({ sha256 }) => key.endsWith(sha256)))]).toEqual([2, false]);
@@ -144,7 +144,8 @@ test.each<[string, () => Promise<object>, RegExp]>([
 });
 
 test("what stays beside a tensor counts against the tenant's storage", async () => {
-  const tenant = await provisionTenant({ policy: { storage_bytes: 100 } });
+  const tenant = await provisionTenant();
   expectStatus(await grant(tenant, "tuned"), 200);
+  expectStatus(await api.patch(`/v1/tenants/${tenant.id}`, { key: OPERATOR_KEY, body: { policy: { storage_bytes: (await manifestBytes(tenant)) + 100 } } }), 200);
   expect((await derive(tenant, { tensors: [await tensorOf("outside", filled(1500, 1))] })).code).toBe("storage-quota-exceeded");
 });

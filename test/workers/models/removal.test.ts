@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { api, expectStatus } from "../../support/api.ts";
 import { clock } from "../../support/clock.ts";
 import { r2 } from "../../support/r2-tap.ts";
-import { type TestTenant, askLease, getLease, leaseState, objectOf, provisionTenant, publishTinyModel, quotaOf, readyTenant, report } from "../../support/tenant.ts";
+import { type TestTenant, askLease, getLease, leaseState, manifestBytes, objectOf, provisionTenant, publishTinyModel, quotaOf, readyTenant, report } from "../../support/tenant.ts";
 
 const time = clock();
 const MINUTE = 60_000;
@@ -21,11 +21,11 @@ describe("a model that is deleted", () => {
     for (const fill of [1, 2, 3]) await publishTinyModel(tenant, { model: "goes", fill });
     await publishTinyModel(tenant, { model: "goes", fill: 4, stage: "draft" });
     await publishTinyModel(tenant, { model: "goes", fill: 5, stage: "open" });
-    expect(await stored(tenant)).toBe(5 * 64);
+    expect(await stored(tenant)).toBe(5 * 64 + (await manifestBytes(tenant)));
     const answer = expectStatus(await remove(tenant, "goes"), 200).json;
     expect(answer).toMatchObject({ id: "goes", revisions: 5, blobs: 4, freed_bytes: 4 * 64, revoked_leases: 0, cancelled_imports: 0 });
     expect(await keys(tenant)).toEqual([`blobs/${shared.digest}`, `models/stays/${shared.revision}/manifest.json`]);
-    expect(await quotaOf(tenant)).toMatchObject({ storage_bytes: { held: 0, posted: 64 }, model_quota: { held: 0, posted: 1 } });
+    expect(await quotaOf(tenant)).toMatchObject({ storage_bytes: { held: 0, posted: 64 + (await manifestBytes(tenant)) }, model_quota: { held: 0, posted: 1 } });
     expect((await api.get(`/v1/tenants/${tenant.id}/models/goes/revisions`, { key: tenant.admin })).json.data).toEqual([]);
     expect((await askLease(tenant, { model: "goes" })).code).toBe("model-not-available");
     const lease = await getLease(tenant, { model: "stays", purpose: "download" });
@@ -66,6 +66,17 @@ describe("a model that is deleted", () => {
     expect((await api.get(`/v1/tenants/${tenant.id}/audit?action=MODEL_DELETED`, { key: tenant.reader })).json.data).toHaveLength(1);
   });
 
+  test("of more chunks than an answer that is kept can name is begun again under its Idempotency-Key", async () => {
+    const tenant = await provisionTenant();
+    const chunks = Array.from({ length: 44_000 }, (_, n) => ({ sha256: n.toString(16).padStart(64, "0"), size: 1 }));
+    const files = Array.from({ length: 11 }, (_, n) => ({ path: `${n}.bin`, size: 4_000, sha256: "a".repeat(64), chunks: chunks.slice(n * 4_000, (n + 1) * 4_000) }));
+    const body = { task: "raw", usage: { measure: "per-run", tokens: 1 }, prices: { input_nanos_per_token: 0, output_nanos_per_token: 0 }, variants: [{ id: "all", files }] };
+    const begin = (more: object = {}) => api.post(`/v1/tenants/${tenant.id}/models/tiny/revisions`, { key: tenant.admin, idempotencyKey: "large", body: { ...body, ...more } });
+    const [first, again] = [expectStatus(await begin(), 201), expectStatus(await begin(), 201)];
+    expect([first.json.missing.length, again.text === first.text]).toEqual([44_000, true]);
+    expect((await begin({ licence: "MIT" })).code).toBe("idempotency-key-reused");
+  });
+
   test("of more chunks than one value can name is begun and deleted", async () => {
     const tenant = await provisionTenant();
     const call = { presented: { kind: "operator" }, access: ["operator"], requestId: "req_test" } as const;
@@ -73,7 +84,7 @@ describe("a model that is deleted", () => {
     const named = (n: number) => n.toString(16).padStart(64, "0");
     // 67 bytes each at least: 17.4 MB, where the platform binds 2 MB, and workerd by itself 16 MB.
     const sizes = Object.fromEntries(Array.from({ length: 260_000 }, (_, n) => [named(n), 1]));
-    const of = { model: "tiny", revision: `rev_${"1".repeat(24)}`, manifestSha256: "0".repeat(64), facts: { sizeBytes: 260_000 } };
+    const of = { model: "tiny", revision: `rev_${"1".repeat(24)}`, manifestSha256: "0".repeat(64), manifestBytes: 2, facts: { sizeBytes: 260_000 } };
     const admitted = (await object.ask("models", "admitRevision", [call, of])) as { value: { admission: string } };
     const begun = (await object.ask("models", "begin", [call, of, sizes, admitted.value.admission])) as { value: { missing: string[] } };
     expect(begun.value.missing).toHaveLength(260_000);
@@ -88,15 +99,16 @@ describe("a model that is deleted", () => {
     expectStatus(await remove(tenant, "tiny"), 200);
     expect((await askLease(tenant)).code).toBe("model-not-available");
     r2.heal();
-    expect([await stored(tenant), (await keys(tenant)).length]).toEqual([64, 2]);
+    expect([await stored(tenant), (await keys(tenant)).length]).toEqual([64 + (await manifestBytes(tenant)), 2]);
     // Whether the first deletions were done is not known: nothing of these names may be put until they would have been.
     await expect(publishTinyModel(tenant)).rejects.toThrow("conflict");
     await expect(publishTinyModel(tenant, { model: "other" })).rejects.toThrow("unavailable");
+    const other = (await env.BLOBS.head((await keys(tenant)).filter((key) => key.startsWith("models/other/")).map((key) => `tenants/${tenant.id}/${key}`)[0] as string))?.size;
     time.advance(MINUTE);
     await expect.poll(async () => {
       await runDurableObjectAlarm(objectOf(tenant.id));
       return [await stored(tenant), (await keys(tenant)).filter((key) => !key.includes("other"))];
-    }, { timeout: 10_000 }).toEqual([0, []]);
+    }, { timeout: 10_000 }).toEqual([other, []]);
     await publishTinyModel(tenant);
     expect((await keys(tenant)).filter((key) => !key.includes("other"))).toHaveLength(2);
   });
@@ -130,7 +142,7 @@ describe("a revision", () => {
   test("that is deleted while it is begun is not begun: its manifest would be gone", async () => {
     const tenant = await provisionTenant();
     const call = { presented: { kind: "operator" }, access: ["operator"], requestId: "req_test" } as const;
-    const of = { model: "tiny", revision: `rev_${"1".repeat(24)}`, manifestSha256: "0".repeat(64), facts: { sizeBytes: 1 } };
+    const of = { model: "tiny", revision: `rev_${"1".repeat(24)}`, manifestSha256: "0".repeat(64), manifestBytes: 2, facts: { sizeBytes: 1 } };
     const admitted = (await objectOf(tenant.id).ask("models", "admitRevision", [call, of])) as { value: { admission: string } };
     expectStatus(await remove(tenant, "tiny"), 200);
     // Somebody begins it once more meanwhile: it is another draft than the first one's.
@@ -143,7 +155,7 @@ describe("a revision", () => {
     time.set("2040-11-20T10:00:00Z");
     const tenant = await provisionTenant();
     const call = { presented: { kind: "operator" }, access: ["operator"], requestId: "req_test" } as const;
-    const of = { model: "tiny", revision: `rev_${"1".repeat(24)}`, manifestSha256: "0".repeat(64), facts: { sizeBytes: 1 } };
+    const of = { model: "tiny", revision: `rev_${"1".repeat(24)}`, manifestSha256: "0".repeat(64), manifestBytes: 2, facts: { sizeBytes: 1 } };
     const admitted = (await objectOf(tenant.id).ask("models", "admitRevision", [call, of])) as { value: { admission: string } };
     expectStatus(await remove(tenant, "tiny"), 200);
     await env.BLOBS.put(`tenants/${tenant.id}/models/tiny/${of.revision}/manifest.json`, "{}");

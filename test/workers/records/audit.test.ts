@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, test } from "vitest";
+import { MOST_READ } from "../../../worker/tenants/audit-records.ts";
 import { api, expectStatus } from "../../support/api.ts";
 import { clock } from "../../support/clock.ts";
 import { heard } from "../../support/d1-tap.ts";
@@ -101,6 +102,29 @@ describe("the list", () => {
     const answer = await api.get(`/v1/tenants/${tenant.id}/audit${query}`, { key: tenant.reader });
     expect([answer.status, answer.code]).toEqual([400, "invalid-request"]);
   });
+});
+
+test("what no index leads to is read in parts: nothing is missed, in either order, and a page may be empty", async () => {
+  const tenant = await readyTenant();
+  await publishTinyModel(tenant, { model: "other", fill: 9 });
+  const { next_cursor: _, ...before } = await audit(tenant, "?limit=200");
+  const last = before.data.length;
+  // As many as two pages read, of another model, and one more of this one behind them.
+  const added = `WITH RECURSIVE n(value) AS (SELECT ?2 + 1 UNION ALL SELECT value + 1 FROM n WHERE value <= ?2 + ?3)
+    INSERT INTO audit_events SELECT ?1, value, 0, 'LEASE_GRANTED', 'key_1', NULL, iif(value > ?2 + ?3, 'other', 'tiny'), NULL, '{}', '', '' FROM n`;
+  await env.DB.prepare(added).bind(tenant.id, last, 2 * MOST_READ).run();
+  const seqs = (events: { seq: number }[]) => events.map(({ seq }) => seq);
+  const wanted = [...seqs(before.data.filter(({ model }: { model: string | null }) => model === "other")), last + 2 * MOST_READ + 1];
+  for (const order of ["asc", "desc"]) {
+    const pages: number[][] = [];
+    for (let cursor: string | null = ""; cursor !== null; ) {
+      const page: { data: { seq: number }[]; next_cursor: string | null } = await audit(tenant, `?model=other&order=${order}${cursor && `&cursor=${cursor}`}`);
+      pages.push(seqs(page.data));
+      cursor = page.next_cursor;
+    }
+    expect([pages.flat(), pages.length, pages.filter((page) => page.length === 0).length]).toEqual([order === "asc" ? wanted : wanted.toReversed(), 3, 1]);
+  }
+  expect(seqs((await exported(tenant, "?model=other")).events)).toEqual(wanted);
 });
 
 describe("time", () => {

@@ -5,7 +5,11 @@
 import { env } from "cloudflare:workers";
 import { runInDurableObject } from "cloudflare:test";
 import { beforeAll, describe, expect, test } from "vitest";
+import type { TenantId } from "../../../schema/contract/ids.ts";
 import { DISCREPANCIES, type DiscrepancyKind } from "../../../schema/contract/records.ts";
+import { ALL_DAYS, EVERYWHERE } from "../../../worker/tenants/bill-records.ts";
+import { asVerified } from "../../../worker/tenants/credential.ts";
+import { TenantRecords } from "../../../worker/tenants/records.ts";
 import { api, expectStatus } from "../../support/api.ts";
 import { clock } from "../../support/clock.ts";
 import { type Random, randomOf } from "../../support/random.ts";
@@ -135,6 +139,20 @@ describe("each kind is said with its number and its first place", () => {
     await post(-5);
     expect((await verify(tenant)).valid).toBe(true);
   });
+});
+
+test("the costs of some days are looked for in a stretch of the chain alone, and what is wrong with them is found there", async () => {
+  const bills = TenantRecords.for(asVerified({ tenant: tenant.id as TenantId, isolation: "pooled", actor: "system", kind: "operator", keyId: null, leaseId: null }), env).bills;
+  const stretch = { since: Date.parse("2026-11-22T00:00:00Z"), upTo: Number(whole.cost_records.at(-1)?.seq) };
+  const days = (from: string, through: string) => bills.unlikeCosts({ from, through }, stretch);
+  expect(await Promise.all([days("2026-11-22", "2026-11-22"), days("2026-11-23", "2026-11-23"), bills.unlikeCosts(ALL_DAYS, EVERYWHERE)])).toEqual([null, null, null]);
+  const second = whole.cost_records.findIndex(({ day }) => day === "2026-11-23");
+  await replaceRows("cost_records", tenant, whole.cost_records.toSpliced(second, 1));
+  const [first, last] = [await days("2026-11-22", "2026-11-22"), await days("2026-11-22", "2026-11-23")];
+  await replaceRows("cost_records", tenant, whole.cost_records);
+  expect([first, last]).toEqual([null, expect.objectContaining({ day: "2026-11-23", count: 1, last: "2026-11-23" })]);
+  // A stretch that begins after the records, or ends before them, has none of them.
+  for (const beside of [{ ...stretch, since: Date.parse("2026-11-24T00:00:00Z") }, { ...stretch, upTo: 1 }]) expect((await bills.unlikeCosts({ from: "2026-11-22", through: "2026-11-23" }, beside))?.day).toBe("2026-11-22");
 });
 
 test("sums that move while they are held right are no fault", async () => {

@@ -93,9 +93,9 @@ test("limits of users and of keys are told for each", async () => {
 });
 
 test("egress, storage and models", async () => {
-  const tenant = await provisionTenant({ policy: { storage_bytes: 100, model_quota: 1, egress_bytes_daily: 100 } });
+  const tenant = await provisionTenant({ policy: { storage_bytes: 900, model_quota: 1, egress_bytes_daily: 100 } });
   const model = await publishTinyModel(tenant, { size: 60 });
-  expect(await told(tenant)).toEqual(["storage_bytes 50", "model_quota 50", "model_quota 80", "model_quota 100"]);
+  expect(await told(tenant)).toEqual(["model_quota 50", "model_quota 80", "model_quota 100", "storage_bytes 50"]);
   await api.get(`/v1/blobs/${model.digest}`, { key: tenant.secret, headers: { range: "bytes=0-54" } });
   expect((await told(tenant)).slice(4)).toEqual(["egress_bytes_daily 50"]);
   await api.get(`/v1/blobs/${model.digest}`, { key: tenant.secret, headers: { range: "bytes=0-29" } });

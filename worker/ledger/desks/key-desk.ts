@@ -15,7 +15,7 @@ import { derivedBytes } from "../../tenants/derive.ts";
 import { sha256Hex } from "../audit-chain.ts";
 import { UNKNOWN_KEY, type Identified, isUsable } from "../identify.ts";
 import { type StoredKey, toKey } from "../key-ring.ts";
-import { type Result, done, refuse } from "../result.ts";
+import { type Refused, type Result, done, refuse } from "../result.ts";
 import type { Call, Chore, Room } from "../room.ts";
 
 /** Bytes that a key's 32 characters are drawn from: far more than rejection sampling can use up. */
@@ -140,7 +140,7 @@ export class KeyDesk {
     return makeKey(type, tenant, await derivedBytes(master.bytes, `key\n${tenant}\n${id}`, DERIVED_BYTES));
   }
 
-  #fullRefusal(now: number): ReturnType<typeof refuse> | null {
+  #fullRefusal(now: number): Refused | null {
     if (this.#room.keys.active(now) < MAX_ACTIVE_KEYS) return null;
     return refuse("conflict", `The tenant has ${MAX_ACTIVE_KEYS} active keys, the most there may be. Revoke those that are not in use.`);
   }

@@ -12,8 +12,10 @@ import type { Grant } from "../../../schema/contract/catalog.ts";
 import type { ModelId, RevisionId, Sha256 } from "../../../schema/contract/ids.ts";
 import type { Base, Model } from "../../../schema/contract/models.ts";
 import type { Identity } from "../../tenants/credential.ts";
+import type { Beginnings } from "../beginnings.ts";
+import type { Identified } from "../identify.ts";
 import type { Revision } from "../model-shelf.ts";
-import { type Result, done, refuse } from "../result.ts";
+import { type Refused, type Result, done, refuse } from "../result.ts";
 import { type Call, type Room, identityOf } from "../room.ts";
 import { ShelfLimits } from "../shelf-limits.ts";
 import type { Row } from "../store.ts";
@@ -44,11 +46,13 @@ const NOT_FOLLOWING = "This tenant's grant does not follow the catalogue.";
 export class LoanDesk {
   readonly #room: Room;
   readonly #rollouts: RolloutDesk;
+  readonly #beginnings: Beginnings;
   readonly #limits: ShelfLimits;
 
-  constructor(room: Room, rollouts: RolloutDesk) {
+  constructor(room: Room, rollouts: RolloutDesk, beginnings: Beginnings) {
     this.#room = room;
     this.#rollouts = rollouts;
+    this.#beginnings = beginnings;
     this.#limits = new ShelfLimits(room);
   }
 
@@ -59,13 +63,14 @@ export class LoanDesk {
 
   /** `follows`: it goes with what is live in the catalogue from now on. */
   take(call: Call, lent: Lent, taken: Taken, follows: boolean): Result<Model> {
-    return this.#room.as<Model>(call, (who, now) => {
+    const work = (who: Identified, now: number): Result<Model> => {
       const by = { actor: who.actor, requestId: call.requestId };
       const refused = this.#keep(by, lent, taken, now);
       if (refused) return refused;
       this.#room.loans.setFollowing(lent.base.model, follows);
       return this.#rollouts.goLive(by, lent.base.model, taken.revision.revision, now);
-    });
+    };
+    return this.#room.as(call, work, (_refusal, now) => this.#beginnings.disown(taken.revision, now));
   }
 
   /** Whether what is live in the catalogue is to be given to this tenant: not where it has deleted the model from its list. */
@@ -78,7 +83,7 @@ export class LoanDesk {
   follow(call: Call, lent: Lent, { withdrawn, ...taken }: Taken & { readonly withdrawn: RevisionId | null }): Result<null> {
     const { loans, shelf } = this.#room;
     const { model } = lent.base;
-    return this.#room.as<null>(call, (who, now) => {
+    const work = (who: Identified, now: number): Result<null> => {
       if (!loans.isFollowing(model)) return refuse("not-found", NOT_FOLLOWING);
       const by = { actor: who.actor, requestId: call.requestId };
       const refused = this.#keep(by, lent, taken, now);
@@ -88,7 +93,8 @@ export class LoanDesk {
       const served = this.#rollouts.goLive(by, model, taken.revision.revision, now);
       if (served.ok && withdrawn !== null) shelf.rollouts.withdraw(model, withdrawn);
       return served.ok ? done(null) : served;
-    });
+    };
+    return this.#room.as(call, work, (_refusal, now) => this.#beginnings.disown(taken.revision, now));
   }
 
   list(call: Call, after: { model: string; revision: string }, limit: number): Result<Grant[]> {
@@ -138,16 +144,10 @@ export class LoanDesk {
   }
 
   /** Notes the loan, and the revision as one that is committed; whatever was live stays so. */
-  #keep(by: Publisher, { base, manifestSha256 }: Lent, { revision: given, sizes, admission }: Taken, now: number): ReturnType<typeof refuse> | null {
+  #keep(by: Publisher, { base, manifestSha256 }: Lent, { revision: given, sizes, admission }: Taken, now: number): Refused | null {
     const { shelf, loans, store } = this.#room;
     const revision = { ...given, facts: { ...given.facts, granted: true as const } };
-    const isThere = shelf.rollouts.find(revision.model, revision.revision)?.committedAt != null || (admission !== null && shelf.drafts.holds(revision, admission));
-    if (!isThere) {
-      shelf.drafts.disown(revision);
-      this.#room.arm(now);
-      return refuse("conflict", "This model was deleted while it was granted. Grant it again.");
-    }
-    const refused = this.#refusal(revision.model) ?? flowRefusal(revision.facts.controlFlow === true, store) ?? this.#limits.refusesModel(revision.model, now);
+    const refused = this.#beginnings.stillOpen(revision, admission, now) ?? this.#refusal(revision.model) ?? flowRefusal(revision.facts.controlFlow === true, store) ?? this.#limits.refusesModel(revision.model, now);
     if (refused) return refused;
     const isNew = !loans.holds(base);
     loans.add(base, manifestSha256, sizes, now);
@@ -158,7 +158,7 @@ export class LoanDesk {
     return null;
   }
 
-  #refusal(model: ModelId): ReturnType<typeof refuse> | null {
+  #refusal(model: ModelId): Refused | null {
     const live = this.#room.shelf.live(model);
     const isOwn = live !== null && live.facts.base?.model !== model;
     return isOwn ? refuse("conflict", `The tenant has a model ${model} of its own. Publish the catalogue's under another name, or have that one deleted.`) : null;

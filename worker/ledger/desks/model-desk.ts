@@ -15,14 +15,16 @@ import { type Conditions, type Delivery, bytesOf, decideDelivery } from "../../m
 import { standOf } from "../../alerts/thresholds.ts";
 import { TenantBlobs } from "../../tenants/blobs.ts";
 import type { Identity } from "../../tenants/credential.ts";
+import type { Beginnings } from "../beginnings.ts";
 import { balanceOf } from "../books.ts";
 import { dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
 import { decideEgress } from "../decide-hold.ts";
+import type { Begun } from "../draft-book.ts";
 import type { LeaseRow } from "../lease-row.ts";
 import { type Revision, type RevisionFacts, toModel } from "../model-shelf.ts";
-import { type Result, done, refuse } from "../result.ts";
-import { flowRefusal } from "./review-desk.ts";
+import { type Refused, type Result, done, refuse } from "../result.ts";
+import { baseRefusal, flowRefusal } from "./review-desk.ts";
 import { type Staged, toModelRevision } from "../rollout-book.ts";
 import { ShelfLimits } from "../shelf-limits.ts";
 import type { RolloutDesk } from "./rollout-desk.ts";
@@ -51,7 +53,6 @@ export interface Delivered {
 /** `admission` names the making of the draft, where it is open. */
 interface AdmittedRevision {
   readonly identity: Identity;
-  readonly begun: RevisionBegun | null;
   readonly admission: string | null;
 }
 
@@ -71,22 +72,22 @@ export interface Publisher {
 export class ModelDesk {
   readonly #room: Room;
   readonly #rollouts: RolloutDesk;
+  readonly #beginnings: Beginnings;
   readonly #limits: ShelfLimits;
 
-  constructor(room: Room, rollouts: RolloutDesk) {
+  constructor(room: Room, rollouts: RolloutDesk, beginnings: Beginnings) {
     this.#room = room;
     this.#rollouts = rollouts;
+    this.#beginnings = beginnings;
     this.#limits = new ShelfLimits(room);
   }
 
-  /** Whether this revision may be begun, and where it may, it is noted, before its manifest is stored. `begun`: what this very call was answered before. */
-  admitRevision(call: Call, revision: Pick<Revision, "model" | "revision"> & Pick<RevisionFacts, "controlFlow">): Result<AdmittedRevision> {
+  /** Whether this revision may be begun, and where it may, it is noted, before its manifest is stored. */
+  admitRevision(call: Call, revision: Begun & Pick<RevisionFacts, "controlFlow">): Result<AdmittedRevision> {
     const room = this.#room;
     return room.as<AdmittedRevision>(call, (who, now) => {
-      const before = room.idempotency.recall<RevisionBegun>(call.idempotent ?? null, now);
-      if (before) return before.ok ? done({ identity: identityOf(who), begun: before.value, admission: null }) : before;
-      const opened = flowRefusal(revision.controlFlow === true, room.store) ?? this.#openDraft(revision, now);
-      return opened.ok ? done({ identity: identityOf(who), begun: null, admission: opened.value }) : opened;
+      const opened = room.idempotency.refuses(call.idempotent ?? null, now) ?? flowRefusal(revision.controlFlow === true, room.store) ?? this.#beginnings.open(revision, now);
+      return opened.ok ? done({ identity: identityOf(who), admission: opened.value }) : opened;
     });
   }
 
@@ -94,43 +95,20 @@ export class ModelDesk {
   begin(call: Call, revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>, admission: string | null): Result<RevisionBegun> {
     const { shelf, idempotency } = this.#room;
     return this.#room.as(call, (_who, now) =>
-      idempotency.once(call.idempotent ?? null, now, () => {
+      idempotency.each(call.idempotent ?? null, now, () => {
         const refused = this.#begin(revision, sizes, admission, now);
         return refused ?? done({ model: revision.model, revision: revision.revision, missing: shelf.missing(revision.model, revision.revision) });
       }),
-      (_refusal, now) => this.#disown(revision, now),
+      (_refusal, now) => this.#beginnings.disown(revision, now),
     );
   }
 
-  /** Gives the name of the draft's making; null: the revision was committed, and is no open draft any more. */
-  #openDraft({ model, revision }: Pick<Revision, "model" | "revision">, now: number): Result<string | null> {
-    const { shelf } = this.#room;
-    if (this.#isCommitted(model, revision)) return done(null);
-    const opened = this.#limits.refusesModel(model, now, shelf.drafts.models(model)) ?? shelf.drafts.open({ model, revision }, now);
-    const dropAt = shelf.drafts.nextDrop();
-    if (dropAt !== null) this.#room.arm(dropAt);
-    return opened;
-  }
-
-  #begin(revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>, admission: string | null, now: number): ReturnType<typeof refuse> | null {
-    const { shelf } = this.#room;
-    const isThere = this.#isCommitted(revision.model, revision.revision) || (admission !== null && shelf.drafts.holds(revision, admission));
-    if (!isThere) {
-      this.#disown(revision, now);
-      return refuse("conflict", "This revision was deleted while it was begun. Begin it again.");
-    }
-    shelf.begin(revision, sizes, now);
+  #begin(revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>, admission: string | null, now: number): Refused | null {
+    const refused = this.#beginnings.stillOpen(revision, admission, now);
+    if (refused) return refused;
+    this.#room.shelf.begin(revision, sizes, now);
+    this.#limits.observe(now);
     return null;
-  }
-
-  /** Nothing is begun of the manifest that was stored. */
-  #disown(revision: Pick<Revision, "model" | "revision">, now: number): void {
-    this.#room.shelf.drafts.disown(revision);
-    this.#room.arm(now);
-  }
-
-  #isCommitted(model: string, revision: string): boolean {
-    return this.#room.shelf.rollouts.find(model, revision)?.committedAt != null;
   }
 
   /** `reviewed`: its models were inspected (review-desk.ts). What was not all here then is not committed unseen. */
@@ -148,7 +126,7 @@ export class ModelDesk {
     const room = this.#room;
     const opened = room.transact(() => {
       check();
-      return this.#openDraft(revision, Date.now());
+      return this.#beginnings.open(revision, Date.now());
     });
     if (!opened.ok) return opened;
     try {
@@ -161,16 +139,18 @@ export class ModelDesk {
         return committed;
       });
     } catch (cause) {
-      room.transact(() => this.#disown(revision, Date.now()));
+      room.transact(() => this.#beginnings.disown(revision, Date.now()));
       throw cause;
     }
   }
 
   /** `stage` draft: the revision is kept as it is, whatever stage it has. */
   #commit(by: Publisher, { model, revision, stage, reviewed }: Commit, now: number): Result<Model | ModelRevision> {
-    const { shelf } = this.#room;
+    const { shelf, loans } = this.#room;
     const draft = shelf.find(model, revision);
     if (!draft) return refuse("not-found", "This model has no such revision.");
+    const groundless = baseRefusal(draft.facts.base ?? null, loans);
+    if (groundless) return groundless;
     const unfit = shelf.unfit(model, revision);
     const missing = unfit.filter(({ stored }) => stored === null);
     if (missing[0]) return refuse("revision-incomplete", `${missing.length} blobs are missing, the first is ${missing[0].sha256}. PUT them, then commit again.`);
@@ -180,7 +160,7 @@ export class ModelDesk {
     }
     const refused = stage === "live" ? (this.#limits.refusesModel(model, now) ?? flowRefusal(draft.facts.controlFlow === true, this.#room.store)) : null;
     if (refused) return refused;
-    const isNew = !this.#isCommitted(model, revision);
+    const isNew = !this.#beginnings.isCommitted(model, revision);
     if (isNew && !reviewed) return refuse("revision-incomplete", "Blobs of it were still on their way when it was looked at. Commit it again.");
     shelf.rollouts.commit(model, revision, now);
     shelf.drafts.close({ model, revision });

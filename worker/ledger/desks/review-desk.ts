@@ -4,8 +4,10 @@
  */
 import type { ModelId, RevisionId, Sha256 } from "../../../schema/contract/ids.ts";
 import type { Identity } from "../../tenants/credential.ts";
+import type { Base } from "../../../schema/contract/models.ts";
 import { readConfig } from "../config.ts";
-import { type Result, done, refuse } from "../result.ts";
+import type { LoanBook } from "../loan-book.ts";
+import { type Refused, type Result, done, refuse } from "../result.ts";
 import { type Call, type Room, identityOf } from "../room.ts";
 import type { Store } from "../store.ts";
 
@@ -40,8 +42,14 @@ export class ReviewDesk {
   }
 }
 
+/** Whether what a revision stands on is lent to the tenant; a revision that stands on nothing may be rolled out. */
+export function baseRefusal(base: Base | null, loans: LoanBook): Refused | null {
+  if (base === null || loans.holds(base)) return null;
+  return refuse("base-not-granted", `It stands on ${base.model} of the operator's catalogue, revision ${base.revision}, which is not granted to this tenant any more: nobody would get a lease of it. Ask the operator to grant it again, or take another revision.`);
+}
+
 /** Whether a revision that says that it has control flow may be begun, committed, granted and rolled out. */
-export function flowRefusal(declared: boolean, store: Store): ReturnType<typeof refuse> | null {
+export function flowRefusal(declared: boolean, store: Store): Refused | null {
   if (!declared || readConfig(store).profile.allowControlFlow) return null;
   return refuse("model-control-flow", "Models of this tenant may not have control flow. Ask the operator to set allow_control_flow, or take a revision without it.");
 }

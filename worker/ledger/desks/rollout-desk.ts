@@ -4,20 +4,19 @@
  *
  * - Only what was committed is rolled out: everything that it is made of is stored and was checked.
  * - A revision with control flow is rolled out only while the operator allows it, as leases of it are granted only then;
- *   a rollback passes over it.
+ *   a rollback passes over it. One that stands on a base of the catalogue likewise, while that is granted.
  * - A canary costs what the model costs: its own prices come into force when it goes live.
  * - A model has one canary at a time; a revision that goes live ends it.
  */
 import type { Model } from "../../../schema/contract/models.ts";
 import type { ModelRevision, RollbackCreate, RolloutCreate } from "../../../schema/contract/rollout.ts";
-import { readConfig } from "../config.ts";
 import { type Revision, toModel } from "../model-shelf.ts";
-import { type Result, done, refuse } from "../result.ts";
+import { type Refused, type Result, done, refuse } from "../result.ts";
 import type { Call, Room } from "../room.ts";
-import { toModelRevision } from "../rollout-book.ts";
+import { type Staged, toModelRevision } from "../rollout-book.ts";
 import { ShelfLimits } from "../shelf-limits.ts";
 import type { Publisher } from "./model-desk.ts";
-import { flowRefusal } from "./review-desk.ts";
+import { baseRefusal, flowRefusal } from "./review-desk.ts";
 
 const NO_REVISION = "This model has no such revision.";
 
@@ -57,7 +56,7 @@ export class RolloutDesk {
         const canary = rollouts.canaryOf(model);
         const newest = canary?.revision ?? live.revision;
         if (from !== undefined && from !== newest) return refuse("conflict", `${newest} is the newest revision that is given out, not ${from}. GET the model's revisions, and decide again.`);
-        const to = canary ? live.revision : rollouts.before(model, readConfig(room.store).profile.allowControlFlow);
+        const to = canary ? live.revision : rollouts.before(model, (one) => this.#mayRun(one))?.revision ?? null;
         if (to === null) return this.#nothingBefore(model);
         if (canary) rollouts.endCanary(model, now);
         else {
@@ -112,15 +111,21 @@ export class RolloutDesk {
     return this.shown(model, now);
   }
 
-  #nothingBefore(model: string): ReturnType<typeof refuse> {
-    const isPassedOver = this.#room.shelf.rollouts.before(model, true) !== null;
-    return flowRefusal(isPassedOver, this.#room.store) ?? refuse("conflict", "No revision was live before this one. Publish another, or delete the model.");
+  #nothingBefore(model: string): Refused {
+    const { shelf, store, loans } = this.#room;
+    const passedOver = shelf.rollouts.before(model);
+    const why = passedOver && (flowRefusal(passedOver.controlFlow, store) ?? baseRefusal(passedOver.base, loans));
+    return why ?? refuse("conflict", "No revision was live before this one. Publish another, or delete the model.");
   }
 
-  #unready(model: string, revision: string): ReturnType<typeof refuse> | null {
+  #mayRun({ controlFlow, base }: Staged): boolean {
+    return flowRefusal(controlFlow, this.#room.store) === null && baseRefusal(base, this.#room.loans) === null;
+  }
+
+  #unready(model: string, revision: string): Refused | null {
     const found = this.#room.shelf.rollouts.find(model, revision);
     if (!found) return refuse("not-found", NO_REVISION);
     if (found.committedAt === null) return refuse("revision-incomplete", 'This revision is not committed. Commit it with {"stage": "draft"}, or commit it live.');
-    return flowRefusal(found.controlFlow, this.#room.store);
+    return flowRefusal(found.controlFlow, this.#room.store) ?? baseRefusal(found.base, this.#room.loans);
   }
 }

@@ -12,7 +12,7 @@ import type { GenerateEvent, GenerateInput, GenerateNote, GenerateOutput } from 
 
 export const textGeneration: TaskAdapter<GenerateInput, GenerateOutput, GenerateEvent, GenerateNote> = {
   files: ["config.json", "tokenizer.json"],
-  engine: "heap",
+  engine: "on-demand",
   async prepare(files, engine, step, { memoryBytes, selfTest }) {
     const tokenizer = await loadTokenizer(files);
     const modelConfig = await readJson(files, "config.json");

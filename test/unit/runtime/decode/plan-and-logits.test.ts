@@ -6,8 +6,7 @@ import { memoryBudget } from "../../../../client/runtime/memory-budget.ts";
 
 const MB = 1e6;
 /** SmolLM2-135M in 4 bits. */
-const small: RewriteSizes = { original: 102 * MB, blocks: 73 * MB, float32: 538 * MB, int8: 135 * MB, tokens: 0, kv: 94 * MB };
-const withKernels: RewriteSizes = { ...small, tokens: 105 * MB };
+const small: RewriteSizes = { original: 102 * MB, blocks: 73 * MB, float32: 538 * MB, int8: 135 * MB, kv: 94 * MB };
 
 describe("the form of a decoder's weights", () => {
   test.each([
@@ -19,15 +18,6 @@ describe("the form of a decoder's weights", () => {
     ["more than 32 bits can address", { ...small, float32: 4000 * MB }, 64_000, false, "as-is"],
   ] as const)("%s", (_, sizes, megabytes, mayRound, expected) => {
     expect(planRewrite(sizes, megabytes * MB, mayRound).form).toBe(expected);
-  });
-
-  test.each([
-    ["memory for both", 3000, "float32", true],
-    ["memory for one", 950, "as-is", true],
-    ["a phone's", 450, "as-is", true],
-    ["hardly any", 250, "as-is", false],
-  ] as const)("with kernels for single tokens, and %s", (_, megabytes, form, hasKernels) => {
-    expect(planRewrite(withKernels, megabytes * MB, true)).toMatchObject({ form, hasKernels });
   });
 
   test("a phone never gets full weights", () => {

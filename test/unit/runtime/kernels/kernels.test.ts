@@ -1,109 +1,200 @@
-/** Each kernel beside the same sum in plain JavaScript. */
+/** Each kernel of each build beside the same sum in plain JavaScript. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { startKernels, type Kernels } from "../../../../client/runtime/kernels/kernels.ts";
+import { BLOCK, compileKernels, packedBytes, roundedBytes, scoresBytes, startKernels, type Kernels } from "../../../../client/runtime/kernels/kernels.ts";
+import { availableSimd } from "../../../../client/runtime/kernels/simd.ts";
 import { seededRandom } from "../../../../client/runtime/sampling/random.ts";
 
-const BLOCK = 32;
-const random = seededRandom(7, 0);
-const memory = new WebAssembly.Memory({ initial: 64, maximum: 65536, shared: true });
-const heap = new Float32Array(memory.buffer);
-const bytes = new Uint8Array(memory.buffer);
-let kernels: Kernels;
-let free = 1024;
+const LARGEST = 32639;
+const builds = new Set(["plain", "fused", availableSimd()] as const);
 
-beforeAll(async () => {
-  kernels = await startKernels(memory);
-});
+describe.each([...builds])("built with %s SIMD", (simd) => {
+  const random = seededRandom(7, 0);
+  const memory = new WebAssembly.Memory({ initial: 256, maximum: 65536, shared: true });
+  const heap = new Float32Array(memory.buffer);
+  const bytes = new Uint8Array(memory.buffer);
+  let kernels: Kernels;
+  let free = 1024;
 
-const place = (count: number): number => {
-  const at = free;
-  free += Math.ceil(count / 16) * 16 + 64;
-  return at;
-};
-const floats = (count: number, size = 4): { at: number; values: Float32Array } => {
-  const at = place(4 * count);
-  const values = heap.subarray(at / 4, at / 4 + count);
-  for (let index = 0; index < count; index++) values[index] = (random() - 0.5) * size;
-  return { at, values };
-};
-const noise = (count: number, most: number): { at: number; values: Uint8Array } => {
-  const at = place(count);
-  const values = bytes.subarray(at, at + count);
-  for (let index = 0; index < count; index++) values[index] = Math.floor(random() * most);
-  return { at, values };
-};
-const closeTo = (actual: Float32Array, expected: readonly number[], relative = 1e-5) => {
-  const largest = Math.max(...expected.map(Math.abs));
-  expect(actual).toHaveLength(expected.length);
-  expect(Math.max(...expected.map((value, index) => Math.abs(value - (actual[index] ?? NaN))))).toBeLessThanOrEqual(largest * relative);
-};
-
-describe.each([4, 8] as const)("products with weights of %i bits", (bits) => {
-  test.each([[4, 1], [8, 3], [64, 18]])("%i rows of %i blocks", (rows, blocks) => {
-    const columns = blocks * BLOCK;
-    const [x, scales] = [floats(columns), floats(rows * blocks, 0.1)];
-    const weights = noise((rows * columns * bits) / 8, 256);
-    const zeros = noise(rows * blocks, bits === 4 ? 16 : 256);
-    const [rounded, y] = [place(2 * columns), floats(rows)];
-    const weight = (at: number): number => (bits === 8 ? (weights.values[at] ?? 0) : ((weights.values[at >> 1] ?? 0) >> (4 * (at % 2))) & 15);
-    const expected = Array.from({ length: rows }, (_, row) =>
-      x.values.reduce((sum, value, column) => {
-        const block = row * blocks + Math.floor(column / BLOCK);
-        return sum + value * (weight(row * columns + column) - (zeros.values[block] ?? 0)) * (scales.values[block] ?? 0);
-      }, 0),
-    );
-    const scale = (bits === 4 ? kernels.quantizeHalves : kernels.quantize)(x.at, rounded, columns);
-    (bits === 4 ? kernels.product4 : kernels.product8)(weights.at, scales.at, zeros.at, rounded, scale, y.at, rows, blocks);
-    closeTo(y.values, expected, 1e-3);
+  beforeAll(async () => {
+    kernels = await startKernels(memory, await compileKernels(true, simd));
   });
-});
 
-test("nothing is rounded to nothing", () => {
-  const x = floats(BLOCK, 0);
-  const to = place(2 * BLOCK);
-  expect(kernels.quantize(x.at, to, BLOCK)).toBeGreaterThan(0);
-  expect([...bytes.subarray(to, to + 2 * BLOCK)].every((byte) => byte === 0)).toBe(true);
-});
+  const place = (count: number): number => {
+    const at = free;
+    free += Math.ceil(count / 16) * 16 + 64;
+    return at;
+  };
+  const floats = (count: number, size = 4): { at: number; values: Float32Array } => {
+    const at = place(4 * count);
+    const values = heap.subarray(at / 4, at / 4 + count);
+    for (let index = 0; index < count; index++) values[index] = (random() - 0.5) * size;
+    return { at, values };
+  };
+  const noise = (count: number, most: number): { at: number; values: Uint8Array } => {
+    const at = place(count);
+    const values = bytes.subarray(at, at + count);
+    for (let index = 0; index < count; index++) values[index] = Math.floor(random() * most);
+    return { at, values };
+  };
+  const closeTo = (actual: ArrayLike<number>, expected: ArrayLike<number>, relative = 1e-5) => {
+    const largest = Math.max(...Array.from(expected, Math.abs));
+    expect(actual).toHaveLength(expected.length);
+    expect(Math.max(...Array.from(expected, (value, index) => Math.abs(value - (actual[index] ?? NaN))))).toBeLessThanOrEqual(largest * relative);
+  };
+  /** Ends of what kernels write: nothing after it may change. */
+  const guarded = (at: number, count: number): (() => void) => {
+    const guard = bytes.subarray(at + count, at + count + 32);
+    guard.fill(0xa5);
+    return () => expect([...guard]).toEqual(Array.from({ length: 32 }, () => 0xa5));
+  };
 
-test.each([4, 20, 64])("sums, products and sigmoids of %i numbers", (count) => {
-  const [a, b, to] = [floats(count, 40), floats(count), floats(count)];
-  kernels.add(a.at, b.at, to.at, count);
-  closeTo(to.values, [...a.values].map((value, at) => value + (b.values[at] ?? 0)));
-  kernels.mul(a.at, b.at, to.at, count);
-  closeTo(to.values, [...a.values].map((value, at) => value * (b.values[at] ?? 0)));
-  kernels.sigmoid(a.at, to.at, count);
-  closeTo(to.values, [...a.values].map((value) => 1 / (1 + Math.exp(-value))));
-});
+  describe.each([4, 8] as const)("weights of %i bits", (bits) => {
+    const matrix = (n: number, k: number, hasZeros: boolean) => {
+      const blocks = k / BLOCK;
+      const [weights, scales, zeros] = [noise((n * k * bits) / 8, 256), floats(n * blocks, 0.1), noise(n * blocks, 2 ** bits)];
+      const packed = place(packedBytes(bits, n, k));
+      const isWhole = guarded(packed, packedBytes(bits, n, k));
+      kernels.pack(bits, weights.at, scales.at, hasZeros ? zeros.at : 0, packed, n, k);
+      isWhole();
+      const quantized = (at: number): number => (bits === 8 ? (weights.values[at] ?? 0) : ((weights.values[at >> 1] ?? 0) >> (4 * (at % 2))) & 15);
+      const weight = (output: number, column: number): number => {
+        const block = output * blocks + Math.floor(column / BLOCK);
+        return (quantized(output * k + column) - (hasZeros ? (zeros.values[block] ?? 0) : 2 ** (bits - 1))) * (scales.values[block] ?? 0);
+      };
+      return { packed, weight };
+    };
 
-test("the largest and the smallest have a sigmoid too", () => {
-  const [x, to] = [floats(4), floats(4)];
-  x.values.set([-1e4, -87, 87, 1e4]);
-  kernels.sigmoid(x.at, to.at, 4);
-  closeTo(to.values, [0, 0, 1, 1]);
-});
+    test.each([[8, 32, true], [24, 96, true], [16, 64, false]])("%i outputs of %i numbers come back from their packed form", (n, k, hasZeros) => {
+      const { packed, weight } = matrix(n, k, hasZeros);
+      for (const output of [0, 5, n - 1]) {
+        const to = floats(k);
+        kernels.unpack(bits, packed, output, to.at, k);
+        closeTo(to.values, Array.from({ length: k }, (_, column) => weight(output, column)), 1e-6);
+      }
+    });
 
-test("normalizing by the root of the mean square", () => {
-  const [x, weights, to] = [floats(64), floats(64), floats(64)];
-  kernels.normalize(x.at, weights.at, to.at, 64, 1e-5);
-  const root = Math.sqrt(x.values.reduce((sum, value) => sum + value * value, 0) / 64 + 1e-5);
-  closeTo(to.values, [...x.values].map((value, at) => (value / root) * (weights.values[at] ?? 0)));
-});
+    test.each([[1, 8, 32, true], [1, 24, 96, false], [2, 16, 576, true], [7, 16, 64, true], [13, 8, 96, true]])("%i rows, %i outputs, %i inputs", (rows, n, k, hasZeros) => {
+      const { packed, weight } = matrix(n, k, hasZeros);
+      const [x, scales, y] = [floats(rows * k), place(4 * rows), floats(rows * n)];
+      const rounded = place(rows * roundedBytes(k));
+      const isWhole = [guarded(rounded, rows * roundedBytes(k)), guarded(y.at, 4 * rows * n)];
+      kernels.round(x.at, rounded, scales, rows, k);
+      // Rounded here as there, but for ties: what is left is the order of sums.
+      const expected = Array.from({ length: rows }, (_, row) => {
+        const values = x.values.subarray(row * k, (row + 1) * k);
+        const scale = Math.max(...values.map(Math.abs)) / LARGEST;
+        return Array.from({ length: n }, (_, output) => values.reduce((sum, value, column) => sum + Math.round(value / scale) * scale * weight(output, column), 0));
+      });
+      kernels.product(bits, packed, rounded, scales, y.at, rows, n, k, 0, n);
+      closeTo(y.values, expected.flat());
+      for (const check of isWhole) check();
+    });
 
-test("rotating a head", () => {
-  const [half, x, cos, sin, to] = [8, floats(16), floats(8), floats(8), floats(16)];
-  kernels.rotate(x.at, cos.at, sin.at, to.at, half);
-  const [first, second] = [[...x.values.subarray(0, half)], [...x.values.subarray(half)]];
-  const turned = (a: readonly number[], b: readonly number[], sign: number) => a.map((value, at) => value * (cos.values[at] ?? 0) + sign * (b[at] ?? 0) * (sin.values[at] ?? 0));
-  closeTo(to.values, [...turned(first, second, -1), ...turned(second, first, 1)]);
-});
+    test("a range of the outputs, and no other", () => {
+      const [rows, n, k] = [3, 32, 64];
+      const { packed } = matrix(n, k, true);
+      const [x, scales, whole, part] = [floats(rows * k), place(4 * rows), floats(rows * n), floats(rows * n)];
+      const rounded = place(rows * roundedBytes(k));
+      const before = part.values.slice();
+      kernels.round(x.at, rounded, scales, rows, k);
+      kernels.product(bits, packed, rounded, scales, whole.at, rows, n, k, 0, n);
+      kernels.product(bits, packed, rounded, scales, part.at, rows, n, k, 8, 24);
+      const isInside = (at: number): boolean => at % n >= 8 && at % n < 24;
+      expect([...part.values]).toEqual([...before].map((value, at) => (isInside(at) ? whole.values[at] : value)));
+    });
+  });
 
-test.each([[1, 16], [2, 64], [37, 64], [256, 128]])("attention over %i tokens with a head of %i", (total, size) => {
-  const [query, keys, values, to] = [floats(size), floats(total * size), floats(total * size), floats(size)];
-  const scores = place(4 * (total + 8));
-  kernels.attend(query.at, keys.at, values.at, scores, to.at, total, size, 0.125);
-  const raw = Array.from({ length: total }, (_, token) => 0.125 * query.values.reduce((sum, value, at) => sum + value * (keys.values[token * size + at] ?? 0), 0));
-  const most = Math.max(...raw);
-  const weights = raw.map((score) => Math.exp(score - most));
-  const all = weights.reduce((sum, weight) => sum + weight, 0);
-  closeTo(to.values, Array.from({ length: size }, (_, at) => weights.reduce((sum, weight, token) => sum + weight * (values.values[token * size + at] ?? 0), 0) / all));
+  test("the largest activations and weights don't overflow", () => {
+    const [n, k] = [8, 32];
+    const [weights, scales, zeros] = [noise(n * k, 1), floats(n), noise(n, 1)];
+    weights.values.fill(255);
+    scales.values.fill(1);
+    const packed = place(packedBytes(8, n, k));
+    kernels.pack(8, weights.at, scales.at, zeros.at, packed, n, k);
+    const [x, xScale, y, rounded] = [floats(2 * k), place(8), floats(2 * n), place(2 * roundedBytes(k))];
+    x.values.fill(1, 0, k).fill(-1, k);
+    kernels.round(x.at, rounded, xScale, 2, k);
+    kernels.product(8, packed, rounded, xScale, y.at, 2, n, k, 0, n);
+    closeTo(y.values, [...Array.from({ length: n }, () => 255 * k), ...Array.from({ length: n }, () => -255 * k)], 1e-6);
+  });
+
+  test("nothing is rounded to nothing", () => {
+    const [x, scale, to] = [floats(BLOCK, 0), place(4), place(roundedBytes(BLOCK))];
+    kernels.round(x.at, to, scale, 1, BLOCK);
+    expect(heap[scale / 4]).toBeGreaterThan(0);
+    expect([...bytes.subarray(to, to + roundedBytes(BLOCK))].every((byte) => byte === 0)).toBe(true);
+  });
+
+  const sigmoid = (value: number): number => 1 / (1 + Math.exp(-value));
+  test.each([4, 20, 64])("sums, products and sigmoids of %i numbers", (count) => {
+    const [a, b, to] = [floats(count, 40), floats(count), floats(count)];
+    kernels.add(a.at, b.at, to.at, count);
+    closeTo(to.values, a.values.map((value, at) => value + (b.values[at] ?? 0)));
+    kernels.mul(a.at, b.at, to.at, count);
+    closeTo(to.values, a.values.map((value, at) => value * (b.values[at] ?? 0)));
+    kernels.sigmoid(a.at, to.at, count);
+    closeTo(to.values, a.values.map(sigmoid));
+    kernels.siluMul(a.at, b.at, to.at, count);
+    const expected = a.values.map((value, at) => value * sigmoid(value) * (b.values[at] ?? 0));
+    closeTo(to.values, expected);
+    kernels.siluMul(a.at, b.at, a.at, count);
+    closeTo(a.values, expected);
+  });
+
+  test("the largest and the smallest have a sigmoid too", () => {
+    const [x, to] = [floats(4), floats(4)];
+    x.values.set([-1e4, -87, 87, 1e4]);
+    kernels.sigmoid(x.at, to.at, 4);
+    closeTo(to.values, [0, 0, 1, 1]);
+  });
+
+  test("normalizing by the root of the mean square", () => {
+    const [rows, size] = [3, 20];
+    const [x, weights, to] = [floats(rows * size), floats(size), floats(rows * size)];
+    kernels.normalize(x.at, weights.at, to.at, rows, size, 1e-5);
+    const expected = Array.from({ length: rows }, (_, row) => {
+      const values = x.values.subarray(row * size, (row + 1) * size);
+      const root = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / size + 1e-5);
+      return Array.from(values, (value, at) => (value / root) * (weights.values[at] ?? 0));
+    });
+    closeTo(to.values, expected.flat());
+  });
+
+  test("rotating a head of rows that lie apart", () => {
+    const [rows, half, stride, toStride] = [3, 8, 40, 16];
+    const [x, cos, sin, to] = [floats(rows * stride), floats(rows * half), floats(rows * half), floats(rows * toStride)];
+    kernels.rotate(x.at, 4 * stride, cos.at, sin.at, to.at, 4 * toStride, rows, half);
+    const expected = Array.from({ length: rows }, (_, row) => {
+      const [first, second] = [x.values.subarray(row * stride, row * stride + half), x.values.subarray(row * stride + half, row * stride + 2 * half)];
+      const turned = (a: Float32Array, b: Float32Array, sign: number) => Array.from(a, (value, at) => value * (cos.values[row * half + at] ?? 0) + sign * (b[at] ?? 0) * (sin.values[row * half + at] ?? 0));
+      return [...turned(first, second, -1), ...turned(second, first, 1)];
+    });
+    closeTo(to.values, expected.flat());
+  });
+
+  test("copying rows that lie apart", () => {
+    const [rows, size] = [3, 12];
+    const [x, to] = [floats(rows * 20), floats(rows * 16)];
+    const before = to.values.slice();
+    kernels.copy(x.at, 80, to.at, 64, rows, size);
+    expect([...to.values]).toEqual(Array.from(before, (value, at) => (at % 16 < size ? x.values[Math.floor(at / 16) * 20 + (at % 16)] : value)));
+  });
+
+  test.each([[1, 0, 16], [1, 36, 64], [1, 255, 128], [4, 0, 64], [5, 3, 32], [37, 11, 64], [64, 64, 16]])("%i rows attend over %i tokens and their own with a head of %i", (rows, past, size) => {
+    const [total, stride] = [past + rows, 2 * size];
+    const [query, keys, values, to] = [floats(rows * stride), floats(total * size), floats(total * size), floats(rows * stride)];
+    const before = to.values.slice();
+    const scores = place(scoresBytes(total));
+    const isWhole = guarded(scores, scoresBytes(total));
+    kernels.attend(query.at, 4 * stride, keys.at, values.at, scores, to.at, 4 * stride, rows, past, size, 0.125);
+    const expected = Array.from({ length: rows }, (_, row) => {
+      const raw = Array.from({ length: past + row + 1 }, (_, token) => 0.125 * query.values.subarray(row * stride, row * stride + size).reduce((sum, value, at) => sum + value * (keys.values[token * size + at] ?? 0), 0));
+      const most = Math.max(...raw);
+      const weights = raw.map((score) => Math.exp(score - most));
+      const all = weights.reduce((sum, weight) => sum + weight, 0);
+      return [...Array.from({ length: size }, (_, at) => weights.reduce((sum, weight, token) => sum + weight * (values.values[token * size + at] ?? 0), 0) / all), ...before.subarray(row * stride + size, (row + 1) * stride)];
+    });
+    closeTo(to.values, expected.flat());
+    isWhole();
+  });
 });

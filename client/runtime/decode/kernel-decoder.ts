@@ -1,0 +1,100 @@
+/**
+ * A decoder that kernels of our own compute, prompts and single tokens, on a memory of its own: no onnxruntime.
+ *
+ * - A piece of a prompt is one run of all threads; where more follow, nothing is computed of what only logits need.
+ */
+import type { Step } from "../tasks/task.ts";
+import type { Decoder, NextToken, SavedSequence } from "./decoder.ts";
+import { feedInPieces, whileCurrent } from "./feeding.ts";
+import type { KernelMemory } from "./kernel/memory.ts";
+import type { Program } from "./kernel/program.ts";
+import type { KernelThreads } from "./kernel/threads.ts";
+import { candidatesOf, likeliest } from "./logits.ts";
+
+export interface KernelDecoderParts {
+  readonly memory: KernelMemory;
+  readonly program: Program;
+  readonly threads: KernelThreads;
+  /** How many tensors hold keys and values. */
+  readonly stores: number;
+  readonly vocabulary: number;
+  readonly contextLength: number;
+  readonly description: string;
+}
+
+export class KernelDecoder implements Decoder {
+  readonly vocabulary: number;
+  readonly contextLength: number;
+  readonly description: string;
+  readonly #parts: KernelDecoderParts;
+  #position = 0;
+  /** Counts runs, so that logits are read only while they are there. */
+  #runs = 0;
+
+  constructor(parts: KernelDecoderParts) {
+    this.vocabulary = parts.vocabulary;
+    this.contextLength = parts.contextLength;
+    this.description = parts.description;
+    this.#parts = parts;
+  }
+
+  get position(): number {
+    return this.#position;
+  }
+
+  get memoryBytes(): number {
+    return this.#parts.memory.byteLength;
+  }
+
+  async feed(ids: Int32Array, step: Step): Promise<NextToken> {
+    let left = ids.length;
+    await feedInPieces(this, ids, this.#parts.program.rows, step, (piece) => {
+      left -= piece.length;
+      this.#run(piece, left === 0);
+    });
+    const current = whileCurrent(() => this.#runs);
+    const read = () => current(async () => this.#logits());
+    return {
+      greedy: async () => likeliest(await read()),
+      top: async (count) => candidatesOf(await read(), count),
+      logits: async () => (await read()).slice(),
+    };
+  }
+
+  async truncate(length: number): Promise<void> {
+    if (length >= this.#position) return;
+    this.#position = length; // what lies beyond is written over
+    this.#runs++;
+  }
+
+  async save(): Promise<SavedSequence> {
+    return { length: this.#position, type: "float32", bytes: this.#parts.memory.save(this.#position) };
+  }
+
+  async restore({ length, type, bytes }: SavedSequence): Promise<void> {
+    if (type !== "float32" || bytes.length !== this.#parts.stores) throw new Error("this sequence was saved from another model");
+    this.#parts.memory.restore(length, bytes);
+    this.#position = length;
+    this.#runs++;
+  }
+
+  async close(): Promise<void> {
+    this.#parts.threads.close();
+  }
+
+  #run(ids: Int32Array, wantsLogits: boolean): void {
+    const { memory, threads } = this.#parts;
+    const total = this.#position + ids.length;
+    const places = memory.reserve(total, this.#position);
+    threads.run({ ...places, rows: ids.length, past: this.#position, wantsLogits, ids });
+    this.#position = total;
+    this.#runs++;
+  }
+
+  /** A view; good until the next run. */
+  #logits(): Float32Array {
+    const { memory, program } = this.#parts;
+    const { buffer } = memory.bytes(0, 0);
+    return new Float32Array(buffer, program.logits, this.vocabulary);
+  }
+}

@@ -1,0 +1,88 @@
+/**
+ * Threads that do the same list of work in step, on one shared memory.
+ *
+ * - Thread 0 is the worker that has the model: `start` sends the others off, and all `meet` between phases.
+ * - Who waits looks a while, then sleeps: an idle crew takes no time of any core.
+ * - A thread that failed, or says nothing for `PATIENCE_MS`, is an error of whoever waits for it.
+ */
+
+/** One thread's place among the others. */
+export interface Crew {
+  readonly thread: number;
+  readonly threads: number;
+  /** Returns when all have come here. */
+  meet(): void;
+}
+
+export const ALONE: Crew = { thread: 0, threads: 1, meet: () => undefined };
+
+/** Words at the beginning of the memory. */
+export const CELLS = { go: 0, arrived: 1, round: 2, sleepers: 3, failed: 4 } as const;
+export const CELL_COUNT = 8;
+
+/** Looks before it sleeps: some 20 microseconds, about what being woken takes. */
+const LOOKS = 2000;
+const PATIENCE_MS = 30_000;
+
+/** Waits until the cell holds something else than `known`; gives that. */
+function changed(cells: Int32Array, cell: number, known: number, patienceMs: number): number {
+  for (let look = 0; look < LOOKS; look++) {
+    const now = Atomics.load(cells, cell);
+    if (now !== known) return now;
+  }
+  Atomics.add(cells, CELLS.sleepers, 1);
+  try {
+    for (;;) {
+      const now = Atomics.load(cells, cell);
+      if (now !== known) return now;
+      if (Atomics.load(cells, CELLS.failed) !== 0) throw new Error("another thread has failed");
+      if (Atomics.wait(cells, cell, known, patienceMs) === "timed-out") throw new Error("another thread doesn't answer");
+    }
+  } finally {
+    Atomics.sub(cells, CELLS.sleepers, 1);
+  }
+}
+
+function change(cells: Int32Array, cell: number): void {
+  Atomics.add(cells, cell, 1);
+  if (Atomics.load(cells, CELLS.sleepers) > 0) Atomics.notify(cells, cell);
+}
+
+export class SharedCrew implements Crew {
+  readonly thread: number;
+  readonly threads: number;
+  readonly #cells: Int32Array;
+  #went = 0;
+
+  constructor(buffer: ArrayBufferLike, thread: number, threads: number) {
+    this.#cells = new Int32Array(buffer, 0, CELL_COUNT);
+    this.thread = thread;
+    this.threads = threads;
+  }
+
+  meet(): void {
+    const cells = this.#cells;
+    const round = Atomics.load(cells, CELLS.round);
+    if (Atomics.add(cells, CELLS.arrived, 1) + 1 === this.threads) {
+      Atomics.store(cells, CELLS.arrived, 0);
+      change(cells, CELLS.round);
+    } else changed(cells, CELLS.round, round, PATIENCE_MS);
+    if (Atomics.load(cells, CELLS.failed) !== 0) throw new Error("another thread has failed");
+  }
+
+  /** Of thread 0: the others go. */
+  start(): void {
+    change(this.#cells, CELLS.go);
+  }
+
+  /** Of the others: returns when they are to go. */
+  waitForStart(): void {
+    this.#went = changed(this.#cells, CELLS.go, this.#went, Infinity);
+  }
+
+  fail(): void {
+    Atomics.store(this.#cells, CELLS.failed, 1);
+    Atomics.add(this.#cells, CELLS.round, 1);
+    Atomics.notify(this.#cells, CELLS.round);
+  }
+}

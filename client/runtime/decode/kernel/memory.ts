@@ -1,0 +1,113 @@
+/**
+ * The one memory of a decoder on kernels: what is fixed, then each thread's scratch, then keys and values.
+ *
+ * - Keys and values lie at the end, so that room for more of them is more memory and nothing else: each head's move up,
+ *   the last first, into what was added. There is never a second copy, and nothing to give back.
+ * - Shared where there is more than one thread. A view is for at once: the memory may grow.
+ */
+import { scoresBytes } from "../../kernels/kernels.ts";
+import { eachHead } from "../kv-cache.ts";
+import type { KvPair } from "../decoder.ts";
+import type { Program } from "./program.ts";
+import { aligned } from "./value-places.ts";
+
+const PAGE = 65536;
+const FIRST_CAPACITY = 256;
+/** Tokens that room is made for at a time, at least. */
+const STEP = 64;
+
+export interface KeyPlaces {
+  /** Tokens that there is room for. */
+  readonly capacity: number;
+  readonly keysAt: number;
+  /** Scratch of thread 0; the others' follow. */
+  readonly scoresAt: number;
+  readonly scoresBytes: number;
+}
+
+interface Span {
+  readonly pair: KvPair;
+  /** Bytes of each token's keys and values that lie before. */
+  readonly before: number;
+}
+
+export class KernelMemory {
+  readonly memory: WebAssembly.Memory;
+  readonly #end: number;
+  readonly #tokenBytes: number;
+  readonly #threads: number;
+  readonly #limit: number;
+  readonly #spans: readonly Span[];
+  #places: KeyPlaces;
+
+  /** `atLeast`: bytes that are there from the beginning. `limit`: the most tokens there is ever room for. */
+  constructor({ end, tokenBytes }: Pick<Program, "end" | "tokenBytes">, kv: readonly KvPair[], threads: number, limit: number, atLeast: number) {
+    this.#end = end;
+    this.#tokenBytes = tokenBytes;
+    this.#threads = threads;
+    this.#limit = limit;
+    let before = 0;
+    this.#spans = kv.map((pair) => {
+      const span = { pair, before };
+      before += 4 * pair.heads * pair.headSize;
+      return span;
+    });
+    this.#places = this.#placesFor(Math.min(FIRST_CAPACITY, limit));
+    const initial = pages(Math.max(atLeast, this.#bytes(this.#places)));
+    this.memory = new WebAssembly.Memory({ initial, maximum: Math.max(initial, pages(this.#bytes(this.#placesFor(limit)))), shared: threads > 1 });
+  }
+
+  get byteLength(): number {
+    return this.memory.buffer.byteLength;
+  }
+
+  bytes(at: number, length: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, at, length);
+  }
+
+  /** Room for `tokens`; the first `length` stay. */
+  reserve(tokens: number, length: number): KeyPlaces {
+    if (tokens <= this.#places.capacity) return this.#places;
+    const wanted = Math.max(tokens, Math.floor(1.5 * this.#places.capacity));
+    const [old, next] = [this.#places, this.#placesFor(Math.min(this.#limit, Math.ceil(wanted / STEP) * STEP))];
+    const missing = pages(this.#bytes(next)) - this.byteLength / PAGE;
+    if (missing > 0) this.memory.grow(missing);
+    const all = this.bytes(0, this.byteLength);
+    const moves: [to: number, from: number, size: number][] = [];
+    for (const { pair, before } of this.#spans) {
+      eachHead(pair, "float32", length, old.capacity, next.capacity, (from, to, size) => moves.push([next.keysAt + next.capacity * before + to, old.keysAt + old.capacity * before + from, size]));
+    }
+    for (const [to, from, size] of moves.reverse()) all.copyWithin(to, from, from + size);
+    this.#places = next;
+    return next;
+  }
+
+  /** The first `length` tokens of each input, head after head. */
+  save(length: number): Uint8Array[] {
+    const { keysAt, capacity } = this.#places;
+    return this.#spans.map(({ pair, before }) => {
+      const saved = new Uint8Array(4 * length * pair.headSize * pair.heads);
+      eachHead(pair, "float32", length, capacity, length, (from, to, size) => saved.set(this.bytes(keysAt + capacity * before + from, size), to));
+      return saved;
+    });
+  }
+
+  restore(length: number, saved: readonly Uint8Array[]): void {
+    const { keysAt, capacity } = this.reserve(length, 0);
+    this.#spans.forEach(({ pair, before }, index) => {
+      const bytes = saved[index] ?? new Uint8Array();
+      eachHead(pair, "float32", length, length, capacity, (from, to, size) => this.bytes(keysAt + capacity * before + to, size).set(bytes.subarray(from, from + size)));
+    });
+  }
+
+  #placesFor(capacity: number): KeyPlaces {
+    const scratch = aligned(scoresBytes(capacity));
+    return { capacity, scoresAt: this.#end, scoresBytes: scratch, keysAt: this.#end + this.#threads * scratch };
+  }
+
+  #bytes({ keysAt, capacity }: KeyPlaces): number {
+    return keysAt + capacity * this.#tokenBytes;
+  }
+}
+
+const pages = (bytes: number): number => Math.ceil(bytes / PAGE);

@@ -1,0 +1,74 @@
+/**
+ * The threads of a decoder on kernels.
+ *
+ * - `hire` begins to start workers; they are there when `enlist` resolves. Where one doesn't start (the page's policy,
+ *   no more memory), the decoder goes on with this thread alone.
+ * - They end with `close`, and with the worker that hired them.
+ */
+import type { Kernels } from "../../kernels/kernels.ts";
+import { ALONE, SharedCrew } from "./crew.ts";
+import type { Enlist } from "./crew.worker.ts";
+import type { Program } from "./program.ts";
+import { writeRun } from "./runs.ts";
+import { work, type Run } from "./work.ts";
+
+export interface KernelThreads {
+  readonly count: number;
+  run(run: Run): void;
+  close(): void;
+}
+
+const START_MS = 10_000;
+
+export class Hired {
+  readonly #workers: readonly Worker[];
+
+  private constructor(workers: readonly Worker[]) {
+    this.#workers = workers;
+  }
+
+  /** `threads`: with this one. */
+  static hire(threads: number): Hired {
+    return new Hired(Array.from({ length: threads - 1 }, (_, index) => new Worker(new URL("./crew.worker.ts", import.meta.url), { type: "module", name: `leasehold thread ${index + 2}` })));
+  }
+
+  close(): void {
+    for (const worker of this.#workers) worker.terminate();
+  }
+
+  async enlist(memory: WebAssembly.Memory, module: WebAssembly.Module, kernels: Kernels, program: Program): Promise<KernelThreads> {
+    const threads = this.#workers.length + 1;
+    const isThere = await Promise.all(this.#workers.map((worker, index) => answers(worker, { memory, module, program, thread: index + 1, threads })));
+    if (threads === 1 || isThere.includes(false)) {
+      this.close();
+      return { count: 1, run: (run) => work(program, kernels, ALONE, run), close: () => undefined };
+    }
+    const crew = new SharedCrew(memory.buffer, 0, threads);
+    return {
+      count: threads,
+      run: (run) => {
+        writeRun(memory.buffer, run);
+        crew.start();
+        work(program, kernels, crew, run);
+      },
+      close: () => this.close(),
+    };
+  }
+}
+
+function answers(worker: Worker, enlist: Enlist): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, START_MS, false);
+    const settle = (isThere: boolean) => {
+      clearTimeout(timer);
+      resolve(isThere);
+    };
+    worker.addEventListener("message", () => settle(true), { once: true });
+    worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      settle(false);
+    });
+    worker.postMessage(enlist);
+  });
+}
+

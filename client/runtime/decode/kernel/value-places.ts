@@ -1,0 +1,53 @@
+/**
+ * Where the values of a decoder lie while its phases run. Pure.
+ *
+ * - Threads are in one phase at a time, but anywhere in it: a place is free for another value from the phase after the
+ *   last that takes it.
+ */
+import { usesOf, type Phases } from "./phases.ts";
+
+export interface ValuePlaces {
+  /** From the beginning of the region. */
+  readonly places: ReadonlyMap<string, number>;
+  readonly bytes: number;
+}
+
+const ALIGNMENT = 64;
+export const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+
+/** `rows`: the most that a run has. */
+export function placeValues({ phases, values, logits }: Phases, rows: number): ValuePlaces {
+  const [first, last] = lives(phases);
+  last.set(logits, phases.length); // read after the run
+  const places = new Map<string, number>();
+  const taken: { readonly at: number; readonly bytes: number; readonly until: number }[] = [];
+  let end = 0;
+  for (const [name, from] of [...first].sort(([, a], [, b]) => a - b)) {
+    const value = values.get(name);
+    if (!value) throw new Error(`the phases have no value ${name}`);
+    const bytes = aligned(value.bytes * (value.isLast ? 1 : rows));
+    const inUse = taken.filter(({ until }) => until >= from).sort((a, b) => a.at - b.at);
+    let at = 0;
+    for (const other of inUse) {
+      if (other.at - at >= bytes) break;
+      at = Math.max(at, other.at + other.bytes);
+    }
+    places.set(name, at);
+    taken.push({ at, bytes, until: last.get(name) ?? from });
+    end = Math.max(end, at + bytes);
+  }
+  return { places, bytes: end };
+}
+
+/** The phase that makes each value, and the last that takes it. */
+function lives(phases: Phases["phases"]): [first: Map<string, number>, last: Map<string, number>] {
+  const [first, last] = [new Map<string, number>(), new Map<string, number>()];
+  phases.forEach(({ jobs }, index) => {
+    for (const job of jobs) {
+      const { takes, makes } = usesOf(job);
+      for (const name of makes) first.set(name, index);
+      for (const name of [...takes, ...makes]) last.set(name, index);
+    }
+  });
+  return [first, last];
+}
