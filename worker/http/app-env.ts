@@ -1,5 +1,6 @@
 /** What every handler's context holds. */
 import type { RequestId, TenantId } from "../../schema/contract/ids.ts";
+import type { Quota } from "../../schema/contract/policy.ts";
 import type { Env } from "../env.ts";
 import type { Presented } from "../tenants/credential.ts";
 
@@ -12,5 +13,7 @@ export interface AppEnv {
     /** On guarded routes: who asks, and for which tenant; null where the operator asks across tenants. */
     presented: Presented;
     tenant: TenantId | null;
+    /** How the limits stand, where the answer says it. */
+    quota?: Partial<Quota>;
   };
 }

@@ -14,11 +14,12 @@ import type { IdempotentCall } from "../ledger/idempotency.ts";
 import type { Call } from "../ledger/room.ts";
 import { type TenantAuthority, authorityOf } from "../tenants/authority.ts";
 import { type About, contextOf } from "../tenants/context.ts";
-import type { Access, Presented } from "../tenants/credential.ts";
+import { type Access, type Presented, isDataPlane } from "../tenants/credential.ts";
 import { ACCESS, SIGN_IN, type WayIn } from "./access.ts";
 import type { AppEnv } from "./app-env.ts";
 import { presentedBy } from "./present.ts";
 import { problem } from "./problem.ts";
+import { completeLimits } from "./ratelimit.ts";
 
 export interface Entered {
   readonly call: Call;
@@ -43,6 +44,7 @@ export const admit = (way: WayIn) => {
     }
     c.set("tenant", tenant);
     await next();
+    if (isDataPlane(access)) completeLimits(c, presented.kind === "key" ? `${presented.hash} ${presented.fromEmbed} ${presented.origin}` : holderOf(presented));
   });
 };
 

@@ -6,7 +6,8 @@ import type { Context } from "hono";
 import { PROOF_ALGORITHMS } from "../../schema/contract/dpop.ts";
 import { PROBLEMS, type Problem, type ProblemCode } from "../../schema/contract/problems.ts";
 import { toTimestamp } from "../../schema/contract/amounts.ts";
-import { rateLimitHeaders, refusedHeaders } from "./ratelimit.ts";
+import type { AppEnv } from "./app-env.ts";
+import { limitsOf, refusedHeaders } from "./ratelimit.ts";
 import type { Refusal, Result } from "../ledger/result.ts";
 
 export class ProblemError extends Error {
@@ -40,7 +41,7 @@ function challengeOf(code: ProblemCode): string {
 
 const DEFAULT_RETRY_SECONDS = 2;
 
-export function problemResponse(c: Context, { refusal, errors, headers }: Pick<ProblemError, "refusal" | "errors" | "headers">): Response {
+export function problemResponse(c: Context<AppEnv>, { refusal, errors, headers }: Pick<ProblemError, "refusal" | "errors" | "headers">): Response {
   const shape = PROBLEMS[refusal.code];
   const body: Problem = {
     type: `https://leasehold.dev/problems/${refusal.code}`,
@@ -48,7 +49,7 @@ export function problemResponse(c: Context, { refusal, errors, headers }: Pick<P
     status: shape.status,
     code: refusal.code,
     detail: refusal.detail,
-    request_id: c.get("requestId") as string,
+    request_id: c.get("requestId"),
     limit: refusal.limit,
     remaining: refusal.remaining,
     resets_at: refusal.resetsAt === undefined ? undefined : toTimestamp(refusal.resetsAt),
@@ -60,7 +61,7 @@ export function problemResponse(c: Context, { refusal, errors, headers }: Pick<P
   if (shape.status === 401) all.set("www-authenticate", challengeOf(refusal.code));
   if (refusal.dpopNonce !== undefined) all.set("dpop-nonce", refusal.dpopNonce);
   if (refusal.quota !== undefined) {
-    for (const [name, value] of Object.entries(rateLimitHeaders(refusal.quota, Date.now()))) all.set(name, value);
+    for (const [name, value] of Object.entries(limitsOf(c, refusal.quota))) all.set(name, value);
   }
   if ("retry" in shape) {
     const seconds = refusal.resetsAt === undefined ? DEFAULT_RETRY_SECONDS : Math.max(1, Math.ceil((refusal.resetsAt - Date.now()) / 1000));

@@ -1,14 +1,18 @@
 /**
  * The `RateLimit` and `RateLimit-Policy` fields of draft-ietf-httpapi-ratelimit-headers-10, from the same balances that
  * enforcement reads. One item for each limit that is set. What is refused for its form alone, without asking the tenant
- * object, carries none.
+ * object, shows what it said last (known-limits.ts).
  *
  * - `w` stands where the window has a fixed length; a day is said to have 86,400 seconds, and `t` says when it ends.
  * - `qu` is the draft's unit where it has one. It has none for LLM tokens and none for money: `tokens` and `nano-usd`.
  * - Structured fields hold integers of 15 digits at most (RFC 9651): a larger limit is shown as the largest of these.
  */
-import type { ProblemCode } from "../../schema/contract/problems.ts";
+import type { Context } from "hono";
+import type { ProblemCode, ProblemShape } from "../../schema/contract/problems.ts";
 import type { Balance, Quota } from "../../schema/contract/policy.ts";
+
+import type { AppEnv } from "./app-env.ts";
+import { KnownLimits } from "./known-limits.ts";
 
 interface Shape {
   readonly unit: "tokens" | "requests" | "concurrent-requests" | "content-bytes" | "nano-usd";
@@ -54,7 +58,24 @@ const SHOWN: readonly [keyof Quota, LimitName][] = [
 const LARGEST = 999_999_999_999_999;
 const integer = (value: number) => Math.min(LARGEST, Math.max(0, value));
 
-export function rateLimitHeaders(quota: Partial<Quota>, now: number): Record<string, string> {
+/** The fields of this answer. */
+export function limitsOf(c: Context<AppEnv>, quota: Partial<Quota>): Record<string, string> {
+  c.set("quota", quota);
+  return rateLimitHeaders(quota, Date.now());
+}
+
+const known = new KnownLimits();
+/** What is answered without asking the object. */
+const OF_FORM: ReadonlySet<number> = new Set([400, 413, 415] satisfies ProblemShape["status"][]);
+
+/** Sees that an answer on the data plane has the fields, as far as this isolate knows the limits. `holder`: names the credential, and the page that brings it. */
+export function completeLimits(c: Context<AppEnv>, holder: string): void {
+  const [told, now] = [c.get("quota"), Date.now()];
+  if (told) return known.hear(holder, told, now);
+  if (OF_FORM.has(c.res.status)) for (const [name, value] of Object.entries(rateLimitHeaders(known.of(holder, now), now))) c.res.headers.set(name, value);
+}
+
+function rateLimitHeaders(quota: Partial<Quota>, now: number): Record<string, string> {
   const set = SHOWN.flatMap(([field, name]) => {
     const balance: Balance | undefined = quota[field];
     return balance && balance.limit !== null ? [{ name, limit: balance.limit, remaining: balance.remaining ?? 0, seconds: secondsUntil(balance.reset, now) }] : [];

@@ -8,7 +8,7 @@ import type { AppEnv } from "../http/app-env.ts";
 import { body, guarded, idempotencyHeader, json, problems } from "../http/describe.ts";
 import { enter, nameCall } from "../http/enter.ts";
 import { unwrap } from "../http/problem.ts";
-import { rateLimitHeaders } from "../http/ratelimit.ts";
+import { limitsOf } from "../http/ratelimit.ts";
 import { signLease } from "./token.ts";
 
 const tags = ["Leases"];
@@ -52,13 +52,13 @@ export function leaseRoutes(app: OpenAPIHono<AppEnv>): void {
       content_key: granted.contentKey,
       quota: granted.quota,
     };
-    return c.json(answer, 201, { ...rateLimitHeaders(granted.standing, Date.now()), "cache-control": "no-store", ...(ask.dpop_jkt !== undefined && { "dpop-nonce": granted.dpopNonce }) });
+    return c.json(answer, 201, { ...limitsOf(c, granted.standing), "cache-control": "no-store", ...(ask.dpop_jkt !== undefined && { "dpop-nonce": granted.dpopNonce }) });
   });
 
   app.openapi(read, async (c) => {
     const { object, call } = enter(c, "GET /v1/leases/{id}");
     const { state, quota } = unwrap(await object.leases.read(call, c.req.valid("param").id));
-    return c.json(state, 200, { ...rateLimitHeaders(quota, Date.now()), "cache-control": "no-store" });
+    return c.json(state, 200, { ...limitsOf(c, quota), "cache-control": "no-store" });
   });
 
   app.openapi(report, async (c) => {
@@ -66,6 +66,6 @@ export function leaseRoutes(app: OpenAPIHono<AppEnv>): void {
     nameCall(c, usage.request_id);
     const { object, call } = enter(c, "POST /v1/leases/{id}/usage", usage);
     const { state, quota } = unwrap(await object.leases.report(call, c.req.valid("param").id, usage));
-    return c.json(state, 200, rateLimitHeaders(quota, Date.now()));
+    return c.json(state, 200, limitsOf(c, quota));
   });
 }

@@ -12,7 +12,7 @@ import type { Base, Prices } from "../../schema/contract/models.ts";
 import type { Quota } from "../../schema/contract/policy.ts";
 import type { Env } from "../env.ts";
 import { toBase64Url } from "../secrets/envelope.ts";
-import { type Access, type Identity, type IsolationLevel, type Presented, type Verified, asVerified } from "../tenants/credential.ts";
+import { type Access, type Identity, type IsolationLevel, type Presented, type Verified, asVerified, isDataPlane } from "../tenants/credential.ts";
 import { TenantRecords } from "../tenants/records.ts";
 import type { TenantContext } from "../tenants/context.ts";
 import { type Stand, alertFact } from "../alerts/thresholds.ts";
@@ -46,9 +46,6 @@ export interface Call extends TenantContext {
   readonly access: readonly Access[];
   readonly idempotent?: IdempotentCall | null;
 }
-
-/** Browsers come this way: every answer to a credential that holds says how the limits stand. */
-const isDataPlane = (access: readonly Access[]) => access.includes("lease") || access.includes("publishable");
 
 /** Something that an alarm does. A chore that throws is logged and comes again; it never stops the others. */
 export interface Chore {

@@ -11,7 +11,7 @@ import type { AppEnv } from "../http/app-env.ts";
 import { asSent, guarded, json, pageOf, pageQuery, problems } from "../http/describe.ts";
 import { type Entered, enter } from "../http/enter.ts";
 import { problem, unwrap } from "../http/problem.ts";
-import { rateLimitHeaders } from "../http/ratelimit.ts";
+import { limitsOf } from "../http/ratelimit.ts";
 import type { Delivered } from "../ledger/desks/model-desk.ts";
 import { LentBlobs } from "../catalog/lent-blobs.ts";
 import { TenantBlobs } from "../tenants/blobs.ts";
@@ -57,7 +57,7 @@ export function deliveryRoutes(app: OpenAPIHono<AppEnv>): void {
     const { object, call } = enter(c, "GET /v1/models");
     const { limit, cursor } = c.req.valid("query");
     const { models, quota } = unwrap(await object.models.list(call, cursor ?? "", limit + 1));
-    return c.json(pageOf(models, limit, (item) => item.id, ({ prices: _, canary: __, ...shown }) => shown), 200, rateLimitHeaders(quota, Date.now()));
+    return c.json(pageOf(models, limit, (item) => item.id, ({ prices: _, canary: __, ...shown }) => shown), 200, limitsOf(c, quota));
   });
 
   app.openapi(readManifest, async (c) => {
@@ -66,7 +66,7 @@ export function deliveryRoutes(app: OpenAPIHono<AppEnv>): void {
     const text = await TenantBlobs.for(asVerified(identity), c.env).getManifest(revision.model, revision.revision);
     if (text === null) throw problem("model-not-available", "This model has no manifest. Publish it again.");
     const etag = `"${revision.manifestSha256}"`;
-    const headers = { etag, "cache-control": "private, no-cache", "content-type": "application/json", ...rateLimitHeaders(quota, Date.now()) };
+    const headers = { etag, "cache-control": "private, no-cache", "content-type": "application/json", ...limitsOf(c, quota) };
     if (decideDelivery(conditionsOf(c), etag, text.length).kind === "not-modified") return asSent(new Response(null, { status: 304, headers }));
     return asSent(new Response(text, { headers }));
   });
@@ -93,7 +93,7 @@ function decide(c: Context<AppEnv>, { object, call, presented }: Entered, digest
 async function deliver(c: Context<AppEnv>, entered: Entered, digest: Sha256): Promise<Response> {
   const headOnly = c.req.method === "HEAD";
   const { identity, size, delivery, egress, from } = await decide(c, entered, digest);
-  const limits = rateLimitHeaders({ egress_bytes_daily: egress }, Date.now());
+  const limits = limitsOf(c, { egress_bytes_daily: egress });
   const headers = new Headers({ ...limits, etag: `"${digest}"`, "accept-ranges": "bytes", "cache-control": IMMUTABLE, vary: "Authorization", "content-type": "application/octet-stream", "x-content-type-options": "nosniff" });
   switch (delivery.kind) {
     case "not-modified":

@@ -46,6 +46,9 @@ export type Presented =
 /** One way in: the operator, a lease, an offline lease past its end, a publishable key, or a secret key with this scope (`admin` includes the others). */
 export type Access = "operator" | "lease" | "late-lease" | "publishable" | KeyScope;
 
+/** Browsers come this way: every answer to a credential that holds says how the limits stand. */
+export const isDataPlane = (access: readonly Access[]): boolean => access.includes("lease") || access.includes("publishable");
+
 /** Where a tenant's rows and objects are: the shared stores, or its own. */
 export type IsolationLevel = "pooled" | "full";
 

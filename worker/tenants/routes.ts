@@ -8,7 +8,7 @@ import type { AppEnv } from "../http/app-env.ts";
 import { body, guarded, idempotencyHeader, json, pageOf, pageQuery, problems, tenantPath } from "../http/describe.ts";
 import { callOf, enter } from "../http/enter.ts";
 import { unwrap } from "../http/problem.ts";
-import { rateLimitHeaders } from "../http/ratelimit.ts";
+import { limitsOf } from "../http/ratelimit.ts";
 import { authorityOf } from "./authority.ts";
 import { listTenants } from "./directory.ts";
 
@@ -100,6 +100,6 @@ export function tenantRoutes(app: OpenAPIHono<AppEnv>): void {
     const { object, call } = enter(c, "GET /v1/tenants/{t}/quota");
     const { user, key } = c.req.valid("query");
     const balances = unwrap(await object.tenants.quota(call, user ?? null, key ?? null));
-    return c.json(balances, 200, rateLimitHeaders(balances, Date.now()));
+    return c.json(balances, 200, limitsOf(c, balances));
   });
 }

@@ -6,6 +6,7 @@
  */
 import { plainly } from "../backends/engine.ts";
 import type { ModelSource } from "../graph/model-source.ts";
+import { checkKernels } from "../kernels/check-kernels.ts";
 import { compileKernels, packedBytes, roundedBytes, startKernels } from "../kernels/kernels.ts";
 import type { Step } from "../tasks/task.ts";
 import type { DecoderIo } from "./decoder-io.ts";
@@ -38,7 +39,7 @@ const LEAST_CONTEXT = 256;
 export async function openOnKernels(subject: KernelSubject, step: Step): Promise<KernelOpening> {
   const { source, plan, io, threads } = subject;
   const context = Math.min(subject.contextLength, plan.positions);
-  const layout = layOut(plan, io.kv, { packedBytes, roundedBytes }, crewBytes(PIECE), PIECE, context);
+  const layout = layOut(plan, io.kv, { packedBytes, roundedBytes }, crewBytes(PIECE), PIECE, threads, context);
   const { program, weights } = layout;
   const contextLength = Math.min(context, Math.max(LEAST_CONTEXT, Math.floor((subject.memoryBytes - program.end) / program.tokenBytes)));
   const hired = Hired.hire(threads);
@@ -65,6 +66,9 @@ async function start({ program, weights }: Layout, { io, threads }: KernelSubjec
     const scratch = Math.max(0, ...weights.placements.map((placement) => (placement.kind === "matrix" ? scratchBytes(placement.matrix) : 0)));
     const memory = new KernelMemory(program, io.kv, threads, contextLength, program.end + scratch);
     const module = await compileKernels(threads > 1);
+    const trial = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: threads > 1 });
+    const wrong = checkKernels(await startKernels(trial, module), trial);
+    if (wrong !== null) return { why: `the kernel for ${wrong} gives wrong numbers here` };
     const kernels = await startKernels(memory.memory, module);
     return { why: null, memory, module, kernels };
   } catch (error) {

@@ -10,16 +10,17 @@
  * - A module is compiled once and started for each thread.
  */
 import { assemble, f32x4, type Func } from "./assembler.ts";
-import { attend } from "./attention.ts";
-import { roundedBytes, type Bits } from "./layout.ts";
+import { attendTiles, TILE } from "./attention-tiles.ts";
+import { attendOne } from "./attention.ts";
+import { OUTPUTS, roundedBytes, type Bits } from "./layout.ts";
 import { pack, unpack } from "./packing.ts";
 import type { Simd } from "./pieces.ts";
-import { product } from "./products.ts";
+import { product, productOfOne } from "./products.ts";
 import { round } from "./rounding.ts";
 import { copy, normalize, pairwise, rotate, sigmoid, siluMul } from "./rows.ts";
 import { availableSimd } from "./simd.ts";
 
-export { scoresBytes } from "./attention.ts";
+export { scoresBytes } from "./attention-tiles.ts";
 export { BLOCK, OUTPUTS, packedBytes, roundedBytes, type Bits } from "./layout.ts";
 
 export interface Kernels {
@@ -41,12 +42,13 @@ export interface Kernels {
   /** One head of each row, `half` its size; the rows' positions follow one another, `cos` and `sin` begin at the first. */
   readonly rotate: (x: number, stride: number, cos: number, sin: number, to: number, toStride: number, rows: number, half: number) => void;
   readonly copy: (x: number, stride: number, to: number, toStride: number, rows: number, size: number) => void;
-  /** One head, of a size in steps of 16, at positions from `past` on, each over the keys up to its own. `scores`: `scoresBytes(past + rows)`. */
+  /** One head, of a size in steps of 16, at positions from `past` on, each over the keys up to its own. `scores`: `scoresBytes(past + rows, headSize)`. */
   readonly attend: (query: number, queryStride: number, keys: number, values: number, scores: number, to: number, toStride: number, rows: number, past: number, headSize: number, scale: number) => void;
 }
 
-/** Rows that the products take at a time, as many as are left of the largest first. */
-const TOGETHER = [2, 1] as const;
+/** Rows that products take at a time, where there are more than one; and places that they read from for one. */
+const TOGETHER = 2;
+const PLACES = 4;
 
 const functions = (simd: Simd): readonly Func[] => [
   round(simd),
@@ -54,7 +56,12 @@ const functions = (simd: Simd): readonly Func[] => [
   pack("pack8", 8),
   unpack("unpack4", 4),
   unpack("unpack8", 8),
-  ...TOGETHER.flatMap((rows) => [product(`product4x${rows}`, 4, simd, rows), product(`product8x${rows}`, 8, simd, rows)]),
+  product("product4", 4, simd, TOGETHER),
+  product("product8", 8, simd, TOGETHER),
+  productOfOne("one4", 4, simd, 1),
+  productOfOne("one8", 8, simd, 1),
+  productOfOne("apart4", 4, simd, PLACES),
+  productOfOne("apart8", 8, simd, PLACES),
   pairwise("add", f32x4.add),
   pairwise("mul", f32x4.mul),
   sigmoid(simd),
@@ -62,30 +69,40 @@ const functions = (simd: Simd): readonly Func[] => [
   normalize(simd),
   rotate,
   copy,
-  attend(simd),
+  attendOne(simd),
+  attendTiles(simd),
 ];
 
 export const compileKernels = (isShared: boolean, simd: Simd = availableSimd()): Promise<WebAssembly.Module> => WebAssembly.compile(assemble(functions(simd), isShared));
 
 type Product = (packed: number, x: number, xScales: number, y: number, rows: number, n: number, k: number, from: number, to: number) => void;
-type Exports = Omit<Kernels, "pack" | "unpack" | "product"> &
+type Exports = Omit<Kernels, "pack" | "unpack" | "product" | "attend"> &
+  Record<"attendOne" | "attendTiles", Kernels["attend"]> &
   Record<"pack4" | "pack8", (weights: number, scales: number, zeros: number, to: number, n: number, k: number) => void> &
   Record<"unpack4" | "unpack8", (packed: number, output: number, to: number, k: number) => void> &
-  Record<`product${Bits}x${(typeof TOGETHER)[number]}`, Product>;
+  Record<"product4" | "product8" | "one4" | "one8" | "apart4" | "apart8", Product>;
 
 export async function startKernels(memory: WebAssembly.Memory, module?: WebAssembly.Module): Promise<Kernels> {
   const isShared = typeof SharedArrayBuffer !== "undefined" && memory.buffer instanceof SharedArrayBuffer;
   const { exports } = await WebAssembly.instantiate(module ?? (await compileKernels(isShared)), { heap: { memory } });
-  const { pack4, pack8, unpack4, unpack8, ...kernels } = exports as unknown as Exports;
+  const { pack4, pack8, unpack4, unpack8, product4, product8, one4, one8, apart4, apart8, attendOne, attendTiles, ...kernels } = exports as unknown as Exports;
   return {
     ...kernels,
     pack: (bits, ...rest) => (bits === 4 ? pack4 : pack8)(...rest),
     unpack: (bits, ...rest) => (bits === 4 ? unpack4 : unpack8)(...rest),
     product: (bits, packed, x, xScales, y, rows, n, k, from, to) => {
-      const [first, rest] = bits === 4 ? [kernels.product4x2, kernels.product4x1] : [kernels.product8x2, kernels.product8x1];
-      const even = rows & ~1;
-      if (even > 0) first(packed, x, xScales, y, even, n, k, from, to);
-      if (rows > even) rest(packed, x + even * roundedBytes(k), xScales + 4 * even, y + 4 * n * even, 1, n, k, from, to);
+      const tiled = rows - (rows % TOGETHER);
+      if (tiled > 0) (bits === 4 ? product4 : product8)(packed, x, xScales, y, tiled, n, k, from, to);
+      if (tiled === rows) return;
+      const [own, ownScale, ownTo] = [x + tiled * roundedBytes(k), xScales + 4 * tiled, y + 4 * n * tiled];
+      const whole = to - ((to - from) % (PLACES * OUTPUTS));
+      if (whole > from) (bits === 4 ? apart4 : apart8)(packed, own, ownScale, ownTo, 1, n, k, from, whole);
+      if (to > whole) (bits === 4 ? one4 : one8)(packed, own, ownScale, ownTo, 1, n, k, whole, to);
+    },
+    attend: (query, queryStride, keys, values, scores, to, toStride, rows, past, headSize, scale) => {
+      const tiled = rows - (rows % TILE);
+      if (tiled > 0) attendTiles(query, queryStride, keys, values, scores, to, toStride, tiled, past, headSize, scale);
+      if (rows > tiled) attendOne(query + tiled * queryStride, queryStride, keys, values, scores, to + tiled * toStride, toStride, rows - tiled, past + tiled, headSize, scale);
     },
   };
 }

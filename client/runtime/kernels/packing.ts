@@ -1,29 +1,12 @@
 /** Weights from the order of `MatMulNBits` to the one of the products, and one output's back to floats. */
-import { choose, f32, f32x4, func, get, i16x8, i32, i32x4, i8x16, move, set, until, v128, type Code, type Func, type Local } from "./assembler.ts";
+import { choose, f32, f32x4, func, get, i16x8, i32, i32x4, i8x16, move, set, until, v128, type Code, type Func } from "./assembler.ts";
 import { BLOCK, OUTPUTS, packedBlock, QUAD, scalesAt, zerosAt, type Bits } from "./layout.ts";
-import { bytes, plus, times } from "./pieces.ts";
+import { bytes, plus, times, turned } from "./pieces.ts";
 
 const VECTOR = 16;
-const words = (...lanes: readonly number[]): number[] => lanes.flatMap((lane) => [0, 1, 2, 3].map((byte) => 4 * lane + byte));
 /** Of eight each: the even ones, then the odd ones. */
 const EVENS_FIRST = [0, 8].flatMap((from) => [0, 2, 4, 6, 1, 3, 5, 7].map((number) => from + number));
 const ALTERNATING = Array.from({ length: VECTOR }, (_, at) => (at >> 1) + VECTOR * (at & 1));
-
-/** Four vectors' numbers of 32 bits: the first of each, the second of each, … */
-function turned(rows: readonly Local[], scratch: readonly Local[]): { steps: Code[]; values: Code[] } {
-  const [a, b, c, d] = rows.map(get);
-  const [first, second, third, fourth] = scratch;
-  if (!a || !b || !c || !d || !first || !second || !third || !fourth) throw new Error("four vectors are turned");
-  return {
-    steps: [
-      set(first, v128.shuffle(a, b, words(0, 4, 1, 5))),
-      set(second, v128.shuffle(a, b, words(2, 6, 3, 7))),
-      set(third, v128.shuffle(c, d, words(0, 4, 1, 5))),
-      set(fourth, v128.shuffle(c, d, words(2, 6, 3, 7))),
-    ],
-    values: [[first, third], [second, fourth]].flatMap(([low, high]) => (low && high ? [v128.shuffle(get(low), get(high), words(0, 1, 4, 5)), v128.shuffle(get(low), get(high), words(2, 3, 6, 7))] : [])),
-  };
-}
 
 /** `name(weights, scales, zeros, to, n, k)`; `zeros`: a byte each block, or 0 where all are the middle of the range. */
 export const pack = (name: string, bits: Bits): Func =>

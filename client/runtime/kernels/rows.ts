@@ -1,7 +1,7 @@
 /** What is done to rows of floats between the products. Lengths are multiples of 4; results may take an operand's place. */
 import { f32, f32x4, func, get, i32, move, set, until, v128, type Code, type Func, type Local } from "./assembler.ts";
 import { sigmoidOf } from "./exponential.ts";
-import { bytes, horizontal, madd, plus, splat, type Simd } from "./pieces.ts";
+import { bytes, constants, horizontal, madd, plus, splat, type Simd } from "./pieces.ts";
 
 const VECTOR = i32.value(16);
 const onwards = (...locals: readonly Local[]): Code[] => locals.map((local) => move(local, VECTOR));
@@ -16,17 +16,17 @@ export const pairwise = (name: string, combine: (a: Code, b: Code) => Code): Fun
 /** `sigmoid(x, to, count)` */
 export const sigmoid = (simd: Simd): Func =>
   func("sigmoid", ["i32", "i32", "i32"], null, ([x, to, count], local) => {
-    const [end, scaled, whole] = [local("i32"), local("v128"), local("v128")];
-    const { steps, value } = sigmoidOf(simd, v128.load(get(x)), scaled, whole);
-    return [set(end, plus(x, bytes(count, 2))), until(x, get(end), [...steps, v128.store(get(to), value), ...onwards(x, to)])];
+    const [end, scaled, whole, fixed] = [local("i32"), local("v128"), local("v128"), constants(local)];
+    const { steps, value } = sigmoidOf(simd, fixed, v128.load(get(x)), scaled, whole);
+    return [...fixed.steps(), set(end, plus(x, bytes(count, 2))), until(x, get(end), [...steps, v128.store(get(to), value), ...onwards(x, to)])];
   });
 
 /** `siluMul(gate, up, to, count)`: gate · sigmoid(gate) · up */
 export const siluMul = (simd: Simd): Func =>
   func("siluMul", ["i32", "i32", "i32", "i32"], null, ([gate, up, to, count], local) => {
-    const [end, scaled, whole] = [local("i32"), local("v128"), local("v128")];
-    const { steps, value } = sigmoidOf(simd, v128.load(get(gate)), scaled, whole);
-    return [set(end, plus(gate, bytes(count, 2))), until(gate, get(end), [...steps, v128.store(get(to), f32x4.mul(f32x4.mul(v128.load(get(gate)), value), v128.load(get(up)))), ...onwards(gate, up, to)])];
+    const [end, scaled, whole, fixed] = [local("i32"), local("v128"), local("v128"), constants(local)];
+    const { steps, value } = sigmoidOf(simd, fixed, v128.load(get(gate)), scaled, whole);
+    return [...fixed.steps(), set(end, plus(gate, bytes(count, 2))), until(gate, get(end), [...steps, v128.store(get(to), f32x4.mul(f32x4.mul(v128.load(get(gate)), value), v128.load(get(up)))), ...onwards(gate, up, to)])];
   });
 
 /** `normalize(x, weights, to, rows, size, epsilon)`: by the root of the mean square. */

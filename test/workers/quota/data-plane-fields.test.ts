@@ -1,6 +1,6 @@
 /**
  * `RateLimit` and `RateLimit-Policy` on every answer that the tenant object gives on the data plane, whatever it is: every way in of the access table
- * that a browser may come, answered and refused. A request of a wrong form never gets there (docs/decisions/0001). Only who brings no credential that holds is told nothing of the limits.
+ * that a browser may come, answered and refused. A request of a wrong form never gets there: it shows what was said last. Only who brings no credential that holds is told nothing of the limits.
  */
 import { beforeAll, expect, test } from "vitest";
 import { ACCESS } from "../../../worker/http/access.ts";
@@ -67,6 +67,28 @@ test.each(ways)("%s", async (way) => {
   }
 });
 
+const wrongForms: [status: number, ask: (key: string) => Promise<Answer>][] = [
+  [400, (key) => api.post("/v1/leases", { key, body: { model: "tiny" } })],
+  [400, (key) => api.get("/v1/models?limit=0", { key })],
+  [400, (key) => api.post("/v1/leases", { key, body: { model: "tiny", tokens: 1 }, idempotencyKey: "not visible" })],
+  [413, (key) => api.post("/v1/leases", { key, body: { model: "x".repeat(5 * 1024 ** 2) } })],
+  [415, (key) => api.post("/v1/leases", { key, body: new TextEncoder().encode("tokens=1"), headers: { "content-type": "text/plain" } })],
+];
+
+test.each(wrongForms)("what is refused for its form alone (%i, %#) shows what the object said last, of no user, and only to whom it said it", async (status, ask) => {
+  const own = await readyTenant({ ...LIMITS, per_user_daily_tokens: 500 });
+  const unheard = await ask(own.secret);
+  expect([unheard.status, unheard.headers.get("ratelimit")]).toEqual([status, null]);
+  const answered = await api.post("/v1/leases", { key: own.secret, body: { model: "tiny", tokens: 1, user: "u" } });
+  const refused = await ask(own.secret);
+  expect(refused.status).toBe(status);
+  expect(answered.headers.get("ratelimit")).toContain('"user-quota";r=499');
+  for (const item of ['"daily-quota";r=99999', '"requests-per-minute";r=999']) expect(refused.headers.get("ratelimit")).toContain(item);
+  expect(refused.headers.get("ratelimit-policy")).toContain('"daily-quota";q=100000');
+  expect(refused.headers.get("ratelimit")).not.toContain("user-quota");
+  expect((await ask(own.reader)).headers.has("ratelimit")).toBe(false);
+});
+
 test("a key that does not hold, or comes from another page, learns nothing of the limits", async () => {
   const other = await readyTenant(LIMITS);
   for (const ask of [{ key: tenant.publishable, origin: "https://evil.example" }, { key: `${tenant.secret.slice(0, -1)}x` }]) {
@@ -74,5 +96,8 @@ test("a key that does not hold, or comes from another page, learns nothing of th
     expect(answer.status).toBeGreaterThanOrEqual(401);
     expect(answer.headers.has("ratelimit")).toBe(false);
   }
+  await api.post("/v1/leases", { key: tenant.publishable, origin: ORIGIN, body: { model: "tiny", tokens: 1 } });
+  const wrong = (origin: string) => api.post("/v1/leases", { key: tenant.publishable, origin, body: {} });
+  expect([(await wrong(ORIGIN)).headers.has("ratelimit"), (await wrong("https://evil.example")).headers.has("ratelimit")]).toEqual([true, false]);
   expect((await api.get(`/v1/leases/${lease.lease_id}`, { key: other.secret })).text).not.toContain(tenant.id);
 });

@@ -37,6 +37,7 @@ export class KernelMemory {
   readonly #tokenBytes: number;
   readonly #threads: number;
   readonly #limit: number;
+  readonly #headSize: number;
   readonly #spans: readonly Span[];
   #places: KeyPlaces;
 
@@ -46,6 +47,7 @@ export class KernelMemory {
     this.#tokenBytes = tokenBytes;
     this.#threads = threads;
     this.#limit = limit;
+    this.#headSize = Math.max(0, ...kv.map(({ headSize }) => headSize));
     let before = 0;
     this.#spans = kv.map((pair) => {
       const span = { pair, before };
@@ -101,7 +103,7 @@ export class KernelMemory {
   }
 
   #placesFor(capacity: number): KeyPlaces {
-    const scratch = aligned(scoresBytes(capacity));
+    const scratch = aligned(scoresBytes(capacity, this.#headSize));
     return { capacity, scoresAt: this.#end, scoresBytes: scratch, keysAt: this.#end + this.#threads * scratch };
   }
 

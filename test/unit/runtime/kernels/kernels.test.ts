@@ -1,6 +1,7 @@
 /** Each kernel of each build beside the same sum in plain JavaScript. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { BLOCK, compileKernels, packedBytes, roundedBytes, scoresBytes, startKernels, type Kernels } from "../../../../client/runtime/kernels/kernels.ts";
+import { checkKernels } from "../../../../client/runtime/kernels/check-kernels.ts";
 import { availableSimd } from "../../../../client/runtime/kernels/simd.ts";
 import { seededRandom } from "../../../../client/runtime/sampling/random.ts";
 
@@ -48,6 +49,17 @@ describe.each([...builds])("built with %s SIMD", (simd) => {
     return () => expect([...guard]).toEqual(Array.from({ length: 32 }, () => 0xa5));
   };
 
+  test("known answers come out, and of what is wrong the name", async () => {
+    const small = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+    const checked = await startKernels(small, await compileKernels(true, simd));
+    expect(checkKernels(checked, small)).toBeNull();
+    expect(checkKernels({ ...checked, pack: (bits, ...rest) => checked.pack(bits === 4 ? 8 : bits, ...rest) }, small)).toBe("product of 4 bits");
+    expect(checkKernels({ ...checked, round: (x, to, scales, _rows, k) => checked.round(x, to, scales, 1, k) }, small)).toBe("product of 4 bits");
+    expect(checkKernels({ ...checked, normalize: (x, weights, to, rows, size) => checked.normalize(x, weights, to, rows, size, 0) }, small)).toBe("normalize");
+    expect(checkKernels({ ...checked, attend: (query, stride, keys, values, scores, to, toStride, rows, past, ...rest) => checked.attend(query, stride, keys, values, scores, to, toStride, rows, past - 1, ...rest) }, small)).toBe("attend");
+    for (const name of ["add", "mul", "siluMul", "sigmoid", "rotate", "copy"] as const) expect(checkKernels({ ...checked, [name]: () => undefined }, small)).toBe(name);
+  });
+
   describe.each([4, 8] as const)("weights of %i bits", (bits) => {
     const matrix = (n: number, k: number, hasZeros: boolean) => {
       const blocks = k / BLOCK;
@@ -73,7 +85,7 @@ describe.each([...builds])("built with %s SIMD", (simd) => {
       }
     });
 
-    test.each([[1, 8, 32, true], [1, 24, 96, false], [2, 16, 576, true], [7, 16, 64, true], [13, 8, 96, true]])("%i rows, %i outputs, %i inputs", (rows, n, k, hasZeros) => {
+    test.each([[1, 8, 32, true], [1, 24, 96, false], [1, 72, 64, true], [2, 16, 576, true], [7, 16, 64, true], [13, 8, 96, true]])("%i rows, %i outputs, %i inputs", (rows, n, k, hasZeros) => {
       const { packed, weight } = matrix(n, k, hasZeros);
       const [x, scales, y] = [floats(rows * k), place(4 * rows), floats(rows * n)];
       const rounded = place(rows * roundedBytes(k));
@@ -116,6 +128,17 @@ describe.each([...builds])("built with %s SIMD", (simd) => {
     kernels.round(x.at, rounded, xScale, 2, k);
     kernels.product(8, packed, rounded, xScale, y.at, 2, n, k, 0, n);
     closeTo(y.values, [...Array.from({ length: n }, () => 255 * k), ...Array.from({ length: n }, () => -255 * k)], 1e-6);
+  });
+
+  test.each([NaN, Infinity, -Infinity])("%f among the activations is not lost", (stranger) => {
+    const [n, k] = [8, 64];
+    const [weights, scales, packed] = [noise(n * k, 256), floats(2 * n), place(packedBytes(8, n, k))];
+    kernels.pack(8, weights.at, scales.at, 0, packed, n, k);
+    const [x, xScale, y, rounded] = [floats(2 * k), place(8), floats(2 * n), place(2 * roundedBytes(k))];
+    x.values[k + 37] = stranger;
+    kernels.round(x.at, rounded, xScale, 2, k);
+    kernels.product(8, packed, rounded, xScale, y.at, 2, n, k, 0, n);
+    expect([...y.values].map(Number.isNaN)).toEqual(Array.from({ length: 2 * n }, (_, at) => at >= n));
   });
 
   test("nothing is rounded to nothing", () => {
@@ -184,8 +207,8 @@ describe.each([...builds])("built with %s SIMD", (simd) => {
     const [total, stride] = [past + rows, 2 * size];
     const [query, keys, values, to] = [floats(rows * stride), floats(total * size), floats(total * size), floats(rows * stride)];
     const before = to.values.slice();
-    const scores = place(scoresBytes(total));
-    const isWhole = guarded(scores, scoresBytes(total));
+    const scores = place(scoresBytes(total, size));
+    const isWhole = guarded(scores, scoresBytes(total, size));
     kernels.attend(query.at, 4 * stride, keys.at, values.at, scores, to.at, 4 * stride, rows, past, size, 0.125);
     const expected = Array.from({ length: rows }, (_, row) => {
       const raw = Array.from({ length: past + row + 1 }, (_, token) => 0.125 * query.values.subarray(row * stride, row * stride + size).reduce((sum, value, at) => sum + value * (keys.values[token * size + at] ?? 0), 0));
