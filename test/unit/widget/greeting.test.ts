@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { isExpectedOrigin, isHello } from "../../../client/embed/greeting.ts";
 
 const address = new URLSearchParams({ key: "lh_pk_acme_x", model: "ocr" });
-const settings = { key: "lh_pk_acme_x", model: "ocr", user: "user-456", theme: "auto", backend: "auto" };
+const settings = { key: "lh_pk_acme_x", model: "ocr", user: "user-456", theme: "auto", backend: "auto", view: "picture" };
 const hello = { kind: "leasehold:hello", settings };
 
 describe("a hello", () => {
