@@ -20,7 +20,9 @@ export const bodies = createMiddleware<AppEnv>(async (c, next) => {
   const isPlain = PLAIN_JSON.test(type) && Number(c.req.header("content-length") ?? Number.NaN) <= MAX_JSON_BYTES;
   const text = isPlain ? await c.req.text() : new TextDecoder().decode(await readBytes(c.req.raw, MAX_JSON_BYTES));
   if (isPlain && text !== "") return next();
-  if (text !== "" && !/^application\/(?:[a-z.+-]+\+)?json\b/i.test(type)) {
+  // What is replaced whole by what was sent must not be replaced by nothing: a body that was lost on its way, say.
+  if (text === "" && c.req.method !== "POST") throw problem("invalid-request", "The body is empty. Send a JSON object; {} is one.");
+  if (text !== "" && !/^application\/(?:[a-z.+-]+\+)?json *(?:;|$)/i.test(type)) {
     throw problem("unsupported-media-type", "Send JSON, with Content-Type: application/json.");
   }
   c.req.raw = new Request(c.req.raw, { body: text === "" ? "{}" : text, headers: withJsonType(c.req.raw.headers) });
@@ -28,7 +30,7 @@ export const bodies = createMiddleware<AppEnv>(async (c, next) => {
   return next();
 });
 
-/** An empty body stands for `{}`: validation then names what is missing. */
+/** An empty body of a POST stands for `{}`: validation then names what is missing. */
 function withJsonType(headers: Headers): Headers {
   const all = new Headers(headers);
   all.set("content-type", "application/json");

@@ -3,7 +3,8 @@
  *
  * - Thread 0 is the worker that has the model: `start` sends the others off, and all `meet` between phases.
  * - Who waits looks a while, then sleeps: an idle crew takes no time of any core.
- * - A thread that failed, or says nothing for `PATIENCE_MS`, is an error of whoever waits for it.
+ * - A thread that failed, or says nothing for `PATIENCE_MS`, is an error of whoever waits for it, and the crew's end:
+ *   each later run fails too, rather than mixing what is left of two.
  */
 
 /** One thread's place among the others. */
@@ -36,7 +37,10 @@ function changed(cells: Int32Array, cell: number, known: number, patienceMs: num
       const now = Atomics.load(cells, cell);
       if (now !== known) return now;
       if (Atomics.load(cells, CELLS.failed) !== 0) throw new Error("another thread has failed");
-      if (Atomics.wait(cells, cell, known, patienceMs) === "timed-out") throw new Error("another thread doesn't answer");
+      if (Atomics.wait(cells, cell, known, patienceMs) === "timed-out") {
+        Atomics.store(cells, CELLS.failed, 1); // who comes late must not be taken for one of the next run
+        throw new Error("another thread doesn't answer");
+      }
     }
   } finally {
     Atomics.sub(cells, CELLS.sleepers, 1);
@@ -52,12 +56,14 @@ export class SharedCrew implements Crew {
   readonly thread: number;
   readonly threads: number;
   readonly #cells: Int32Array;
+  readonly #patienceMs: number;
   #went = 0;
 
-  constructor(buffer: ArrayBufferLike, thread: number, threads: number) {
+  constructor(buffer: ArrayBufferLike, thread: number, threads: number, patienceMs = PATIENCE_MS) {
     this.#cells = new Int32Array(buffer, 0, CELL_COUNT);
     this.thread = thread;
     this.threads = threads;
+    this.#patienceMs = patienceMs;
   }
 
   meet(): void {
@@ -66,7 +72,7 @@ export class SharedCrew implements Crew {
     if (Atomics.add(cells, CELLS.arrived, 1) + 1 === this.threads) {
       Atomics.store(cells, CELLS.arrived, 0);
       change(cells, CELLS.round);
-    } else changed(cells, CELLS.round, round, PATIENCE_MS);
+    } else changed(cells, CELLS.round, round, this.#patienceMs);
     if (Atomics.load(cells, CELLS.failed) !== 0) throw new Error("another thread has failed");
   }
 

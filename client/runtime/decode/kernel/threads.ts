@@ -55,7 +55,12 @@ export class Hired {
           writeRun(memory.buffer, run);
           crew.start();
         }
-        work(program, kernels, isTogether ? crew : ALONE, run);
+        try {
+          work(program, kernels, isTogether ? crew : ALONE, run);
+        } catch (error) {
+          if (isTogether) crew.fail();
+          throw error;
+        }
         if (run.rows === 1) pace.took(isTogether, performance.now() - began);
       },
       close: () => this.close(),
