@@ -52,7 +52,7 @@ export function isHello(data: unknown, address: URLSearchParams): data is Hello 
     (settings.userSignature === undefined || typeof settings.userSignature === "string") &&
     THEMES.some((theme) => theme === settings.theme) &&
     BACKENDS.some((backend) => backend === settings.backend) &&
-    VIEWS.some((view) => view === settings.view)
+    (settings.view === undefined || VIEWS.some((view) => view === settings.view)) // a loader from before there were views
   );
 }
 
