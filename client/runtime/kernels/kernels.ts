@@ -46,9 +46,9 @@ export interface Kernels {
   readonly attend: (query: number, queryStride: number, keys: number, values: number, scores: number, to: number, toStride: number, rows: number, past: number, headSize: number, scale: number) => void;
 }
 
-/** Rows that products take at a time, where there are more than one; and places that they read from for one, the most first. */
+/** Rows that products take at a time, where there are more than one; and the most places that they read from for one. */
 const TOGETHER = 2;
-const PLACES = [8, 4, 1] as const;
+const PLACES = 8;
 
 const functions = (simd: Simd): readonly Func[] => [
   round(simd),
@@ -58,7 +58,8 @@ const functions = (simd: Simd): readonly Func[] => [
   unpack("unpack8", 8),
   product("product4", 4, simd, TOGETHER),
   product("product8", 8, simd, TOGETHER),
-  ...PLACES.flatMap((places) => [productOfOne(`one4from${places}`, 4, simd, places), productOfOne(`one8from${places}`, 8, simd, places)]),
+  productOfOne("one4", 4, simd),
+  productOfOne("one8", 8, simd),
   pairwise("add", f32x4.add),
   pairwise("mul", f32x4.mul),
   sigmoid(simd),
@@ -72,17 +73,17 @@ const functions = (simd: Simd): readonly Func[] => [
 
 export const compileKernels = (isShared: boolean, simd: Simd = availableSimd()): Promise<WebAssembly.Module> => WebAssembly.compile(assemble(functions(simd), isShared));
 
-type Product = (packed: number, x: number, xScales: number, y: number, rows: number, n: number, k: number, from: number, to: number) => void;
+type Product = (packed: number, x: number, xScales: number, y: number, rowsOrPlaces: number, n: number, k: number, from: number, to: number) => void;
 type Exports = Omit<Kernels, "pack" | "unpack" | "product" | "attend"> &
   Record<"attendOne" | "attendTiles", Kernels["attend"]> &
   Record<"pack4" | "pack8", (weights: number, scales: number, zeros: number, to: number, n: number, k: number) => void> &
   Record<"unpack4" | "unpack8", (packed: number, output: number, to: number, k: number) => void> &
-  Record<"product4" | "product8" | `one${Bits}from${(typeof PLACES)[number]}`, Product>;
+  Record<"product4" | "product8" | "one4" | "one8", Product>;
 
 export async function startKernels(memory: WebAssembly.Memory, module?: WebAssembly.Module): Promise<Kernels> {
   const isShared = typeof SharedArrayBuffer !== "undefined" && memory.buffer instanceof SharedArrayBuffer;
   const { exports } = await WebAssembly.instantiate(module ?? (await compileKernels(isShared)), { heap: { memory } });
-  const { pack4, pack8, unpack4, unpack8, product4, product8, attendOne, attendTiles, ...kernels } = exports as unknown as Exports;
+  const { pack4, pack8, unpack4, unpack8, product4, product8, one4, one8, attendOne, attendTiles, ...kernels } = exports as unknown as Exports;
   return {
     ...kernels,
     pack: (bits, ...rest) => (bits === 4 ? pack4 : pack8)(...rest),
@@ -92,10 +93,10 @@ export async function startKernels(memory: WebAssembly.Memory, module?: WebAssem
       if (tiled > 0) (bits === 4 ? product4 : product8)(packed, x, xScales, y, tiled, n, k, from, to);
       if (tiled === rows) return;
       const [own, ownScale, ownTo] = [x + tiled * roundedBytes(k), xScales + 4 * tiled, y + 4 * n * tiled];
-      let at = from;
-      for (const places of PLACES) {
+      for (let at = from; at < to; ) {
+        const places = Math.min(PLACES, (to - at) / OUTPUTS);
         const end = to - ((to - at) % (places * OUTPUTS));
-        if (end > at) kernels[`one${bits}from${places}`](packed, own, ownScale, ownTo, 1, n, k, at, end);
+        (bits === 4 ? one4 : one8)(packed, own, ownScale, ownTo, places, n, k, at, end);
         at = end;
       }
     },

@@ -80,4 +80,6 @@ test("a PUT or a PATCH without a body changes nothing: limits are not taken off 
     expect([refused.status, refused.code], method).toEqual([400, "invalid-request"]);
   }
   expect((await quotaOf(tenant)).daily_token_limit.limit).toBe(1000);
+  // Where the body may be left out, it may.
+  expect((await api.put(`/v1/tenants/${tenant.id}/catalog/nothing`, { key: OPERATOR_KEY, raw: "" })).code).toBe("not-found");
 });

@@ -13,9 +13,12 @@ export interface Crew {
   readonly threads: number;
   /** Returns when all have come here. */
   meet(): void;
+  /** The next part of a work that nobody has; each once in a run. */
+  claim(work: number): number;
 }
 
-export const ALONE: Crew = { thread: 0, threads: 1, meet: () => undefined };
+/** Who is alone asks nobody. */
+export const ALONE: Crew = { thread: 0, threads: 1, meet: () => undefined, claim: () => 0 };
 
 /** Words at the beginning of the memory. */
 export const CELLS = { go: 0, arrived: 1, round: 2, sleepers: 3, failed: 4 } as const;
@@ -52,15 +55,23 @@ function change(cells: Int32Array, cell: number): void {
   if (Atomics.load(cells, CELLS.sleepers) > 0) Atomics.notify(cells, cell);
 }
 
+/** Where the words for claims lie: one for each work. */
+export interface ClaimPlaces {
+  readonly claimsAt: number;
+  readonly end: number;
+}
+
 export class SharedCrew implements Crew {
   readonly thread: number;
   readonly threads: number;
   readonly #cells: Int32Array;
+  readonly #claims: Int32Array;
   readonly #patienceMs: number;
   #went = 0;
 
-  constructor(buffer: ArrayBufferLike, thread: number, threads: number, patienceMs = PATIENCE_MS) {
+  constructor(buffer: ArrayBufferLike, { claimsAt, end }: ClaimPlaces, thread: number, threads: number, patienceMs = PATIENCE_MS) {
     this.#cells = new Int32Array(buffer, 0, CELL_COUNT);
+    this.#claims = new Int32Array(buffer, claimsAt, (end - claimsAt) / 4);
     this.thread = thread;
     this.threads = threads;
     this.#patienceMs = patienceMs;
@@ -76,8 +87,13 @@ export class SharedCrew implements Crew {
     if (Atomics.load(cells, CELLS.failed) !== 0) throw new Error("another thread has failed");
   }
 
+  claim(work: number): number {
+    return Atomics.add(this.#claims, work, 1);
+  }
+
   /** Of thread 0: the others go. */
   start(): void {
+    this.#claims.fill(0);
     change(this.#cells, CELLS.go);
   }
 

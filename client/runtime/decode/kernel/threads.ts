@@ -44,7 +44,7 @@ export class Hired {
       this.close();
       return { count: 1, run: (run) => work(program, kernels, ALONE, run), close: () => undefined };
     }
-    const crew = new SharedCrew(memory.buffer, 0, threads);
+    const crew = new SharedCrew(memory.buffer, program, 0, threads);
     const pace = learningPace();
     return {
       count: threads,

@@ -3,8 +3,8 @@ import { expect, test } from "vitest";
 import { SharedCrew } from "../../../../client/runtime/decode/kernel/crew.ts";
 
 const crewOf = (threads: number, patienceMs?: number): SharedCrew[] => {
-  const buffer = new SharedArrayBuffer(64);
-  return Array.from({ length: threads }, (_, thread) => new SharedCrew(buffer, thread, threads, patienceMs));
+  const buffer = new SharedArrayBuffer(128);
+  return Array.from({ length: threads }, (_, thread) => new SharedCrew(buffer, { claimsAt: 64, end: 128 }, thread, threads, patienceMs));
 };
 
 test("one alone goes on at once", () => {
@@ -26,4 +26,11 @@ test("the failure of one is that of all", () => {
   second?.fail();
   expect(() => first?.meet()).toThrow("has failed");
   expect(() => third?.meet()).toThrow("has failed");
+});
+
+test("each part is claimed once, and anew in the next run", () => {
+  const [first, second] = crewOf(2);
+  expect([first?.claim(3), second?.claim(3), first?.claim(3), second?.claim(4)]).toEqual([0, 1, 2, 0]);
+  first?.start();
+  expect([second?.claim(3), first?.claim(4)]).toEqual([0, 0]);
 });
