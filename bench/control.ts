@@ -2,16 +2,15 @@
  * `npm run bench:control`: what the control plane costs, on workerd without a proxy, against floors in the same workerd.
  *
  * Interleaved repeats; requests a second and p99 of each. Then the rows that a lease writes, and what a million of them
- * cost. Then the noisy neighbour: B's p99 while A is sent 100 times its limit, against B alone, and against B beside as
- * many requests that do nothing (bare Hono): what remains over that is what the refusals cost B.
+ * cost. Then the noisy neighbour (bench/control/noise.ts), which `-- --only=noise` measures alone.
  */
 import { apiAt } from "../cli/api.ts";
 import { leaseGranted } from "../schema/contract/leases.ts";
 import { costOfMillion } from "./control/cost.ts";
+import { noisyNeighbour } from "./control/noise.ts";
 import { rowsEach } from "./control/rows.ts";
-import { type Deployment, deploy } from "./support/deployment.ts";
+import { deploy } from "./support/deployment.ts";
 import { type Load, type LoadResult, expectOnly, send } from "./support/load.ts";
-import { quantile, sendOpen } from "./support/open-load.ts";
 import { type Measure, publish, summarize } from "./support/results.ts";
 import { BENCH_MODEL, type BenchTenant, makeTenant } from "./support/tenants.ts";
 
@@ -20,19 +19,23 @@ const REPEATS = 3;
 const REPORTS = 2_000;
 /** Issuances whose rows are counted. */
 const COUNTED = 1_000;
-/** In each repeat B is asked `SLICES` times for `SLICE_SECONDS` in each of the three ways, in turn. */
-const SLICES = 3;
-const SLICE_SECONDS = 5;
 const SECONDS = Number(process.env["BENCH_SECONDS"] ?? 5);
 const HOST = "leasehold.test";
 
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
 const lease = (user?: string) => JSON.stringify({ model: BENCH_MODEL, tokens: 100, ...(user && { user }) });
 
-const { url, operatorKey, remove }: Deployment = await deploy({ floor: "bench/control/floor.toml" });
+const deployment = await deploy({ floor: "bench/control/floor.toml" });
+const { url, operatorKey } = deployment;
 try {
+  await publish("control", [...(process.argv.includes("--only=noise") ? [] : await ratesAndRows()), ...(await noisyNeighbour(deployment))]);
+} finally {
+  await deployment.remove();
+}
+
+async function ratesAndRows(): Promise<Measure[]> {
   const tenant = await makeTenant(apiAt(url, operatorKey), "bench", { daily_token_limit: 9_000_000_000_000, monthly_token_limit: 9_000_000_000_000, monthly_spend_limit: 9_000_000_000_000_000 });
-  const floor = { url, host: "floor.test", method: "POST" as const, body: lease(), seconds: SECONDS };
+  const floor = { url: deployment.floorUrl ?? url, host: "floor.test", method: "POST" as const, body: lease(), seconds: SECONDS };
   const here = { url, host: HOST, headers: bearer(tenant.key), seconds: SECONDS };
   const runs: Record<string, () => Promise<LoadResult>> = {
     "bare Hono": () => on({ ...floor, path: "/bare" }, 200),
@@ -57,9 +60,7 @@ try {
     summarize(`${name}, p99`, "ms", results.map((result) => result.p99Ms)),
   ]);
   const issued = [...rate("lease issuance")].sort((a, b) => a - b)[Math.floor(REPEATS / 2)] as number;
-  await publish("control", [...measures, ...(await rowsAndCost(tenant, here, issued)), ...(await noisyNeighbour(url, operatorKey))]);
-} finally {
-  await remove();
+  return [...measures, ...(await rowsAndCost(tenant, here, issued))];
 }
 
 async function on(load: Load, status: number): Promise<LoadResult> {
@@ -94,41 +95,4 @@ async function rowsAndCost(tenant: BenchTenant, here: Pick<Load, "url" | "host" 
   const each = await reports(tenant);
   const rows = await rowsEach(tenant, each.length, () => on({ ...here, method: "POST", path: "/v1/leases", each }, 200));
   return [...measures, summarize("rows written by a usage report, object", "rows", [rows.object]), summarize("rows written by a usage report, D1", "rows", [rows.d1])];
-}
-
-/** A may have 60 leases a minute and is sent 100 a second; B is asked 40 times a second; all at instants of their own. */
-async function noisyNeighbour(at: string, operator: string): Promise<Measure[]> {
-  const a = await makeTenant(apiAt(at, operator), "noisy", { requests_per_minute: 60 });
-  const b = await makeTenant(apiAt(at, operator), "quiet", {});
-  const here = { url: at, host: HOST, path: "/v1/leases", seconds: SLICE_SECONDS };
-  const asked = async () => {
-    const { times, byStatus } = await sendOpen({ ...here, headers: bearer(b.key), body: lease("u"), perSecond: 40 });
-    if (Object.keys(byStatus).some((status) => status !== "201")) throw new Error(`B expected leases only, got ${JSON.stringify(byStatus)}`);
-    return times;
-  };
-  const refused = () => sendOpen({ ...here, headers: bearer(a.key), body: lease(), perSecond: 100 });
-  const nothing = () => sendOpen({ ...here, host: "floor.test", path: "/bare", headers: {}, body: lease(), perSecond: 100 });
-  const ways = { alone: async () => {}, "beside 100 requests a second that do nothing": nothing, "with A at 100 × its limit": refused } as const;
-  await Promise.all([asked(), refused()]); // warm, and A's minute is used up
-  const samples = new Map<string, { p50: number[]; p99: number[] }>(Object.keys(ways).map((name) => [name, { p50: [], p99: [] }]));
-  for (let repeat = 0; repeat < REPEATS; repeat++) {
-    const times = new Map<string, number[]>();
-    for (let slice = 0; slice < SLICES; slice++) {
-      for (const [name, noise] of Object.entries(ways)) {
-        const [mine] = await Promise.all([asked(), noise()]);
-        times.set(name, [...(times.get(name) ?? []), ...mine]);
-      }
-    }
-    for (const [name, all] of times) {
-      const sorted = all.sort((x, y) => x - y);
-      samples.get(name)?.p50.push(quantile(sorted, 0.5));
-      samples.get(name)?.p99.push(quantile(sorted, 0.99));
-      console.error(`B ${name}: p50 ${quantile(sorted, 0.5).toFixed(1)} ms, p99 ${quantile(sorted, 0.99).toFixed(1)} ms of ${sorted.length}`);
-    }
-  }
-  const alone = samples.get("alone");
-  return [...samples].flatMap(([name, { p50, p99 }]) => {
-    const against = (of: number[] | undefined) => (name === "alone" || of === undefined ? undefined : { peer: "B alone", samples: of });
-    return [summarize(`B's p50 ${name}`, "ms", p50, against(alone?.p50)), summarize(`B's p99 ${name}`, "ms", p99, against(alone?.p99))];
-  });
 }

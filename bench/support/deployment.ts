@@ -12,6 +12,8 @@ import { ROOT } from "../../cli/root.ts";
 
 export interface Deployment {
   readonly url: string;
+  /** Of the floor's Worker, where there is one. */
+  readonly floorUrl: string | null;
   readonly operatorKey: string;
   /** Starts it again on the same state. */
   restart(): Promise<Deployment>;
@@ -35,7 +37,7 @@ export async function deploy({ floor, variables = {} }: { floor?: string; variab
 
 async function start(home: string, secrets: Secrets, options: BareOptions): Promise<Deployment> {
   const child = spawn(process.execPath, [join(ROOT, "cli/control-plane/bare-workerd.ts"), JSON.stringify(options)], { detached: true, stdio: ["ignore", "pipe", "pipe"] });
-  const url = await ready(child);
+  const { url, floorUrl } = await ready(child);
   const kill = async () => {
     if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
     const ended = once(child, "exit");
@@ -44,6 +46,7 @@ async function start(home: string, secrets: Secrets, options: BareOptions): Prom
   };
   return {
     url,
+    floorUrl,
     operatorKey: secrets.operatorKey,
     kill,
     restart: async () => {
@@ -57,7 +60,7 @@ async function start(home: string, secrets: Secrets, options: BareOptions): Prom
   };
 }
 
-async function ready(child: ChildProcess): Promise<string> {
+async function ready(child: ChildProcess): Promise<Pick<Deployment, "url" | "floorUrl">> {
   let words = "";
   child.stderr?.on("data", (data: Buffer) => {
     words = (words + data.toString()).slice(-4000);
@@ -66,7 +69,7 @@ async function ready(child: ChildProcess): Promise<string> {
   const timer = setTimeout(() => child.kill("SIGKILL"), READY_MS);
   try {
     for await (const line of lines) {
-      if (line.startsWith('{"url"')) return (JSON.parse(line) as { url: string }).url;
+      if (line.startsWith('{"url"')) return JSON.parse(line) as Pick<Deployment, "url" | "floorUrl">;
     }
     throw new Error(`the control plane did not start:\n${words}`);
   } finally {

@@ -1,8 +1,10 @@
 /**
  * The control plane on workerd without the `wrangler dev` proxy: for load and for being killed.
  *
- * Run as a program: reads `BareOptions` as JSON from the first argument, prints `{"url":"…"}` on one line when it serves,
- * and ends with its process. Its process group holds workerd too, so a SIGKILL to the group is a power cut.
+ * Run as a program: reads `BareOptions` as JSON from the first argument, prints `{"url":"…","floorUrl":"…"}` on one line when
+ * it serves, and ends with its process. Its process group holds workerd too, so a SIGKILL to the group is a power cut.
+ * Each Worker has a port of its own: miniflare's one port leads through a Worker of its own, which costs a request as much
+ * as a bare Hono does, and whose garbage stops the process too.
  */
 import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -17,11 +19,12 @@ export interface BareOptions {
   /** Variables beyond those of any local run, as wrangler.toml would set them. */
   readonly variables?: Readonly<Record<string, string>>;
   readonly secrets: WorkerSecrets;
-  /** A second Worker in the same workerd, at the same port under another Host: the floor that a bench compares with. */
+  /** A second Worker in the same workerd: the floor that a bench compares with. */
   readonly floorScript?: string;
 }
 
 const COMPATIBILITY = { compatibilityDate: "2026-11-01", compatibilityFlags: ["nodejs_compat"] };
+const OWN_PORT = [{ host: "127.0.0.1", port: 0 }];
 const NOT_BUILT = 'export default { fetch: () => new Response("not built", { status: 404 }) }';
 
 interface Database {
@@ -49,7 +52,7 @@ async function main(options: BareOptions): Promise<void> {
     r2Buckets: { BLOBS: "leasehold-blobs" },
     durableObjects: { TENANTS: { className: "TenantObject", useSQLite: true }, LAG_BOARD: { className: "LagBoard", useSQLite: true } },
     serviceBindings: { ASSETS: "assets" },
-    routes: ["leasehold.test/*"],
+    unsafeDirectSockets: OWN_PORT,
   };
   const floor = options.floorScript === undefined ? [] : [{
     name: "floor",
@@ -57,7 +60,7 @@ async function main(options: BareOptions): Promise<void> {
     ...COMPATIBILITY,
     bindings: { LEASE_SIGNING_KEYS: options.secrets.LEASE_SIGNING_KEYS },
     durableObjects: { FLOOR: { className: "FloorObject", useSQLite: true } },
-    routes: ["floor.test/*"],
+    unsafeDirectSockets: OWN_PORT,
   }];
   const miniflare = new Miniflare(convertV4MiniflareOptions({
     host: "127.0.0.1",
@@ -65,9 +68,10 @@ async function main(options: BareOptions): Promise<void> {
     resourcePersistencePath: options.stateDir,
     workers: [worker, ...floor, { name: "assets", modules: true, script: NOT_BUILT, ...COMPATIBILITY }],
   }));
-  const url = await miniflare.ready;
+  await miniflare.ready;
   await applyMigrations(miniflare);
-  process.stdout.write(`${JSON.stringify({ url: url.href.replace(/\/$/, "") })}\n`);
+  const urlOf = async (name: string) => (await miniflare.unsafeGetDirectURL(name)).origin;
+  process.stdout.write(`${JSON.stringify({ url: await urlOf("leasehold"), floorUrl: floor.length === 0 ? null : await urlOf("floor") })}\n`);
 }
 
 await main(JSON.parse(process.argv[2] ?? "{}") as BareOptions);

@@ -7,7 +7,9 @@
  */
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import type { ModelId, Sha256 } from "../../schema/contract/ids.ts";
+import type { Manifest } from "../../schema/contract/models.ts";
 import { inTime } from "./in-time.ts";
+import { chunksToDrop } from "./keeping.ts";
 
 interface ChunkRecord {
   readonly sha256: Sha256;
@@ -45,3 +47,25 @@ export function openCatalogue(tenant: string): Promise<Catalogue> {
     }),
   );
 }
+
+/** One transaction: whoever looks sees the revision before with all its chunks, or the new one. Gives what it dropped. */
+export async function switchRecords(catalogue: Catalogue, model: ModelId, digest: Sha256): Promise<Sha256[]> {
+  const change = catalogue.transaction(["models", "manifests", "chunks"], "readwrite");
+  const [models, manifests, chunks] = [change.objectStore("models"), change.objectStore("manifests"), change.objectStore("chunks")];
+  const before = await models.get(model);
+  await models.put({ model, digest });
+  let dropped: Sha256[] = [];
+  if (before && before.digest !== digest) {
+    const inForce = new Set((await models.getAll()).map((row) => row.digest));
+    const texts = await Promise.all([...inForce].map((one) => manifests.get(one)));
+    const replaced = inForce.has(before.digest) ? undefined : await manifests.get(before.digest);
+    dropped = chunksToDrop(manifestsOf([replaced?.text]), manifestsOf(texts.map((row) => row?.text)));
+    for (const sha256 of dropped) void chunks.delete(sha256);
+    if (replaced) void manifests.delete(before.digest);
+  }
+  await change.done;
+  return dropped;
+}
+
+/** Their digests were checked when they were kept. */
+export const manifestsOf = (texts: readonly (string | undefined)[]): Manifest[] => texts.filter((text) => text !== undefined).map((text) => JSON.parse(text) as Manifest);

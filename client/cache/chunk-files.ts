@@ -1,16 +1,32 @@
 /**
  * Chunks as files in the origin-private file system, one folder a tenant, one file a digest.
  *
- * - `write` leaves the whole file or none.
+ * - `write` leaves the whole file, or one that no record names and that is swept away later.
+ * - In a worker files are read and written at once, where the browser can: through a page they go by way of other processes.
+ * - A file that another tab has in its hands just then is neither written nor removed: by its name it is the same there.
  * - Rejects where the browser refuses storage (private window, quota, a browser without `createWritable`).
  */
 import type { Sha256 } from "../../schema/contract/ids.ts";
+import type { Bytes } from "./seal.ts";
+
+interface OpenFile {
+  getSize(): number;
+  read(into: Bytes, options: { at: number }): number;
+  write(bytes: Bytes, options: { at: number }): number;
+  truncate(size: number): void;
+  close(): void;
+}
+
+/** `createSyncAccessHandle`, which pages lack, as the newest browsers have it: many may read at a time. */
+interface WorkerFileHandle {
+  createSyncAccessHandle?(options?: { mode: "read-only" | "readwrite" }): Promise<OpenFile>;
+}
 
 export class ChunkFiles {
-  readonly #folder: FileSystemDirectoryHandle;
+  readonly folder: FileSystemDirectoryHandle;
 
-  private constructor(folder: FileSystemDirectoryHandle) {
-    this.#folder = folder;
+  constructor(folder: FileSystemDirectoryHandle) {
+    this.folder = folder;
   }
 
   static async open(tenant: string): Promise<ChunkFiles> {
@@ -20,28 +36,36 @@ export class ChunkFiles {
   }
 
   /** The file's snapshot, or null where there is none. */
-  async read(sha256: Sha256): Promise<File | null> {
-    try {
-      return await (await this.#folder.getFileHandle(sha256)).getFile();
-    } catch (error) {
-      if (isNamed(error, "NotFoundError")) return null;
-      throw error;
-    }
+  async find(sha256: Sha256): Promise<File | null> {
+    const handle = await this.#handle(sha256);
+    return handle && handle.getFile();
   }
 
-  async write(sha256: Sha256, parts: readonly BufferSource[]): Promise<void> {
-    const handle = await this.#folder.getFileHandle(sha256, { create: true });
-    try {
-      const stream = await handle.createWritable();
+  /** Its bytes, in memory that `room` gives; null where there is none of this length. */
+  async read(sha256: Sha256, size: number, room: (size: number) => Bytes): Promise<Bytes | null> {
+    const handle = await this.#handle(sha256);
+    const open = handle && (await openAtOnce(handle, "read-only"));
+    if (open) {
       try {
-        for (const part of parts) await stream.write(part as FileSystemWriteChunkType);
-        await stream.close();
-      } catch (error) {
-        // A stream that failed may refuse to be aborted; what matters is that the file goes.
-        await stream.abort().catch(() => undefined);
-        throw error;
+        if (open.getSize() !== size) return null;
+        const bytes = room(size);
+        return open.read(bytes, { at: 0 }) === size ? bytes : null;
+      } finally {
+        open.close();
       }
+    }
+    const file = await handle?.getFile();
+    if (file?.size !== size) return null;
+    return file.arrayBuffer().then((buffer) => new Uint8Array(buffer), () => null); // a file changed under its snapshot can't be read
+  }
+
+  async write(sha256: Sha256, parts: readonly Bytes[]): Promise<void> {
+    const handle = await this.folder.getFileHandle(sha256, { create: true });
+    try {
+      const open = await openAtOnce(handle, "readwrite");
+      await (open ? writeAtOnce(open, parts) : writeInTurn(handle, parts));
     } catch (error) {
+      if (isNamed(error, "NoModificationAllowedError")) return;
       await this.remove(sha256);
       throw error;
     }
@@ -49,16 +73,61 @@ export class ChunkFiles {
 
   async names(): Promise<Sha256[]> {
     const names: Sha256[] = [];
-    for await (const name of this.#folder.keys()) names.push(name as Sha256);
+    for await (const name of this.folder.keys()) names.push(name as Sha256);
     return names;
   }
 
   async remove(sha256: Sha256): Promise<void> {
     try {
-      await this.#folder.removeEntry(sha256);
+      await this.folder.removeEntry(sha256);
     } catch (error) {
-      if (!isNamed(error, "NotFoundError")) throw error;
+      if (!isNamed(error, "NotFoundError") && !isNamed(error, "NoModificationAllowedError")) throw error;
     }
+  }
+
+  async #handle(sha256: Sha256): Promise<FileSystemFileHandle | null> {
+    try {
+      return await this.folder.getFileHandle(sha256);
+    } catch (error) {
+      if (isNamed(error, "NotFoundError")) return null;
+      throw error;
+    }
+  }
+}
+
+/** Null in a page, in browsers that can't, and for reading where another tab has the file for itself. */
+async function openAtOnce(handle: FileSystemFileHandle & WorkerFileHandle, mode: "read-only" | "readwrite"): Promise<OpenFile | null> {
+  try {
+    return (await handle.createSyncAccessHandle?.({ mode })) ?? null;
+  } catch (error) {
+    if (mode === "read-only" && isNamed(error, "NoModificationAllowedError")) return null;
+    throw error;
+  }
+}
+
+function writeAtOnce(open: OpenFile, parts: readonly Bytes[]): void {
+  try {
+    open.truncate(0);
+    let at = 0;
+    for (const part of parts) {
+      const written = open.write(part, { at });
+      if (written !== part.length) throw new DOMException("The file took less than it was given.", "QuotaExceededError");
+      at += written;
+    }
+  } finally {
+    open.close();
+  }
+}
+
+async function writeInTurn(handle: FileSystemFileHandle, parts: readonly Bytes[]): Promise<void> {
+  const stream = await handle.createWritable();
+  try {
+    for (const part of parts) await stream.write(part);
+    await stream.close();
+  } catch (error) {
+    // A stream that failed may refuse to be aborted; what matters is that the file goes.
+    await stream.abort().catch(() => undefined);
+    throw error;
   }
 }
 

@@ -1,10 +1,11 @@
 /**
  * Brings the files of one variant together: from the store where they are, from the network where they are not.
  *
- * - Nothing unverified leaves this module: every chunk's SHA-256 is checked, cached or fetched.
+ * - Nothing unverified leaves this module: the store gives and takes only what a chunk's SHA-256 says.
  * - A cached chunk that does not open or misses its digest is dropped and fetched. A fetched one that misses it (or its
  *   length) is fetched once more; then `weights-corrupt`.
- * - At most `PARALLEL` chunks are in flight or being opened; each is in memory once while it is.
+ * - At most `PARALLEL` chunks are in flight or being opened, and as many are being written: whoever waits for the model
+ *   does not wait for the disk (`kept` does).
  * - The first failure or an abort ends the others; chunks that are complete stay for the next call.
  * - A file is the very bytes that were verified, a part a chunk, in memory once: to be handed on with that memory. A
  *   chunk that stands in a file twice is the same part twice.
@@ -14,15 +15,12 @@ import type { Sha256 } from "../../schema/contract/ids.ts";
 import type { Chunk, Manifest, Variant } from "../../schema/contract/models.ts";
 import type { LoadedFile } from "../runtime/host.ts";
 import { timed } from "../timing.ts";
-import { sha256Hex } from "./digest.ts";
 import { chunksOf, type Keeping } from "./keeping.ts";
-import type { KeptChunk, ModelStore } from "./model-store.ts";
+import type { ModelStore } from "./model-store.ts";
 import { Rate } from "./rate.ts";
-import { openChunk } from "./seal.ts";
+import type { Bytes } from "./seal.ts";
 
 const PARALLEL = 4;
-
-type Bytes = Uint8Array<ArrayBuffer>;
 
 export interface FetchChunkOptions {
   readonly signal: AbortSignal;
@@ -58,6 +56,8 @@ export interface FetchedModel {
   readonly cachedBytes: number;
   /** "hit": nothing was fetched. */
   readonly cache: "hit" | "miss";
+  /** When what was fetched lies where it is to be kept. Never rejects. */
+  readonly kept: Promise<void>;
 }
 
 export async function fetchModel({ manifest, variant, store, keeping, fetchChunk, signal, onProgress }: FetchModelOptions): Promise<FetchedModel> {
@@ -67,49 +67,63 @@ export async function fetchModel({ manifest, variant, store, keeping, fetchChunk
   const count = new Count(chunks, onProgress);
   const parts = new Map<Sha256, Bytes>();
 
+  const writes = new Writes(PARALLEL);
+
   const cached = async (chunk: Chunk): Promise<Bytes | null> => {
-    const kept = await store.chunk(chunk);
-    const bytes = kept && (await verified(kept, chunk, store.tenant, keeping));
-    if (!kept) return null;
-    if (!bytes) {
-      await store.dropChunk(chunk.sha256);
-      return null;
-    }
+    const opened = await store.openChunk(chunk, keeping);
+    if (!opened) return null;
     count.found(chunk);
-    if (isKeptAs(kept, keeping)) return bytes;
+    if (opened.isKeptSo) return opened.bytes;
     await store.dropChunk(chunk.sha256);
-    await store.keepChunk(chunk, bytes, keeping);
-    return bytes;
+    return (await taken(chunk, opened.bytes))?.bytes ?? null;
   };
 
-  const fetchVerified = async (chunk: Chunk): Promise<Bytes> => {
+  const taken = async (chunk: Chunk, bytes: Bytes) => {
+    const took = await store.takeChunk(chunk, bytes, keeping);
+    if (took) writes.add(took.kept);
+    return took;
+  };
+
+  const fetchVerified = async (chunk: Chunk) => {
     for (let attempt = 1; attempt <= 2; attempt++) {
       count.received(chunk, 0);
-      const bytes = await timed("chunk: download", () => fetchChunk(chunk, {
-        signal: stop,
-        onBytes: (received) => {
-          count.received(chunk, received);
-          store.progress.tell({ sha256: chunk.sha256, bytes: received, isWhole: false });
-        },
-      }));
+      const arrived = await timed("chunk: download", () =>
+        fetchChunk(chunk, {
+          signal: stop,
+          onBytes: (received) => {
+            count.received(chunk, received);
+            store.progress.tell({ sha256: chunk.sha256, bytes: received, isWhole: false });
+          },
+        }),
+      );
       stop.throwIfAborted();
-      if (bytes.byteLength === chunk.size && (await timed("chunk: digest", () => sha256Hex(bytes))) === chunk.sha256) {
-        await timed("chunk: keep", () => store.keepChunk(chunk, bytes, keeping));
-        count.fetched(chunk);
-        store.progress.tell({ sha256: chunk.sha256, bytes: chunk.size, isWhole: true });
-        return bytes;
-      }
+      const took = await taken(chunk, arrived);
+      if (!took) continue;
+      count.fetched(chunk);
+      store.progress.tell({ sha256: chunk.sha256, bytes: chunk.size, isWhole: true });
+      return took;
     }
     throw new LeaseholdError("weights-corrupt", `Weights of ${manifest.model} arrived damaged twice. Try again later.`);
   };
 
+  /** The lock is held until the chunk is kept, so that another tab finds it; the bytes are there before. */
+  const fetchAlone = (chunk: Chunk): Promise<Bytes> =>
+    new Promise((resolve, reject) => {
+      const work = async () => {
+        const found = await cached(chunk); // another tab may have fetched it while this one waited for the lock
+        if (found) return resolve(found);
+        const { bytes, kept } = await fetchVerified(chunk);
+        resolve(bytes);
+        await kept;
+      };
+      store.exclusively(chunk.sha256, stop, work).catch(reject);
+    });
+
   const obtain = async (chunk: Chunk) => {
-    const bytes =
-      (await cached(chunk)) ??
-      // Another tab may have fetched it while this one waited for the lock.
-      (await store.exclusively(chunk.sha256, stop, async () => (await cached(chunk)) ?? fetchVerified(chunk)));
+    const bytes = (await cached(chunk)) ?? (await fetchAlone(chunk));
     stop.throwIfAborted();
     parts.set(chunk.sha256, bytes);
+    await writes.room();
   };
 
   const queue = chunks.values();
@@ -128,31 +142,43 @@ export async function fetchModel({ manifest, variant, store, keeping, fetchChunk
   } finally {
     deaf();
   }
-  await timed("touch", () => store.touch(chunks));
   return {
     files: variant.files.map((file) => ({ path: file.path, parts: file.chunks.map(({ sha256 }) => parts.get(sha256) as Bytes) })),
     fetchedBytes: count.fetchedBytes,
     cachedBytes: count.totalBytes - count.fetchedBytes,
     cache: count.fetchedBytes === 0 ? "hit" : "miss",
+    kept: writes.all().then(() => store.touch(chunks)),
   };
 }
 
 /** Whether every chunk is in the store, by name and length; their bytes are checked when they are used. */
 export async function isStored(variant: Variant, store: ModelStore): Promise<boolean> {
-  for (const chunk of chunksOf(variant)) if (!(await store.chunk(chunk))) return false;
-  return true;
+  const found = await Promise.all(chunksOf(variant).map((chunk) => store.hasChunk(chunk)));
+  return found.every(Boolean);
 }
 
-/** The chunk's own bytes; null where they are not what its digest says, or can't be read any more. */
-async function verified({ blob, isSealed }: KeptChunk, chunk: Chunk, tenant: string, keeping: Keeping): Promise<Bytes | null> {
-  const found = await timed("chunk: read", () => blob.arrayBuffer()).then((buffer) => new Uint8Array(buffer), () => null); // a file changed under its snapshot can't be read
-  if (!found || (isSealed && keeping.mode !== "encrypted")) return null;
-  const bytes = isSealed && keeping.mode === "encrypted" ? await timed("chunk: decrypt", () => openChunk(keeping.key, tenant, chunk, found)) : found;
-  return bytes && (await timed("chunk: digest", () => sha256Hex(bytes))) === chunk.sha256 ? bytes : null;
-}
+/** Chunks on their way to the disk; none of them rejects. */
+class Writes {
+  readonly #most: number;
+  readonly #pending = new Set<Promise<void>>();
 
-/** What is in memory stays there. */
-const isKeptAs = ({ blob, isSealed }: KeptChunk, { mode }: Keeping) => !(blob instanceof File) || (mode === "encrypted" ? isSealed : mode === "plain" && !isSealed);
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  add(write: Promise<void>): void {
+    this.#pending.add(write);
+    void write.then(() => this.#pending.delete(write));
+  }
+
+  async room(): Promise<void> {
+    while (this.#pending.size >= this.#most) await Promise.race(this.#pending);
+  }
+
+  async all(): Promise<void> {
+    await Promise.all(this.#pending);
+  }
+}
 
 /** How far a model is, and how fast. */
 class Count {

@@ -12,9 +12,10 @@ export type Keeping = { readonly mode: "encrypted"; readonly key: CryptoKey } | 
 
 export const cacheModeOf = ({ cache }: Manifest): CacheMode => cache ?? "encrypted";
 
-/** Each chunk once, in the order of the files. */
+/** Each chunk once, small files first: what stands beside a model can be read while its weights are on their way. */
 export function chunksOf(variant: Variant): Chunk[] {
-  return [...new Map(variant.files.flatMap((file) => file.chunks).map((chunk) => [chunk.sha256, chunk])).values()];
+  const files = [...variant.files].sort((a, b) => a.size - b.size);
+  return [...new Map(files.flatMap((file) => file.chunks).map((chunk) => [chunk.sha256, chunk])).values()];
 }
 
 export function chunksToDrop(replaced: readonly Manifest[], inForce: readonly Manifest[]): Sha256[] {

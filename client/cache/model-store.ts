@@ -2,23 +2,33 @@
  * The weights of one tenant's models in this browser: chunks in OPFS, records in IndexedDB, both under the tenant.
  *
  * - Never fails for want of storage: what the disk refuses is kept in memory until `close`, and `place` says why.
- * - Gives bytes as they were found. Whoever uses a chunk hashes it first (`fetch-model.ts` does).
+ * - Gives a chunk's bytes only where they are what its digest says.
  * - A full disk costs the chunks that were used longest ago, never one used since this store was opened.
  * - `exclusively` lets one tab at a time work on a chunk, so that two tabs download it once.
  */
 import type { ModelId, Sha256 } from "../../schema/contract/ids.ts";
-import type { Chunk, Manifest } from "../../schema/contract/models.ts";
-import { type Catalogue, openCatalogue } from "./catalogue.ts";
+import type { Chunk } from "../../schema/contract/models.ts";
+import { type Catalogue, manifestsOf, openCatalogue, switchRecords } from "./catalogue.ts";
 import { ChunkFiles, isNamed } from "./chunk-files.ts";
+import { ChunkLink } from "./chunk-link.ts";
+import { checkBytes, type Form, openBytes } from "./chunk-work.ts";
 import { chunksToDrop, type Keeping } from "./keeping.ts";
-import { SEAL_BYTES, sealChunk } from "./seal.ts";
+import { type Bytes, sealedBytes } from "./seal.ts";
 import { SharedProgress } from "./shared-progress.ts";
 
 export type Place = { readonly kind: "disk" } | { readonly kind: "memory"; readonly reason: string };
 
-export interface KeptChunk {
-  readonly blob: Blob;
-  readonly isSealed: boolean;
+export interface OpenedChunk {
+  readonly bytes: Bytes;
+  /** Whether it lies as it is to be kept. */
+  readonly isKeptSo: boolean;
+}
+
+export interface TakenChunk {
+  /** In place of those that were given. */
+  readonly bytes: Bytes;
+  /** When it is kept; never rejects. */
+  readonly kept: Promise<void>;
 }
 
 export interface ModelStore {
@@ -26,9 +36,12 @@ export interface ModelStore {
   /** Where new chunks go. */
   readonly place: Place;
   readonly progress: SharedProgress;
-  chunk(chunk: Chunk): Promise<KeptChunk | null>;
-  /** The bytes stay the caller's. */
-  keepChunk(chunk: Chunk, bytes: Uint8Array<ArrayBuffer>, keeping: Keeping): Promise<void>;
+  /** By name and length. */
+  hasChunk(chunk: Chunk): Promise<boolean>;
+  /** Null where it is not here. What is damaged, or sealed for another key, is dropped. */
+  openChunk(chunk: Chunk, keeping: Keeping): Promise<OpenedChunk | null>;
+  /** Checks the bytes, which are the store's from then on, and keeps a copy. Null where they are not the chunk's. */
+  takeChunk(chunk: Chunk, bytes: Bytes, keeping: Keeping): Promise<TakenChunk | null>;
   dropChunk(sha256: Sha256): Promise<void>;
   /** Notes that these were used just now. */
   touch(chunks: readonly Chunk[]): Promise<void>;
@@ -53,8 +66,8 @@ const ROOM_ATTEMPTS = 3;
 export async function openModelStore(tenant: string): Promise<ModelStore> {
   if (!/^[a-z0-9][a-z0-9-]{0,31}$/.test(tenant)) throw new RangeError("not a tenant id");
   try {
-    const files = await ChunkFiles.open(tenant);
-    return new TenantStore(tenant, { files, catalogue: await openCatalogue(tenant) }, { kind: "disk" });
+    const [files, catalogue] = await Promise.all([ChunkFiles.open(tenant), openCatalogue(tenant)]);
+    return new TenantStore(tenant, { files, catalogue, work: new ChunkLink(files, tenant) }, { kind: "disk" });
   } catch (error) {
     return new TenantStore(tenant, null, { kind: "memory", reason: reasonOf(error) });
   }
@@ -63,6 +76,13 @@ export async function openModelStore(tenant: string): Promise<ModelStore> {
 interface Disk {
   readonly files: ChunkFiles;
   readonly catalogue: Catalogue;
+  readonly work: ChunkLink;
+}
+
+/** What memory has of a chunk. */
+interface Kept {
+  readonly blob: Blob;
+  readonly isSealed: boolean;
 }
 
 class TenantStore implements ModelStore {
@@ -70,7 +90,7 @@ class TenantStore implements ModelStore {
   readonly progress: SharedProgress;
   readonly #disk: Disk | null;
   readonly #openedAt = Date.now();
-  readonly #chunks = new Map<Sha256, Blob>();
+  readonly #chunks = new Map<Sha256, Kept>();
   readonly #manifests = new Map<Sha256, string>();
   readonly #revisions = new Map<ModelId, Sha256>();
   #room: Promise<void> = Promise.resolve();
@@ -89,27 +109,36 @@ class TenantStore implements ModelStore {
     return this.#place;
   }
 
-  async chunk({ sha256, size }: Chunk): Promise<KeptChunk | null> {
-    const kept = this.#chunks.get(sha256);
-    if (kept) return { blob: kept, isSealed: false };
-    return this.#fromDisk(async ({ files, catalogue }) => {
-      const record = await catalogue.get("chunks", sha256);
-      if (!record) return null;
-      const isSealed = record.isSealed ?? false;
-      const blob = await files.read(sha256);
-      return blob?.size === (isSealed ? size + SEAL_BYTES : size) ? { blob, isSealed } : null;
+  async hasChunk({ sha256, size }: Chunk): Promise<boolean> {
+    if (this.#chunks.has(sha256)) return true;
+    const file = await this.#fromDisk(async ({ files, catalogue }) => {
+      const [record, found] = await Promise.all([catalogue.get("chunks", sha256), files.find(sha256)]);
+      return record && found?.size === (record.isSealed ? sealedBytes(size) : size) ? found : null;
     });
+    return file !== null;
   }
 
-  async keepChunk(chunk: Chunk, bytes: Uint8Array<ArrayBuffer>, keeping: Keeping): Promise<void> {
-    if (this.#disk && this.#place.kind === "disk" && keeping.mode !== "none") {
-      try {
-        return await this.#write(this.#disk, chunk, bytes, keeping);
-      } catch (error) {
-        this.#place = { kind: "memory", reason: reasonOf(error) };
-      }
-    }
-    this.#chunks.set(chunk.sha256, new Blob([bytes]));
+  async openChunk(chunk: Chunk, keeping: Keeping): Promise<OpenedChunk | null> {
+    const inMemory = this.#chunks.get(chunk.sha256);
+    const record = inMemory ?? (await this.#fromDisk(async ({ catalogue }) => (await catalogue.get("chunks", chunk.sha256)) ?? null));
+    if (!record) return null;
+    const isSealed = record.isSealed ?? false;
+    const form = formOf(isSealed, keeping);
+    const opened = form && (inMemory ? openBytes(chunk, new Uint8Array(await inMemory.blob.arrayBuffer()), form, this.tenant) : this.#fromDisk(({ work }) => work.open(chunk, form)));
+    const bytes = await opened;
+    if (bytes) return { bytes, isKeptSo: inMemory !== undefined || (keeping.mode !== "none" && isSealed === (keeping.mode === "encrypted")) };
+    await this.dropChunk(chunk.sha256);
+    return null;
+  }
+
+  async takeChunk(chunk: Chunk, bytes: Bytes, keeping: Keeping): Promise<TakenChunk | null> {
+    const disk = this.#disk && this.#place.kind === "disk" && keeping.mode !== "none" ? this.#disk : null;
+    const form = disk && formOf(keeping.mode === "encrypted", keeping);
+    const checked = await (this.#disk ? this.#disk.work.check(chunk, bytes, form) : checkBytes(chunk, bytes, form, this.tenant));
+    if (!checked) return null;
+    if (disk) return { bytes: checked.bytes, kept: this.#write(disk, chunk, checked.parts, keeping.mode === "encrypted") };
+    this.#chunks.set(chunk.sha256, { blob: new Blob([checked.bytes]), isSealed: false });
+    return { bytes: checked.bytes, kept: Promise.resolve() };
   }
 
   async dropChunk(sha256: Sha256): Promise<void> {
@@ -185,6 +214,7 @@ class TenantStore implements ModelStore {
 
   close(): void {
     this.#disk?.catalogue.close();
+    this.#disk?.work.close();
     this.progress.close();
     this.#chunks.clear();
   }
@@ -200,13 +230,14 @@ class TenantStore implements ModelStore {
     }
   }
 
-  /** File first, record second; either may find the disk full. */
-  async #write(disk: Disk, chunk: Chunk, bytes: Uint8Array<ArrayBuffer>, keeping: Keeping): Promise<void> {
-    const isSealed = keeping.mode === "encrypted";
-    const parts = isSealed ? await sealChunk(keeping.key, this.tenant, chunk, bytes) : [bytes];
-    const { sha256, size } = chunk;
+  /** File first, record second; either may find the disk full. What the disk won't have is kept in memory. */
+  async #write(disk: Disk, { sha256, size }: Chunk, given: readonly Bytes[], isSealed: boolean): Promise<void> {
+    const bytes = given.reduce((sum, { length }) => sum + length, 0);
+    let parts = given;
     const write = async () => {
-      await disk.files.write(sha256, parts);
+      const written = await disk.work.write(sha256, parts);
+      parts = written.parts;
+      if (written.error !== null) throw written.error;
       await disk.catalogue.put("chunks", { sha256, size, usedAt: Date.now(), isSealed });
     };
     for (let attempt = 1; ; attempt++) {
@@ -214,14 +245,20 @@ class TenantStore implements ModelStore {
       try {
         return await write();
       } catch (error) {
-        if (!isNamed(error, "QuotaExceededError") || attempt > ROOM_ATTEMPTS) throw error;
-        // One after another: several writers that find the disk full at once must not count the same room each.
-        const room = this.#room.then(() => this.#makeRoom(disk, attempt * (size + SEAL_BYTES)));
-        this.#room = room.catch(() => undefined);
-        await room;
-        if (this.#freedBytes === freedBefore) throw error;
+        const isTried = isNamed(error, "QuotaExceededError") && attempt <= ROOM_ATTEMPTS && (await this.#roomFor(disk, attempt * bytes));
+        if (isTried && this.#freedBytes !== freedBefore) continue;
+        this.#place = { kind: "memory", reason: reasonOf(error) };
+        if (parts.length > 0) this.#chunks.set(sha256, { blob: new Blob([...parts]), isSealed });
+        return;
       }
     }
+  }
+
+  /** One after another: several writers that find the disk full at once must not count the same room each. */
+  async #roomFor(disk: Disk, bytes: number): Promise<boolean> {
+    const room = this.#room.then(() => this.#makeRoom(disk, bytes)).then(() => true, () => false);
+    this.#room = room.then(() => undefined);
+    return room;
   }
 
   /** Drops files of pages that went away while they wrote, then least recently used chunks, until `bytes` are free. */
@@ -229,7 +266,7 @@ class TenantStore implements ModelStore {
     const enough = this.#freedBytes + bytes;
     const known = new Set(await catalogue.getAllKeys("chunks"));
     for (const sha256 of await files.names()) {
-      const file = known.has(sha256) ? null : await files.read(sha256);
+      const file = known.has(sha256) ? null : await files.find(sha256);
       if (!file || file.lastModified >= this.#openedAt) continue; // what is being written has no record yet
       await files.remove(sha256);
       this.#freedBytes += file.size;
@@ -243,26 +280,10 @@ class TenantStore implements ModelStore {
   }
 }
 
-/** One transaction: whoever looks sees the revision before with all its chunks, or the new one. Gives what it dropped. */
-async function switchRecords(catalogue: Catalogue, model: ModelId, digest: Sha256): Promise<Sha256[]> {
-  const change = catalogue.transaction(["models", "manifests", "chunks"], "readwrite");
-  const [models, manifests, chunks] = [change.objectStore("models"), change.objectStore("manifests"), change.objectStore("chunks")];
-  const before = await models.get(model);
-  await models.put({ model, digest });
-  let dropped: Sha256[] = [];
-  if (before && before.digest !== digest) {
-    const inForce = new Set((await models.getAll()).map((row) => row.digest));
-    const texts = await Promise.all([...inForce].map((one) => manifests.get(one)));
-    const replaced = inForce.has(before.digest) ? undefined : await manifests.get(before.digest);
-    dropped = chunksToDrop(manifestsOf([replaced?.text]), manifestsOf(texts.map((row) => row?.text)));
-    for (const sha256 of dropped) void chunks.delete(sha256);
-    if (replaced) void manifests.delete(before.digest);
-  }
-  await change.done;
-  return dropped;
+/** How what is kept so is opened; null where it can't be. */
+function formOf(isSealed: boolean, keeping: Keeping): Form | null {
+  if (!isSealed) return { kind: "plain" };
+  return keeping.mode === "encrypted" ? { kind: "sealed", key: keeping.key } : null;
 }
-
-/** Their digests were checked when they were kept. */
-const manifestsOf = (texts: readonly (string | undefined)[]): Manifest[] => texts.filter((text) => text !== undefined).map((text) => JSON.parse(text) as Manifest);
 
 const reasonOf = (error: unknown) => (error instanceof Error ? `${error.name}: ${error.message}` : String(error));

@@ -1,19 +1,21 @@
 /**
- * A chunk as it lies on disk under a tenant's content key: AES-256-GCM over the whole chunk.
+ * A chunk as it lies on disk under a tenant's content key: AES-256-GCM over its records, of half a megabyte each.
  *
- * - Layout: nonce (12 bytes, random for every write) ‖ ciphertext ‖ tag (16 bytes).
- * - Bound to the tenant and to the chunk's digest and length. The digest stands for the place in the model: chunks are
- *   shared by files and revisions, so that an update fetches the difference alone.
+ * - Layout: nonce (12 bytes, random for every write) ‖ ciphertext and tag (16 bytes) of each record. A record's nonce is
+ *   the chunk's, its last four bytes counted up.
+ * - Bound to the tenant, to the chunk's digest and length and to the record's place. The digest stands for the place in
+ *   the model: chunks are shared by files and revisions, so that an update fetches the difference alone.
+ * - Records, because browsers take memory of a megabyte and more from the system anew for every call, which costs as
+ *   much as the cipher.
  * - The key comes with a lease and is never written down here. What does not open gives null, whatever the reason.
  */
 import type { Chunk } from "../../schema/contract/models.ts";
 
-type Bytes = Uint8Array<ArrayBuffer>;
+export type Bytes = Uint8Array<ArrayBuffer>;
 
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
-/** By how much a sealed chunk is longer. */
-export const SEAL_BYTES = NONCE_BYTES + TAG_BYTES;
+const RECORD_BYTES = 512 * 1024;
 
 /** `text`: base64url of 32 bytes, as the lease carries it. The key can be used here, and not taken out again. */
 export async function importContentKey(text: string): Promise<CryptoKey> {
@@ -21,17 +23,36 @@ export async function importContentKey(text: string): Promise<CryptoKey> {
   return crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt", "decrypt"]);
 }
 
-/** The parts of the sealed chunk, to be written one after another. */
-export async function sealChunk(key: CryptoKey, tenant: string, chunk: Chunk, bytes: Bytes): Promise<readonly [Bytes, ArrayBuffer]> {
-  const iv = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
-  return [iv, await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData: boundTo(tenant, chunk) }, key, bytes)];
+/** How long a chunk is once it is sealed. */
+export const sealedBytes = (size: number): number => NONCE_BYTES + size + TAG_BYTES * recordsOf(size);
+
+/** The parts of the sealed chunk, to be written one after another. The bytes are read at once. */
+export async function sealChunk(key: CryptoKey, tenant: string, chunk: Chunk, bytes: Bytes): Promise<Bytes[]> {
+  const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
+  const records = Array.from({ length: recordsOf(chunk.size) }, async (_, at) => {
+    const sealed = await crypto.subtle.encrypt(algorithmOf(nonce, tenant, chunk, at), key, bytes.subarray(at * RECORD_BYTES, (at + 1) * RECORD_BYTES));
+    return new Uint8Array(sealed);
+  });
+  return [nonce, ...(await Promise.all(records))];
 }
 
 export async function openChunk(key: CryptoKey, tenant: string, chunk: Chunk, sealed: Bytes): Promise<Bytes | null> {
-  if (sealed.byteLength !== chunk.size + SEAL_BYTES) return null;
-  const iv = sealed.subarray(0, NONCE_BYTES);
-  const opened = crypto.subtle.decrypt({ name: "AES-GCM", iv, additionalData: boundTo(tenant, chunk) }, key, sealed.subarray(NONCE_BYTES));
-  return opened.then((bytes) => new Uint8Array(bytes), () => null);
+  if (sealed.byteLength !== sealedBytes(chunk.size)) return null;
+  const nonce = sealed.subarray(0, NONCE_BYTES);
+  const opened = new Uint8Array(chunk.size);
+  const records = Array.from({ length: recordsOf(chunk.size) }, async (_, at) => {
+    const begin = NONCE_BYTES + at * (RECORD_BYTES + TAG_BYTES);
+    const record = await crypto.subtle.decrypt(algorithmOf(nonce, tenant, chunk, at), key, sealed.subarray(begin, begin + RECORD_BYTES + TAG_BYTES));
+    opened.set(new Uint8Array(record), at * RECORD_BYTES);
+  });
+  return Promise.all(records).then(() => opened, () => null);
 }
 
-const boundTo = (tenant: string, { sha256, size }: Chunk) => new TextEncoder().encode(JSON.stringify(["leasehold chunk 1", tenant, sha256, size]));
+const recordsOf = (size: number) => Math.ceil(size / RECORD_BYTES);
+
+function algorithmOf(nonce: Bytes, tenant: string, { sha256, size }: Chunk, at: number): AesGcmParams {
+  const iv = nonce.slice();
+  const tail = new DataView(iv.buffer, NONCE_BYTES - 4);
+  tail.setUint32(0, (tail.getUint32(0) + at) % 2 ** 32);
+  return { name: "AES-GCM", iv, additionalData: new TextEncoder().encode(JSON.stringify(["leasehold chunk 2", tenant, sha256, size, at])) };
+}

@@ -25,6 +25,8 @@ export interface LeaseAsk {
   readonly model: string;
   readonly purpose: "inference" | "download";
   readonly tokens?: number;
+  /** Calls that share the lease; one where it isn't given. */
+  readonly calls?: number | undefined;
   /** The revision that is ready here, or on its way. */
   readonly revision?: string | undefined;
   readonly user?: string;

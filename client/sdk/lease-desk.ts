@@ -36,6 +36,8 @@ export interface DeskOptions {
 export interface OfflineWish {
   readonly model: string;
   readonly tokens: number;
+  /** Calls that may be made of them; as many as there are tokens, up to a thousand, where it isn't given. */
+  readonly calls?: number | undefined;
   /** How long it lives; a day where it isn't given. */
   readonly ttlSeconds?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -45,12 +47,16 @@ export interface LeaseWish {
   readonly model: string;
   /** Tokens to hold; none for a download. */
   readonly tokens?: number;
+  /** Calls that share the lease; one where it isn't given. */
+  readonly calls?: number | undefined;
   /** The revision that is ready here, or on its way; without it the lease is for the one in force. */
   readonly revision?: string | undefined;
   readonly requestId: string;
   readonly signal?: AbortSignal;
 }
 
+/** A lease to run on without a network is for so many calls, unless more or fewer are asked for. */
+const OFFLINE_CALLS = 1000;
 /** A call waits this long for its report to arrive; after that it arrives behind the call's back. */
 const REPORT_PATIENCE_MS = 2000;
 
@@ -80,9 +86,9 @@ export class LeaseDesk {
 
   async ask(wish: LeaseWish): Promise<OpenLease> {
     const { api, likelyBackend } = this.#options;
-    const { model, tokens, revision, requestId, signal } = wish;
+    const { model, tokens, calls, revision, requestId, signal } = wish;
     try {
-      const grant = await this.#grant({ model, purpose: tokens === undefined ? "download" : "inference", tokens, revision, request_id: requestId }, signal);
+      const grant = await this.#grant({ model, purpose: tokens === undefined ? "download" : "inference", tokens, calls, revision, request_id: requestId }, signal);
       return this.#opened(new OpenLease((report) => api.reportUsage(grant, report), grant, requestId, likelyBackend));
     } catch (error) {
       const held = error instanceof LeaseholdError && error.code === "network-failed" ? await this.#offline(wish) : null;
@@ -92,8 +98,8 @@ export class LeaseDesk {
   }
 
   /** A lease to run on without a network: so many tokens for so long. Its usage is reported when there is one again. */
-  async goOffline({ model, tokens, ttlSeconds, signal }: OfflineWish): Promise<LeaseGranted> {
-    const grant = await this.#grant({ model, purpose: "inference", tokens, request_id: newRequestId(), offline: true, ttl_s: ttlSeconds }, signal);
+  async goOffline({ model, tokens, calls = Math.min(tokens, OFFLINE_CALLS), ttlSeconds, signal }: OfflineWish): Promise<LeaseGranted> {
+    const grant = await this.#grant({ model, purpose: "inference", tokens, calls, request_id: newRequestId(), offline: true, ttl_s: ttlSeconds }, signal);
     try {
       await this.#options.offline.keep(grant, await this.contentKey());
     } catch (cause) {
@@ -185,7 +191,7 @@ export class LeaseDesk {
       void this.sendReports();
       return { used: report.input_tokens + report.output_tokens };
     };
-    return new OpenLease(takeReport, { ...record.grant, hold: tokens }, requestId, likelyBackend);
+    return new OpenLease(takeReport, { ...record.grant, hold: tokens, calls: 1 }, requestId, likelyBackend);
   }
 
   #opened(lease: OpenLease): OpenLease {

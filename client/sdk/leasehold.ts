@@ -79,6 +79,8 @@ export interface OfflinePlan extends Caller<Progress> {
   readonly model: string;
   /** LLM tokens to run on. */
   readonly tokens: number;
+  /** Calls to make of them; as many as there are tokens, up to a thousand, where it isn't given. */
+  readonly calls?: number;
   readonly ttlSeconds?: number;
 }
 
@@ -123,10 +125,10 @@ export class Leasehold {
      * Takes `tokens` for later, for a day where `ttlSeconds` doesn't say less, and has the model at hand. From then on
      * calls without a network run on them; their usage is sent once there is one again.
      */
-    prepare: ({ model, tokens, ttlSeconds, ...caller }: OfflinePlan): Promise<OfflineLease> =>
+    prepare: ({ model, tokens, calls, ttlSeconds, ...caller }: OfflinePlan): Promise<OfflineLease> =>
       this.#guarded(caller.signal, async (signal) => {
         const loaded = await this.#loader.open(model).join({ ...caller, signal });
-        const { lease_id, hold, expires_at, model: pinned } = await this.#desk.goOffline({ model, tokens, ttlSeconds, signal });
+        const { lease_id, hold, expires_at, model: pinned } = await this.#desk.goOffline({ model, tokens, calls, ttlSeconds, signal });
         if (pinned.manifest_sha256 !== loaded.digest) await this.#loader.replace(model, loaded).join({ ...caller, signal });
         return { lease_id, model, tokens: hold, expires_at, unsent: 0 };
       }),

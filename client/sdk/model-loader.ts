@@ -192,7 +192,7 @@ export class ModelLoader {
     });
     const first = async () => {
       fetched = await timed("weights", async () => fetchModel(await weights()));
-      await timed("give the lease back", () => source.end());
+      void source.end(); // the service hears of it beside what comes now
       await (beside ? pool.admitBeside(manifest.model, bytes, signal) : pool.admit(manifest.model, bytes, signal));
       isAdmitted = true;
       return fetched.files;
@@ -216,7 +216,10 @@ export class ModelLoader {
     if (!fetched) throw new Error("a runtime that is loaded has asked for its files");
     if (beside) pool.shrink(manifest.model, bytes);
     else pool.ready(manifest.model);
-    await timed("put in force", () => store.switchTo(manifest.model, digest));
+    await timed("put in force", async () => {
+      await fetched?.kept;
+      await store.switchTo(manifest.model, digest);
+    });
     const { cache, fetchedBytes, cachedBytes } = fetched;
     if (fetchedBytes > 0) void store.askToStay().catch(() => undefined); // a browser that won't is one that may clear the cache
     return { ...revision, runtime, cache, fetchedBytes, cachedBytes, variant: variant.id, bytes };

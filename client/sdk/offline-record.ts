@@ -1,7 +1,7 @@
 /**
  * One offline lease as this browser keeps it: what was used of it, and the numbered reports that are still to be sent. Pure.
  *
- * - Tokens are taken before a run and given back after it, so that what runs never passes the hold. A page that goes
+ * - Tokens and a call are taken before a run, and what it didn't use given back after it, so that what runs never passes the hold. A page that goes
  *   away in between keeps them taken here; the final report gives them back at the control plane.
  * - A report keeps its number until it is acknowledged: sent twice, it counts once.
  */
@@ -17,6 +17,7 @@ export interface OfflineRecord {
   /** Opens the cached weights. Can't be taken out of the browser. */
   readonly contentKey: CryptoKey;
   readonly usedTokens: number;
+  readonly usedCalls: number;
   readonly nextSeq: number;
   readonly queue: readonly UsageReport[];
   /** Whether its final report is in the queue. */
@@ -24,7 +25,7 @@ export interface OfflineRecord {
 }
 
 export function recordOf({ content_key: _, quota: __, ...grant }: LeaseGranted, contentKey: CryptoKey): OfflineRecord {
-  return { lease_id: grant.lease_id, model: grant.model.id, grant, contentKey, usedTokens: 0, nextSeq: 1, queue: [], isEnded: false };
+  return { lease_id: grant.lease_id, model: grant.model.id, grant, contentKey, usedTokens: 0, usedCalls: 0, nextSeq: 1, queue: [], isEnded: false };
 }
 
 export const tokensLeft = ({ grant, usedTokens }: OfflineRecord): number => grant.hold - usedTokens;
@@ -32,20 +33,23 @@ export const isRunnable = (record: OfflineRecord, nowMs: number): boolean => !re
 
 /** Null where it is over, or has not that much left. */
 export function take(record: OfflineRecord, tokens: number, nowMs: number): OfflineRecord | null {
-  return isRunnable(record, nowMs) && tokensLeft(record) >= tokens ? { ...record, usedTokens: record.usedTokens + tokens } : null;
+  const isEnough = tokensLeft(record) >= tokens && record.usedCalls < record.grant.calls;
+  return isRunnable(record, nowMs) && isEnough ? { ...record, usedTokens: record.usedTokens + tokens, usedCalls: record.usedCalls + 1 } : null;
 }
 
 /** What a run that had taken `taken` came to. */
 export function enter(record: OfflineRecord, taken: number, report: UsageReport): OfflineRecord {
   if (record.isEnded) return record;
-  const usedTokens = record.usedTokens - taken + report.input_tokens + report.output_tokens;
-  return { ...record, usedTokens, nextSeq: record.nextSeq + 1, queue: [...record.queue, { ...report, seq: record.nextSeq, final: false }] };
+  const used = report.input_tokens + report.output_tokens;
+  const calls = report.outcome === "ok" || used > 0 ? 1 : 0;
+  const after = { ...record, usedTokens: record.usedTokens - taken + used, usedCalls: record.usedCalls - 1 + calls, nextSeq: record.nextSeq + 1 };
+  return { ...after, queue: [...record.queue, { ...report, calls, seq: record.nextSeq, final: false }] };
 }
 
 /** Gives back what was not used: nothing runs on it any more. */
 export function end(record: OfflineRecord, requestId: UsageReport["request_id"]): OfflineRecord {
   if (record.isEnded) return record;
-  const last: UsageReport = { seq: record.nextSeq, request_id: requestId, input_tokens: 0, output_tokens: 0, outcome: "ok", latency_ms: 0, backend: "wasm", cache: "hit", final: true };
+  const last: UsageReport = { seq: record.nextSeq, request_id: requestId, input_tokens: 0, output_tokens: 0, calls: 0, outcome: "ok", latency_ms: 0, backend: "wasm", cache: "hit", final: true };
   return { ...record, nextSeq: record.nextSeq + 1, queue: [...record.queue, last], isEnded: true };
 }
 

@@ -16,6 +16,8 @@ export interface Outcome {
   readonly errorCode?: string;
   readonly inputTokens: number;
   readonly outputTokens: number;
+  /** How many calls it tells of, where several share the lease. */
+  readonly calls?: number;
   readonly latencyMs: number;
   readonly ttftMs?: number;
   readonly backend: Backend;
@@ -30,6 +32,8 @@ export class OpenLease {
   readonly requestId: string;
   /** What a run that has begun will have cost, should the page go away in the middle. */
   runningTokens = 0;
+  /** How many calls run, where several share the lease. */
+  runningCalls = 0;
   /** What it has written by now. */
   runningOutput = 0;
   /** Of runs that are over and not reported yet: their report, which stands whatever becomes of the rest. */
@@ -67,13 +71,15 @@ export class OpenLease {
   abandon(outcome: "error" | "aborted", errorCode?: string): Promise<{ readonly used: number }> {
     const isCharged = outcome === "aborted" || this.runningOutput > 0;
     if (this.delivered) {
-      const running = isCharged ? this.runningTokens : 0;
-      return this.settle({ ...this.delivered, inputTokens: this.delivered.inputTokens + running });
+      const { inputTokens, calls } = this.delivered;
+      const [tokens, more] = isCharged ? [this.runningTokens, this.runningCalls] : [0, 0];
+      return this.settle({ ...this.delivered, inputTokens: inputTokens + tokens, ...(calls !== undefined && { calls: calls + more }) });
     }
     return this.settle({
       outcome,
       errorCode,
       inputTokens: isCharged ? this.runningTokens : 0,
+      ...(isCharged && this.runningCalls > 0 && { calls: this.runningCalls }),
       outputTokens: isCharged ? this.runningOutput : 0,
       latencyMs: this.#elapsedMs(),
       backend: this.#backend,
@@ -92,6 +98,7 @@ export class OpenLease {
       request_id: this.requestId as UsageReport["request_id"],
       input_tokens: inputTokens,
       output_tokens: Math.min(outcome.outputTokens, this.grant.hold - inputTokens),
+      calls: outcome.calls === undefined ? undefined : Math.min(outcome.calls, this.grant.calls),
       outcome: outcome.outcome,
       error_code: outcome.errorCode,
       latency_ms: milliseconds(outcome.latencyMs),

@@ -37,6 +37,7 @@ const leaseGranted = object({
   lease: string,
   expires_at: time,
   hold: amount,
+  calls: amount,
   model: object({ id: string, revision: string, manifest_url: string, manifest_sha256: digest, next: optional(object({ revision: string, manifest_sha256: digest })) }),
   content_key: (value) => typeof value === "string" && /^[\w-]{43}$/.test(value),
   quota,

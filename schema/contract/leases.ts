@@ -13,6 +13,9 @@ export const MIN_TTL_SECONDS = 5;
 export const MAX_OFFLINE_TTL_SECONDS = 86_400;
 export const OFFLINE_GRACE_SECONDS = 86_400;
 
+/** Calls that one lease may hold. */
+export const MAX_CALLS = 10_000;
+
 /** The caller's own labels: at most 16, short, plain text. */
 export const metadata = z
   .record(z.string().regex(/^[A-Za-z0-9_.-]{1,40}$/), z.string().max(200))
@@ -24,6 +27,7 @@ export const leaseCreate = z
   .strictObject({
     model: modelId,
     tokens: tokens.optional().meta({ description: "LLM tokens to hold; none for a download." }),
+    calls: z.int().min(1).max(MAX_CALLS).optional().meta({ description: "Calls to hold the price of, where several share the lease; 1 where it isn't given." }),
     purpose: z.enum(["inference", "download"]).default("inference"),
     user: userId.optional(),
     user_signature: userSignature.optional(),
@@ -44,6 +48,7 @@ export const leaseCreate = z
     if (ask.purpose === "inference" && ask.tokens === undefined) ctx.addIssue({ code: "custom", path: ["tokens"], message: "state the LLM tokens to hold" });
     if (!ask.offline && ask.ttl_s !== undefined && ask.ttl_s > MAX_TTL_SECONDS) ctx.addIssue({ code: "custom", path: ["ttl_s"], message: `at most ${MAX_TTL_SECONDS} for a lease that is not offline` });
     if (ask.offline && ask.purpose === "download") ctx.addIssue({ code: "custom", path: ["offline"], message: "only an inference can be offline" });
+    if (ask.purpose === "download" && ask.calls !== undefined) ctx.addIssue({ code: "custom", path: ["calls"], message: "a download makes no calls" });
     if (ask.purpose === "download" && ask.tokens !== undefined) ctx.addIssue({ code: "custom", path: ["tokens"], message: "a download holds no tokens" });
   })
   .meta({ id: "LeaseCreate" });
@@ -67,6 +72,7 @@ export const leaseGranted = z
     expires_at: timestamp,
     reports_until: timestamp.meta({ description: "Until when usage may be reported: `expires_at`, and a day more for an offline lease." }),
     hold: amount.meta({ description: "LLM tokens held." }),
+    calls: amount.meta({ description: "Calls held." }),
     model: z.object({ id: modelId, revision: revisionId, manifest_url: z.string(), manifest_sha256: sha256, next: nextRevision.optional() }),
     content_key: z.string().meta({ description: "Base64url of the 32-byte key under which this tenant's weights are cached in the browser." }),
     quota,
@@ -101,6 +107,7 @@ export const usageReport = z
     request_id: requestId,
     input_tokens: amount,
     output_tokens: amount,
+    calls: z.int().min(0).max(MAX_CALLS).optional().meta({ description: "Calls that this report tells of. Without it the lease's first report of a run is one, and later ones are more of the same call." }),
     outcome: z.enum(["ok", "error", "aborted"]),
     error_code: z.string().regex(/^[a-z0-9-]{1,64}$/).optional(),
     latency_ms: amount.max(86_400_000),

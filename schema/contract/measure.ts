@@ -34,8 +34,8 @@ export function costNanos(used: Used, prices: Prices): number | null {
   return nanos <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(nanos) : null;
 }
 
-/** The most that a hold can cost: all of it at the dearer of the two prices, and one call. */
-export function ceilingNanos(holdTokens: number, prices: Prices): number | null {
+/** The most that a hold can cost: all of it at the dearer of the two prices, and its calls. */
+export function ceilingNanos(holdTokens: number, prices: Prices, calls = 1): number | null {
   const dearer = Math.max(prices.input_nanos_per_token, prices.output_nanos_per_token);
-  return costNanos({ inputTokens: holdTokens, outputTokens: 0, calls: 1 }, { ...prices, input_nanos_per_token: dearer });
+  return costNanos({ inputTokens: holdTokens, outputTokens: 0, calls }, { ...prices, input_nanos_per_token: dearer });
 }

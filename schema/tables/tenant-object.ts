@@ -208,6 +208,10 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   ALTER TABLE collection ADD COLUMN manifests_again INTEGER NOT NULL DEFAULT 0;
   UPDATE collection SET manifests_due_at = 0 WHERE EXISTS (SELECT 1 FROM revisions) OR EXISTS (SELECT 1 FROM drafts) OR EXISTS (SELECT 1 FROM deleted_models);
   `,
+  // How many calls a lease holds the price of.
+  `
+  ALTER TABLE leases ADD COLUMN hold_calls INTEGER NOT NULL DEFAULT 1;
+  `,
   // Sessions of the console that were signed out of before their end.
   `
   CREATE TABLE ended_sessions (id TEXT PRIMARY KEY, ends_at INTEGER NOT NULL) WITHOUT ROWID;

@@ -8,8 +8,14 @@ import { concat } from "../../schema/onnx/concat.ts";
 import { encodeOnnx, payloadBytes } from "../../schema/onnx/write.ts";
 import { randomOf } from "./random.ts";
 
-export const BLOCK_DECODER_CONFIG = { max_position_embeddings: 128, vocab_size: 128 };
+export const BLOCK_DECODER_CONFIG = { max_position_embeddings: 512, vocab_size: 128 };
 const { max_position_embeddings: CONTEXT, vocab_size: VOCABULARY } = BLOCK_DECODER_CONFIG;
+
+export interface BlockDecoderShape {
+  readonly seed?: number;
+  /** Queries, keys and values apart, each with a bias; embeddings apart from the logits, with zero points. */
+  readonly isSplit?: boolean;
+}
 const [LAYERS, HIDDEN, INNER, HEADS, KV_HEADS, HEAD] = [2, 64, 96, 4, 2, 16];
 const BLOCK = 32;
 const NOTHING = new Uint8Array(0);
@@ -17,7 +23,7 @@ const NOTHING = new Uint8Array(0);
 const floatBytes = (values: ArrayLike<number>): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);
 const value = (name: string, elementType: number, shape: readonly (number | string)[]): OnnxValue => ({ name, tensor: { elementType, shape }, rest: NOTHING });
 
-export function blockDecoder(seed = 1): OnnxModel {
+export function blockDecoder({ seed = 1, isSplit = false }: BlockDecoderShape = {}): OnnxModel {
   const random = randomOf(seed);
   const fraction = (): number => random.int(-1000, 1000) / 1000;
   const initializers: OnnxTensor[] = [];
@@ -45,8 +51,16 @@ export function blockDecoder(seed = 1): OnnxModel {
   initializers.push(int64Tensor("one", [1]), int64Tensor("index-1", [1], []), int64Tensor("embedding-shape", [VOCABULARY, HIDDEN]));
   tensor("cos", ELEMENT.float, [CONTEXT, HEAD / 2], floatBytes(angles(Math.cos)));
   tensor("sin", ELEMENT.float, [CONTEXT, HEAD / 2], floatBytes(angles(Math.sin)));
-  tensor("head.q", ELEMENT.uint8, [VOCABULARY, HIDDEN / BLOCK, BLOCK], noise(VOCABULARY * HIDDEN, 255));
-  scales("head.s", VOCABULARY, HIDDEN, 0.02);
+  const table = (name: string): void => {
+    tensor(`${name}.q`, ELEMENT.uint8, [VOCABULARY, HIDDEN / BLOCK, BLOCK], noise(VOCABULARY * HIDDEN, 255));
+    scales(`${name}.s`, VOCABULARY, HIDDEN, 0.02);
+  };
+  table("head");
+  const words = isSplit ? "words" : "head";
+  if (isSplit) {
+    table(words);
+    tensor("words.z", ELEMENT.uint8, [VOCABULARY, HIDDEN / BLOCK], noise((VOCABULARY * HIDDEN) / BLOCK, 255));
+  }
 
   add("ReduceSum", ["attention_mask", "one"], ["mask-sum"], [intAttribute("keepdims", 0)]);
   add("Sub", ["mask-sum", "one"], ["mask-last"]);
@@ -54,14 +68,20 @@ export function blockDecoder(seed = 1): OnnxModel {
   add("Shape", ["attention_mask"], ["mask-shape"]);
   add("Gather", ["mask-shape", "index-1"], ["mask-total"], [intAttribute("axis", 0)]);
   add("Cast", ["mask-total"], ["total"], [intAttribute("to", ELEMENT.int32)]);
-  add("Reshape", ["head.q", "embedding-shape"], ["rows"]);
-  add("GatherBlockQuantized", ["rows", "input_ids", "head.s"], ["x0"], [intAttribute("bits", 8), intAttribute("block_size", BLOCK), intAttribute("gather_axis", 0), intAttribute("quantize_axis", 1)], "com.microsoft");
+  add("Reshape", [`${words}.q`, "embedding-shape"], ["rows"]);
+  add("GatherBlockQuantized", ["rows", "input_ids", `${words}.s`, ...(isSplit ? ["words.z"] : [])], ["x0"], [intAttribute("bits", 8), intAttribute("block_size", BLOCK), intAttribute("gather_axis", 0), intAttribute("quantize_axis", 1)], "com.microsoft");
   add("SimplifiedLayerNormalization", ["x0", norm("norm0")], ["n0"], [intAttribute("axis", -1), epsilon]);
   for (let layer = 0; layer < LAYERS; layer++) {
     const own = (name: string): string => `${name}${layer}`;
     const next = (name: string): string => `${name}${layer + 1}`;
-    product(own("n"), own("qkv"), (HEADS + 2 * KV_HEADS) * HEAD, HIDDEN, true);
-    add("GroupQueryAttention", [own("qkv"), "", "", `past_key_values.${layer}.key`, `past_key_values.${layer}.value`, "lengths", "total", "cos", "sin"], [own("attended"), `present.${layer}.key`, `present.${layer}.value`], [intAttribute("num_heads", HEADS), intAttribute("kv_num_heads", KV_HEADS), intAttribute("do_rotary", 1)], "com.microsoft");
+    const parts = isSplit ? [own("q"), own("k"), own("v")] : [own("qkv"), "", ""];
+    if (isSplit) {
+      for (const [name, heads] of [["q", HEADS], ["k", KV_HEADS], ["v", KV_HEADS]] as const) {
+        product(own("n"), `${own(name)}/product`, heads * HEAD, HIDDEN, name === "k");
+        add("Add", [`${own(name)}/product`, tensor(`${own(name)}.b`, ELEMENT.float, [heads * HEAD], floatBytes(Array.from({ length: heads * HEAD }, fraction)))], [own(name)]);
+      }
+    } else product(own("n"), own("qkv"), (HEADS + 2 * KV_HEADS) * HEAD, HIDDEN, true);
+    add("GroupQueryAttention", [...parts, `past_key_values.${layer}.key`, `past_key_values.${layer}.value`, "lengths", "total", "cos", "sin"], [own("attended"), `present.${layer}.key`, `present.${layer}.value`], [intAttribute("num_heads", HEADS), intAttribute("kv_num_heads", KV_HEADS), intAttribute("do_rotary", 1)], "com.microsoft");
     product(own("attended"), own("o"), HIDDEN, HEADS * HEAD, false);
     add("SkipSimplifiedLayerNormalization", [own("x"), own("o"), norm(own("post-norm"))], [own("m"), "", "", own("y")], [epsilon], "com.microsoft");
     product(own("m"), own("gate"), INNER, HIDDEN, false);
@@ -93,4 +113,4 @@ export function blockDecoder(seed = 1): OnnxModel {
   };
 }
 
-export const blockDecoderFile = (seed?: number): Uint8Array<ArrayBuffer> => concat(encodeOnnx(blockDecoder(seed)).parts.map((part) => payloadBytes(part, () => NOTHING))).slice();
+export const blockDecoderFile = (shape?: BlockDecoderShape): Uint8Array<ArrayBuffer> => concat(encodeOnnx(blockDecoder(shape)).parts.map((part) => payloadBytes(part, () => NOTHING))).slice();

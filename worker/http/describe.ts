@@ -2,10 +2,12 @@
  * How a route describes itself to OpenAPI: answers by schema, credentials from the access table. Which problems it
  * may answer with is worker/http/refusals.ts.
  */
+import type { MiddlewareHandler } from "hono";
 import { z } from "zod";
 import { tenantId } from "../../schema/contract/ids.ts";
 import { problem } from "../../schema/contract/problems.ts";
 import { ACCESS, type OpenWay, SIGN_IN, type WayIn } from "./access.ts";
+import type { AppEnv } from "./app-env.ts";
 import { bodies } from "./bodies.ts";
 import { admit } from "./enter.ts";
 
@@ -29,11 +31,11 @@ const SESSION: Record<string, string[]> = { session: [] };
 const OF_KEYS: ReadonlySet<string> = new Set(["operator", "admin", "leases", "read"]);
 const takesSession = (way: WayIn): boolean => way !== SIGN_IN && ACCESS[way].some((open) => OF_KEYS.has(open));
 
-/** Guards a route with its row of the access table, before anything else of the request is read, and documents it. */
-export const guarded = (way: WayIn) => ({
+/** Guards a route with its row of the access table, before anything else of the request is read, and documents it. `next`: what comes before the body is read. */
+export const guarded = (way: WayIn, ...next: MiddlewareHandler<AppEnv>[]) => ({
   security: takesSession(way) ? [BEARER, SESSION] : [BEARER],
   "x-access": ACCESS[way],
-  middleware: [admit(way), bodies],
+  middleware: [admit(way), ...next, bodies],
 });
 
 /** Documents a route that anyone may use. */

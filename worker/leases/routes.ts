@@ -9,13 +9,14 @@ import { body, guarded, idempotencyHeader, json, problems } from "../http/descri
 import { enter, nameCall } from "../http/enter.ts";
 import { unwrap } from "../http/problem.ts";
 import { limitsOf } from "../http/ratelimit.ts";
+import { heed, refuseFlood } from "./gate.ts";
 import { signLease } from "./token.ts";
 
 const tags = ["Leases"];
 const leasePath = z.object({ id: leaseId });
 
 const grant = createRoute({
-  method: "post", path: "/v1/leases", tags, ...guarded("POST /v1/leases"), summary: "Ask for a lease",
+  method: "post", path: "/v1/leases", tags, ...guarded("POST /v1/leases", refuseFlood), summary: "Ask for a lease",
   description: "Holds `tokens` of the tenant's quota for one user and one model. A refusal says which limit, how much is left and when it resets. `quota` is as it was right after the grant, in a repeat too; the RateLimit field says how the limits stand now.",
   request: { headers: idempotencyHeader, body: body(leaseCreate) },
   responses: { 201: json(leaseGranted, "The lease."), ...problems },
@@ -38,21 +39,24 @@ export function leaseRoutes(app: OpenAPIHono<AppEnv>): void {
   app.openapi(grant, async (c) => {
     const ask = c.req.valid("json");
     nameCall(c, ask.request_id);
-    const { object, call } = enter(c, "POST /v1/leases", ask, ask);
-    const granted = unwrap(await object.leases.grant(call, ask));
+    const entered = enter(c, "POST /v1/leases", ask, ask);
+    const answer = await entered.object.leases.grant(entered.call, ask);
+    heed(c, answer, entered);
+    const granted = unwrap(answer);
     const settings = settingsOf(c.env);
     const { next } = granted;
-    const answer: LeaseGranted = {
+    const lease: LeaseGranted = {
       lease_id: granted.leaseId,
       lease: await signLease(granted, settings, ask.dpop_jkt),
       expires_at: toTimestamp(granted.expiresAt),
       reports_until: toTimestamp(granted.reportsUntil),
       hold: granted.hold,
+      calls: granted.calls,
       model: { id: granted.model, revision: granted.revision, manifest_url: `/v1/models/${granted.model}/manifest`, manifest_sha256: granted.manifestSha256, ...(next && { next: { revision: next.revision, manifest_sha256: next.manifestSha256, until: next.until === null ? null : toTimestamp(next.until) } }) },
       content_key: granted.contentKey,
       quota: granted.quota,
     };
-    return c.json(answer, 201, { ...limitsOf(c, granted.standing), "cache-control": "no-store", ...(ask.dpop_jkt !== undefined && { "dpop-nonce": granted.dpopNonce }) });
+    return c.json(lease, 201, { ...limitsOf(c, granted.standing), "cache-control": "no-store", ...(ask.dpop_jkt !== undefined && { "dpop-nonce": granted.dpopNonce }) });
   });
 
   app.openapi(read, async (c) => {

@@ -6,7 +6,9 @@
  *   minute) gets the same change, and the sum over a lease's life is `held: 0`.
  * - Tokens are held one for one. Money is held at the dearer price and posted at the price of what was used, so that
  *   a lease never posts more than it held.
- * - The caller has checked that usage does not exceed what is left of the hold.
+ * - A report tells of so many calls; one that doesn't say is the lease's one call, or goes on with it. What used
+ *   tokens, or ran and doesn't deny a call, is one at least, once a lease.
+ * - The caller has checked that usage does not exceed what is left of the hold, tokens and calls.
  */
 import { ceilingNanos, costNanos } from "../../schema/contract/measure.ts";
 import type { Prices } from "../../schema/contract/models.ts";
@@ -25,17 +27,21 @@ export interface Account {
   readonly prices: Prices;
   readonly hold: number;
   readonly holdNanos: number;
+  /** Calls that the hold has the price of; none of a download's. */
+  readonly holdCalls: number;
   /** Tokens that reports have named so far. */
   readonly reported: number;
   /** Nano-dollars posted so far. */
   readonly costNanos: number;
-  /** Calls charged so far: 0 or 1. */
+  /** Calls charged so far. */
   readonly calls: number;
 }
 
 export interface Usage {
   readonly inputTokens: number;
   readonly outputTokens: number;
+  /** As the report says; null where it doesn't. */
+  readonly calls: number | null;
   /** Whether the model ran at all: a failure before that costs no call. */
   readonly ran: boolean;
   readonly final: boolean;
@@ -56,7 +62,8 @@ export const grantChange = (tokens: number, nanos: number): Change => ({ held: t
 
 export function reportCharge(account: Account, usage: Usage): Charge {
   const tokens = usage.inputTokens + usage.outputTokens;
-  const calls = account.purpose === "inference" && account.calls === 0 && (usage.ran || tokens > 0) ? 1 : 0;
+  const first = account.purpose === "inference" && account.calls === 0 && (tokens > 0 || (usage.ran && usage.calls !== 0)) ? 1 : 0;
+  const calls = Math.max(first, usage.calls ?? 0);
   const cost = countable(costNanos({ inputTokens: usage.inputTokens, outputTokens: usage.outputTokens, calls }, account.prices));
   const refund = usage.final ? account.hold - account.reported - tokens : 0;
   const refundNanos = usage.final ? account.holdNanos - account.costNanos - cost : 0;
@@ -66,9 +73,8 @@ export function reportCharge(account: Account, usage: Usage): Charge {
 /** What no report named is charged whole, at the dearer price: the hold was reserved so. */
 export function endCharge(account: Account): Charge {
   const tokens = account.hold - account.reported;
-  const calls = account.purpose === "inference" && account.calls === 0 ? 1 : 0;
-  const callNanos = calls === 0 ? 0 : account.prices.call_nanos;
-  const cost = countable(ceilingNanos(tokens, { ...account.prices, call_nanos: callNanos }));
+  const calls = account.holdCalls - account.calls;
+  const cost = countable(ceilingNanos(tokens, account.prices, calls));
   return { change: { held: -tokens, posted: tokens, heldNanos: account.costNanos - account.holdNanos, postedNanos: cost }, tokens, costNanos: cost, calls, refund: 0 };
 }
 

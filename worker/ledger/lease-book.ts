@@ -33,6 +33,8 @@ export interface NewLease {
   readonly day: string;
   readonly tokens: number;
   readonly nanos: number;
+  /** Calls that `nanos` has the price of. */
+  readonly calls: number;
   readonly ttlSeconds: number;
   /** How long after its end the lease may still be reported; 0 but for an offline one. */
   readonly graceSeconds: number;
@@ -90,14 +92,14 @@ export class LeaseBook {
     const lease: LeaseRow = {
       id, state: "active", purpose: ask.purpose, key_id: ask.keyId, user_id: ask.user, model: ask.model, revision: ask.revision,
       manifest_sha256: ask.manifestSha256, prices: JSON.stringify(ask.prices), request_id: ask.requestId, metadata: JSON.stringify(ask.metadata), day: ask.day,
-      hold: ask.tokens, hold_nanos: ask.nanos, reported: 0, charged: 0, cost_nanos: 0, calls: 0, reports: 0,
+      hold: ask.tokens, hold_nanos: ask.nanos, hold_calls: ask.calls, reported: 0, charged: 0, cost_nanos: 0, calls: 0, reports: 0,
       created_at: now, expires_at: expiresAt, reports_until: reportsUntil, resolved_at: null,
     };
     this.#store.run(
-      `INSERT INTO leases (id, state, purpose, key_id, user_id, model, revision, manifest_sha256, prices, request_id, metadata, day, hold, hold_nanos, created_at, expires_at, reports_until)
-       VALUES (?, 'active', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO leases (id, state, purpose, key_id, user_id, model, revision, manifest_sha256, prices, request_id, metadata, day, hold, hold_nanos, hold_calls, created_at, expires_at, reports_until)
+       VALUES (?, 'active', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       id, lease.purpose, lease.key_id, lease.user_id, lease.model, lease.revision, lease.manifest_sha256, lease.prices, lease.request_id,
-      lease.metadata, lease.day, lease.hold, lease.hold_nanos, now, expiresAt, reportsUntil,
+      lease.metadata, lease.day, lease.hold, lease.hold_nanos, lease.hold_calls, now, expiresAt, reportsUntil,
     );
     this.#enter(lease);
     this.#post(lease, grantChange(ask.tokens, ask.nanos));
@@ -188,6 +190,8 @@ export class LeaseBook {
     const used = report.input_tokens + report.output_tokens;
     const left = lease.hold - lease.reported;
     if (used > left) return refuse("usage-exceeds-hold", `The report names ${used} tokens; ${left} of the hold are left. Nothing was charged for it.`, { limit: lease.hold, remaining: left });
+    const callsLeft = accountOf(lease).holdCalls - lease.calls;
+    if ((report.calls ?? 0) > callsLeft) return refuse("usage-exceeds-hold", `The report names ${report.calls} calls; ${callsLeft} of those held are left. Nothing was charged for it.`, { limit: lease.hold_calls, remaining: callsLeft });
     this.#charge(lease, report, actor, now, requestId);
     const answer = toLeaseState(this.find(lease.id) as LeaseRow);
     this.#store.run("INSERT INTO reports (lease_id, seq, body, answer) VALUES (?, ?, ?, ?)", lease.id, report.seq, body, JSON.stringify(answer));
@@ -200,7 +204,7 @@ export class LeaseBook {
   }
 
   #charge(lease: LeaseRow, report: UsageReport, actor: string, now: number, requestId: string | null): void {
-    const usage = { inputTokens: report.input_tokens, outputTokens: report.output_tokens, ran: report.outcome === "ok", final: report.final };
+    const usage = { inputTokens: report.input_tokens, outputTokens: report.output_tokens, calls: report.calls ?? null, ran: report.outcome === "ok", final: report.final };
     const { change, tokens, costNanos, calls, refund } = reportCharge(accountOf(lease), usage);
     this.#post(lease, change);
     this.#mirrors.resolve(lease.key_id, lease.created_at, -change.held, change.posted);
@@ -211,7 +215,7 @@ export class LeaseBook {
     if (report.final) this.#leave(lease);
     if (lease.purpose === "download") return;
     const details = {
-      lease_id: lease.id, revision: lease.revision, seq: report.seq, input_tokens: report.input_tokens, output_tokens: report.output_tokens,
+      lease_id: lease.id, revision: lease.revision, seq: report.seq, input_tokens: report.input_tokens, output_tokens: report.output_tokens, calls: report.calls,
       cost_nanos: costNanos, outcome: report.outcome, error_code: report.error_code, latency_ms: report.latency_ms, ttft_ms: report.ttft_ms,
       backend: report.backend, cache: report.cache, final: report.final, refunded_tokens: refund, metadata: JSON.parse(lease.metadata) as unknown,
       ...callNamed(requestId, report.request_id),

@@ -26,6 +26,7 @@ export interface LeaseRow extends Row {
   day: string;
   hold: number;
   hold_nanos: number;
+  hold_calls: number;
   reported: number;
   charged: number;
   cost_nanos: number;
@@ -38,7 +39,7 @@ export interface LeaseRow extends Row {
 }
 
 export const COLUMNS =
-  "id, state, purpose, key_id, user_id, model, revision, manifest_sha256, prices, request_id, metadata, day, hold, hold_nanos, reported, charged, cost_nanos, calls, reports, created_at, expires_at, reports_until, resolved_at";
+  "id, state, purpose, key_id, user_id, model, revision, manifest_sha256, prices, request_id, metadata, day, hold, hold_nanos, hold_calls, reported, charged, cost_nanos, calls, reports, created_at, expires_at, reports_until, resolved_at";
 
 /** Where a lease stands in the table: the instant in its id, which is never after it falls due. */
 export const placeOf = ({ id }: LeaseRow): number => instantOf(id.slice(id.lastIndexOf("_") + 1));
@@ -48,6 +49,7 @@ export const accountOf = (lease: LeaseRow): Account => ({
   prices: JSON.parse(lease.prices) as Prices,
   hold: lease.hold,
   holdNanos: lease.hold_nanos,
+  holdCalls: lease.purpose === "download" ? 0 : lease.hold_calls,
   reported: lease.reported,
   costNanos: lease.cost_nanos,
   calls: lease.calls,

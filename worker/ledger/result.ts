@@ -15,6 +15,8 @@ export interface Refusal {
   readonly resetsAt?: number;
   /** The limits as they stand, for the fields of an answer on the data plane. */
   readonly quota?: Quota;
+  /** The Worker may repeat this refusal to the same credential until then, without asking again. Milliseconds since the epoch. */
+  readonly holdUntil?: number;
   /** The nonce that the next DPoP proof should carry. */
   readonly dpopNonce?: string;
 }

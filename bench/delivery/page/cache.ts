@@ -26,21 +26,27 @@ globalThis.cacheReady = (async () => {
     bytes.set(await sha256Hex(chunk), chunk);
   }
   keepings = { encrypted: { mode: "encrypted", key: await importContentKey("k".repeat(43)) }, plain: { mode: "plain" } };
-  for (const mode of ["encrypted", "plain"] as const) await open(mode);
+  for (const mode of ["encrypted", "plain"] as const) await (await open(mode)).end();
   for (const [sha256] of bytes) bytes.set(sha256, new Uint8Array());
 })();
 
 globalThis.openCached = async (mode) => {
   const began = performance.now();
-  await open(mode);
-  return performance.now() - began;
+  const { end } = await open(mode);
+  const took = performance.now() - began;
+  await end();
+  return took;
 };
 
-async function open(mode: "encrypted" | "plain"): Promise<void> {
+async function open(mode: "encrypted" | "plain") {
   const store = await openModelStore(`cache-${mode}`);
   const chunks = [...bytes.keys()].map((sha256) => ({ sha256, size: CHUNK_BYTES }));
   const variant = { id: "all", requires: {}, files: [{ path: "model.onnx", size: CHUNKS * CHUNK_BYTES, sha256: "" as Sha256, chunks }] };
-  const { files } = await fetchModel({ manifest: { model: "made" } as Manifest, variant, store, keeping: keepings[mode], fetchChunk: async ({ sha256 }) => (bytes.get(sha256) ?? new Uint8Array()).slice() });
+  const { files, kept } = await fetchModel({ manifest: { model: "made" } as Manifest, variant, store, keeping: keepings[mode], fetchChunk: async ({ sha256 }) => (bytes.get(sha256) ?? new Uint8Array()).slice() });
   if (files.some(({ parts }) => parts.length !== CHUNKS)) throw new Error("a chunk is missing");
-  store.close();
+  const end = async () => {
+    await kept;
+    store.close();
+  };
+  return { end };
 }

@@ -153,8 +153,8 @@ async function readConfig(files: ModelFiles): Promise<Config> {
 }
 
 /** Few: the first call waits for them, and code warms up in it as well. */
-const WARM_PROMPT = 16;
-const WARM_TOKENS = 3;
+const WARM_PROMPT = 4;
+const WARM_TOKENS = 2;
 
 /** A short prompt and some single tokens; leaves the sequence empty. */
 async function warmUp(decoder: Decoder, step: Step): Promise<void> {

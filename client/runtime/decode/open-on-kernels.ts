@@ -39,7 +39,7 @@ const LEAST_CONTEXT = 256;
 export async function openOnKernels(subject: KernelSubject, step: Step): Promise<KernelOpening> {
   const { source, plan, io, threads } = subject;
   const context = Math.min(subject.contextLength, plan.positions);
-  const layout = layOut(plan, io.kv, { packedBytes, roundedBytes }, crewBytes(PIECE), PIECE, context);
+  const layout = layOut(plan, io.kv, { packedBytes, roundedBytes }, crewBytes(PIECE), PIECE, threads, context);
   const { program, weights } = layout;
   const contextLength = Math.min(context, Math.max(LEAST_CONTEXT, Math.floor((subject.memoryBytes - program.end) / program.tokenBytes)));
   const hired = Hired.hire(threads);

@@ -93,9 +93,17 @@ function dequantizeRow(shape: BlockShape, { quantized, scales, zeroPoints }: Blo
 
 /** One byte for each block, from zero points packed like the weights. */
 export function unpackZeroPoints(shape: BlockShape, packed: Uint8Array): Uint8Array {
+  if (shape.bits === 8) return packed;
   const perRow = blocksPerRow(shape);
   const unpacked = new Uint8Array(shape.n * perRow);
-  for (let n = 0; n < shape.n; n++) for (let block = 0; block < perRow; block++) unpacked[n * perRow + block] = zeroPointOf(shape, packed, n, block, perRow);
+  let from = 0;
+  for (let at = 0; at < unpacked.length; ) {
+    for (const end = at + perRow; at < end; ) {
+      const pair = packed[from++] ?? 0;
+      unpacked[at++] = pair & 15;
+      if (at < end) unpacked[at++] = pair >> 4;
+    }
+  }
   return unpacked;
 }
 

@@ -8,9 +8,11 @@
 import { OnnxError } from "../../../schema/onnx/error.ts";
 import { readOnnx } from "../../../schema/onnx/read.ts";
 import type { ByteRange, OnnxModel, Payload } from "../../../schema/onnx/types.ts";
-import { encodeOnnx, payloadBytes } from "../../../schema/onnx/write.ts";
+import { encodeOnnx, loadPayload, payloadBytes } from "../../../schema/onnx/write.ts";
 import { concat } from "../../../schema/onnx/concat.ts";
 import type { ExternalData } from "../backends/ort-module.ts";
+import type { LeaseholdError } from "../../errors.ts";
+import type { FileContent } from "../tasks/file-content.ts";
 import { invalidFile, type ModelFiles } from "../tasks/model-files.ts";
 import { externalize } from "./externalize.ts";
 
@@ -62,9 +64,9 @@ export class ModelSource {
   }
 
   /** Some of a payload, as it lies in its file. May be a view of the file's own memory: to be copied at once. */
-  part(payload: Payload, from: number, length: number): Uint8Array {
-    if ("offset" in payload) return this.#read({ ...payload, offset: payload.offset + from, length });
-    return payloadBytes(payload, (range) => this.#read(range)).subarray(from, from + length);
+  async part(payload: Payload, from: number, length: number): Promise<Uint8Array> {
+    if (!("offset" in payload)) return (await loadPayload(payload, (range) => this.#load(range))).subarray(from, from + length);
+    return this.#load({ ...payload, offset: payload.offset + from, length });
   }
 
   /** Of the files that hold `all`, no more is read than `left`: memory that holds the rest is given back. */
@@ -78,17 +80,31 @@ export class ModelSource {
   #pathOf = ({ file }: ByteRange): string => (file === undefined ? this.path : beside(this.path, file));
 
   #read(range: ByteRange): Uint8Array {
+    const { path, content } = this.#contentOf(range);
     const { offset, length } = range;
-    const path = this.#pathOf(range);
-    const content = this.#files.content(path);
-    if (offset + length > content.size) throw invalidFile(path, "is shorter than the model says");
     try {
       return content.kind === "loaded" ? content.readNow(offset, length) : new Uint8Array(new FileReaderSync().readAsArrayBuffer(content.blob.slice(offset, offset + length)));
     } catch (error) {
-      throw invalidFile(path, "can't be read from this browser's storage", error);
+      throw unreadable(path, error);
     }
   }
+
+  async #load(range: ByteRange): Promise<Uint8Array> {
+    const { path, content } = this.#contentOf(range);
+    return content.read(range.offset, range.length).catch((error: unknown) => {
+      throw unreadable(path, error);
+    });
+  }
+
+  #contentOf(range: ByteRange): { readonly path: string; readonly content: FileContent } {
+    const path = this.#pathOf(range);
+    const content = this.#files.content(path);
+    if (range.offset + range.length > content.size) throw invalidFile(path, "is shorter than the model says");
+    return { path, content };
+  }
 }
+
+const unreadable = (path: string, error: unknown): LeaseholdError => invalidFile(path, "can't be read from this browser's storage", error);
 
 /** External data stands next to its model. */
 const beside = (path: string, name: string): string => path.slice(0, path.lastIndexOf("/") + 1) + name.replace(/^\.\//, "");

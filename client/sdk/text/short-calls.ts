@@ -3,6 +3,7 @@
  *
  * - The first call holds what it needs and is reported at once when nothing follows. A call within `SOON_MS` of the one
  *   before holds for some more like it; the lease is settled when none came for `SOON_MS`, or it is used up or old.
+ * - Each call is counted, and paid where calls have a price: a lease holds the price of so many.
  * - More than a call needs is never insisted on: where that is refused, exactly what it needs is asked for.
  * - A page that goes away reports what was delivered (`OpenLease.delivered`), and what runs: nothing is lost, nothing is
  *   counted twice. A run that failed costs nothing.
@@ -19,11 +20,14 @@ const LAST_MS = 30_000;
 /** How many calls like the present one are held for, and how many tokens at most beyond it. */
 const AHEAD = 16;
 const AHEAD_TOKENS = 4096;
+const AHEAD_CALLS = 32;
 
 export interface ShortLease {
   readonly lease: OpenLease;
   /** Tokens that are held and in no call's hands. */
   left: number;
+  /** Calls that may still begin on it. */
+  callsLeft: number;
   /** Calls that hold some of it now. */
   calls: number;
   /** Whether it was asked for with more calls in mind. */
@@ -58,9 +62,9 @@ export class ShortCalls {
     this.#calledAt.set(model, performance.now());
     const current = this.#open.get(model);
     const isOfRevision = revision === undefined || current?.lease.grant.model.revision === revision;
-    if (current && isOfRevision && !current.lease.isSettled && current.left >= tokens && Date.parse(current.lease.grant.expires_at) - Date.now() > LAST_MS) return this.#enter(current, tokens);
+    if (current && isOfRevision && !current.lease.isSettled && current.left >= tokens && current.callsLeft > 0 && Date.parse(current.lease.grant.expires_at) - Date.now() > LAST_MS) return this.#enter(current, tokens);
     const lease = isSoon ? await this.#askAhead(wish) : await this.#desk.ask(wish);
-    const short: ShortLease = { lease, left: lease.grant.hold, calls: 0, isShared: isSoon && lease.grant.hold > tokens, timer: undefined, runs: 0 };
+    const short: ShortLease = { lease, left: lease.grant.hold, callsLeft: lease.grant.calls, calls: 0, isShared: isSoon && lease.grant.hold > tokens && lease.grant.calls > 1, timer: undefined, runs: 0 };
     if (short.isShared) this.#open.set(model, short);
     return this.#enter(short, tokens);
   }
@@ -68,6 +72,7 @@ export class ShortCalls {
   /** The call began to run: should the page go away now, it is charged. */
   running({ lease }: ShortLease, tokens: number): void {
     lease.runningTokens += tokens;
+    lease.runningCalls++;
   }
 
   /** The call was answered. */
@@ -75,21 +80,29 @@ export class ShortCalls {
     const before = short.lease.delivered;
     short.runs++;
     short.lease.runningTokens -= tokens;
+    short.lease.runningCalls--;
     const latencyMs = ((before?.latencyMs ?? 0) * (short.runs - 1) + outcome.latencyMs) / short.runs;
-    short.lease.delivered = { ...outcome, outcome: "ok", latencyMs, inputTokens: (before?.inputTokens ?? 0) + tokens, outputTokens: 0 };
+    short.lease.delivered = { ...outcome, outcome: "ok", latencyMs, inputTokens: (before?.inputTokens ?? 0) + tokens, outputTokens: 0, calls: (before?.calls ?? 0) + 1 };
     await this.#leave(model, short);
   }
 
   /** The call came to nothing. One that was stopped while it ran is charged; any other gives its tokens back. */
   async failed(model: string, short: ShortLease, tokens: number, hasRun: boolean, error: LeaseholdError): Promise<void> {
-    if (hasRun) short.lease.runningTokens -= tokens;
+    if (hasRun) {
+      short.lease.runningTokens -= tokens;
+      short.lease.runningCalls--;
+    }
     const isCharged = hasRun && error.code === "aborted";
-    if (isCharged && short.lease.delivered) short.lease.delivered = { ...short.lease.delivered, inputTokens: short.lease.delivered.inputTokens + tokens };
-    if (!isCharged) short.left += tokens;
+    const { delivered } = short.lease;
+    if (isCharged && delivered) short.lease.delivered = { ...delivered, inputTokens: delivered.inputTokens + tokens, calls: (delivered.calls ?? 0) + 1 };
+    if (!isCharged) {
+      short.left += tokens;
+      short.callsLeft++;
+    }
     if (short.lease.delivered || short.calls > 1) return this.#leave(model, short);
     this.#drop(model, short);
     short.calls--;
-    if (isCharged) short.lease.runningTokens = tokens;
+    if (isCharged) [short.lease.runningTokens, short.lease.runningCalls] = [tokens, 1];
     await this.#desk.abandon(short.lease, error);
   }
 
@@ -103,6 +116,7 @@ export class ShortCalls {
   #enter(short: ShortLease, tokens: number): ShortLease {
     clearTimeout(short.timer);
     short.left -= tokens;
+    short.callsLeft--;
     short.calls++;
     return short;
   }
@@ -111,7 +125,7 @@ export class ShortCalls {
     short.calls--;
     this.#calledAt.set(model, performance.now());
     if (short.calls > 0) return;
-    if (short.isShared && this.#open.get(model) === short && short.left > 0) {
+    if (short.isShared && this.#open.get(model) === short && short.left > 0 && short.callsLeft > 0) {
       short.timer = setTimeout(() => {
         this.#drop(model, short);
         void this.#settle(short);
@@ -135,7 +149,7 @@ export class ShortCalls {
   async #askAhead(wish: Wish): Promise<OpenLease> {
     const ahead = Math.min(wish.tokens * AHEAD, AHEAD_TOKENS);
     try {
-      return await this.#desk.ask({ ...wish, tokens: wish.tokens + ahead });
+      return await this.#desk.ask({ ...wish, tokens: wish.tokens + ahead, calls: 1 + AHEAD_CALLS });
     } catch (error) {
       if (!(error instanceof LeaseholdError) || error.limit === undefined) throw error;
       return this.#desk.ask(wish);

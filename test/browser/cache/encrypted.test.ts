@@ -1,12 +1,12 @@
 /** How chunks lie on the disk, by the manifest's cache mode, and what an update of a model costs and leaves behind. */
 import { afterEach, describe, expect, it } from "vitest";
 import { userEvent } from "vitest/browser";
-import { fetchModel, type FetchProgress, isStored } from "../../../client/cache/fetch-model.ts";
+import { type FetchProgress, isStored } from "../../../client/cache/fetch-model.ts";
 import { type ModelStore, openModelStore } from "../../../client/cache/model-store.ts";
 import type { LoadedFile } from "../../../client/runtime/host.ts";
 import { importContentKey } from "../../../client/cache/seal.ts";
 import type { Sha256 } from "../../../schema/contract/ids.ts";
-import { type Bytes, cachedFile, type MadeModel, makeModel, overwrite, PLAIN, sourceOf, wholeOf } from "./made-model.ts";
+import { type Bytes, cachedFile, fetchKept, type MadeModel, makeModel, overwrite, PLAIN, sourceOf, wholeOf } from "./made-model.ts";
 
 const stores: ModelStore[] = [];
 let tenants = 0;
@@ -37,7 +37,7 @@ describe("kept encrypted", () => {
   it("no chunk lies readable on the disk, each is sealed under a nonce of its own, and with the key it is there again", async () => {
     const tenant = freshTenant();
     const model = await makeModel({ "a.onnx": [5000, 5000] });
-    await fetchModel({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
+    await fetchKept({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
     const sealed = await Promise.all(model.chunks.map(({ sha256 }) => onDisk(tenant, sha256)));
     sealed.forEach((bytes, at) => {
       const plain = model.bytes.get(model.chunks[at]?.sha256 as Sha256) as Bytes;
@@ -47,7 +47,7 @@ describe("kept encrypted", () => {
     expect(first(sealed).slice(0, 12)).not.toEqual(sealed[1]?.slice(0, 12));
 
     const again = sourceOf(model);
-    const fetched = await fetchModel({ ...model, store: await open(tenant), fetchChunk: again.fetchChunk });
+    const fetched = await fetchKept({ ...model, store: await open(tenant), fetchChunk: again.fetchChunk });
     expect(again.asked.size).toBe(0);
     await expectWhole(model, fetched.files);
   });
@@ -55,26 +55,26 @@ describe("kept encrypted", () => {
   it("another key opens nothing: the chunks are fetched anew and kept under it", async () => {
     const tenant = freshTenant();
     const model = await makeModel({ "a.onnx": [5000, 5000] });
-    await fetchModel({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
+    await fetchKept({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
     const keeping = { mode: "encrypted", key: await importContentKey("b".repeat(43)) } as const;
     const source = sourceOf(model);
-    const fetched = await fetchModel({ ...model, keeping, store: await open(tenant), fetchChunk: source.fetchChunk });
+    const fetched = await fetchKept({ ...model, keeping, store: await open(tenant), fetchChunk: source.fetchChunk });
     expect(source.asked.size).toBe(2);
     await expectWhole(model, fetched.files);
     const again = sourceOf(model);
-    await fetchModel({ ...model, keeping, store: await open(tenant), fetchChunk: again.fetchChunk });
+    await fetchKept({ ...model, keeping, store: await open(tenant), fetchChunk: again.fetchChunk });
     expect(again.asked.size).toBe(0);
   });
 
   it("a chunk that was put in another's place, or came from another tenant's folder, does not open", async () => {
     const [mine, theirs] = [freshTenant(), freshTenant()];
     const model = await makeModel({ "a.onnx": [5000, 5000] });
-    for (const tenant of [mine, theirs]) await fetchModel({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
+    for (const tenant of [mine, theirs]) await fetchKept({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
     const [one, two] = model.chunks.map(({ sha256 }) => sha256) as [Sha256, Sha256];
     await overwrite(await cachedFile(mine, one), await onDisk(mine, two));
     await overwrite(await cachedFile(mine, two), await onDisk(theirs, two));
     const source = sourceOf(model);
-    await expectWhole(model, (await fetchModel({ ...model, store: await open(mine), fetchChunk: source.fetchChunk })).files);
+    await expectWhole(model, (await fetchKept({ ...model, store: await open(mine), fetchChunk: source.fetchChunk })).files);
     expect(source.asked.size).toBe(2);
   });
 });
@@ -83,7 +83,7 @@ describe("the manifest's mode", () => {
   it("plain: the chunks are files as they came", async () => {
     const tenant = freshTenant();
     const model = await makeModel({ "a.onnx": [5000] });
-    await fetchModel({ ...model, keeping: PLAIN, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
+    await fetchKept({ ...model, keeping: PLAIN, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
     expect(await onDisk(tenant, first(model.chunks).sha256)).toEqual(model.bytes.get(first(model.chunks).sha256));
   });
 
@@ -92,23 +92,23 @@ describe("the manifest's mode", () => {
     const model = await makeModel({ "a.onnx": [5000, 6000] });
     const keeping = { mode: "none" } as const;
     const store = await open(tenant);
-    await fetchModel({ ...model, keeping: PLAIN, store, fetchChunk: sourceOf(model).fetchChunk });
+    await fetchKept({ ...model, keeping: PLAIN, store, fetchChunk: sourceOf(model).fetchChunk });
     const source = sourceOf(model);
-    await expectWhole(model, (await fetchModel({ ...model, keeping, store, fetchChunk: source.fetchChunk })).files);
+    await expectWhole(model, (await fetchKept({ ...model, keeping, store, fetchChunk: source.fetchChunk })).files);
     expect(source.asked.size).toBe(0);
     for (const { sha256 } of model.chunks) expect(await isOnDisk(tenant, sha256)).toBe(false);
-    await fetchModel({ ...model, keeping, store, fetchChunk: source.fetchChunk });
+    await fetchKept({ ...model, keeping, store, fetchChunk: source.fetchChunk });
     expect(source.asked.size).toBe(0);
-    await fetchModel({ ...model, keeping, store: await open(tenant), fetchChunk: source.fetchChunk });
+    await fetchKept({ ...model, keeping, store: await open(tenant), fetchChunk: source.fetchChunk });
     expect(source.asked.size).toBe(2);
   });
 
   it("from plain to encrypted: what lay readable is sealed, and nothing is fetched for it", async () => {
     const tenant = freshTenant();
     const model = await makeModel({ "a.onnx": [5000] });
-    await fetchModel({ ...model, keeping: PLAIN, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
+    await fetchKept({ ...model, keeping: PLAIN, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
     const source = sourceOf(model);
-    await expectWhole(model, (await fetchModel({ ...model, store: await open(tenant), fetchChunk: source.fetchChunk })).files);
+    await expectWhole(model, (await fetchKept({ ...model, store: await open(tenant), fetchChunk: source.fetchChunk })).files);
     expect(source.asked.size).toBe(0);
     expect((await onDisk(tenant, first(model.chunks).sha256)).length).toBe(5028);
   });
@@ -146,14 +146,14 @@ describe("an update", () => {
     const dropped = old.chunks[3]?.sha256 as Sha256;
 
     const store = await open(tenant);
-    await fetchModel({ ...old, store, fetchChunk: sourceOf(old).fetchChunk });
+    await fetchKept({ ...old, store, fetchChunk: sourceOf(old).fetchChunk });
     await store.keepManifest(oldDigest, JSON.stringify(old.manifest));
     await store.switchTo(old.manifest.model, oldDigest);
 
     const source = sourceOf(next);
     const seen: FetchProgress[] = [];
     await store.keepManifest(newDigest, JSON.stringify(next.manifest));
-    const fetched = await fetchModel({ ...next, store, fetchChunk: source.fetchChunk, onProgress: (progress) => seen.push(progress) });
+    const fetched = await fetchKept({ ...next, store, fetchChunk: source.fetchChunk, onProgress: (progress) => seen.push(progress) });
     await expectWhole(next, fetched.files);
     expect([...source.asked.keys()]).toEqual(newFile.chunks.map(({ sha256 }) => sha256));
     expect(fetched).toMatchObject({ fetchedBytes: 3000, cachedBytes: 24_000, cache: "miss" });
@@ -175,7 +175,7 @@ describe("two tabs", () => {
     const model = await makeModel({ "a.onnx": [40_000] });
     const half = Promise.withResolvers<void>();
     const asked = Promise.withResolvers<(bytes: number) => void>();
-    const fetching = fetchModel({
+    const fetching = fetchKept({
       ...model,
       store: await open(tenant),
       fetchChunk: async ({ sha256 }, { onBytes }) => {
@@ -187,7 +187,7 @@ describe("two tabs", () => {
     const arrive = await asked.promise;
     const shown: FetchProgress[] = [];
     const source = sourceOf(model);
-    const waiting = fetchModel({ ...model, store: await open(tenant), fetchChunk: source.fetchChunk, onProgress: (progress) => shown.push(progress) });
+    const waiting = fetchKept({ ...model, store: await open(tenant), fetchChunk: source.fetchChunk, onProgress: (progress) => shown.push(progress) });
     const seen = () => {
       arrive(20_000); // again and again, as bytes come: what is told before the other listens is lost
       return shown.at(-1)?.loadedBytes;

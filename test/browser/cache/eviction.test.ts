@@ -1,9 +1,9 @@
 /** A disk that is nearly full: what was used longest ago goes. A file of its own, because the browser's count of what an origin takes lags behind. */
 import { afterAll, expect, it } from "vitest";
 import { cdp } from "vitest/browser";
-import { fetchModel, isStored } from "../../../client/cache/fetch-model.ts";
+import { isStored } from "../../../client/cache/fetch-model.ts";
 import { openModelStore } from "../../../client/cache/model-store.ts";
-import { makeModel, sourceOf } from "./made-model.ts";
+import { fetchKept, makeModel, sourceOf } from "./made-model.ts";
 
 const { origin } = location;
 const CHUNKS = Array.from({ length: 8 }, () => 1_000_000);
@@ -18,13 +18,13 @@ it("a model that finds the disk full takes the place of the chunks used longest 
   const [old, used, fresh] = [await makeModel({ "old.onnx": CHUNKS }), await makeModel({ "used.onnx": CHUNKS }), await makeModel({ "new.onnx": CHUNKS })];
   const { usage = 0 } = await navigator.storage.estimate();
   const before = await openModelStore(tenant);
-  for (const model of [old, used]) await fetchModel({ ...model, store: before, fetchChunk: sourceOf(model).fetchChunk });
+  for (const model of [old, used]) await fetchKept({ ...model, store: before, fetchChunk: sourceOf(model).fetchChunk });
   before.close();
 
   await cdp().send("Storage.overrideQuotaForOrigin", { origin, quotaSize: usage + 20_000_000 });
   const store = await openModelStore(tenant);
-  await fetchModel({ ...used, store, fetchChunk: sourceOf(used).fetchChunk });
-  await fetchModel({ ...fresh, store, fetchChunk: sourceOf(fresh).fetchChunk });
+  await fetchKept({ ...used, store, fetchChunk: sourceOf(used).fetchChunk });
+  await fetchKept({ ...fresh, store, fetchChunk: sourceOf(fresh).fetchChunk });
   expect(store.place).toEqual({ kind: "disk" });
   expect(await isStored(fresh.variant, store)).toBe(true);
   expect(await isStored(used.variant, store)).toBe(true);

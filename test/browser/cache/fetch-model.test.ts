@@ -1,9 +1,10 @@
 /** The model cache on the real OPFS, IndexedDB and Web Locks of a Chromium. */
 import { afterEach, describe, expect, it } from "vitest";
-import { fetchModel, type FetchedModel, isStored } from "../../../client/cache/fetch-model.ts";
+import { type FetchedModel, isStored } from "../../../client/cache/fetch-model.ts";
 import { type ModelStore, openModelStore } from "../../../client/cache/model-store.ts";
 import { LeaseholdError } from "../../../client/errors.ts";
-import { cachedFile, flipBit, type MadeModel, makeModel, overwrite, sourceOf, wholeOf } from "./made-model.ts";
+import type { Sha256 } from "../../../schema/contract/ids.ts";
+import { cachedFile, fetchKept, flipBit, type MadeModel, makeModel, overwrite, sourceOf, wholeOf } from "./made-model.ts";
 
 const SHAPE = { "det.onnx": [40_000, 40_000, 12_345], "rec.onnx": [40_000, 40_000, 40_000, 7], "keys.txt": [900] };
 
@@ -37,7 +38,7 @@ describe("a first visit", () => {
     const source = sourceOf(model);
     const store = await open(freshTenant());
 
-    const fetched = await fetchModel({ ...model, store, fetchChunk: source.fetchChunk });
+    const fetched = await fetchKept({ ...model, store, fetchChunk: source.fetchChunk });
 
     await expectWhole(model, fetched);
     expect(fetched).toMatchObject({ fetchedBytes: model.size, cachedBytes: 0, cache: "miss" });
@@ -49,7 +50,7 @@ describe("a first visit", () => {
   it("reports bytes that never pass the total and end at it", async () => {
     const model = await makeModel(SHAPE);
     const seen: number[] = [];
-    await fetchModel({
+    await fetchKept({
       ...model,
       store: await open(freshTenant()),
       fetchChunk: sourceOf(model).fetchChunk,
@@ -68,7 +69,7 @@ describe("a first visit", () => {
     const [file] = model.variant.files;
     const variant = { ...model.variant, files: [file, { ...file, path: "b.onnx" }] as typeof model.variant.files };
     const source = sourceOf(model);
-    const fetched = await fetchModel({ ...model, variant, store: await open(freshTenant()), fetchChunk: source.fetchChunk });
+    const fetched = await fetchKept({ ...model, variant, store: await open(freshTenant()), fetchChunk: source.fetchChunk });
     expect([...source.asked.values()]).toEqual([1]);
     expect(await Promise.all(fetched.files.map((f) => wholeOf(f)))).toEqual([file?.sha256, file?.sha256]);
   });
@@ -78,12 +79,12 @@ describe("a second visit", () => {
   it("fetches nothing", async () => {
     const tenant = freshTenant();
     const model = await makeModel(SHAPE);
-    await fetchModel({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
+    await fetchKept({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
 
     const source = sourceOf(model);
     const store = await open(tenant);
     expect(await isStored(model.variant, store)).toBe(true);
-    const fetched = await fetchModel({ ...model, store, fetchChunk: source.fetchChunk });
+    const fetched = await fetchKept({ ...model, store, fetchChunk: source.fetchChunk });
 
     await expectWhole(model, fetched);
     expect(source.asked.size).toBe(0);
@@ -92,12 +93,12 @@ describe("a second visit", () => {
 
   it("finds nothing of another tenant's", async () => {
     const model = await makeModel(SHAPE);
-    await fetchModel({ ...model, store: await open(freshTenant()), fetchChunk: sourceOf(model).fetchChunk });
+    await fetchKept({ ...model, store: await open(freshTenant()), fetchChunk: sourceOf(model).fetchChunk });
 
     const source = sourceOf(model);
     const other = await open(freshTenant());
     expect(await isStored(model.variant, other)).toBe(false);
-    await fetchModel({ ...model, store: other, fetchChunk: source.fetchChunk });
+    await fetchKept({ ...model, store: other, fetchChunk: source.fetchChunk });
     expect(source.asked.size).toBe(model.chunks.length);
   });
 
@@ -121,14 +122,14 @@ describe("bytes that are not what the manifest says", () => {
   it("drops a flipped bit in the cache and fetches that chunk alone", async () => {
     const tenant = freshTenant();
     const model = await makeModel(SHAPE);
-    await fetchModel({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
+    await fetchKept({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
     const [spoilt] = model.chunks;
     if (!spoilt) throw new Error("no chunk");
     const handle = await cachedFile(tenant, spoilt.sha256);
     await overwrite(handle, flipBit(new Uint8Array(await (await handle.getFile()).arrayBuffer())));
 
     const source = sourceOf(model);
-    const fetched = await fetchModel({ ...model, store: await open(tenant), fetchChunk: source.fetchChunk });
+    const fetched = await fetchKept({ ...model, store: await open(tenant), fetchChunk: source.fetchChunk });
 
     await expectWhole(model, fetched);
     expect([...source.asked]).toEqual([[spoilt.sha256, 1]]);
@@ -138,7 +139,7 @@ describe("bytes that are not what the manifest says", () => {
   it("does not take a cached file of another length for the chunk", async () => {
     const tenant = freshTenant();
     const model = await makeModel(SHAPE);
-    await fetchModel({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
+    await fetchKept({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
     const last = model.chunks.at(-1);
     if (!last) throw new Error("no chunk");
     await overwrite(await cachedFile(tenant, last.sha256), new Uint8Array(3));
@@ -146,7 +147,7 @@ describe("bytes that are not what the manifest says", () => {
     const store = await open(tenant);
     expect(await isStored(model.variant, store)).toBe(false);
     const source = sourceOf(model);
-    await expectWhole(model, await fetchModel({ ...model, store, fetchChunk: source.fetchChunk }));
+    await expectWhole(model, await fetchKept({ ...model, store, fetchChunk: source.fetchChunk }));
     expect([...source.asked.keys()]).toEqual([last.sha256]);
   });
 
@@ -158,7 +159,7 @@ describe("bytes that are not what the manifest says", () => {
   ])("fetches once more after %s", async (_, damage) => {
     const model = await makeModel({ "a.onnx": [9000, 9000] });
     const source = sourceOf(model, (bytes, attempt) => (attempt === 1 ? damage(bytes) : bytes));
-    await expectWhole(model, await fetchModel({ ...model, store: await open(freshTenant()), fetchChunk: source.fetchChunk }));
+    await expectWhole(model, await fetchKept({ ...model, store: await open(freshTenant()), fetchChunk: source.fetchChunk }));
     expect([...source.asked.values()]).toEqual([2, 2]);
   });
 
@@ -166,10 +167,10 @@ describe("bytes that are not what the manifest says", () => {
     const model = await makeModel({ "a.onnx": [9000] });
     const store = await open(freshTenant());
     const bad = sourceOf(model, (bytes) => flipBit(bytes));
-    expect(await codeOf(fetchModel({ ...model, store, fetchChunk: bad.fetchChunk }))).toBe("weights-corrupt");
+    expect(await codeOf(fetchKept({ ...model, store, fetchChunk: bad.fetchChunk }))).toBe("weights-corrupt");
     expect([...bad.asked.values()]).toEqual([2]);
     expect(await isStored(model.variant, store)).toBe(false);
-    await expectWhole(model, await fetchModel({ ...model, store, fetchChunk: sourceOf(model).fetchChunk }));
+    await expectWhole(model, await fetchKept({ ...model, store, fetchChunk: sourceOf(model).fetchChunk }));
   });
 });
 
@@ -179,7 +180,7 @@ describe("a download that is stopped", () => {
     const store = await open(freshTenant());
     const stopping = new AbortController();
     const first = sourceOf(model);
-    const call = fetchModel({
+    const call = fetchKept({
       ...model,
       store,
       fetchChunk: first.fetchChunk,
@@ -190,7 +191,7 @@ describe("a download that is stopped", () => {
     expect(first.asked.size).toBeLessThan(model.chunks.length);
 
     const second = sourceOf(model);
-    const fetched = await fetchModel({ ...model, store, fetchChunk: second.fetchChunk });
+    const fetched = await fetchKept({ ...model, store, fetchChunk: second.fetchChunk });
     await expectWhole(model, fetched);
     expect(fetched.cachedBytes).toBeGreaterThan(0);
     expect(second.asked.size).toBe(fetched.fetchedBytes / 4000);
@@ -199,7 +200,7 @@ describe("a download that is stopped", () => {
   it("asks for nothing where it was stopped before it began", async () => {
     const model = await makeModel(SHAPE);
     const source = sourceOf(model);
-    const call = fetchModel({ ...model, store: await open(freshTenant()), fetchChunk: source.fetchChunk, signal: AbortSignal.abort() });
+    const call = fetchKept({ ...model, store: await open(freshTenant()), fetchChunk: source.fetchChunk, signal: AbortSignal.abort() });
     expect(await codeOf(call)).toBe("aborted");
     expect(source.asked.size).toBe(0);
   });
@@ -210,7 +211,7 @@ describe("a download that is stopped", () => {
       if (chunk === model.chunks[1]) throw new LeaseholdError("network-failed", "gone");
       return bytes;
     });
-    expect(await codeOf(fetchModel({ ...model, store: await open(freshTenant()), fetchChunk: source.fetchChunk }))).toBe("network-failed");
+    expect(await codeOf(fetchKept({ ...model, store: await open(freshTenant()), fetchChunk: source.fetchChunk }))).toBe("network-failed");
     await new Promise((resolve) => setTimeout(resolve, 60));
     expect(source.asked.size).toBeLessThan(model.chunks.length);
   });
@@ -222,8 +223,8 @@ describe("two tabs", () => {
     const model = await makeModel(SHAPE);
     const [here, there] = [sourceOf(model), sourceOf(model)];
     const [one, two] = await Promise.all([
-      fetchModel({ ...model, store: await open(tenant), fetchChunk: here.fetchChunk }),
-      fetchModel({ ...model, store: await open(tenant), fetchChunk: there.fetchChunk }),
+      fetchKept({ ...model, store: await open(tenant), fetchChunk: here.fetchChunk }),
+      fetchKept({ ...model, store: await open(tenant), fetchChunk: there.fetchChunk }),
     ]);
     await expectWhole(model, one);
     await expectWhole(model, two);
@@ -235,13 +236,13 @@ describe("two tabs", () => {
     const tenant = freshTenant();
     const model = await makeModel({ "a.onnx": [4000] });
     const stopping = new AbortController();
-    const hanging = fetchModel({
+    const hanging = fetchKept({
       ...model,
       store: await open(tenant),
       signal: stopping.signal,
       fetchChunk: (_, { signal }) => new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error))),
     });
-    const waiting = fetchModel({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
+    const waiting = fetchKept({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
     await new Promise((resolve) => setTimeout(resolve, 50));
     stopping.abort();
     expect(await codeOf(hanging)).toBe("aborted");
@@ -257,9 +258,9 @@ describe("storage that is refused", () => {
     try {
       const store = await open(freshTenant());
       expect(store.place).toMatchObject({ kind: "memory" });
-      await expectWhole(model, await fetchModel({ ...model, store, fetchChunk: sourceOf(model).fetchChunk }));
+      await expectWhole(model, await fetchKept({ ...model, store, fetchChunk: sourceOf(model).fetchChunk }));
       const again = sourceOf(model);
-      expect(await fetchModel({ ...model, store, fetchChunk: again.fetchChunk })).toMatchObject({ cache: "hit" });
+      expect(await fetchKept({ ...model, store, fetchChunk: again.fetchChunk })).toMatchObject({ cache: "hit" });
     } finally {
       navigator.storage.getDirectory = granted;
     }
@@ -268,12 +269,66 @@ describe("storage that is refused", () => {
   it("takes a cache that was cleared under its feet for an empty one", async () => {
     const model = await makeModel(SHAPE);
     const store = await open(freshTenant());
-    await fetchModel({ ...model, store, fetchChunk: sourceOf(model).fetchChunk });
+    await fetchKept({ ...model, store, fetchChunk: sourceOf(model).fetchChunk });
     await (await navigator.storage.getDirectory()).removeEntry("leasehold", { recursive: true });
 
     const source = sourceOf(model);
-    await expectWhole(model, await fetchModel({ ...model, store, fetchChunk: source.fetchChunk }));
+    await expectWhole(model, await fetchKept({ ...model, store, fetchChunk: source.fetchChunk }));
     expect(source.asked.size).toBe(model.chunks.length);
+  });
+});
+
+describe("the worker that works on chunks", () => {
+  const real = Worker;
+  afterEach(() => {
+    globalThis.Worker = real;
+  });
+
+  const expectUnharmed = async () => {
+    const tenant = freshTenant();
+    const model = await makeModel(SHAPE);
+    await expectWhole(model, await fetchKept({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk }));
+    await expectWhole(model, await fetchKept({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk }));
+    globalThis.Worker = real;
+    const again = sourceOf(model);
+    expect(await fetchKept({ ...model, store: await open(tenant), fetchChunk: again.fetchChunk })).toMatchObject({ cachedBytes: model.size, cache: "hit" });
+  };
+
+  it("is done without where the page's policy forbids it", async () => {
+    globalThis.Worker = class extends EventTarget {
+      constructor() {
+        super();
+        throw new DOMException("Refused by the policy.", "SecurityError");
+      }
+    } as unknown as typeof Worker;
+    await expectUnharmed();
+  });
+
+  it("is done without once it has died with work in its hands", async () => {
+    globalThis.Worker = class extends real {
+      #left = 4;
+      override postMessage(message: unknown, given: Transferable[] | StructuredSerializeOptions = []): void {
+        super.postMessage(message, Array.isArray(given) ? { transfer: given } : given);
+        if (--this.#left > 0) return;
+        this.terminate();
+        this.dispatchEvent(new ErrorEvent("error", { message: "out of memory" }));
+      }
+    } as typeof Worker;
+    await expectUnharmed();
+  });
+
+  it("reads what another tab has in its hands", async () => {
+    const tenant = freshTenant();
+    const model = await makeModel({ "a.onnx": [4000] });
+    await fetchKept({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk });
+    const held = await (await cachedFile(tenant, model.chunks[0]?.sha256 as Sha256)).createWritable();
+    try {
+      const source = sourceOf(model);
+      await expectWhole(model, await fetchKept({ ...model, store: await open(tenant), fetchChunk: source.fetchChunk }));
+      expect(source.asked.size).toBe(0);
+    } finally {
+      await held.abort();
+    }
   });
 });
 

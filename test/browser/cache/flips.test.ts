@@ -1,8 +1,7 @@
 /** Damage on the disk: whatever bit is turned in a cached chunk, the model gets the bytes of its manifest or none. */
 import { afterAll, expect, it } from "vitest";
-import { fetchModel } from "../../../client/cache/fetch-model.ts";
 import { openModelStore } from "../../../client/cache/model-store.ts";
-import { cachedFile, flipBit, makeModel, overwrite, PLAIN, sourceOf, wholeOf } from "./made-model.ts";
+import { cachedFile, fetchKept, flipBit, makeModel, overwrite, PLAIN, sourceOf, wholeOf } from "./made-model.ts";
 
 const CHUNKS = 100;
 const ROUNDS = 10;
@@ -14,7 +13,7 @@ it.each(["encrypted", "plain"] as const)(`of ${CHUNKS * ROUNDS} random flips ove
   const keeping = mode === "plain" ? PLAIN : model.keeping;
   const tenant = `flips-${mode}`;
   const store = await openModelStore(tenant);
-  await fetchModel({ ...model, keeping, store, fetchChunk: sourceOf(model).fetchChunk });
+  await fetchKept({ ...model, keeping, store, fetchChunk: sourceOf(model).fetchChunk });
 
   let gotThrough = 0;
   for (let round = 0; round < ROUNDS; round++) {
@@ -27,7 +26,7 @@ it.each(["encrypted", "plain"] as const)(`of ${CHUNKS * ROUNDS} random flips ove
       }),
     );
     const source = sourceOf(model);
-    const fetched = await fetchModel({ ...model, keeping, store, fetchChunk: source.fetchChunk });
+    const fetched = await fetchKept({ ...model, keeping, store, fetchChunk: source.fetchChunk });
     gotThrough += CHUNKS - source.asked.size;
     expect(await wholeOf(fetched.files[0])).toBe(model.variant.files[0]?.sha256);
   }

@@ -4,7 +4,7 @@ import type { Chunk, Manifest, Variant } from "../../../schema/contract/models.t
 import { sha256Hex } from "../../../client/cache/digest.ts";
 import { importContentKey } from "../../../client/cache/seal.ts";
 import type { Keeping } from "../../../client/cache/keeping.ts";
-import type { FetchChunk } from "../../../client/cache/fetch-model.ts";
+import { type FetchChunk, type FetchedModel, fetchModel, type FetchModelOptions } from "../../../client/cache/fetch-model.ts";
 import type { LoadedFile } from "../../../client/runtime/host.ts";
 
 export type Bytes = Uint8Array<ArrayBuffer>;
@@ -90,6 +90,13 @@ export function sourceOf(model: MadeModel, spoil: (bytes: Bytes, attempt: number
     },
   };
   return source;
+}
+
+/** To the end: until what was fetched is kept. */
+export async function fetchKept(options: FetchModelOptions): Promise<FetchedModel> {
+  const fetched = await fetchModel(options);
+  await fetched.kept;
+  return fetched;
 }
 
 export function flipBit(bytes: Bytes, at = Math.floor(bytes.length / 2), bit = 1): Bytes {

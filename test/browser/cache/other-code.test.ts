@@ -1,8 +1,7 @@
 /** Another tab with another version of the code, and a disk that refuses only one of the two stores. */
 import { afterEach, expect, it } from "vitest";
-import { fetchModel } from "../../../client/cache/fetch-model.ts";
 import { type ModelStore, openModelStore } from "../../../client/cache/model-store.ts";
-import { makeModel, sourceOf, wholeOf } from "./made-model.ts";
+import { fetchKept, makeModel, sourceOf, wholeOf } from "./made-model.ts";
 
 let tenants = 0;
 const freshTenant = () => `o${Date.now().toString(36)}-${++tenants}`;
@@ -37,10 +36,10 @@ function otherCode(tenant: string, version: number): Promise<IDBDatabase> {
 
 async function expectWorks(store: ModelStore): Promise<void> {
   const model = await makeModel({ "a.onnx": [3000, 4000] });
-  const fetched = await fetchModel({ ...model, store, fetchChunk: sourceOf(model).fetchChunk });
+  const fetched = await fetchKept({ ...model, store, fetchChunk: sourceOf(model).fetchChunk });
   expect(await wholeOf(fetched.files[0])).toBe(model.variant.files[0]?.sha256);
   const again = sourceOf(model);
-  expect(await fetchModel({ ...model, store, fetchChunk: again.fetchChunk })).toMatchObject({ cache: "hit" });
+  expect(await fetchKept({ ...model, store, fetchChunk: again.fetchChunk })).toMatchObject({ cache: "hit" });
 }
 
 it("a database of newer code is left alone: this page works in memory", async () => {

@@ -2,40 +2,44 @@
 import { beforeAll, expect, test } from "vitest";
 import type { OrtApi } from "../../../client/runtime/backends/engine.ts";
 import { ORT_BUILDS, ORT_PATH } from "../../../client/runtime/ort-files.ts";
-import { BLOCK_DECODER_CONFIG, blockDecoder, blockDecoderFile } from "../../support/block-decoder.ts";
+import { BLOCK_DECODER_CONFIG, blockDecoder, blockDecoderFile, type BlockDecoderShape } from "../../support/block-decoder.ts";
 import { startDecoderWorker } from "../../support/workers/ask-worker.ts";
 
 const { vocab_size: VOCABULARY } = BLOCK_DECODER_CONFIG;
 const tokens = (count: number, salt: number): number[] => Array.from({ length: count }, (_, at) => (at * 37 + salt) % VOCABULARY);
 /** A prompt of two pieces, tokens one by one, another piece, and tokens again. */
 const FEEDS: readonly (readonly number[])[] = [tokens(70, 11), ...tokens(12, 5).map((id) => [id]), tokens(20, 3), ...tokens(6, 90).map((id) => [id])];
-const FILES = [
+const filesOf = (shape: BlockDecoderShape) => [
   { path: "config.json", blob: new Blob([JSON.stringify(BLOCK_DECODER_CONFIG)]) },
-  { path: "model.onnx", blob: new Blob([blockDecoderFile()]) },
+  { path: "model.onnx", blob: new Blob([blockDecoderFile(shape)]) },
 ];
 /** Nothing of onnxruntime is there. */
 const NOWHERE = new URL("/nowhere/", location.origin).href;
-let expected: Float32Array[];
+let ort: OrtApi;
 
-/** All tokens in one run, without a past. */
 beforeAll(async () => {
-  const { InferenceSession, Tensor, env } = (await import(/* @vite-ignore */ new URL(ORT_PATH + ORT_BUILDS.wasm.api, location.origin).href)) as OrtApi;
-  env.wasm.numThreads = 1;
-  const session = await InferenceSession.create(blockDecoderFile());
-  const ids = FEEDS.flat();
-  const whole = (values: readonly number[]) => new Tensor("int64", BigInt64Array.from(values, BigInt), [1, values.length]);
-  const pasts = blockDecoder().graph.inputs.filter(({ name }) => name.startsWith("past"));
-  const empty = ({ tensor }: (typeof pasts)[number]) => new Tensor("float32", new Float32Array(0), [1, Number(tensor?.shape?.[1]), 0, Number(tensor?.shape?.[3])]);
-  const { logits } = await session.run({ input_ids: whole(ids), attention_mask: whole(ids.map(() => 1)), ...Object.fromEntries(pasts.map((past) => [past.name, empty(past)])) }, ["logits"]);
-  const all = (await logits?.getData()) as Float32Array;
-  let end = 0;
-  expected = FEEDS.map(({ length }) => all.slice(((end += length) - 1) * VOCABULARY, end * VOCABULARY));
-  await session.release();
+  ort = (await import(/* @vite-ignore */ new URL(ORT_PATH + ORT_BUILDS.wasm.api, location.origin).href)) as OrtApi;
+  ort.env.wasm.numThreads = 1;
 });
 
-test.each([[1, "one thread"], [2, "2 threads"], [3, "3 threads"]])("the same logits on %i threads, without onnxruntime", async (threads, name) => {
+/** All tokens in one run, without a past: the logits after each feed. */
+async function expectedOf(shape: BlockDecoderShape): Promise<Float32Array[]> {
+  const session = await ort.InferenceSession.create(blockDecoderFile(shape));
+  const ids = FEEDS.flat();
+  const whole = (values: readonly number[]) => new ort.Tensor("int64", BigInt64Array.from(values, BigInt), [1, values.length]);
+  const pasts = blockDecoder(shape).graph.inputs.filter(({ name }) => name.startsWith("past"));
+  const empty = ({ tensor }: (typeof pasts)[number]) => new ort.Tensor("float32", new Float32Array(0), [1, Number(tensor?.shape?.[1]), 0, Number(tensor?.shape?.[3])]);
+  const { logits } = await session.run({ input_ids: whole(ids), attention_mask: whole(ids.map(() => 1)), ...Object.fromEntries(pasts.map((past) => [past.name, empty(past)])) }, ["logits"]);
+  const all = (await logits?.getData()) as Float32Array;
+  await session.release();
+  let end = 0;
+  return FEEDS.map(({ length }) => all.slice(((end += length) - 1) * VOCABULARY, end * VOCABULARY));
+}
+
+test.each([[1, "one thread", {}], [2, "2 threads", {}], [3, "3 threads", { isSplit: true }]] as const)("the same logits on %i threads, without onnxruntime", async (threads, name, shape) => {
+  const expected = await expectedOf(shape);
   const worker = startDecoderWorker();
-  const { description } = await worker.ask({ kind: "open", files: FILES, backend: "wasm", threads, ortBase: NOWHERE, options: { memoryBytes: 1e9 } });
+  const { description } = await worker.ask({ kind: "open", files: filesOf(shape), backend: "wasm", threads, ortBase: NOWHERE, options: { memoryBytes: 1e9 } });
   expect(description).toBe(`weights in blocks as they are; kernels; ${name}`);
   for (const [step, ids] of FEEDS.entries()) {
     const { logits = new Float32Array(0) } = await worker.ask({ kind: "candidates", ids, count: 1 });

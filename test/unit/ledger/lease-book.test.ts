@@ -19,7 +19,7 @@ const DAY = "2026-11-22";
 const prices = { input_nanos_per_token: 2, output_nanos_per_token: 3, call_nanos: 7 };
 const wanted = (more: Partial<NewLease> = {}): NewLease => ({
   purpose: "inference", keyId: "key_1", user: "u1", model: "ocr", revision: "rev_1", manifestSha256: "ab", prices, requestId: "req_grant", metadata: { tier: "pro" },
-  day: DAY, tokens: 100, nanos: 307, ttlSeconds: 60, graceSeconds: 0, ...more,
+  day: DAY, tokens: 100, nanos: 307, calls: 1, ttlSeconds: 60, graceSeconds: 0, ...more,
 });
 const download = wanted({ purpose: "download", tokens: 0, nanos: 0 });
 const usage = (more: Partial<UsageReport> = {}): UsageReport =>

@@ -28,7 +28,7 @@ const open = (book: LeaseBook, now: number, more: { ttlSeconds?: number; graceSe
   book.open(
     {
       purpose: "inference", keyId: "k", user: "u", model: "m", revision: "r", manifestSha256: "", prices: { input_nanos_per_token: 1, output_nanos_per_token: 1 },
-      requestId: null, metadata: {}, day: "2026-11-22", tokens: 10, nanos: 10, ttlSeconds: 60, graceSeconds: 0, ...more,
+      requestId: null, metadata: {}, day: "2026-11-22", tokens: 10, nanos: 10, calls: 1, ttlSeconds: 60, graceSeconds: 0, ...more,
     },
     now,
   );

@@ -35,8 +35,8 @@ const LARGE: Scale = {
 const user = fc.constantFrom(null, "u1", "u2", "u3");
 const key = fc.constantFrom("k1", "k2");
 const stepOf = ({ amount }: Scale) => fc.oneof(
-  { weight: 8, arbitrary: fc.record({ kind: fc.constant("grant" as const), tokens: fc.oneof({ weight: 9, arbitrary: amount(1, 60) }, { weight: 1, arbitrary: fc.constant(0) }), user, key, ttlSeconds: fc.integer({ min: 5, max: 300 }), graceSeconds: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 100_000 }) }) }) },
-  { weight: 7, arbitrary: fc.record({ kind: fc.constant("report" as const), lease: fc.nat(), input: amount(0, 30), output: amount(0, 30), ran: fc.boolean(), final: fc.boolean() }) },
+  { weight: 8, arbitrary: fc.record({ kind: fc.constant("grant" as const), tokens: fc.oneof({ weight: 9, arbitrary: amount(1, 60) }, { weight: 1, arbitrary: fc.constant(0) }), calls: fc.integer({ min: 1, max: 4 }), user, key, ttlSeconds: fc.integer({ min: 5, max: 300 }), graceSeconds: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 100_000 }) }) }) },
+  { weight: 7, arbitrary: fc.record({ kind: fc.constant("report" as const), lease: fc.nat(), input: amount(0, 30), output: amount(0, 30), calls: fc.option(fc.integer({ min: 0, max: 3 }), { nil: null }), ran: fc.boolean(), final: fc.boolean() }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.oneof(fc.integer({ min: 0, max: 2_000 }), fc.integer({ min: 0, max: 90_000 }), fc.constant(86_400_000)), toWholeSecond: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("evict" as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom("revoke" as const, "sweep" as const) }) },

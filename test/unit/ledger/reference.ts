@@ -13,6 +13,8 @@ export type ReferencePrices = typeof PRICES;
 
 export interface Ask {
   readonly tokens: number;
+  /** Held, with tokens. */
+  readonly calls: number;
   readonly user: string | null;
   readonly key: string;
   readonly keyLimit: number | null;
@@ -23,6 +25,8 @@ export interface Ask {
 export interface Report {
   readonly input: number;
   readonly output: number;
+  /** As the report says; null where it doesn't. */
+  readonly calls: number | null;
   readonly ran: boolean;
   readonly final: boolean;
 }
@@ -52,8 +56,14 @@ export interface Sums {
 
 const add = (numbers: readonly number[]) => numbers.reduce((sum, n) => sum + n, 0);
 const named = (lease: Lease) => add(lease.reports.map((report) => report.input + report.output));
-/** Whether a report has paid for the call. A download makes none. */
-const called = (lease: Lease) => lease.tokens > 0 && lease.reports.some((report) => report.ran || report.input + report.output > 0);
+const ran = (report: Report) => (report.ran && report.calls !== 0) || report.input + report.output > 0;
+/** Calls that reports have paid for. A download makes none; of a lease on which something ran, the first run is one whatever it said. */
+function called(lease: Lease): number {
+  if (lease.tokens === 0) return 0;
+  let sum = 0;
+  for (const report of lease.reports) sum = sum === 0 && ran(report) ? Math.max(1, report.calls ?? 0) : sum + (report.calls ?? 0);
+  return sum;
+}
 
 function tokensOf(lease: Lease): Sums {
   if (lease.end === null) return { held: lease.tokens - named(lease), posted: named(lease) };
@@ -71,19 +81,19 @@ export class Reference {
 
   #spent(lease: Lease): number {
     const { input_nanos_per_token: input, output_nanos_per_token: output, call_nanos: call } = this.#prices;
-    return add(lease.reports.map((report) => report.input * input + report.output * output)) + (called(lease) ? call : 0);
+    return add(lease.reports.map((report) => report.input * input + report.output * output)) + called(lease) * call;
   }
 
-  #ceiling(tokens: number): number {
-    return tokens === 0 ? 0 : tokens * this.#prices.output_nanos_per_token + this.#prices.call_nanos;
+  #ceiling({ tokens, calls }: Ask): number {
+    return tokens === 0 ? 0 : tokens * this.#prices.output_nanos_per_token + calls * this.#prices.call_nanos;
   }
 
   #nanosOf(lease: Lease): Sums {
     const spent = this.#spent(lease);
-    if (lease.end === null) return { held: this.#ceiling(lease.tokens) - spent, posted: spent };
+    if (lease.end === null) return { held: this.#ceiling(lease) - spent, posted: spent };
     if (lease.end === "settled" || lease.tokens === 0) return { held: 0, posted: spent };
-    // All that no report named, at the dearer price; the call, unless a report has paid for it.
-    return { held: 0, posted: spent + (lease.tokens - named(lease)) * this.#prices.output_nanos_per_token + (called(lease) ? 0 : this.#prices.call_nanos) };
+    // All that no report named, at the dearer price; and the calls that no report has paid for.
+    return { held: 0, posted: spent + (lease.tokens - named(lease)) * this.#prices.output_nanos_per_token + (lease.calls - called(lease)) * this.#prices.call_nanos };
   }
 
   /** The code of the refusal, or the number of the lease. */
@@ -91,8 +101,8 @@ export class Reference {
     const sums = this.sums(ask, policy, now);
     // No sum goes above what a number holds exactly, limit or not.
     const fits = (limit: number | null, { held, posted }: Sums, more: number) => more === 0 || BigInt(held) + BigInt(posted) + BigInt(more) <= BigInt(limit ?? Number.MAX_SAFE_INTEGER);
-    if (this.#ceiling(ask.tokens) > Number.MAX_SAFE_INTEGER) return "invalid-request";
-    if (!fits(policy.monthly_spend_limit, sums.spend, this.#ceiling(ask.tokens))) return "spend-limit-exceeded";
+    if (this.#ceiling(ask) > Number.MAX_SAFE_INTEGER) return "invalid-request";
+    if (!fits(policy.monthly_spend_limit, sums.spend, this.#ceiling(ask))) return "spend-limit-exceeded";
     if (!fits(policy.monthly_token_limit, sums.month, ask.tokens)) return "monthly-quota-exceeded";
     if (!fits(policy.daily_token_limit, sums.day, ask.tokens)) return "daily-quota-exceeded";
     if (!fits(policy.per_user_daily_tokens, sums.user, ask.tokens)) return "user-quota-exceeded";
@@ -113,6 +123,7 @@ export class Reference {
     const lease = this.leases[number] as Lease;
     if (lease.end !== null) return `lease-${lease.end}`;
     if (report.input + report.output > lease.tokens - named(lease)) return "usage-exceeds-hold";
+    if ((report.calls ?? 0) > (lease.tokens === 0 ? 0 : lease.calls) - called(lease)) return "usage-exceeds-hold";
     lease.reports.push(report);
     if (report.final) lease.end = "settled";
     return "ok";

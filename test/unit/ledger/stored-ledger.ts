@@ -41,7 +41,7 @@ export function storedLedger(prices: ReferencePrices): Ledger {
   const self: Ledger = {
     books: (who, policy, now) => keeper.read(TENANT, policy, now, who.user ?? ANONYMOUS, keyOf(who)),
     grant(ask, policy, now) {
-      const nanos = ask.tokens === 0 ? 0 : ceilingNanos(ask.tokens, prices);
+      const nanos = ask.tokens === 0 ? 0 : ceilingNanos(ask.tokens, prices, ask.calls);
       if (nanos === null) return "invalid-request";
       const before = self.books(ask, policy, now);
       const decision = decideHold({ tokens: ask.tokens, nanos, egressBytes: 0 }, before);
@@ -49,7 +49,7 @@ export function storedLedger(prices: ReferencePrices): Ledger {
       const lease = book.open(
         {
           purpose: ask.tokens === 0 ? "download" : "inference", keyId: ask.key, user: ask.user, model: "tiny", revision: "rev", manifestSha256: "", prices,
-          requestId: null, metadata: {}, day: dayAt(now, policy.time_zone), tokens: ask.tokens, nanos, ttlSeconds: ask.ttlSeconds, graceSeconds: ask.graceSeconds,
+          requestId: null, metadata: {}, day: dayAt(now, policy.time_zone), tokens: ask.tokens, nanos, calls: ask.calls, ttlSeconds: ask.ttlSeconds, graceSeconds: ask.graceSeconds,
         },
         now,
       );
@@ -62,7 +62,7 @@ export function storedLedger(prices: ReferencePrices): Ledger {
       const seq = (seqs.get(number) ?? 0) + 1;
       seqs.set(number, seq);
       const body: UsageReport = {
-        seq, request_id: "r" as UsageReport["request_id"], input_tokens: report.input, output_tokens: report.output, outcome: report.ran ? "ok" : "error",
+        seq, request_id: "r" as UsageReport["request_id"], input_tokens: report.input, output_tokens: report.output, calls: report.calls ?? undefined, outcome: report.ran ? "ok" : "error",
         latency_ms: 1, backend: "wasm", cache: "hit", final: report.final,
       };
       const result = book.report(book.find(ids[number] as string) as LeaseRow, body, "key", now);

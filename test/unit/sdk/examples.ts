@@ -9,14 +9,15 @@ const none: Balance = { limit: null, held: 0, posted: 0, remaining: null, reset:
 
 export const daily = (remaining: number, limit = 1000): Balance => ({ limit, held: limit - remaining, posted: 0, remaining, reset: "2026-11-23T00:00:00Z" });
 
-export function granted(changes: { hold?: number; lease?: string; digest?: string; manifestUrl?: string; remaining?: number } = {}): LeaseGranted {
-  const { hold = 200, lease = "token", digest = "a".repeat(64), manifestUrl = "/v1/models/ocr/manifest", remaining = 800 } = changes;
+export function granted(changes: { hold?: number; calls?: number; lease?: string; digest?: string; manifestUrl?: string; remaining?: number } = {}): LeaseGranted {
+  const { hold = 200, calls = 1, lease = "token", digest = "a".repeat(64), manifestUrl = "/v1/models/ocr/manifest", remaining = 800 } = changes;
   return leaseGranted.parse({
     lease_id: `ls_acme_${"0".repeat(24)}`,
     lease,
     expires_at: "2026-11-22T10:05:00Z",
     reports_until: "2026-11-22T10:05:00Z",
     hold,
+    calls,
     model: { id: "ocr", revision: `rev_${"0".repeat(24)}`, manifest_url: manifestUrl, manifest_sha256: digest },
     content_key: "k".repeat(43),
     quota: {

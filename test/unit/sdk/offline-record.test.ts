@@ -8,7 +8,7 @@ const BEFORE = Date.parse("2026-11-22T10:04:59Z");
 const AFTER = Date.parse("2026-11-22T10:05:00Z");
 const ID = "req_1" as UsageReport["request_id"];
 const report = (input_tokens: number, output_tokens = 0): UsageReport => ({ seq: 0, request_id: ID, input_tokens, output_tokens, outcome: "ok", latency_ms: 5, backend: "wasm", cache: "hit", final: true });
-const fresh = () => recordOf(granted({ hold: 200 }), {} as CryptoKey);
+const fresh = () => recordOf(granted({ hold: 200, calls: 100 }), {} as CryptoKey);
 
 it("keeps neither the content key's text nor balances", () => {
   expect(Object.keys(fresh().grant)).not.toEqual(expect.arrayContaining(["content_key"]));
@@ -22,6 +22,15 @@ it("gives tokens until there are none left, and none once the lease is over or e
   expect(take(fresh(), 1, AFTER)).toBeNull();
   expect(take(end(fresh(), ID), 1, BEFORE)).toBeNull();
   expect(isRunnable(fresh(), AFTER)).toBe(false);
+});
+
+it("counts calls: those that came to something are reported, and none begins beyond those held", () => {
+  const two = recordOf(granted({ hold: 200, calls: 2 }), {} as CryptoKey);
+  const once = enter(take(two, 10, BEFORE) as OfflineRecord, 10, report(10));
+  const failed = enter(take(once, 10, BEFORE) as OfflineRecord, 10, { ...report(0), outcome: "error" });
+  const twice = enter(take(failed, 10, BEFORE) as OfflineRecord, 10, report(5));
+  expect(take(twice, 1, BEFORE)).toBeNull();
+  expect(end(twice, ID).queue.map(({ calls }) => calls)).toEqual([1, 0, 1, 0]);
 });
 
 it("numbers what it reports, gives back what a run did not use, and ends with a final report", () => {

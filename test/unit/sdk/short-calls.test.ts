@@ -20,9 +20,9 @@ beforeEach(async () => {
   let count = 0;
   server = await serve((response, { path, body }) => {
     if (path !== "/v1/leases") return json(response, 200, settled((body as UsageReport).input_tokens));
-    const { tokens } = body as { tokens: number };
+    const { tokens, calls = 1 } = body as { tokens: number; calls?: number };
     if (tokens > most) return json(response, 429, refusal("daily-quota-exceeded", { limit: most, remaining: most }));
-    json(response, 201, { ...granted(), lease_id: `ls_acme_${String(++count).padStart(24, "0")}`, hold: tokens, expires_at: new Date(Date.now() + 300_000).toISOString() });
+    json(response, 201, { ...granted(), lease_id: `ls_acme_${String(++count).padStart(24, "0")}`, hold: tokens, calls, expires_at: new Date(Date.now() + 300_000).toISOString() });
   });
   desk = new LeaseDesk({ api: new ControlPlane(server.url, unbound()), publishableKey: "lh_pk_acme_x", user: undefined, metadata: undefined, likelyBackend: "wasm", offline: new OfflineBook("acme"), onQuota: () => undefined, onReportFailed: () => undefined });
   short = ShortCalls.of(desk);
@@ -62,6 +62,30 @@ describe("short calls", () => {
     await run(10);
     expect(asked()).toEqual([10, 170, 10]);
     expect(reports().map(({ tokens }) => tokens)).toEqual([10, 10]);
+  });
+
+  it("each call is counted, those that run when the page goes away too; one that failed is not", async () => {
+    const counted = () => server.heard.filter(({ path }) => path.endsWith("/usage")).map(({ body }) => (body as UsageReport).calls);
+    await run(10);
+    for (let count = 0; count < 4; count++) await run(2);
+    const failing = await take(2);
+    short.running(failing, 2);
+    await short.failed("minilm", failing, 2, true, new LeaseholdError("runtime-crashed", "x"));
+    const stopped = await take(2);
+    short.running(stopped, 2);
+    await short.failed("minilm", stopped, 2, true, new LeaseholdError("aborted", "x"));
+    const running = await take(2);
+    short.running(running, 2);
+    await desk.abandonAll();
+    expect(counted()).toEqual([1, 4 + 1 + 1]);
+    expect(reports().at(-1)?.tokens).toBe(12);
+  });
+
+  it("a lease whose calls are used up gives way to the next", async () => {
+    await run(10);
+    await run(4000);
+    for (let count = 0; count < 33; count++) await run(1);
+    expect(asked()).toEqual([10, 4000 + 4096, 1 + 16]);
   });
 
   it("a lease that is used up gives way to the next", async () => {

@@ -101,7 +101,8 @@ const SAMPLES: Partial<Record<keyof typeof ACCESS, Sample>> = {
   "GET /v1/catalog/imports/{id}": { let: 404, ask: () => ({ params: { id: `imp_${"0".repeat(24)}` } }) },
   "DELETE /v1/catalog/imports/{id}": { let: 404, ask: () => ({ params: { id: `imp_${"0".repeat(24)}` } }) },
   "GET /v1/catalog/secrets": { let: 200 },
-  "PUT /v1/catalog/secrets/{name}": { let: 201, ask: () => ({ params: { name: "made" }, body: { value: "x" } }) },
+  // The catalogue is one for all rows: a name of its own for each credential.
+  "PUT /v1/catalog/secrets/{name}": { let: 201, ask: () => ({ params: { name: `made-${crypto.randomUUID()}` }, body: { value: "x" } }) },
   "DELETE /v1/catalog/secrets/{name}": { let: 404, ask: () => ({ params: { name: "nothing" } }) },
   "POST /v1/catalog/secrets/rewrap": { let: 200 },
   "GET /v1/tenants/{t}/audit": { let: 200 },

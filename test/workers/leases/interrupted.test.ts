@@ -42,16 +42,16 @@ describe.each(SEEDS)("seed %i", (seed) => {
       reference.expire(Date.now());
       const kind = random.int(0, 9);
       if (kind <= 4 || leases.length === 0) {
-        const ask = { tokens: random.int(1, 60), user: random.pick(users), key: "k", keyLimit: null, ttlSeconds: random.int(5, 120), graceSeconds: 0 };
+        const ask = { tokens: random.int(1, 60), calls: random.int(1, 3), user: random.pick(users), key: "k", keyLimit: null, ttlSeconds: random.int(5, 120), graceSeconds: 0 };
         const wanted = reference.grant(ask, POLICY, Date.now());
-        const answer = await persistently(() => askLease(tenant, { tokens: ask.tokens, user: ask.user, ttl_s: ask.ttlSeconds }, { idempotencyKey: `step-${step}` }));
+        const answer = await persistently(() => askLease(tenant, { tokens: ask.tokens, calls: ask.calls, user: ask.user, ttl_s: ask.ttlSeconds }, { idempotencyKey: `step-${step}` }));
         expect(answer.code ?? leases.length, `step ${step}`).toBe(wanted);
         if (answer.status === 201) leases.push(answer.json);
       } else if (kind <= 7) {
         const number = random.int(0, leases.length - 1);
-        const usage = { input: random.int(0, 25), output: random.int(0, 25), ran: random.int(0, 1) === 1, final: random.int(0, 1) === 1 };
+        const usage = { input: random.int(0, 25), output: random.int(0, 25), calls: random.pick([null, 0, 1, 2]), ran: random.int(0, 1) === 1, final: random.int(0, 1) === 1 };
         const wanted = reference.report(number, usage);
-        const body = { seq: step, input_tokens: usage.input, output_tokens: usage.output, outcome: usage.ran ? "ok" : "error", final: usage.final };
+        const body = { seq: step, input_tokens: usage.input, output_tokens: usage.output, ...(usage.calls !== null && { calls: usage.calls }), outcome: usage.ran ? "ok" : "error", final: usage.final };
         const answer = await persistently(() => report(leases[number] as GrantedLease, body, { key: tenant.secret }));
         expect(answer.code ?? "ok", `step ${step}`).toBe(wanted);
       } else {

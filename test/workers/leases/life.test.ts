@@ -38,6 +38,19 @@ test("partial reports use up the hold; what is left can still be used", async ()
   expect((await quotaOf(tenant)).daily_token_limit).toMatchObject({ held: 0, posted: 100 });
 });
 
+test("a lease that several calls share holds the price of each, and each that a report tells of is paid", async () => {
+  const tenant = await readyTenant({ monthly_spend_limit: 100_000 });
+  const lease = await getLease(tenant, { tokens: 100, calls: 4 });
+  expect([lease.calls, lease.quota.monthly_spend_limit.held]).toEqual([4, 200 + 4 * 5]);
+  expect((await report(lease, { seq: 0, input_tokens: 10, calls: 3, final: false })).json).toMatchObject({ state: "active", cost: { nanos: 10 + 15 } });
+  const tooMany = await report(lease, { seq: 1, input_tokens: 10, calls: 2 });
+  expect([tooMany.status, tooMany.code, tooMany.json]).toEqual([409, "usage-exceeds-hold", expect.objectContaining({ limit: 4, remaining: 1 })]);
+  expect((await report(lease, { seq: 1, input_tokens: 10, calls: 1 })).json).toMatchObject({ state: "settled", cost: { nanos: 20 + 20 } });
+  expect((await quotaOf(tenant)).monthly_spend_limit).toMatchObject({ held: 0, posted: 40 });
+  for (const calls of [0, 10_001, 1.5]) expect((await askLease(tenant, { tokens: 10, calls })).code).toBe("invalid-request");
+  expect((await askLease(tenant, { purpose: "download", calls: 1 })).code).toBe("invalid-request");
+});
+
 test("the same report again gives the same answer and charges nothing; another body under its number is a conflict", async () => {
   const tenant = await readyTenant({ daily_token_limit: 1000 });
   const lease = await getLease(tenant);

@@ -4,6 +4,7 @@ import type { ModelId, RevisionId, Sha256, TenantId } from "../../../schema/cont
 import { type LeaseCreate, type LeaseState, MAX_OFFLINE_TTL_SECONDS, MAX_TTL_SECONDS, OFFLINE_GRACE_SECONDS, type UsageReport } from "../../../schema/contract/leases.ts";
 import { REFUSED_LIMIT, standsOf } from "../../alerts/thresholds.ts";
 import type { Quota } from "../../../schema/contract/policy.ts";
+import type { ProblemCode } from "../../../schema/contract/problems.ts";
 import { labelled } from "../../tenants/context.ts";
 import { callNamed } from "../audit-chain.ts";
 import { ANONYMOUS } from "../books.ts";
@@ -11,6 +12,7 @@ import { dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
 import { chooseRevision } from "../choose-revision.ts";
 import { afterHold, decideHold } from "../decide-hold.ts";
+import { Floods } from "../floods.ts";
 import type { Identified } from "../identify.ts";
 import { type LeaseRow, toLeaseState } from "../lease-row.ts";
 import { unlocked } from "../secret-vault.ts";
@@ -29,6 +31,7 @@ export interface Granted {
   readonly manifestSha256: Sha256;
   readonly purpose: LeaseCreate["purpose"];
   readonly hold: number;
+  readonly calls: number;
   readonly issuedAt: number;
   readonly expiresAt: number;
   readonly reportsUntil: number;
@@ -56,11 +59,17 @@ interface DeniedBy {
   readonly requestId: string | null;
 }
 
+/** Limits that refuse every lease of the tenant or the key alike until time has passed: no report and no other lease changes that. */
+const ENDED_BY_TIME: ReadonlySet<ProblemCode> = new Set(["requests-per-minute-exceeded", "key-requests-per-minute-exceeded"]);
+/** How long a limit that was raised may go unheard of by a flood. */
+const HELD_MS = 1_000;
+
 const NOBODY: DeniedBy = { actor: "system", user: null, model: null, requestId: null };
 
 export class LeaseDesk {
   readonly #room: Room;
   readonly #users: UserIdentities;
+  readonly #floods = new Floods();
 
   constructor(room: Room, users: UserIdentities) {
     this.#room = room;
@@ -77,8 +86,9 @@ export class LeaseDesk {
           const answer = room.idempotency.once(call.idempotent ?? null, now, () => {
             isNew = true;
             const decided = this.#decide(who, ask, call, now);
-            if (!decided.ok) this.#countDenial(decided.refusal, { actor: who.actor, user: call.user, model: ask.model, requestId: call.requestId }, now);
-            return decided;
+            if (decided.ok) return decided;
+            this.#countDenial(decided.refusal.code, { actor: who.actor, user: call.user, model: ask.model, requestId: call.requestId }, now);
+            return { ok: false, refusal: this.#held(decided.refusal, now) };
           });
           const granted = isNew ? answer : this.#still(answer);
           if (!granted.ok) return granted;
@@ -113,6 +123,13 @@ export class LeaseDesk {
     });
   }
 
+  /** What the Worker refused by itself because this object had said so: it counts as if it had come here. */
+  countWithheld({ presented, requestId }: Call, code: ProblemCode, refusals: number): Result<null> {
+    const actor = actorOf(presented, this.#room.keys);
+    if (actor) this.#room.transact(() => this.#countDenial(code, { actor, user: null, model: null, requestId }, Date.now(), refusals));
+    return done(null);
+  }
+
   /** Books leases whose time has passed, and writes the counts of denials that are due. */
   get chore(): Chore {
     return {
@@ -122,6 +139,7 @@ export class LeaseDesk {
         this.#room.transact(() => {
           this.#room.leases.sweep(now);
           for (const { code, count } of this.#room.denials.takeDue(now)) this.#logDenial(code, count, NOBODY, now);
+          this.#room.denials.noteDue(now);
         }),
     };
   }
@@ -140,8 +158,9 @@ export class LeaseDesk {
     if (model.controlFlow && !profile.allowControlFlow) return refuse("model-not-available", `The model ${ask.model} has control flow, which the operator does not allow for this tenant any more.`);
     const tokens = ask.tokens ?? 0;
     const prices = room.pricesOf(ask.model, now, model.base);
-    const nanos = ask.purpose === "download" ? 0 : ceilingNanos(tokens, prices);
-    if (nanos === null) return refuse("invalid-request", `${tokens} tokens at this model's price are more than can be counted. Ask for fewer.`);
+    const calls = ask.purpose === "download" ? 0 : (ask.calls ?? 1);
+    const nanos = ask.purpose === "download" ? 0 : ceilingNanos(tokens, prices, calls);
+    if (nanos === null) return refuse("invalid-request", `${tokens} tokens and ${calls} calls at this model's price are more than can be counted. Ask for fewer.`);
     const { user } = call;
     const metadata = labelled(call.metadata, profile);
     const whose = { user, key: who.key && (who.key.lineage ?? who.key.id) };
@@ -157,11 +176,11 @@ export class LeaseDesk {
       {
         purpose: ask.purpose, keyId: who.actor, user, model: ask.model, revision: model.revision, manifestSha256: model.manifestSha256,
         prices, requestId: ask.request_id ?? call.requestId, metadata, day,
-        tokens, nanos, ttlSeconds: ask.ttl_s ?? (ask.offline ? MAX_OFFLINE_TTL_SECONDS : MAX_TTL_SECONDS), graceSeconds: ask.offline ? OFFLINE_GRACE_SECONDS : 0,
+        tokens, nanos, calls, ttlSeconds: ask.ttl_s ?? (ask.offline ? MAX_OFFLINE_TTL_SECONDS : MAX_TTL_SECONDS), graceSeconds: ask.offline ? OFFLINE_GRACE_SECONDS : 0,
       },
       now,
     );
-    const details = { lease_id: lease.id, revision: model.revision, purpose: ask.purpose, hold: tokens, expires_at: lease.expires_at, offline: ask.offline, user_signed: signed.value, dpop_jkt: ask.dpop_jkt, metadata, ...callNamed(call.requestId, lease.request_id) };
+    const details = { lease_id: lease.id, revision: model.revision, purpose: ask.purpose, hold: tokens, calls: ask.calls, expires_at: lease.expires_at, offline: ask.offline, user_signed: signed.value, dpop_jkt: ask.dpop_jkt, metadata, ...callNamed(call.requestId, lease.request_id) };
     room.log(now, { action: "LEASE_GRANTED", actor: who.actor, user, model: ask.model, requestId: lease.request_id, details });
     const after = afterHold(before, decision.value, lease.expires_at);
     room.observe(standsOf(after, day, whose), now);
@@ -173,6 +192,7 @@ export class LeaseDesk {
       manifestSha256: model.manifestSha256,
       purpose: ask.purpose,
       hold: tokens,
+      calls,
       issuedAt: now,
       expiresAt: lease.expires_at,
       reportsUntil: lease.reports_until,
@@ -197,11 +217,18 @@ export class LeaseDesk {
    */
   #countRefused({ presented, user, requestId }: Call, { model }: LeaseCreate, refusal: Refusal, now: number): void {
     const actor = actorOf(presented, this.#room.keys);
-    if (actor) this.#countDenial(refusal, { actor, user, model, requestId }, now);
+    if (actor) this.#countDenial(refusal.code, { actor, user, model, requestId }, now);
   }
 
-  #countDenial({ code }: Refusal, by: DeniedBy, now: number): void {
-    const count = this.#room.denials.count(code, now);
+  /** In a flood, of a limit that only time lets in again, the refusal says how long it holds for this credential. */
+  #held(refusal: Refusal, now: number): Refusal {
+    if (refusal.resetsAt === undefined || !ENDED_BY_TIME.has(refusal.code) || !this.#floods.isFlood(refusal.code, now)) return refusal;
+    return { ...refusal, holdUntil: Math.min(now + HELD_MS, refusal.resetsAt) };
+  }
+
+  #countDenial(code: ProblemCode, by: DeniedBy, now: number, refusals = 1): void {
+    this.#floods.add(code, refusals, now);
+    const count = this.#room.denials.count(code, now, refusals);
     if (count > 0) this.#logDenial(code, count, by, now);
     const due = this.#room.denials.nextDue();
     if (due !== null) this.#room.arm(due);

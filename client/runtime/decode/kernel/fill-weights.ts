@@ -51,24 +51,24 @@ export async function fillWeights(placements: readonly Placement[], source: Mode
       source.keepOnly(ranges(inOrder.slice(index)), all);
       await step();
     }
-    if (placement.kind === "floats") memory.bytes(placement.at, placement.bytes).set(source.part(placement.from, 0, placement.bytes));
-    else fillMatrix(placement.matrix, placement.at, source, memory, kernels, scratch);
+    if (placement.kind === "floats") memory.bytes(placement.at, placement.bytes).set(await source.part(placement.from, 0, placement.bytes));
+    else await fillMatrix(placement.matrix, placement.at, source, memory, kernels, scratch);
     since += payloads.reduce((sum, { length }) => sum + length, 0);
   }
   source.keepOnly([], all);
 }
 
-function fillMatrix({ shape, tensors: [quantized, scales, zeros] }: Matrix, at: number, source: ModelSource, memory: KernelMemory, kernels: Kernels, scratch: number): void {
+async function fillMatrix({ shape, tensors: [quantized, scales, zeros] }: Matrix, at: number, source: ModelSource, memory: KernelMemory, kernels: Kernels, scratch: number): Promise<void> {
   const { n, k, bits } = shape;
   const [rowBytes, blocks] = [(k * bits) / 8, k / 32];
   const together = rowsAtATime(k, bits);
-  const allZeros = zeros && unpackZeroPoints(shape, source.part(plainOf(zeros), 0, plainOf(zeros).length));
+  const allZeros = zeros && unpackZeroPoints(shape, await source.part(plainOf(zeros), 0, plainOf(zeros).length));
   for (let row = 0; row < n; row += together) {
     const rows = Math.min(together, n - row);
     const scalesAt = scratch + aligned(rows * rowBytes);
     const zerosAt = scalesAt + aligned(4 * rows * blocks);
-    memory.bytes(scratch, rows * rowBytes).set(source.part(plainOf(quantized), row * rowBytes, rows * rowBytes));
-    memory.bytes(scalesAt, 4 * rows * blocks).set(source.part(plainOf(scales), 4 * row * blocks, 4 * rows * blocks));
+    memory.bytes(scratch, rows * rowBytes).set(await source.part(plainOf(quantized), row * rowBytes, rows * rowBytes));
+    memory.bytes(scalesAt, 4 * rows * blocks).set(await source.part(plainOf(scales), 4 * row * blocks, 4 * rows * blocks));
     if (allZeros) memory.bytes(zerosAt, rows * blocks).set(allZeros.subarray(row * blocks, (row + rows) * blocks));
     kernels.pack(bits, scratch, scalesAt, allZeros ? zerosAt : 0, at + packedBytes(bits, row, k), rows, k);
   }

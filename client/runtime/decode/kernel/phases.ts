@@ -3,6 +3,7 @@
  *
  * - "rows": each row on its own, one job after another by the same thread. "products": each output on its own.
  *   "store": new keys and values go to their places. "attend": each head on its own.
+ * - Of a single row, rows and stores need no waiting either: every thread does what it takes later by itself.
  * - A job stands in the first phase of its kind in which all that it takes is there.
  * - From the last attention on only the last row is computed: nothing else is looked at. A value of that part has one
  *   row (`isLast`), and its phases are left out where no logits are wanted.
@@ -55,6 +56,8 @@ export interface Value {
   /** Of one row. */
   readonly bytes: number;
   readonly isLast: boolean;
+  /** Made in a phase of rows: where a run has one, each thread makes its own. */
+  readonly isOwn: boolean;
 }
 
 export interface Phases {
@@ -125,7 +128,7 @@ class Scheduler {
     this.phases[at]?.jobs.push(job);
     outputs.forEach((name, index) => {
       this.#madeIn.set(name, at);
-      this.values.set(name, { bytes: bytes?.[index] ?? 4 * (this.#lengths.get(name) ?? 0), isLast });
+      this.values.set(name, { bytes: bytes?.[index] ?? 4 * (this.#lengths.get(name) ?? 0), isLast, isOwn: kind === "rows" });
     });
   }
 

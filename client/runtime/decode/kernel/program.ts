@@ -17,6 +17,8 @@ export interface Rows {
   readonly stride: number;
   /** There is one: the last of the run. */
   readonly isLast: boolean;
+  /** Where there is one, each thread has its own. */
+  readonly isOwn: boolean;
 }
 
 /** Keys or values of one layer: [heads, capacity, size of a head]. */
@@ -65,10 +67,10 @@ export interface Forms {
 }
 
 /** `from`: the first free address. */
-export function layOut(plan: TokenPlan, kv: readonly KvPair[], { roundedBytes, packedBytes }: Forms, from: number, rows: number, contextLength: number): Layout {
+export function layOut(plan: TokenPlan, kv: readonly KvPair[], { roundedBytes, packedBytes }: Forms, from: number, rows: number, threads: number, contextLength: number): Layout {
   const weights = placeWeights(plan, from, contextLength, packedBytes);
   const phases = phasesOf(plan, roundedBytes);
-  const { places, bytes } = placeValues(phases, rows);
+  const { places, bytes } = placeValues(phases, rows, threads);
   const resolver = new Resolver(plan, phases, weights, weights.end, places, storesOf(kv));
   return {
     weights,
@@ -120,7 +122,7 @@ class Resolver {
     const value = this.#phases.values.get(name);
     const place = this.#places.get(name);
     if (!value || place === undefined) throw new Error(`the plan has no value ${name}`);
-    return { at: this.#from + place, stride: value.bytes, isLast: value.isLast };
+    return { at: this.#from + place, stride: value.bytes, isLast: value.isLast, isOwn: value.isOwn };
   }
 
   #work(job: Job): Work {

@@ -8,6 +8,7 @@
 import type { Kernels } from "../../kernels/kernels.ts";
 import { ALONE, SharedCrew } from "./crew.ts";
 import type { Enlist } from "./crew.worker.ts";
+import { learningPace } from "./pace.ts";
 import type { Program } from "./program.ts";
 import { writeRun } from "./runs.ts";
 import { work, type Run } from "./work.ts";
@@ -44,12 +45,18 @@ export class Hired {
       return { count: 1, run: (run) => work(program, kernels, ALONE, run), close: () => undefined };
     }
     const crew = new SharedCrew(memory.buffer, 0, threads);
+    const pace = learningPace();
     return {
       count: threads,
       run: (run) => {
-        writeRun(memory.buffer, run);
-        crew.start();
-        work(program, kernels, crew, run);
+        const began = performance.now();
+        const isTogether = run.rows > 1 || pace.isTogether();
+        if (isTogether) {
+          writeRun(memory.buffer, run);
+          crew.start();
+        }
+        work(program, kernels, isTogether ? crew : ALONE, run);
+        if (run.rows === 1) pace.took(isTogether, performance.now() - began);
       },
       close: () => this.close(),
     };

@@ -1,8 +1,9 @@
 /**
  * Where the values of a decoder lie while its phases run. Pure.
  *
- * - Threads are in one phase at a time, but anywhere in it: a place is free for another value from the phase after the
- *   last that takes it.
+ * - Threads are in the same phase or, where they need not wait, up to `AHEAD` phases apart: so long after the last that
+ *   takes it a value keeps its place.
+ * - There is room for as many rows as a run has, and for one of each thread.
  */
 import { usesOf, type Phases } from "./phases.ts";
 
@@ -12,11 +13,13 @@ export interface ValuePlaces {
   readonly bytes: number;
 }
 
+/** Of a single row, phases of rows and of stores may follow one another without waiting. */
+const AHEAD = 2;
 const ALIGNMENT = 64;
 export const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
 /** `rows`: the most that a run has. */
-export function placeValues({ phases, values, logits }: Phases, rows: number): ValuePlaces {
+export function placeValues({ phases, values, logits }: Phases, rows: number, threads: number): ValuePlaces {
   const [first, last] = lives(phases);
   last.set(logits, phases.length); // read after the run
   const places = new Map<string, number>();
@@ -25,8 +28,8 @@ export function placeValues({ phases, values, logits }: Phases, rows: number): V
   for (const [name, from] of [...first].sort(([, a], [, b]) => a - b)) {
     const value = values.get(name);
     if (!value) throw new Error(`the phases have no value ${name}`);
-    const bytes = aligned(value.bytes * (value.isLast ? 1 : rows));
-    const inUse = taken.filter(({ until }) => until >= from).sort((a, b) => a.at - b.at);
+    const bytes = aligned(value.bytes * (value.isLast ? threads : Math.max(rows, threads)));
+    const inUse = taken.filter(({ until }) => until + AHEAD >= from).sort((a, b) => a.at - b.at);
     let at = 0;
     for (const other of inUse) {
       if (other.at - at >= bytes) break;

@@ -3,6 +3,7 @@
  *
  * - Every thread is called with the same program and the same run, and takes its part of each phase: rows one stretch,
  *   products a range of outputs, keys and attention every so many heads and stretches of rows.
+ * - Of a single row each thread makes its own, and none waits for another: being woken takes longer than the work.
  * - What lies behind the program's end is touched by kernels alone: the memory may have grown under this thread's views.
  */
 import { OUTPUTS, type Kernels } from "../../kernels/kernels.ts";
@@ -26,101 +27,147 @@ export interface Run {
 /** Rows that one thread attends with at a time. */
 const ROWS_TOGETHER = 16;
 
+/** Who works on what run. */
+interface Post {
+  readonly kernels: Kernels;
+  readonly thread: number;
+  readonly threads: number;
+  readonly run: Run;
+}
+
 export function work({ phases }: Program, kernels: Kernels, crew: Crew, run: Run): void {
-  for (const phase of phases) {
-    if (phase.isLast && !run.wantsLogits) break;
-    for (const each of phase.work) share(each, phase.isLast, kernels, crew, run);
-    crew.meet();
+  const post: Post = { kernels, thread: crew.thread, threads: crew.threads, run };
+  let haveMet = true;
+  for (const { kind, isLast, work } of phases) {
+    if (isLast && !run.wantsLogits) break;
+    for (const each of work) share(each, isLast, post);
+    const isByAll = (kind === "rows" && (isLast || run.rows === 1)) || (kind === "store" && run.rows === 1);
+    haveMet = !isByAll;
+    if (haveMet) crew.meet();
   }
+  if (!haveMet) crew.meet();
 }
 
 /** Where the row `row` of a run lies. */
-const at = ({ at, stride, isLast }: Rows, row: number): number => (isLast ? at : at + row * stride);
+function at({ at, stride, isLast, isOwn }: Rows, row: number, { run, thread }: Post): number {
+  if (!isLast && run.rows > 1) return at + row * stride;
+  return isOwn ? at + thread * stride : at;
+}
 
-function share(work: Work, isLast: boolean, kernels: Kernels, crew: Crew, run: Run): void {
-  const [first, end] = isLast ? [run.rows - 1, run.rows] : [0, run.rows];
+function share(work: Work, isLast: boolean, post: Post): void {
+  const { rows } = post.run;
   switch (work.kind) {
     case "product":
-      return multiply(work, kernels, crew, first, end);
+      return isLast ? multiply(work, post, rows - 1, 1) : multiply(work, post, 0, rows);
     case "store":
-      return store(work, kernels, crew, run);
+      return rows === 1 ? storeOne(work, post) : store(work, post);
     case "attend":
-      return attend(work, kernels, crew, run, first);
+      return rows === 1 || isLast ? attendOne(work, post) : attend(work, post);
     default: {
-      const [from, to] = [first + part(end - first, crew, crew.thread), first + part(end - first, crew, crew.thread + 1)];
-      if (to > from) rowByRow(work, kernels, run, from, to - from);
+      if (isLast || rows === 1) return rowByRow(work, post, rows - 1, 1);
+      const [from, to] = [part(rows, post, post.thread), part(rows, post, post.thread + 1)];
+      if (to > from) rowByRow(work, post, from, to - from);
     }
   }
 }
 
-const part = (count: number, { threads }: Crew, thread: number): number => Math.floor((count * thread) / threads);
+/** Where the share of a thread begins, and the one before it ends. */
+const part = (count: number, { threads }: Post, thread: number): number => Math.floor((count * thread) / threads);
 
-function multiply({ from, scales, weights, bits, to, n, k }: Extract<Work, { kind: "product" }>, kernels: Kernels, crew: Crew, first: number, end: number): void {
+function multiply({ from, scales, weights, bits, to, n, k }: Extract<Work, { kind: "product" }>, post: Post, first: number, rows: number): void {
   const groups = n / OUTPUTS;
-  const [begin, stop] = [OUTPUTS * part(groups, crew, crew.thread), OUTPUTS * part(groups, crew, crew.thread + 1)];
-  if (stop > begin) kernels.product(bits, weights, at(from, first), at(scales, first), at(to, first), end - first, n, k, begin, stop);
+  const [begin, end] = [OUTPUTS * part(groups, post, post.thread), OUTPUTS * part(groups, post, post.thread + 1)];
+  if (end > begin) post.kernels.product(bits, weights, at(from, first, post), at(scales, first, post), at(to, first, post), rows, n, k, begin, end);
 }
 
-function rowByRow(work: Exclude<Work, { kind: "product" | "store" | "attend" }>, kernels: Kernels, { ids }: Run, row: number, rows: number): void {
-  const count = "size" in work ? rows * work.size : 0;
+function rowByRow(work: Exclude<Work, { kind: "product" | "store" | "attend" }>, post: Post, row: number, rows: number): void {
+  const { kernels, run: { ids } } = post;
+  const count = rows * work.size;
   switch (work.kind) {
     case "embed":
-      for (let each = row; each < row + rows; each++) kernels.unpack(8, work.table, Math.min(Math.max(ids[each] ?? 0, 0), work.tokens - 1), at(work.to, each), work.size);
+      for (let each = row; each < row + rows; each++) kernels.unpack(8, work.table, Math.min(Math.max(ids[each] ?? 0, 0), work.tokens - 1), at(work.to, each, post), work.size);
       break;
     case "round":
-      kernels.round(at(work.from, row), at(work.to, row), at(work.scales, row), rows, work.size);
+      kernels.round(at(work.from, row, post), at(work.to, row, post), at(work.scales, row, post), rows, work.size);
       break;
     case "normalize":
-      kernels.normalize(at(work.from, row), work.weights, at(work.to, row), rows, work.size, work.epsilon);
+      kernels.normalize(at(work.from, row, post), work.weights, at(work.to, row, post), rows, work.size, work.epsilon);
       break;
     case "add":
     case "mul":
     case "siluMul":
-      kernels[work.kind](at(work.a, row), at(work.b, row), at(work.to, row), count);
+      kernels[work.kind](at(work.a, row, post), at(work.b, row, post), at(work.to, row, post), count);
       break;
     case "addConstant":
-      for (let each = row; each < row + rows; each++) kernels.add(at(work.a, each), work.b, at(work.to, each), work.size);
+      for (let each = row; each < row + rows; each++) kernels.add(at(work.a, each, post), work.b, at(work.to, each, post), work.size);
       break;
     case "sigmoid":
-      kernels.sigmoid(at(work.from, row), at(work.to, row), count);
+      kernels.sigmoid(at(work.from, row, post), at(work.to, row, post), count);
   }
 }
 
-const tokenStart = ({ before }: Store, { keysAt, capacity }: Run, head: number, headSize: number): number => keysAt + capacity * (before + 4 * head * headSize);
+type Storing = Extract<Work, { kind: "store" }>;
+type Attending = Extract<Work, { kind: "attend" }>;
+
+/** Where a head's keys or values begin. */
+const headAt = ({ before }: Store, head: number, headSize: number, { run: { keysAt, capacity } }: Post): number => keysAt + capacity * (before + 4 * head * headSize);
 
 /** Rotates the new keys and queries; keys and values go behind those of the tokens before. */
-function store({ heads, kvHeads, headSize, query, key, value, turned, cos, sin, keys, values }: Extract<Work, { kind: "store" }>, kernels: Kernels, { thread, threads }: Crew, run: Run): void {
-  const [size, half] = [4 * headSize, headSize / 2];
+function store(work: Storing, post: Post): void {
+  const { thread, threads, run: { rows } } = post;
   let turn = 0;
-  for (let row = 0; row < run.rows; row += ROWS_TOGETHER) {
-    const rows = Math.min(ROWS_TOGETHER, run.rows - row);
-    const token = run.past + row;
-    const angles = 4 * half * token;
-    for (let head = 0; head < kvHeads; head++) {
-      if (turn++ % threads !== thread) continue;
-      const [keyAt, valueAt] = [at(key, row) + head * size, at(value, row) + head * size];
-      const [keyTo, valueTo] = [tokenStart(keys, run, head, headSize) + token * size, tokenStart(values, run, head, headSize) + token * size];
-      if (turned) kernels.rotate(keyAt, key.stride, cos + angles, sin + angles, keyTo, size, rows, half);
-      else kernels.copy(keyAt, key.stride, keyTo, size, rows, headSize);
-      kernels.copy(valueAt, value.stride, valueTo, size, rows, headSize);
-    }
-    if (!turned) continue;
-    for (let head = 0; head < heads; head++) {
-      if (turn++ % threads === thread) kernels.rotate(at(query, row) + head * size, query.stride, cos + angles, sin + angles, at(turned, row) + head * size, turned.stride, rows, half);
-    }
+  for (let row = 0; row < rows; row += ROWS_TOGETHER) {
+    const count = Math.min(ROWS_TOGETHER, rows - row);
+    for (let head = 0; head < work.kvHeads; head++) if (turn++ % threads === thread) storeHead(work, post, head, row, count);
+    for (let head = 0; head < work.heads; head++) if (turn++ % threads === thread) turnHead(work, post, head, row, count);
   }
 }
 
-function attend({ kvHeads, group, headSize, scale, query, to, keys, values }: Extract<Work, { kind: "attend" }>, kernels: Kernels, { thread, threads }: Crew, run: Run, first: number): void {
-  const size = 4 * headSize;
-  const scores = run.scoresAt + thread * run.scoresBytes;
-  let turn = 0;
-  for (let row = first; row < run.rows; row += ROWS_TOGETHER) {
-    const rows = Math.min(ROWS_TOGETHER, run.rows - row);
-    for (let head = 0; head < kvHeads * group; head++) {
-      if (turn++ % threads !== thread) continue;
-      const kvHead = Math.floor(head / group);
-      kernels.attend(at(query, row) + head * size, query.stride, tokenStart(keys, run, kvHead, headSize), tokenStart(values, run, kvHead, headSize), scores, at(to, row) + head * size, to.stride, rows, run.past + row, headSize, scale);
-    }
+/** What this thread attends to, with what it attends: others write the same to the same place. */
+function storeOne(work: Storing, post: Post): void {
+  const group = work.heads / work.kvHeads;
+  let stored = -1;
+  for (let head = part(work.heads, post, post.thread); head < part(work.heads, post, post.thread + 1); head++) {
+    const kvHead = Math.floor(head / group);
+    if (kvHead !== stored) storeHead(work, post, (stored = kvHead), 0, 1);
+    turnHead(work, post, head, 0, 1);
   }
+}
+
+function storeHead({ headSize, key, value, turned, cos, sin, keys, values }: Storing, post: Post, head: number, row: number, rows: number): void {
+  const { kernels, run } = post;
+  const size = 4 * headSize;
+  const token = run.past + row;
+  const angles = 2 * headSize * token;
+  const [keyAt, keyTo] = [at(key, row, post) + head * size, headAt(keys, head, headSize, post) + token * size];
+  if (turned) kernels.rotate(keyAt, key.stride, cos + angles, sin + angles, keyTo, size, rows, headSize / 2);
+  else kernels.copy(keyAt, key.stride, keyTo, size, rows, headSize);
+  kernels.copy(at(value, row, post) + head * size, value.stride, headAt(values, head, headSize, post) + token * size, size, rows, headSize);
+}
+
+function turnHead({ headSize, query, turned, cos, sin }: Storing, post: Post, head: number, row: number, rows: number): void {
+  if (!turned) return;
+  const [size, angles] = [4 * headSize, 2 * headSize * (post.run.past + row)];
+  post.kernels.rotate(at(query, row, post) + head * size, query.stride, cos + angles, sin + angles, at(turned, row, post) + head * size, turned.stride, rows, headSize / 2);
+}
+
+function attend(work: Attending, post: Post): void {
+  const { thread, threads, run: { rows } } = post;
+  let turn = 0;
+  for (let row = 0; row < rows; row += ROWS_TOGETHER) {
+    for (let head = 0; head < work.kvHeads * work.group; head++) if (turn++ % threads === thread) attendHead(work, post, head, row, Math.min(ROWS_TOGETHER, rows - row));
+  }
+}
+
+/** The last row, with the heads that `storeOne` gives this thread. */
+function attendOne(work: Attending, post: Post): void {
+  const heads = work.kvHeads * work.group;
+  for (let head = part(heads, post, post.thread); head < part(heads, post, post.thread + 1); head++) attendHead(work, post, head, post.run.rows - 1, 1);
+}
+
+function attendHead({ group, headSize, scale, query, to, keys, values }: Attending, post: Post, head: number, row: number, rows: number): void {
+  const { kernels, thread, run } = post;
+  const size = 4 * headSize;
+  const kvHead = Math.floor(head / group);
+  kernels.attend(at(query, row, post) + head * size, query.stride, headAt(keys, kvHead, headSize, post), headAt(values, kvHead, headSize, post), run.scoresAt + thread * run.scoresBytes, at(to, row, post) + head * size, to.stride, rows, run.past + row, headSize, scale);
 }

@@ -19,7 +19,7 @@ test("a decoder in blocks has a plan, without what only says lengths", () => {
   expect(plan?.steps.map(({ kind }) => kind)).toEqual(["normalize", ...layer, ...layer, "product"]);
   expect(plan?.embedding).toMatchObject({ output: "x0", size: 64, zeros: null, rows: { name: "head.q" } });
   expect(plan?.lengths.get("logits")).toBe(128);
-  expect(plan?.positions).toBe(128);
+  expect(plan?.positions).toBe(512);
 });
 
 test("joined queries, keys and values are parts of one", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { contentOf } from "../../../../client/runtime/tasks/file-content.ts";
+import { contentOf, PartMemory } from "../../../../client/runtime/tasks/file-content.ts";
 
 const part = (...values: number[]) => Uint8Array.from(values);
 const shared = part(7, 8);
@@ -22,6 +22,20 @@ describe("a file in memory", () => {
   it("copies nothing that lies in one part", () => {
     expect(content.kind === "loaded" && content.readNow(1, 2).buffer === parts[0]?.buffer).toBe(true);
   });
+});
+
+it("memory goes when no file needs it any more, and what is gone is not read", async () => {
+  const [first, both, last] = [part(1, 2), part(3, 4), part(5, 6)];
+  const memory = new PartMemory();
+  const [one, other] = [contentOf({ path: "a", parts: [first, both] }, memory), contentOf({ path: "b", parts: [both, last] }, memory)];
+  if (one.kind !== "loaded" || other.kind !== "loaded") throw new Error("they are in memory");
+  one.keepOnly([{ offset: 0, length: 1 }]);
+  expect([first, both, last].map(({ length }) => length)).toEqual([2, 2, 2]);
+  other.keepOnly([{ offset: 2, length: 2 }]);
+  expect([first, both, last].map(({ length }) => length)).toEqual([2, 0, 2]);
+  expect([...one.readNow(0, 2)]).toEqual([1, 2]);
+  expect(() => one.readNow(1, 2)).toThrow("was let go");
+  await expect(other.read(0, 1)).rejects.toThrow("was let go");
 });
 
 it("a file in a Blob gives the same ranges", async () => {

@@ -1,0 +1,95 @@
+/**
+ * What is done with a chunk's bytes: read, opened, checked, sealed, written. In a worker of its own (`chunk-link.ts`),
+ * or in the page where no worker is to be had.
+ *
+ * - Nothing gives bytes that are not what the chunk's digest says.
+ * - What a call is given is the call's from then on; what it gives is the caller's.
+ */
+import type { Sha256 } from "../../schema/contract/ids.ts";
+import type { Chunk } from "../../schema/contract/models.ts";
+import { timed } from "../timing.ts";
+import type { ChunkFiles } from "./chunk-files.ts";
+import { sha256Hex } from "./digest.ts";
+import { type Bytes, openChunk, sealChunk, sealedBytes } from "./seal.ts";
+
+/** What a file holds: the bytes as they are, or sealed with this key. */
+export type Form = { readonly kind: "plain" } | { readonly kind: "sealed"; readonly key: CryptoKey };
+
+export interface Checked {
+  readonly bytes: Bytes;
+  /** A copy in the form that was asked for, to be written one after another. */
+  readonly parts: readonly Bytes[];
+}
+
+export interface Written {
+  /** Null where it is written. */
+  readonly error: unknown;
+  /** What was given, back again: there may be another attempt. */
+  readonly parts: readonly Bytes[];
+}
+
+export interface ChunkWork {
+  /** Null where there is no such file, or it does not hold the chunk. */
+  open(chunk: Chunk, form: Form): Promise<Bytes | null>;
+  /** Null where the bytes are not the chunk's. */
+  check(chunk: Chunk, bytes: Bytes, form: Form | null): Promise<Checked | null>;
+  write(sha256: Sha256, parts: readonly Bytes[]): Promise<Written>;
+}
+
+export class LocalChunkWork implements ChunkWork {
+  readonly #files: ChunkFiles;
+  readonly #tenant: string;
+  /** Memory for what is read and not kept: fresh memory costs as much as reading. */
+  readonly #spare: Bytes[] = [];
+
+  constructor(files: ChunkFiles, tenant: string) {
+    this.#files = files;
+    this.#tenant = tenant;
+  }
+
+  async open(chunk: Chunk, form: Form): Promise<Bytes | null> {
+    const { sha256, size } = chunk;
+    if (form.kind === "plain") {
+      const found = await timed("chunk: read", () => this.#files.read(sha256, size, (length) => new Uint8Array(length)));
+      return found && (await isChunk(chunk, found)) ? found : null;
+    }
+    const found = await timed("chunk: read", () => this.#files.read(sha256, sealedBytes(size), (length) => this.#scratch(length)));
+    if (!found) return null;
+    const bytes = await openBytes(chunk, found, form, this.#tenant);
+    this.#spare.push(found);
+    return bytes;
+  }
+
+  check(chunk: Chunk, bytes: Bytes, form: Form | null): Promise<Checked | null> {
+    return checkBytes(chunk, bytes, form, this.#tenant);
+  }
+
+  async write(sha256: Sha256, parts: readonly Bytes[]): Promise<Written> {
+    try {
+      await timed("chunk: write", () => this.#files.write(sha256, parts));
+      return { error: null, parts };
+    } catch (error) {
+      return { error, parts };
+    }
+  }
+
+  #scratch(length: number): Bytes {
+    const spare = this.#spare.pop();
+    return spare && spare.buffer.byteLength >= length ? new Uint8Array(spare.buffer, 0, length) : new Uint8Array(length);
+  }
+}
+
+/** The chunk from what was kept of it, wherever that was. */
+export async function openBytes(chunk: Chunk, found: Bytes, form: Form, tenant: string): Promise<Bytes | null> {
+  const bytes = form.kind === "sealed" ? await timed("chunk: decrypt", () => openChunk(form.key, tenant, chunk, found)) : found;
+  return bytes && (await isChunk(chunk, bytes)) ? bytes : null;
+}
+
+/** As `ChunkWork.check`. */
+export async function checkBytes(chunk: Chunk, bytes: Bytes, form: Form | null, tenant: string): Promise<Checked | null> {
+  if (!(await isChunk(chunk, bytes))) return null;
+  if (form === null) return { bytes, parts: [] };
+  return { bytes, parts: form.kind === "plain" ? [bytes.slice()] : await timed("chunk: encrypt", () => sealChunk(form.key, tenant, chunk, bytes)) };
+}
+
+const isChunk = async ({ sha256, size }: Chunk, bytes: Bytes): Promise<boolean> => bytes.byteLength === size && (await timed("chunk: digest", () => sha256Hex(bytes))) === sha256;

@@ -1,0 +1,47 @@
+/** The worker that reads, checks and writes chunks: one a tenant and page. It answers every request once, in any order. */
+import type { Sha256 } from "../../schema/contract/ids.ts";
+import type { Chunk } from "../../schema/contract/models.ts";
+import { ChunkFiles } from "./chunk-files.ts";
+import { type Checked, type Form, LocalChunkWork, type Written } from "./chunk-work.ts";
+import type { Bytes } from "./seal.ts";
+
+export type ToChunks =
+  /** First, once. */
+  | { readonly kind: "begin"; readonly folder: FileSystemDirectoryHandle; readonly tenant: string }
+  | { readonly kind: "open"; readonly id: number; readonly chunk: Chunk; readonly form: Form }
+  | { readonly kind: "check"; readonly id: number; readonly chunk: Chunk; readonly bytes: Bytes; readonly form: Form | null }
+  | { readonly kind: "write"; readonly id: number; readonly sha256: Sha256; readonly parts: readonly Bytes[] };
+
+export type FromChunks =
+  | { readonly kind: "opened"; readonly id: number; readonly bytes: Bytes | null }
+  | { readonly kind: "checked"; readonly id: number; readonly checked: Checked | null }
+  | { readonly kind: "written"; readonly id: number; readonly written: Written }
+  | { readonly kind: "failed"; readonly id: number; readonly error: unknown };
+
+/** Of a worker's global scope, which this realm's types don't have. */
+const post = (answer: FromChunks, memory: readonly Bytes[]): void => postMessage(answer, { transfer: memory.map(({ buffer }) => buffer) });
+let work: LocalChunkWork | null = null;
+
+addEventListener("message", ({ data }: MessageEvent<ToChunks>) => {
+  if (data.kind === "begin") work = new LocalChunkWork(new ChunkFiles(data.folder), data.tenant);
+  else void serve(data).catch((error: unknown) => post({ kind: "failed", id: data.id, error }, []));
+});
+
+async function serve(request: Exclude<ToChunks, { kind: "begin" }>): Promise<void> {
+  const { id } = request;
+  if (!work) throw new Error("the worker was not told where the chunks are");
+  switch (request.kind) {
+    case "open": {
+      const bytes = await work.open(request.chunk, request.form);
+      return post({ kind: "opened", id, bytes }, bytes ? [bytes] : []);
+    }
+    case "check": {
+      const checked = await work.check(request.chunk, request.bytes, request.form);
+      return post({ kind: "checked", id, checked }, checked ? [checked.bytes, ...checked.parts] : []);
+    }
+    case "write": {
+      const written = await work.write(request.sha256, request.parts);
+      return post({ kind: "written", id, written }, written.parts);
+    }
+  }
+}

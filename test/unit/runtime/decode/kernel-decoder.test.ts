@@ -1,0 +1,108 @@
+/** Decoders on kernels, made up and small: whatever the pieces, the same comes out; memory is given back and made room in. */
+import { describe, expect, test } from "vitest";
+import type { EngineOnDemand } from "../../../../client/runtime/backends/engine.ts";
+import type { Decoder } from "../../../../client/runtime/decode/decoder.ts";
+import { openDecoder } from "../../../../client/runtime/decode/open-decoder.ts";
+import { ModelFiles } from "../../../../client/runtime/tasks/model-files.ts";
+import { BLOCK_DECODER_CONFIG, blockDecoderFile } from "../../../support/block-decoder.ts";
+
+const { vocab_size: VOCABULARY, max_position_embeddings: CONTEXT } = BLOCK_DECODER_CONFIG;
+const noEngine: EngineOnDemand = { backend: "wasm", threads: 1, start: () => Promise.reject(new Error("no engine is needed")) };
+const steps = async () => undefined;
+const tokens = (count: number, salt = 0): Int32Array => Int32Array.from({ length: count }, (_, at) => (at * 37 + salt) % VOCABULARY);
+
+/** In parts that no tensor's end falls together with. */
+function partsOf(bytes: Uint8Array): Uint8Array<ArrayBuffer>[] {
+  const parts = [];
+  for (let at = 0; at < bytes.length; at += 5000) parts.push(Uint8Array.from(bytes.subarray(at, at + 5000)));
+  return parts;
+}
+
+const filesOf = (parts: readonly Uint8Array<ArrayBuffer>[]) => new ModelFiles([{ path: "config.json", parts: [new TextEncoder().encode(JSON.stringify(BLOCK_DECODER_CONFIG))] }, { path: "model.onnx", parts }]);
+const open = (memoryBytes = 1e9): Promise<Decoder> => openDecoder(filesOf(partsOf(blockDecoderFile())), noEngine, { memoryBytes }, steps);
+const logitsAfter = async (decoder: Decoder, ...feeds: readonly Int32Array[]): Promise<Float32Array> => {
+  let logits = new Float32Array(0);
+  for (const ids of feeds) logits = Float32Array.from(await (await decoder.feed(ids, steps)).logits());
+  return logits;
+};
+/** Sums in another order differ in their last places, and now and then in how they are rounded. */
+const expectAlike = (actual: Float32Array, expected: Float32Array) => {
+  const largest = Math.max(...expected.map(Math.abs));
+  expect(actual).toHaveLength(VOCABULARY);
+  expect(Math.max(...expected.map((logit, id) => Math.abs(logit - (actual[id] ?? NaN)))) / largest).toBeLessThan(1e-3);
+};
+
+describe("a decoder on kernels", () => {
+  test.each([2, 3, 17, 64, 65, 130])("gives the same for %i tokens at once as one by one", async (count) => {
+    const decoder = await open();
+    const ids = tokens(count);
+    const apart = await logitsAfter(decoder, ...Array.from(ids, (id) => Int32Array.of(id)));
+    await decoder.truncate(0);
+    expectAlike(await logitsAfter(decoder, ids), apart);
+    expect(decoder.position).toBe(count);
+  });
+
+  test("keeps what was there where room is made for more", async () => {
+    const decoder = await open();
+    const [long, next] = [tokens(250), tokens(200, 5)];
+    const small = decoder.memoryBytes;
+    const expected = await logitsAfter(decoder, long, next);
+    expect(decoder.memoryBytes).toBeGreaterThanOrEqual(small);
+    await decoder.truncate(100);
+    expectAlike(await logitsAfter(decoder, long.subarray(100), next), expected);
+  });
+
+  test("goes on from a saved sequence, in another decoder too", async () => {
+    const [decoder, other] = [await open(), await open()];
+    await logitsAfter(decoder, tokens(300));
+    const saved = await decoder.save();
+    const expected = await logitsAfter(decoder, tokens(3, 9));
+    await logitsAfter(other, tokens(20, 4));
+    await other.restore(saved);
+    expect(other.position).toBe(300);
+    expectAlike(await logitsAfter(other, tokens(3, 9)), expected);
+    await expect(other.restore({ ...saved, type: "float16" })).rejects.toThrow("another model");
+  });
+
+  test("refuses what doesn't fit, whole; logits are gone when it has moved on", async () => {
+    const decoder = await open();
+    await expect(decoder.feed(tokens(CONTEXT + 1), steps)).rejects.toThrow(`holds at most ${CONTEXT}`);
+    expect(decoder.position).toBe(0);
+    const next = await decoder.feed(tokens(4), steps);
+    await decoder.truncate(2);
+    await expect(next.greedy()).rejects.toThrow("moved on");
+  });
+
+  test("an abort between pieces leaves it whole", async () => {
+    const decoder = await open();
+    const ids = tokens(200);
+    const expected = await logitsAfter(decoder, ids);
+    await decoder.truncate(0);
+    let pieces = 0;
+    const aborted = decoder.feed(ids, async () => {
+      if (pieces++ === 2) throw new Error("enough");
+    });
+    await expect(aborted).rejects.toThrow("enough");
+    expect(decoder.position).toBe(128);
+    expectAlike(await logitsAfter(decoder, ids.subarray(128)), expected);
+  });
+
+  test("gives the file's memory back while it opens", async () => {
+    const parts = partsOf(blockDecoderFile());
+    await openDecoder(filesOf(parts), noEngine, { memoryBytes: 1e9 }, steps);
+    expect(parts.filter(({ byteLength }) => byteLength > 0)).toEqual([]);
+  });
+
+  test("holds fewer tokens where there is less memory, but never hardly any", async () => {
+    expect((await open()).contextLength).toBe(CONTEXT);
+    expect((await open(1000)).contextLength).toBe(256);
+  });
+
+  test("is not opened where it misses its self-test", async () => {
+    const decoder = await open();
+    const first = await (await decoder.feed(tokens(5), steps)).greedy();
+    const opened = (id: number) => openDecoder(filesOf(partsOf(blockDecoderFile())), noEngine, { memoryBytes: 1e9, selfTest: { kind: "tokens", input_ids: [...tokens(5)], output_ids: [id] } }, steps);
+    await expect(opened((first + 1) % VOCABULARY)).rejects.toThrow("at place 1 of 1");
+    expect((await opened(first)).position).toBe(0);
+  });
+});
