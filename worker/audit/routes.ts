@@ -1,9 +1,10 @@
 /** /v1/tenants/{t}/audit: what happened, in the order of the chain; whether it is as it was written; all of it as NDJSON. */
 import { type OpenAPIHono, createRoute, z } from "@hono/zod-openapi";
-import { auditEvent, auditVerification, page } from "../../schema/contract/records.ts";
+import { auditEvent, auditVerification, page, recordsResent } from "../../schema/contract/records.ts";
 import type { AppEnv } from "../http/app-env.ts";
-import { asSent, guarded, json, problems, tenantPath } from "../http/describe.ts";
+import { asSent, guarded, json, noBody, problems, tenantPath } from "../http/describe.ts";
 import { enter } from "../http/enter.ts";
+import { unwrap } from "../http/problem.ts";
 import { LIST_NOTE, exported, filters, listQuery, listed, verified, verifyQuery } from "./read.ts";
 
 const tags = ["Audit"];
@@ -29,8 +30,19 @@ const verify = createRoute({
   responses: { 200: json(auditVerification, "What was found."), ...problems },
 });
 
+const resend = createRoute({
+  method: "put", path: "/v1/tenants/{t}/audit/resend", tags, ...guarded("PUT /v1/tenants/{t}/audit/resend"), summary: "Send D1 the records again",
+  description: "All that the ledger still has: its newest 4,096 events with their costs, and all sums by day. For a database that was lost or set back, after a copy of it was restored. What it has stays as it is.",
+  request: { params: tenantPath, body: noBody },
+  responses: { 200: json(recordsResent, "What was sent."), ...problems },
+});
+
 export function auditRoutes(app: OpenAPIHono<AppEnv>): void {
   app.openapi(list, async (c) => c.json(await listed(c.env, enter(c, "GET /v1/tenants/{t}/audit"), c.req.valid("query")), 200));
   app.openapi(exportAll, async (c) => asSent(await exported(c.env, enter(c, "GET /v1/tenants/{t}/audit/export"), c.req.valid("query"))));
   app.openapi(verify, async (c) => c.json(await verified(c.env, enter(c, "GET /v1/tenants/{t}/audit/verify"), c.req.valid("query").cursor), 200, { "cache-control": "no-store" }));
+  app.openapi(resend, async (c) => {
+    const { object, call } = enter(c, "PUT /v1/tenants/{t}/audit/resend");
+    return c.json(unwrap(await object.records.resend(call)), 200);
+  });
 }

@@ -64,6 +64,7 @@ export const ACCESS = {
   "GET /v1/tenants/{t}/audit": ["operator", "admin", "read"],
   "GET /v1/tenants/{t}/audit/verify": ["operator", "admin", "read"],
   "GET /v1/tenants/{t}/audit/export": ["operator", "admin", "read"],
+  "PUT /v1/tenants/{t}/audit/resend": ["operator"],
   "GET /v1/tenants/{t}/prices": ["operator", "admin", "read"],
   "POST /v1/tenants/{t}/models/{model}/prices": ["operator", "admin"],
   "GET /v1/tenants/{t}/usage": ["operator", "admin", "read"],

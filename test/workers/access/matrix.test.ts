@@ -108,6 +108,7 @@ const SAMPLES: Partial<Record<keyof typeof ACCESS, Sample>> = {
   "GET /v1/tenants/{t}/audit": { let: 200 },
   "GET /v1/tenants/{t}/audit/verify": { let: 200 },
   "GET /v1/tenants/{t}/audit/export": { let: 200 },
+  "PUT /v1/tenants/{t}/audit/resend": { let: 200 },
   "GET /v1/tenants/{t}/metrics": { let: 200 },
   "GET /v1/tenants/{t}/metrics.prom": { let: 200 },
   "GET /v1/metrics.prom": { let: 200 },
