@@ -15,6 +15,7 @@ import { grantRoutes } from "./catalog/grant-routes.ts";
 import { erasureRoutes } from "./erasure/routes.ts";
 import type { AppEnv } from "./http/app-env.ts";
 import { crossOrigin } from "./http/cors.ts";
+import { invalidRequest } from "./http/faults.ts";
 import { pages } from "./http/pages.ts";
 import { ProblemError, problem, problemResponse } from "./http/problem.ts";
 import { publicRoutes } from "./http/public-routes.ts";
@@ -39,9 +40,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   const app = new OpenAPIHono<AppEnv>({
     defaultHook: (result) => {
       if (result.success) return;
-      const errors = result.error.issues.map((issue) => ({ path: issue.path.join("."), message: issue.message }));
-      const [first] = errors;
-      throw problem("invalid-request", `${first?.path ? `${first.path}: ` : ""}${first?.message ?? "The request is not valid."}`, { errors });
+      throw invalidRequest(result.error.issues);
     },
   });
 

@@ -27,6 +27,9 @@ export const usd = (nanos: number): Money => ({ currency: "USD", nanos });
 /** RFC 3339 in UTC, whole seconds or milliseconds. */
 export const timestamp = z.iso.datetime().meta({ description: "RFC 3339, UTC.", example: "2026-11-22T00:00:00Z" });
 
+/** The last instant that RFC 3339 can write. */
+export const LAST_INSTANT = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+
 /** `2026-11-23T00:00:00Z`: RFC 3339 without milliseconds where they are zero. */
 export function toTimestamp(ms: number): string {
   return new Date(ms).toISOString().replace(".000Z", "Z");

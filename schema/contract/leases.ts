@@ -8,7 +8,7 @@ import { quota } from "./policy.ts";
 import { userSignature } from "./tenants.ts";
 
 export const MAX_TTL_SECONDS = 300;
-export const MIN_TTL_SECONDS = 5;
+export const MIN_TTL_SECONDS = 1;
 /** An offline lease may live for a day, and be reported for a day after that. */
 export const MAX_OFFLINE_TTL_SECONDS = 86_400;
 export const OFFLINE_GRACE_SECONDS = 86_400;
@@ -120,7 +120,7 @@ export const usageReport = z
 export type UsageReport = z.infer<typeof usageReport>;
 
 /**
- * The claims of a lease. `aud` is the deployment, `sub` the lease id; `mdg` pins the manifest's digest. `rpt`, of an
+ * The claims of a lease. `iss` is the deployment, `aud` always `leasehold`, `sub` the lease id; `mdg` pins the manifest's digest. `rpt`, of an
  * offline lease: until when it may still report, later than `exp`.
  */
 export const leaseClaims = z.object({

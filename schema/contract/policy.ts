@@ -73,7 +73,7 @@ export const quota = z
     per_user_daily_tokens: balance
       .extend({ shared: z.literal(true).optional().meta({ description: "No user was named, and this is what all leases without one share." }) })
       .optional()
-      .meta({ description: "Where a user is named; of a lease without one, where the limit is set." }),
+      .meta({ description: "Of the user who is named; where none is, what all leases without one share: of a lease, where the limit is set." }),
     key_daily_token_limit: balance.optional().meta({ description: "Where a key is named that has a limit of its own; so are the four that follow." }),
     key_monthly_token_limit: balance.optional(),
     key_tokens_per_minute: balance.optional(),

@@ -88,7 +88,7 @@ export const problem = z
     errors: z
       .array(z.object({ path: z.string(), message: z.string() }))
       .optional()
-      .meta({ description: "400: one entry a fault, with the path of the field." }),
+      .meta({ description: "400: one entry a fault, with the path of the field; the first 20." }),
   })
   .meta({ id: "Problem", description: "RFC 9457 problem document." });
 export type Problem = z.infer<typeof problem>;

@@ -4,15 +4,16 @@
  * - A statement that reads, changes or deletes must reach each table by `tenant_id = ?`: said in its text, bound to one
  *   and the same tenant, and used by SQLite's own plan for every table it opens.
  * - A statement that inserts must name `tenant_id` as its first column and bind a tenant's id to it.
- * - The operator's questions across tenants (worker/tenants/directory.ts) are excepted by their exact text, by name.
+ * - The operator's questions across tenants (worker/tenants/directory.ts), and whether the tables are there at all, are excepted by their exact text, by name.
  */
 import { CATALOG } from "../../worker/catalog/catalog-id.ts";
 import { tenantId } from "../../schema/contract/ids.ts";
 import type { Heard } from "./d1-tap.ts";
 
-/** The statements of the operator's directory. To add one is a decision about isolation. */
+/** The statements that name no tenant. To add one is a decision about isolation. */
 export const OPERATOR_STATEMENTS: Readonly<Record<string, string>> = {
   "list tenants": `select "tenant_id", "profile", "version" from "tenants" where "tenants"."tenant_id" > ? order by "tenants"."tenant_id" asc limit ?`,
+  "are the tables there": `select count(*) as n from sqlite_master where type = 'table' and name in (select value from json_each(?))`,
   "read all metrics": `select "tenant_id", "model", "total", "recent", "hour", "version" from "model_metrics" where ("model_metrics"."tenant_id", "model_metrics"."model") > (?, ?) order by "model_metrics"."tenant_id" asc, "model_metrics"."model" asc limit ?`,
 };
 

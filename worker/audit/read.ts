@@ -1,6 +1,6 @@
 /** What a chain of the audit is asked, whoever's it is: a page of it, all of it, whether it is as it was written. */
 import { z } from "@hono/zod-openapi";
-import { timestamp, toTimestamp } from "../../schema/contract/amounts.ts";
+import { LAST_INSTANT, timestamp, toTimestamp } from "../../schema/contract/amounts.ts";
 import { AUDIT_ACTIONS, type AuditEvent, type AuditVerification, BREAK_REASONS } from "../../schema/contract/records.ts";
 import type { Env } from "../env.ts";
 import { pageQuery } from "../http/describe.ts";
@@ -14,7 +14,7 @@ import { TenantHeads } from "../tenants/heads.ts";
 import { TenantRecords } from "../tenants/records.ts";
 import { ndjson } from "./ndjson.ts";
 import type { StoredEvent } from "./verify-chain.ts";
-import { verifyFrom } from "./verify.ts";
+import { isPlaceIn, verifyFrom } from "./verify.ts";
 
 export const filters = z.object({
   action: z.enum(AUDIT_ACTIONS).optional(),
@@ -57,9 +57,11 @@ export async function exported(env: Env, entered: Entered, query: Filters): Prom
 export async function verified(env: Env, { object, call, tenant }: Entered, cursor: string | undefined): Promise<AuditVerification> {
   const { identity, lag, live } = unwrap(await object.audit.chain(call));
   if (lag.error !== null) throw problem("unavailable", `The records are behind by ${lag.events} events; none is lost. Try again.`);
+  const start = startOf(cursor);
+  if (!isPlaceIn(live.sent, start)) throw problem("invalid-request", "cursor: it names no event of this chain. Begin without one.");
   const records = TenantRecords.for(asVerified(identity), env);
   const heads = TenantHeads.for(asVerified(identity), env);
-  const { upTo, complete, fault, discrepancies } = await verifyFrom(startOf(cursor), {
+  const { upTo, complete, fault, discrepancies } = await verifyFrom(start, {
     tenant,
     heads,
     live,
@@ -100,16 +102,27 @@ function filterOf(query: Filters): AuditFilter {
   };
 }
 
+/** A row that somebody altered is shown too, as far as it can be: it hides no other, and verification says what is wrong. */
 const shown = (tenant: string, row: StoredEvent): AuditEvent => ({
   id: `evt_${tenant}_${row.seq}`,
   seq: row.seq,
-  at: toTimestamp(row.at),
+  at: toTimestamp(Math.abs(row.at) <= LAST_INSTANT ? row.at : 0),
   action: row.action as AuditEvent["action"],
   actor: row.actor,
   user: row.userId,
   model: row.model,
   request_id: row.requestId,
-  details: JSON.parse(row.details) as Record<string, unknown>,
+  details: detailsOf(row.details),
   prev_hash: row.prevHash,
   hash: row.hash,
 });
+
+function detailsOf(text: string): Record<string, unknown> {
+  try {
+    const details: unknown = JSON.parse(text);
+    if (typeof details === "object" && details !== null && !Array.isArray(details)) return details as Record<string, unknown>;
+  } catch {
+    // no JSON: told as the text that it is
+  }
+  return { unreadable: String(text) };
+}

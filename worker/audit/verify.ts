@@ -4,8 +4,8 @@
  *
  * - The statement is about events 1 up to `head`: what the object knew D1 to have when it was asked. What came after is
  *   not judged, but nothing may stand in D1 or R2 that the object never wrote.
- * - Long chains go in pages: a cursor carries the last event that was held right. It is the asker's own: who makes one
- *   up deceives nobody else.
+ * - Long chains go in pages: a cursor carries the last event that was held right. One made up is refused where
+ *   it is beyond the chain's end; before that, its event is not the one that the next follows.
  * - Cost records are held against each page of events, and sums by day against the cost records of the days that end with
  *   it; against the ledger's, with the last page (verify-bills.ts). Where they differ, the chain goes on: it is right in itself.
  */
@@ -50,6 +50,9 @@ interface SignedHead {
   /** Null: no text stands there that this tenant's object signed. */
   readonly claims: HeadClaims | null;
 }
+
+/** Whether a cursor can be a place in a chain that ends so. One before the end is held against the event that follows it. */
+export const isPlaceIn = (end: ChainHead, start: ChainHead): boolean => start.seq < end.seq || (start.seq === end.seq && start.hash === end.hash);
 
 export async function verifyFrom(start: ChainHead, sources: ChainSources): Promise<Verdict> {
   const { heads, live } = sources;

@@ -12,6 +12,9 @@ const MAX_JSON_BYTES = 4 * 1024 * 1024;
 /** What the validators read as JSON for sure. They know fewer parameters than there are. */
 const PLAIN_JSON = /^application\/json(?:; ?charset=utf-8)?$/i;
 
+/** What is replaced by what was sent, and has a default for all of it: a body that was lost on its way would take off every limit. */
+const REPLACED_WHOLE = /^\/v1\/tenants\/[^/]+\/policy$/;
+
 export const bodies = createMiddleware<AppEnv>(async (c, next) => {
   if (c.req.method === "GET" || c.req.method === "HEAD" || c.req.method === "DELETE" || c.req.method === "OPTIONS") return next();
   if (/^\/v1\/(?:tenants\/[^/]+|catalog)\/blobs\//.test(c.req.path)) return next();
@@ -20,7 +23,8 @@ export const bodies = createMiddleware<AppEnv>(async (c, next) => {
   const isPlain = PLAIN_JSON.test(type) && Number(c.req.header("content-length") ?? Number.NaN) <= MAX_JSON_BYTES;
   const text = isPlain ? await c.req.text() : new TextDecoder().decode(await readBytes(c.req.raw, MAX_JSON_BYTES));
   if (isPlain && text !== "") return next();
-  if (text !== "" && !/^application\/(?:[a-z.+-]+\+)?json\b/i.test(type)) {
+  if (text === "" && REPLACED_WHOLE.test(c.req.path)) throw problem("invalid-request", "The body is empty. Send a JSON object; {} is one.");
+  if (text !== "" && !/^application\/(?:[a-z.+-]+\+)?json *(?:;|$)/i.test(type)) {
     throw problem("unsupported-media-type", "Send JSON, with Content-Type: application/json.");
   }
   c.req.raw = new Request(c.req.raw, { body: text === "" ? "{}" : text, headers: withJsonType(c.req.raw.headers) });
@@ -28,7 +32,7 @@ export const bodies = createMiddleware<AppEnv>(async (c, next) => {
   return next();
 });
 
-/** An empty body stands for `{}`: validation then names what is missing. */
+/** Elsewhere an empty body stands for `{}`: validation then names what is missing. */
 function withJsonType(headers: Headers): Headers {
   const all = new Headers(headers);
   all.set("content-type", "application/json");

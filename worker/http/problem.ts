@@ -32,11 +32,11 @@ export function problem(code: ProblemCode, detail: string, more: ConstructorPara
   return new ProblemError({ code, detail }, more);
 }
 
-/** The `WWW-Authenticate` of a 401: RFC 6750 §3, RFC 9449 §7.1. */
-function challengeOf(code: ProblemCode): string {
+/** The `WWW-Authenticate` of a 401: RFC 6750 §3, RFC 9449 §7.1. `isAnswered`: the request brought a credential, which does not hold. */
+function challengeOf(code: ProblemCode, isAnswered: boolean): string {
   if (code === "invalid-dpop-proof") return `DPoP error="invalid_dpop_proof", algs="${PROOF_ALGORITHMS.join(" ")}"`;
   if (code === "dpop-nonce-required") return `DPoP error="use_dpop_nonce", algs="${PROOF_ALGORITHMS.join(" ")}"`;
-  return `Bearer error="${code === "lease-expired" ? "invalid_token" : "invalid_request"}"`;
+  return isAnswered ? 'Bearer realm="leasehold", error="invalid_token"' : 'Bearer realm="leasehold"';
 }
 
 const DEFAULT_RETRY_SECONDS = 2;
@@ -58,7 +58,7 @@ export function problemResponse(c: Context<AppEnv>, { refusal, errors, headers }
   const all = new Headers(headers);
   all.set("content-type", "application/problem+json");
   all.set("cache-control", "no-store");
-  if (shape.status === 401) all.set("www-authenticate", challengeOf(refusal.code));
+  if (shape.status === 401) all.set("www-authenticate", challengeOf(refusal.code, c.req.header("authorization") !== undefined));
   if (refusal.dpopNonce !== undefined) all.set("dpop-nonce", refusal.dpopNonce);
   if (refusal.quota !== undefined) {
     for (const [name, value] of Object.entries(limitsOf(c, refusal.quota))) all.set(name, value);

@@ -80,8 +80,8 @@ export class BookKeeper {
     };
   }
 
-  /** The live balances, as the API shows them. */
-  quota(books: Books, policy: Policy, shelf: Pick<ModelShelf, "models" | "storage">, now: number): Quota {
+  /** The live balances, as the API shows them. What those share that name no user is told where it is limited, or `whole`. */
+  quota(books: Books, policy: Policy, shelf: Pick<ModelShelf, "models" | "storage">, now: number, whole = false): Quota {
     const standing = (limit: number | null, sums: { held: number; posted: number }): Balance => ({ ...balanceOf({ limit, ...sums, resetsAt: 0 }), reset: null });
     return {
       daily_token_limit: balanceOf(books.day),
@@ -89,7 +89,7 @@ export class BookKeeper {
       tokens_per_minute: balanceOf(books.minuteTokens),
       requests_per_minute: balanceOf(books.minuteRequests),
       concurrent_leases: balanceOf(books.concurrent),
-      ...(books.userDay && (books.userDay.limit !== null || !books.userDay.shared) && { per_user_daily_tokens: { ...balanceOf(books.userDay), ...(books.userDay.shared && { shared: true as const }) } }),
+      ...(books.userDay && (whole || books.userDay.limit !== null || !books.userDay.shared) && { per_user_daily_tokens: { ...balanceOf(books.userDay), ...(books.userDay.shared && { shared: true as const }) } }),
       ...(books.keyDay && books.keyDay.limit !== null && { key_daily_token_limit: balanceOf(books.keyDay) }),
       ...(books.key && keyBalances(books.key)),
       monthly_spend_limit: balanceOf(books.spendMonth),

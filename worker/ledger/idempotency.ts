@@ -61,6 +61,11 @@ export class IdempotencyKeys {
     return result;
   }
 
+  /** The key is as one that never came. */
+  forget(call: IdempotentCall): void {
+    this.#store.run("DELETE FROM idempotency WHERE id = ? AND body_sha256 = ?", idOf(call), call.bodySha256);
+  }
+
   #keep(call: IdempotentCall, answer: unknown, now: number): void {
     this.#store.run(
       "INSERT INTO idempotency (id, body_sha256, answer, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET body_sha256 = excluded.body_sha256, answer = excluded.answer, expires_at = excluded.expires_at",

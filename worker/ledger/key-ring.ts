@@ -6,7 +6,7 @@
  */
 import type { KeyId } from "../../schema/contract/ids.ts";
 import { type Key, type KeyCreate, type KeyLimits, type KeyScope, keyLimits } from "../../schema/contract/tenants.ts";
-import { toTimestamp } from "../../schema/contract/amounts.ts";
+import { LAST_INSTANT, toTimestamp } from "../../schema/contract/amounts.ts";
 import type { Row, Store } from "./store.ts";
 
 interface KeyRow extends Row {
@@ -98,7 +98,7 @@ export class KeyRing {
   rotate(old: StoredKey, id: KeyId, hash: string, hint: string, oldEndsAt: number, now: number): StoredKey {
     const lineage = old.lineage ?? old.id;
     // A key that was made to live for a while is followed by one that lives as long.
-    const expiresAt = old.expiresAt === null ? null : now + (old.expiresAt - old.createdAt);
+    const expiresAt = old.expiresAt === null ? null : Math.min(LAST_INSTANT, now + (old.expiresAt - old.createdAt));
     this.#store.run(
       `INSERT INTO keys (id, hash, type, name, hint, scopes, origins, limits, require_signed_user, created_at, expires_at, lineage)
        SELECT ?, ?, type, name, ?, scopes, origins, limits, require_signed_user, ?, ?, ? FROM keys WHERE id = ?`,

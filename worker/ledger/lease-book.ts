@@ -42,6 +42,8 @@ export interface NewLease {
 
 type Ending = "expired" | "revoked";
 const SWEEP_LIMIT = 500;
+/** Before the final one. A report may name no tokens, and is rows and an event all the same: no holder may write them without end. */
+export const MOST_REPORTS = 10_000;
 /** How many leases a woken object may have to look through that were resolved long ago. */
 const FLOOR_STEP = 5_000;
 
@@ -187,6 +189,7 @@ export class LeaseBook {
     if (lease.state === "settled") return refuse("lease-settled", "This lease is settled: it takes no further reports.");
     if (lease.state === "expired") return refuse("lease-expired", `This lease was to be reported until ${toTimestamp(lease.reports_until)}, and its whole hold was charged. Ask for a new one, and report in time.`);
     if (lease.state === "revoked") return refuse("lease-revoked", "This lease was revoked and its whole hold was charged.");
+    if (lease.reports >= MOST_REPORTS && !report.final) return refuse("conflict", `This lease has taken ${MOST_REPORTS} reports: it takes one more, the final one. Settle it, and ask for a new lease.`);
     const used = report.input_tokens + report.output_tokens;
     const left = lease.hold - lease.reported;
     if (used > left) return refuse("usage-exceeds-hold", `The report names ${used} tokens; ${left} of the hold are left. Nothing was charged for it.`, { limit: lease.hold, remaining: left });

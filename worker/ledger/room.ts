@@ -148,11 +148,11 @@ export class Room {
     return this.standing(user, lease ? lease.key_id : (key?.id ?? null), now);
   }
 
-  /** `user` null: of no user; `keyId` null: of no key. */
-  standing(user: string | null, keyId: string | null, now: number): Quota {
+  /** `user` null: of no user; `keyId` null: of no key. `whole`: what is not limited is told of the anonymous user too. */
+  standing(user: string | null, keyId: string | null, now: number, whole = false): Quota {
     const { policy } = readConfig(this.store);
     const key = keyId === null ? null : this.keys.byId(keyId);
-    return this.books.quota(this.books.read(this.tenant, policy, now, user, key), policy, this.shelf, now);
+    return this.books.quota(this.books.read(this.tenant, policy, now, user, key), policy, this.shelf, now, whole);
   }
 
   /** Why the proof of a bound lease is not taken; null: it is, or there is none to take. */

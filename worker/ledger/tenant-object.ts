@@ -20,6 +20,7 @@ import { newConfig, readConfig, toTenant, writeConfig } from "./config.ts";
 import { AuditDesk } from "./desks/audit-desk.ts";
 import { ImportDesk } from "./desks/import-desk.ts";
 import { KeyDesk } from "./desks/key-desk.ts";
+import { KeyOfCallDesk } from "./desks/key-of-call-desk.ts";
 import { LeaseDesk } from "./desks/lease-desk.ts";
 import { LendingDesk } from "./desks/lending-desk.ts";
 import { LoanDesk } from "./desks/loan-desk.ts";
@@ -64,6 +65,7 @@ export interface Desks {
   readonly webhooks: WebhookDesk;
   readonly users: UserDesk;
   readonly sessions: SessionDesk;
+  readonly keyOfCall: KeyOfCallDesk;
 }
 
 interface House {
@@ -225,6 +227,7 @@ export class TenantObject extends DurableObject<Env> {
         webhooks,
         users: new UserDesk(room, users),
         sessions: new SessionDesk(room),
+        keyOfCall: new KeyOfCallDesk(room),
       },
       chores: [leases.chore, keys.chore, records.chore, audit.chore, metrics.chore, webhooks.chore, ...collector.chores, imports.chore, tidyChore(room)],
     };

@@ -17,13 +17,13 @@ const projection = z
 
 const ready = createRoute({
   method: "get", path: "/readyz", tags: ["Deployment"], ...open("GET /readyz"), summary: "Whether the deployment can do its work",
-  description: "D1, R2 and the configuration are asked. 503 where one of them fails; leases are granted all the same while only D1 is away.",
+  description: "The shared D1 and R2, and the configuration, are asked. 503 where one of them fails; leases are granted all the same while only D1 is away.",
   responses: { 200: json(z.object({ status: z.literal("ready"), projection }).meta({ id: "Readiness" }), "All parts answer."), ...problems },
 });
 
 const WORDS: Record<Part, string> = {
   configuration: "The configuration is not valid: the log names what to set.",
-  d1: "D1 does not answer: leases are granted, records are late and none is lost.",
+  d1: "D1 does not answer, or lacks its migrations: leases are granted, records are late and none is lost.",
   r2: "R2 does not answer: models can't be delivered.",
   lag_board: "The lag of the records can't be read.",
 };

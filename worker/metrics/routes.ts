@@ -1,6 +1,6 @@
 /** /v1/tenants/{t}/metrics (JSON) and metrics.prom, and the operator's /v1/metrics.prom. */
 import { type OpenAPIHono, createRoute, z } from "@hono/zod-openapi";
-import { timestamp } from "../../schema/contract/amounts.ts";
+import { LAST_INSTANT, timestamp } from "../../schema/contract/amounts.ts";
 import { metrics } from "../../schema/contract/metrics.ts";
 import type { Quota } from "../../schema/contract/policy.ts";
 import type { AppEnv } from "../http/app-env.ts";
@@ -42,7 +42,7 @@ export function metricsRoutes(app: OpenAPIHono<AppEnv>): void {
     const until = query.until === undefined ? Date.now() : Date.parse(query.until);
     const since = query.since === undefined ? until - DAY_MS : Date.parse(query.since);
     if (since > until) throw problem("invalid-request", "since is after until.");
-    return c.json(unwrap(await object.metrics.read(call, since, until)), 200);
+    return c.json(unwrap(await object.metrics.read(call, counted(since), counted(until))), 200);
   });
 
   app.openapi(scrape, async (c) => {
@@ -58,6 +58,9 @@ export function metricsRoutes(app: OpenAPIHono<AppEnv>): void {
 
   app.openapi(scrapeAll, async (c) => exposed(await operatorFamilies(c.env, Date.now())));
 }
+
+/** Hours are counted from the epoch on, and the end of the last one that is told has four digits for its year. */
+const counted = (at: number) => Math.min(Math.max(at, 0), LAST_INSTANT - HOUR_MS);
 
 const exposed = (families: readonly Family[]) => asSent(new Response(exposition(families), { headers: { "content-type": PROMETHEUS_TYPE, "cache-control": "no-store" } }));
 

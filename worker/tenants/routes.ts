@@ -1,14 +1,16 @@
 /** /v1/tenants: provisioning, configuration, policy and quota. */
 import { type OpenAPIHono, createRoute, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { keyId, userId } from "../../schema/contract/ids.ts";
 import { policy, quota } from "../../schema/contract/policy.ts";
 import { page } from "../../schema/contract/records.ts";
-import { tenant, tenantCreate, tenantUpdate } from "../../schema/contract/tenants.ts";
+import { type Tenant, type TenantCreate, tenant, tenantCreate, tenantUpdate } from "../../schema/contract/tenants.ts";
 import type { AppEnv } from "../http/app-env.ts";
 import { body, guarded, idempotencyHeader, json, pageOf, pageQuery, problems, tenantPath } from "../http/describe.ts";
-import { callOf, enter } from "../http/enter.ts";
+import { callOf, enter, enterCatalog } from "../http/enter.ts";
 import { unwrap } from "../http/problem.ts";
 import { limitsOf } from "../http/ratelimit.ts";
+import type { Result } from "../ledger/result.ts";
 import { authorityOf } from "./authority.ts";
 import { listTenants } from "./directory.ts";
 
@@ -63,7 +65,7 @@ export function tenantRoutes(app: OpenAPIHono<AppEnv>): void {
     const wanted = c.req.valid("json");
     const call = callOf(c, "POST /v1/tenants", wanted.id, wanted);
     const object = authorityOf(c.env, wanted.id);
-    const made = unwrap(await object.provision(call, wanted));
+    const made = unwrap(await once(c, call.idempotent != null, wanted, () => object.provision(call, wanted)));
     // So that GET /v1/tenants shows it at once where D1 answers; where it does not, the outbox carries it later.
     await object.records.flush(call);
     return c.json(made, 201);
@@ -102,4 +104,15 @@ export function tenantRoutes(app: OpenAPIHono<AppEnv>): void {
     const balances = unwrap(await object.tenants.quota(call, user ?? null, key ?? null));
     return c.json(balances, 200, limitsOf(c, balances));
   });
+}
+
+/** Does what was asked under an idempotency key, unless that key came with another request, of whatever id. */
+async function once(c: Context<AppEnv>, isNamed: boolean, wanted: TenantCreate, work: () => Promise<Result<Tenant>>): Promise<Result<Tenant>> {
+  if (!isNamed) return work();
+  const { object, call } = await enterCatalog(c, "POST /v1/tenants", wanted);
+  const claimed = await object.keyOfCall.claim(call);
+  if (!claimed.ok) return claimed;
+  const made = await work();
+  if (!made.ok) unwrap(await object.keyOfCall.release(call));
+  return made;
 }

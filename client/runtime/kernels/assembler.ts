@@ -26,6 +26,9 @@ export function unsigned(value: number): number[] {
   }
 }
 
+/** As a part of code. */
+const index = (value: number): number | Code => (value < 0x80 ? value : unsigned(value));
+
 function signed(value: number): number[] {
   const bytes: number[] = [];
   for (let rest = value | 0; ; ) {
@@ -40,33 +43,39 @@ const floatBytes = (value: number): number[] => [...new Uint8Array(Float32Array.
 
 const one = (opcode: number) => (a: Code): Code => [a, opcode];
 const two = (opcode: number) => (a: Code, b: Code): Code => [a, b, opcode];
-const vector = (opcode: number): Code => [0xfd, unsigned(opcode)];
-const vectorOne = (opcode: number) => (a: Code): Code => [a, vector(opcode)];
-const vectorTwo = (opcode: number) => (a: Code, b: Code): Code => [a, b, vector(opcode)];
-const access = (prefix: Code) => (address: Code, offset = 0): Code => [address, prefix, 0, unsigned(offset)];
+const vector = (opcode: number): Code => [0xfd, ...unsigned(opcode)];
+const vectorOne = (opcode: number) => {
+  const code = vector(opcode);
+  return (a: Code): Code => [a, code];
+};
+const vectorTwo = (opcode: number) => {
+  const code = vector(opcode);
+  return (a: Code, b: Code): Code => [a, b, code];
+};
+const access = (prefix: Code) => (address: Code, offset = 0): Code => [address, prefix, 0, index(offset)];
 
-export const get = ({ index }: Local): Code => [0x20, unsigned(index)];
-export const set = ({ index }: Local, value: Code): Code => [value, 0x21, unsigned(index)];
+export const get = (local: Local): Code => [0x20, index(local.index)];
+export const set = (local: Local, value: Code): Code => [value, 0x21, index(local.index)];
 
 export const i32 = {
   value: (value: number): Code => [0x41, signed(value)],
   add: two(0x6a), sub: two(0x6b), mul: two(0x6c), divUnsigned: two(0x6e), shl: two(0x74), shiftRight: two(0x76), and: two(0x71), lessUnsigned: two(0x49),
   load8: access([0x2d]),
-  store8: (address: Code, value: Code, offset = 0): Code => [address, value, 0x3a, 0, unsigned(offset)],
+  store8: (address: Code, value: Code, offset = 0): Code => [address, value, 0x3a, 0, index(offset)],
 };
 
 export const f32 = {
   value: (value: number): Code => [0x43, floatBytes(value)],
   add: two(0x92), sub: two(0x93), mul: two(0x94), div: two(0x95), max: two(0x97), sqrt: one(0x91), ofInt: one(0xb2),
   load: access([0x2a]),
-  store: (address: Code, value: Code, offset = 0): Code => [address, value, 0x38, 0, unsigned(offset)],
+  store: (address: Code, value: Code, offset = 0): Code => [address, value, 0x38, 0, index(offset)],
 };
 
 export const v128 = {
   load: access(vector(0x00)), load8Splat: access(vector(0x07)), load32Splat: access(vector(0x09)), load32: access(vector(0x5c)),
   /** Eight bytes as i16x8. */
   load8Unsigned: access(vector(0x02)),
-  store: (address: Code, value: Code, offset = 0): Code => [address, value, vector(0x0b), 0, unsigned(offset)],
+  store: (address: Code, value: Code, offset = 0): Code => [address, value, vector(0x0b), 0, index(offset)],
   and: vectorTwo(0x4e), xor: vectorTwo(0x51),
   /** `lanes`: of the bytes of both, 0 to 31. */
   shuffle: (a: Code, b: Code, lanes: readonly number[]): Code => [a, b, vector(0x0d), lanes],
@@ -119,23 +128,25 @@ export function func<const Params extends readonly ValueType[]>(name: string, pa
   return { name, params, result, locals, body: flattened(body, []) };
 }
 
-const list = (items: readonly (readonly number[])[]): number[] => [...unsigned(items.length), ...items.flat()];
-const section = (id: number, content: readonly number[]): number[] => [id, ...unsigned(content.length), ...content];
-const text = (value: string): number[] => [...unsigned(value.length), ...[...value].map((character) => character.charCodeAt(0))];
-const sized = (content: readonly number[]): number[] => [...unsigned(content.length), ...content];
+const lengthOf = (code: Code): number => code.reduce<number>((length, each) => length + (typeof each === "number" ? 1 : lengthOf(each)), 0);
+const list = (items: readonly Code[]): Code => [unsigned(items.length), items];
+const sized = (content: Code): Code => [unsigned(lengthOf(content)), content];
+const section = (id: number, content: Code): Code => [id, sized(content)];
+const text = (value: string): Code => sized([...value].map((character) => character.charCodeAt(0)));
 
 const PAGES = 65536;
 
 /** The memory is the import "memory" of "heap". */
 export function assemble(functions: readonly Func[], isShared: boolean): Uint8Array<ArrayBuffer> {
-  const types = functions.map(({ params, result }) => [0x60, ...list(params.map((type) => [TYPE_CODE[type]])), ...list(result ? [[TYPE_CODE[result]]] : [])]);
-  const bodies = functions.map(({ locals, body }) => sized([...list(locals.map((type) => [1, TYPE_CODE[type]])), ...body, 0x0b]));
-  return new Uint8Array([
-    0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0,
-    ...section(1, list(types)),
-    ...section(2, list([[...text("heap"), ...text("memory"), 0x02, ...(isShared ? [0x03, 0, ...unsigned(PAGES)] : [0x00, 0])]])),
-    ...section(3, list(functions.map((_, index) => unsigned(index)))),
-    ...section(7, list(functions.map(({ name }, index) => [...text(name), 0x00, ...unsigned(index)]))),
-    ...section(10, list(bodies)),
-  ]);
+  const types = functions.map(({ params, result }) => [0x60, list(params.map((type) => [TYPE_CODE[type]])), list(result ? [[TYPE_CODE[result]]] : [])]);
+  const bodies = functions.map(({ locals, body }) => sized([list(locals.map((type) => [1, TYPE_CODE[type]])), body, 0x0b]));
+  const module = [
+    [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    section(1, list(types)),
+    section(2, list([[text("heap"), text("memory"), 0x02, isShared ? [0x03, 0, unsigned(PAGES)] : [0x00, 0]]])),
+    section(3, list(functions.map((_, at) => unsigned(at)))),
+    section(7, list(functions.map(({ name }, at) => [text(name), 0x00, unsigned(at)]))),
+    section(10, list(bodies)),
+  ];
+  return new Uint8Array(flattened(module, []));
 }

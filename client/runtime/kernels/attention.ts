@@ -1,8 +1,9 @@
 /**
  * Attention of one head, over keys and values that lie in rows of its size: causal, each query over the keys up to its own.
  *
- * - One query at a time: four keys at once, then what they weigh on their values. `attention-tiles.ts` takes more queries.
- * - Values are added in where they belong, a few keys at a time, so that they are read in order.
+ * - One query at a time: a few keys at once, then what they weigh on their values. `attention-tiles.ts` takes more queries.
+ * - What is done at once lies in as many places, each read in order: most of it comes from no near cache, and a processor
+ *   that reads from several places waits less (see `products.ts`).
  */
 import { f32, f32x4, func, get, i32, move, set, until, v128, type Code, type Func, type Local, type ValueType } from "./assembler.ts";
 import { exponential } from "./exponential.ts";
@@ -14,47 +15,63 @@ export const NEVER = -1e30;
 export const LANES = 4;
 export const VECTOR = 16;
 export const FLOAT = 4;
+/** Of a head, so much in one round of a loop: its size is in steps of that. */
+const VECTORS = [0, 1, 2, 3].map((index) => VECTOR * index);
+/** Keys at a time. */
+const PLACES = 8;
 
 export const locals = (local: (type: ValueType) => Local, type: ValueType, count: number): Local[] => Array.from({ length: count }, () => local(type));
 
 /** `attendOne(query, queryStride, keys, values, scores, to, toStride, rows, past, headSize, scale)` */
 export const attendOne = (simd: Simd): Func =>
   func("attendOne", ATTEND_PARAMS, null, ([query, queryStride, keys, values, scores, to, toStride, rows, past, headSize, scale], local) => {
-    const [at, end, part, partEnd, rowBytes, last, target, foursEnd] = [local("i32"), local("i32"), local("i32"), local("i32"), local("i32"), local("i32"), local("i32"), local("i32")];
-    const rowsAt = locals(local, "i32", LANES);
-    const sums = locals(local, "v128", LANES);
-    const weights = locals(local, "v128", LANES);
+    const [at, end, part, partEnd, rowBytes, last, target, placeEnd, apart] = [local("i32"), local("i32"), local("i32"), local("i32"), local("i32"), local("i32"), local("i32"), local("i32"), local("i32")];
+    const rowsAt = locals(local, "i32", PLACES);
+    const sums = locals(local, "v128", PLACES);
+    const weights = locals(local, "v128", PLACES);
     const [most, all, scaled, whole, own, scales] = [local("v128"), local("v128"), local("v128"), local("v128"), local("v128"), local("v128")];
     const fixed = constants(local);
     const fused = madd(simd);
     const power = exponential(simd, fixed, f32x4.sub(v128.load(get(at)), get(most)), scaled, whole);
-    const onwards = (count: number): Code[] => rowsAt.slice(0, count).map((row) => move(row, times(rowBytes, count - 1)));
+    /** The score of a key at one of the places. */
+    const score = (place: number): Code => i32.add(get(at), times(apart, FLOAT * place));
 
     /** Products of the query with so many keys, each in a vector still to be added across. */
     const dots = (count: number): Code[] => [
       ...sums.slice(0, count).map((sum) => set(sum, fixed.float(0))),
       set(part, get(query)),
       until(part, get(partEnd), [
-        set(own, v128.load(get(part))),
-        ...sums.slice(0, count).map((sum, index) => set(sum, fused(get(own), v128.load(get(rowsAt[index] ?? part)), get(sum)))),
-        ...[part, ...rowsAt.slice(0, count)].map((each) => move(each, i32.value(VECTOR))),
+        ...VECTORS.flatMap((offset) => [
+          set(own, v128.load(get(part), offset)),
+          ...sums.slice(0, count).map((sum, index) => set(sum, fused(get(own), v128.load(get(rowsAt[index] ?? part), offset), get(sum)))),
+        ]),
+        ...[part, ...rowsAt.slice(0, count)].map((each) => move(each, i32.value(VECTOR * VECTORS.length))),
       ]),
-      ...onwards(count),
     ];
     /** Values of so many keys, by their weights, onto what is there. */
     const mix = (count: number): Code[] => [
-      ...weights.slice(0, count).map((weight, index) => set(weight, v128.load32Splat(get(at), FLOAT * index))),
+      ...weights.slice(0, count).map((weight, index) => set(weight, v128.load32Splat(score(index)))),
       set(target, get(to)),
       until(target, get(partEnd), [
-        v128.store(get(target), weights.slice(0, count).reduce<Code>((sum, weight, index) => fused(get(weight), v128.load(get(rowsAt[index] ?? part)), sum), v128.load(get(target)))),
-        ...[target, ...rowsAt.slice(0, count)].map((each) => move(each, i32.value(VECTOR))),
+        ...VECTORS.map((offset) => v128.store(get(target), weights.slice(0, count).reduce<Code>((sum, weight, index) => fused(get(weight), v128.load(get(rowsAt[index] ?? part), offset), sum), v128.load(get(target), offset)), offset)),
+        ...[target, ...rowsAt.slice(0, count)].map((each) => move(each, i32.value(VECTOR * VECTORS.length))),
       ]),
-      ...onwards(count),
-      move(at, i32.value(FLOAT * count)),
+      move(at, i32.value(FLOAT)),
     ];
     const pair = ([a, b]: readonly Local[]): Code => (a && b ? f32x4.add(v128.shuffle(get(a), get(b), words(0, 4, 1, 5)), v128.shuffle(get(a), get(b), words(2, 6, 3, 7))) : []);
-    const [first = most, second = all] = sums;
-    const place = (start: Code): Code[] => rowsAt.map((row, index) => set(row, i32.add(start, times(rowBytes, index))));
+    const [first = most] = sums;
+    const four = (from: number): Code[] => {
+      const [a = first, b = first, c = first, d = first] = sums.slice(from, from + LANES);
+      return [
+        set(a, pair([a, b])),
+        set(c, pair([c, d])),
+        set(a, f32x4.mul(get(scales), f32x4.add(v128.shuffle(get(a), get(c), words(0, 1, 4, 5)), v128.shuffle(get(a), get(c), words(2, 3, 6, 7))))),
+        ...Array.from({ length: LANES }, (_, lane) => f32.store(score(from + lane), f32x4.lane(get(a), lane))),
+      ];
+    };
+    /** The first of each place; or what is left. */
+    const places = (start: Local): Code[] => rowsAt.map((row, place) => set(row, plus(start, i32.mul(times(apart, place), get(rowBytes)))));
+    const rest = (start: Local): Code[] => rowsAt.slice(0, 1).map((row) => set(row, plus(start, i32.mul(times(apart, PLACES), get(rowBytes)))));
     const body = [
       set(rowBytes, bytes(headSize, 2)),
       set(last, plus(past, get(rows))),
@@ -62,18 +79,15 @@ export const attendOne = (simd: Simd): Func =>
       until(past, get(last), [
         move(past, i32.value(1)),
         set(end, plus(scores, bytes(past, 2))),
-        set(foursEnd, plus(scores, i32.and(bytes(past, 2), i32.value(-VECTOR)))),
+        set(apart, i32.shiftRight(get(past), i32.value(Math.log2(PLACES)))),
+        set(placeEnd, plus(scores, bytes(apart, 2))),
         // Scores.
         set(at, get(scores)),
-        ...place(get(keys)),
+        ...places(keys),
         set(partEnd, plus(query, get(rowBytes))),
-        whileLess(at, get(foursEnd), [
-          ...dots(LANES),
-          set(first, pair(sums.slice(0, 2))),
-          set(second, pair(sums.slice(2))),
-          v128.store(get(at), f32x4.mul(get(scales), f32x4.add(v128.shuffle(get(first), get(second), words(0, 1, 4, 5)), v128.shuffle(get(first), get(second), words(2, 3, 6, 7))))),
-          move(at, i32.value(VECTOR)),
-        ]),
+        whileLess(at, get(placeEnd), [...dots(PLACES), ...Array.from({ length: PLACES / LANES }, (_, index) => four(LANES * index)).flat(), move(at, i32.value(FLOAT))]),
+        set(at, plus(scores, times(apart, FLOAT * PLACES))),
+        ...rest(keys),
         whileLess(at, get(end), [...dots(1), f32.store(get(at), f32.mul(get(scale), horizontal(first))), move(at, i32.value(FLOAT))]),
         v128.store(get(end), fixed.float(NEVER)), // four may be taken at a time
         // Their weights.
@@ -90,8 +104,10 @@ export const attendOne = (simd: Simd): Func =>
         set(partEnd, plus(to, get(rowBytes))),
         until(target, get(partEnd), [v128.store(get(target), fixed.float(0)), move(target, i32.value(VECTOR))]),
         set(at, get(scores)),
-        ...place(get(values)),
-        whileLess(at, get(foursEnd), mix(LANES)),
+        ...places(values),
+        whileLess(at, get(placeEnd), mix(PLACES)),
+        set(at, plus(scores, times(apart, FLOAT * PLACES))),
+        ...rest(values),
         whileLess(at, get(end), mix(1)),
         set(target, get(to)),
         until(target, get(partEnd), [v128.store(get(target), f32x4.mul(get(all), v128.load(get(target)))), move(target, i32.value(VECTOR))]),

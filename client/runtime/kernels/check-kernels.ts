@@ -6,7 +6,7 @@
  */
 import { BLOCK, packedBytes, roundedBytes, scoresBytes, type Bits, type Kernels } from "./kernels.ts";
 
-const [OUTPUTS_CHECKED, INPUTS, ROWS] = [40, BLOCK, 3];
+const [OUTPUTS_CHECKED, INPUTS, ROWS] = [104, BLOCK, 3];
 const [QUERIES, PAST, HEAD] = [9, 3, 16];
 /** Of the largest; activations are rounded to 3e-5 of it. */
 const TOLERANCE = 2e-4;
@@ -86,7 +86,7 @@ const sigmoid = (value: number): number => 1 / (1 + Math.exp(-value));
 const numbers = <T>(count: number, make: (index: number) => T): T[] => Array.from({ length: count }, (_, index) => make(index));
 const of = (values: ArrayLike<number>, at: number): number => values[at] ?? NaN;
 
-/** Packed; as outputs of two rows and one, in four parts and a rest; and one output unpacked. */
+/** Packed; as outputs of two rows and one, from eight places and a rest; and one output unpacked. */
 function checkProduct(bits: Bits, kernels: Kernels, bench: Bench): boolean {
   const [n, k, blocks] = [OUTPUTS_CHECKED, INPUTS, INPUTS / BLOCK];
   const [weights, zeros, scales, x] = [bench.bytes((n * k * bits) / 8, 256), bench.bytes(n * blocks, 2 ** bits), bench.floats(n * blocks, 0.1), bench.floats(ROWS * k)];

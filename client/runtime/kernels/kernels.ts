@@ -46,9 +46,9 @@ export interface Kernels {
   readonly attend: (query: number, queryStride: number, keys: number, values: number, scores: number, to: number, toStride: number, rows: number, past: number, headSize: number, scale: number) => void;
 }
 
-/** Rows that products take at a time, where there are more than one; and places that they read from for one. */
+/** Rows that products take at a time, where there are more than one; and the most places that they read from for one. */
 const TOGETHER = 2;
-const PLACES = 4;
+const PLACES = 8;
 
 const functions = (simd: Simd): readonly Func[] => [
   round(simd),
@@ -58,10 +58,8 @@ const functions = (simd: Simd): readonly Func[] => [
   unpack("unpack8", 8),
   product("product4", 4, simd, TOGETHER),
   product("product8", 8, simd, TOGETHER),
-  productOfOne("one4", 4, simd, 1),
-  productOfOne("one8", 8, simd, 1),
-  productOfOne("apart4", 4, simd, PLACES),
-  productOfOne("apart8", 8, simd, PLACES),
+  productOfOne("one4", 4, simd),
+  productOfOne("one8", 8, simd),
   pairwise("add", f32x4.add),
   pairwise("mul", f32x4.mul),
   sigmoid(simd),
@@ -75,17 +73,17 @@ const functions = (simd: Simd): readonly Func[] => [
 
 export const compileKernels = (isShared: boolean, simd: Simd = availableSimd()): Promise<WebAssembly.Module> => WebAssembly.compile(assemble(functions(simd), isShared));
 
-type Product = (packed: number, x: number, xScales: number, y: number, rows: number, n: number, k: number, from: number, to: number) => void;
+type Product = (packed: number, x: number, xScales: number, y: number, rowsOrPlaces: number, n: number, k: number, from: number, to: number) => void;
 type Exports = Omit<Kernels, "pack" | "unpack" | "product" | "attend"> &
   Record<"attendOne" | "attendTiles", Kernels["attend"]> &
   Record<"pack4" | "pack8", (weights: number, scales: number, zeros: number, to: number, n: number, k: number) => void> &
   Record<"unpack4" | "unpack8", (packed: number, output: number, to: number, k: number) => void> &
-  Record<"product4" | "product8" | "one4" | "one8" | "apart4" | "apart8", Product>;
+  Record<"product4" | "product8" | "one4" | "one8", Product>;
 
 export async function startKernels(memory: WebAssembly.Memory, module?: WebAssembly.Module): Promise<Kernels> {
   const isShared = typeof SharedArrayBuffer !== "undefined" && memory.buffer instanceof SharedArrayBuffer;
   const { exports } = await WebAssembly.instantiate(module ?? (await compileKernels(isShared)), { heap: { memory } });
-  const { pack4, pack8, unpack4, unpack8, product4, product8, one4, one8, apart4, apart8, attendOne, attendTiles, ...kernels } = exports as unknown as Exports;
+  const { pack4, pack8, unpack4, unpack8, product4, product8, one4, one8, attendOne, attendTiles, ...kernels } = exports as unknown as Exports;
   return {
     ...kernels,
     pack: (bits, ...rest) => (bits === 4 ? pack4 : pack8)(...rest),
@@ -95,9 +93,12 @@ export async function startKernels(memory: WebAssembly.Memory, module?: WebAssem
       if (tiled > 0) (bits === 4 ? product4 : product8)(packed, x, xScales, y, tiled, n, k, from, to);
       if (tiled === rows) return;
       const [own, ownScale, ownTo] = [x + tiled * roundedBytes(k), xScales + 4 * tiled, y + 4 * n * tiled];
-      const whole = to - ((to - from) % (PLACES * OUTPUTS));
-      if (whole > from) (bits === 4 ? apart4 : apart8)(packed, own, ownScale, ownTo, 1, n, k, from, whole);
-      if (to > whole) (bits === 4 ? one4 : one8)(packed, own, ownScale, ownTo, 1, n, k, whole, to);
+      for (let at = from; at < to; ) {
+        const places = Math.min(PLACES, (to - at) / OUTPUTS);
+        const end = to - ((to - at) % (places * OUTPUTS));
+        (bits === 4 ? one4 : one8)(packed, own, ownScale, ownTo, places, n, k, at, end);
+        at = end;
+      }
     },
     attend: (query, queryStride, keys, values, scores, to, toStride, rows, past, headSize, scale) => {
       const tiled = rows - (rows % TILE);

@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from "vitest";
 import type { OrtApi } from "../../../client/runtime/backends/engine.ts";
 import { ORT_BUILDS, ORT_PATH } from "../../../client/runtime/ort-files.ts";
 import { BLOCK_DECODER_CONFIG, blockDecoder, blockDecoderFile, type BlockDecoderShape } from "../../support/block-decoder.ts";
-import { startDecoderWorker } from "../../support/workers/ask-worker.ts";
+import { startDecoderWorker, type DecoderWorker } from "../../support/workers/ask-worker.ts";
 
 const { vocab_size: VOCABULARY } = BLOCK_DECODER_CONFIG;
 const tokens = (count: number, salt: number): number[] => Array.from({ length: count }, (_, at) => (at * 37 + salt) % VOCABULARY);
@@ -36,11 +36,7 @@ async function expectedOf(shape: BlockDecoderShape): Promise<Float32Array[]> {
   return FEEDS.map(({ length }) => all.slice(((end += length) - 1) * VOCABULARY, end * VOCABULARY));
 }
 
-test.each([[1, "one thread", {}], [2, "2 threads", {}], [3, "3 threads", { isSplit: true }]] as const)("the same logits on %i threads, without onnxruntime", async (threads, name, shape) => {
-  const expected = await expectedOf(shape);
-  const worker = startDecoderWorker();
-  const { description } = await worker.ask({ kind: "open", files: filesOf(shape), backend: "wasm", threads, ortBase: NOWHERE, options: { memoryBytes: 1e9 } });
-  expect(description).toBe(`weights in blocks as they are; kernels; ${name}`);
+async function expectLogits(worker: DecoderWorker, expected: readonly Float32Array[]): Promise<void> {
   for (const [step, ids] of FEEDS.entries()) {
     const { logits = new Float32Array(0) } = await worker.ask({ kind: "candidates", ids, count: 1 });
     expect(logits).toHaveLength(VOCABULARY);
@@ -49,5 +45,20 @@ test.each([[1, "one thread", {}], [2, "2 threads", {}], [3, "3 threads", { isSpl
     const worst = Math.max(...right.map((logit, id) => Math.abs(logit - (logits[id] ?? NaN))));
     expect(worst / largest, `after ${step + 1} of ${FEEDS.length} feeds`).toBeLessThan(1e-3);
   }
+}
+
+test.each([[1, "one thread", {}], [2, "2 threads", {}], [3, "3 threads", { isSplit: true }]] as const)("the same logits on %i threads, without onnxruntime", async (threads, name, shape) => {
+  const worker = startDecoderWorker();
+  const { description } = await worker.ask({ kind: "open", files: filesOf(shape), backend: "wasm", threads, ortBase: NOWHERE, options: { memoryBytes: 1e9 } });
+  expect(description).toBe(`weights in blocks as they are; kernels; ${name}`);
+  await expectLogits(worker, await expectedOf(shape));
+  worker.end();
+});
+
+test("where a kernel is wrong the session computes the model, and says why", async () => {
+  const worker = startDecoderWorker();
+  const { description } = await worker.ask({ kind: "open", files: filesOf({}), backend: "wasm", threads: 1, ortBase: new URL(ORT_PATH, location.origin).href, hasBrokenKernel: true, options: { memoryBytes: 1e9 } });
+  expect(description).toMatch(/^weights expanded to 32 bits .*not by kernels, for the kernel for add gives wrong numbers here/);
+  await expectLogits(worker, await expectedOf({}));
   worker.end();
 });

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { DEFAULT_POLICY, policy } from "../../../schema/contract/policy.ts";
 import { isJurisdiction, region } from "../../../schema/contract/region.ts";
-import { tenantUpdate } from "../../../schema/contract/tenants.ts";
+import { origin, tenantUpdate } from "../../../schema/contract/tenants.ts";
 
 describe("a change of a tenant's policy", () => {
   test("holds what was named and no defaults; null is a change too", () => {
@@ -32,5 +32,16 @@ describe("a region", () => {
 
   test.each(["EU", "Eu", " eu", "eu ", "eu-west", "eu-west-1", "europe", "e-u", "eu1", "\u0435u", "fedramp-high", "FedRAMP", "fed", "", "-", "us_east"])("%j is refused: it could be taken for a promise", (name) => {
     expect(region.safeParse(name).success).toBe(false);
+  });
+});
+
+describe("an origin of a publishable key", () => {
+  test.each(["https://shop.example", "http://localhost:8080", "https://xn--bcher-kva.example", "https://a_b.shop.example", "http://127.0.0.1:3000", "http://[::1]:3000"])("%s", (text) => {
+    expect(origin.parse(text)).toBe(text);
+  });
+
+  // The first three are hosts to the URL parser, and every host to a policy that says who may frame the widget.
+  test.each(["https://*", "https://*.shop.example", "https://shop.*", "https://shop.example/", "https://shop.example:443", "HTTPS://shop.example", "https://sh;op.example", "https://shop.example'", "null", "*", "chrome-extension://abc"])("not %s", (text) => {
+    expect(origin.safeParse(text).success).toBe(false);
   });
 });

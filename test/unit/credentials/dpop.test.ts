@@ -171,6 +171,24 @@ describe("each proof once", () => {
     expect(proofs.take(proof("c", second), NOW + 10 * MINUTE)).toBe("taken");
   });
 
+  test("a flood of proofs ends nonces, and fills no memory: what is remembered is bounded, and nothing is taken twice", () => {
+    let n = 0;
+    const proofs = new ProofLog(() => `n${n++}`, 3);
+    const first = proofs.nonce(NOW);
+    for (const jti of ["a", "b", "c"]) expect(proofs.take(proof(jti, first), NOW)).toBe("taken");
+    const second = proofs.nonce(NOW);
+    expect(second).not.toBe(first);
+    // Under the one that is full nothing more is taken, though its time is not over; the object may still ask again.
+    expect(proofs.take(proof("d", first), NOW)).toBe("stale");
+    expect(proofs.take(proof("a", first, "a"), NOW)).toBe("taken");
+    expect(proofs.take(proof("a", first, "other"), NOW)).toBe("replayed");
+    for (const jti of ["a", "b", "c"]) expect(proofs.take(proof(jti, second), NOW)).toBe("taken");
+    const third = proofs.nonce(NOW);
+    expect(proofs.take(proof("a", first, "other"), NOW)).toBe("stale");
+    expect(proofs.take(proof("a", second, "other"), NOW)).toBe("replayed");
+    expect(proofs.take(proof("a", third), NOW)).toBe("taken");
+  });
+
   test("a nonce is 128 bits that nobody can guess", () => {
     const nonces = new Set(Array.from({ length: 100 }, () => new ProofLog().nonce(NOW)));
     expect(nonces.size).toBe(100);

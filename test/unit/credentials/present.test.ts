@@ -226,3 +226,8 @@ describe("what the tenant object is told", () => {
     expect((await post({ "idempotency-key": "~".repeat(255) })).json.idempotent).toMatchObject({ key: "~".repeat(255) });
   });
 });
+
+test("a 401 says how to be let in; that a token is invalid, only where one came (RFC 6750 §3)", async () => {
+  expect((await ask("/presented")).challenge).toBe('Bearer realm="leasehold"');
+  expect((await ask("/presented", bearer("lh_sk_no"))).challenge).toBe('Bearer realm="leasehold", error="invalid_token"');
+});

@@ -7,10 +7,11 @@ import { keyLimits } from "../../../schema/contract/tenants.ts";
 import { ANONYMOUS, BookKeeper } from "../../../worker/ledger/books.ts";
 import { type CostEntry, Journal, costDigest } from "../../../worker/ledger/journal.ts";
 import type { StoredKey } from "../../../worker/ledger/key-ring.ts";
-import { LeaseBook, type NewLease } from "../../../worker/ledger/lease-book.ts";
+import { LeaseBook, MOST_REPORTS, type NewLease } from "../../../worker/ledger/lease-book.ts";
 import { type LeaseRow, toLeaseState } from "../../../worker/ledger/lease-row.ts";
 import { Mirrors } from "../../../worker/ledger/mirrors.ts";
 import { OutboxRing } from "../../../worker/ledger/outbox-ring.ts";
+import type { Store } from "../../../worker/ledger/store.ts";
 import { memoryStore } from "../../support/sqlite-storage.ts";
 
 const ACME = "acme" as TenantId;
@@ -25,11 +26,12 @@ const download = wanted({ purpose: "download", tokens: 0, nanos: 0 });
 const usage = (more: Partial<UsageReport> = {}): UsageReport =>
   ({ seq: 1, request_id: "req_use", input_tokens: 10, output_tokens: 20, outcome: "ok", latency_ms: 50, backend: "wasm", cache: "hit", final: true, ...more }) as UsageReport;
 
+let store: Store;
 let ring: OutboxRing;
 let book: LeaseBook;
 let books: BookKeeper;
 beforeEach(() => {
-  const { store } = memoryStore();
+  ({ store } = memoryStore());
   const mirrors = new Mirrors();
   ring = new OutboxRing(store);
   books = new BookKeeper(store, mirrors);
@@ -97,6 +99,16 @@ describe("a report", () => {
     expect(toLeaseState(find(lease))).toMatchObject({ used: 60, reports: 2 });
     // Each lease counts its own reports.
     expect(codeOf(report(open()))).toBe("ok");
+  });
+
+  test("is one of 10,000 at most, and then the final one: a holder who names no tokens can't write rows and events without end", () => {
+    const lease = open();
+    store.run("UPDATE leases SET reports = ? WHERE id = ?", MOST_REPORTS - 1, lease.id);
+    const nothing = { input_tokens: 0, output_tokens: 0, outcome: "error", final: false } as const;
+    expect(codeOf(report(lease, { seq: 1, ...nothing }))).toBe("ok");
+    expect(codeOf(report(lease, { seq: 2, ...nothing }))).toBe("conflict");
+    expect(codeOf(report(lease, { seq: 1, ...nothing }))).toBe("ok"); // answered as before
+    expect(report(lease, { seq: 3 })).toMatchObject({ ok: true, value: { state: "settled", used: 30, reports: MOST_REPORTS + 1 } });
   });
 
   test.each(["settled", "expired", "revoked"] as const)("on a lease that is %s says so", (end) => {

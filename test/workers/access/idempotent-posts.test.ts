@@ -113,6 +113,17 @@ describe.each(posts)("%s", (way) => {
   });
 });
 
+test("a key that came with one tenant's provisioning makes no other tenant; one that was refused is free for another", async () => {
+  const idempotencyKey = `provisions-${Math.random()}`;
+  const provision = (body: object) => api.post("/v1/tenants", { key: OPERATOR_KEY, idempotencyKey, body });
+  expect(await provision({ id: tenant.id, name: "Taken" })).toMatchObject({ status: 409, code: "conflict" });
+  const [one, two] = [newTenantId("one"), newTenantId("two")];
+  const both = await Promise.all([provision({ id: one, name: "One" }), provision({ id: one, name: "One" })]);
+  expect(both.map(({ status }) => status)).toEqual([201, 201]);
+  expect(await provision({ id: two, name: "One" })).toMatchObject({ status: 422, code: "idempotency-key-reused" });
+  expect((await api.get(`/v1/tenants/${two}`, { key: OPERATOR_KEY })).status).toBe(404);
+});
+
 /** Whatever is kept for repeats: no text of a key, no signed lease, no content key, no secret. */
 async function expectNoSecretKept(id: string, shown: Record<string, unknown>): Promise<void> {
   const kept = await runInDurableObject(objectOf(id), (_, { storage }) => JSON.stringify(storage.sql.exec("SELECT answer FROM idempotency").toArray()));

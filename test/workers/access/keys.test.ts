@@ -165,3 +165,10 @@ test("of active keys there are at most 1,000; one that is revoked, or rotated wi
   expectStatus(await api.delete(`${keysOf(tenant)}/${spare.id}`, { key: tenant.admin }), 200);
   expect((await make()).status).toBe(201);
 });
+
+test("a key for as long as there are dates is followed by one that ends with them", async () => {
+  const tenant = await provisionTenant();
+  const old = expectStatus(await api.post(keysOf(tenant), { key: tenant.admin, body: { type: "secret", name: "long", expires_at: "9999-12-31T23:59:59Z" } }), 201).json;
+  time.set(Date.now() + 3_600_000);
+  expect(expectStatus(await rotate(tenant, old.id), 201).json.expires_at).toBe("9999-12-31T23:59:59.999Z");
+});

@@ -15,7 +15,7 @@ describe("bodies", () => {
     expect(refused.json.errors[0].path).toBe("tokens");
   });
 
-  test.each(["", "{", "[]", "null", '"x"', '{"model":"tiny"}', '{"tokens":5}', '{"model":"tiny","tokens":5,"tenant":"other"}', '{"model":"tiny","tokens":5,"purpose":"download"}', '{"model":"../x","tokens":5}', '{"model":"tiny","tokens":5,"ttl_s":301}', '{"model":"tiny","tokens":5,"ttl_s":4}'])("body %s", async (raw) => {
+  test.each(["", "{", "[]", "null", '"x"', '{"model":"tiny"}', '{"tokens":5}', '{"model":"tiny","tokens":5,"tenant":"other"}', '{"model":"tiny","tokens":5,"purpose":"download"}', '{"model":"../x","tokens":5}', '{"model":"tiny","tokens":5,"ttl_s":301}', '{"model":"tiny","tokens":5,"ttl_s":0}'])("body %s", async (raw) => {
     const refused = await api.post("/v1/leases", { key: tenant.secret, raw });
     expect([refused.status, refused.code]).toEqual([400, "invalid-request"]);
   });
@@ -26,6 +26,16 @@ describe("bodies", () => {
     expect([refused.status, refused.code]).toEqual([400, "invalid-request"]);
     expect((await leaseState(tenant, lease.lease_id)).state).toBe("active");
     await report(lease);
+  });
+
+  test("a body with thousands of faults is told a few of them, cut short: an answer is never as large as what was sent", async () => {
+    const labels = Object.fromEntries(Array.from({ length: 5_000 }, (_, i) => [`no label ${i}`, ""]));
+    for (const body of [{ model: "tiny", tokens: 5, metadata: labels }, labels]) {
+      const refused = await api.post("/v1/leases", { key: tenant.secret, body });
+      expect([refused.status, refused.code]).toEqual([400, "invalid-request"]);
+      expect(refused.json.errors.length).toBeLessThanOrEqual(20);
+      expect(refused.text.length).toBeLessThan(20_000);
+    }
   });
 
   test("nothing of it was charged", async () => {

@@ -41,3 +41,11 @@ test("without a limit for each user, nobody's share is limited or shown", async 
   const tenant = await readyTenant({ daily_token_limit: 1_000 });
   for (let i = 0; i < 3; i++) expect((await getLease(tenant, { tokens: 300 })).quota.per_user_daily_tokens).toBeUndefined();
 });
+
+test("the live balances have every limit, also where no user is named and none is set", async () => {
+  const tenant = await readyTenant();
+  await getLease(tenant, { tokens: 60 });
+  expect((await quotaOf(tenant)).per_user_daily_tokens).toEqual({ limit: null, held: 60, posted: 0, remaining: null, reset: expect.any(String), shared: true });
+  await api.put(`/v1/tenants/${tenant.id}/policy`, { key: tenant.admin, body: { per_user_daily_tokens: 100 } });
+  expect((await quotaOf(tenant)).per_user_daily_tokens).toMatchObject({ limit: 100, held: 60, remaining: 40, shared: true });
+});

@@ -71,3 +71,15 @@ test("the limit of a key is shown where the key is named, and to who uses it", a
   expect(await quotaOf(tenant)).not.toHaveProperty("key_daily_token_limit");
   expect((await api.get(`/v1/tenants/${tenant.id}/quota?key=key_${"0".repeat(24)}`, { key: tenant.reader })).code).toBe("not-found");
 });
+
+test("a PUT or a PATCH without a body changes nothing: limits are not taken off by a body that was lost", async () => {
+  const tenant = await provisionTenant({ policy: { daily_token_limit: 1000 } });
+  for (const method of ["put", "patch"] as const) {
+    const at = method === "put" ? `/v1/tenants/${tenant.id}/policy` : `/v1/tenants/${tenant.id}`;
+    const refused = await api[method](at, { key: OPERATOR_KEY, raw: "" });
+    expect([refused.status, refused.code], method).toEqual([400, "invalid-request"]);
+  }
+  expect((await quotaOf(tenant)).daily_token_limit.limit).toBe(1000);
+  // Where the body may be left out, it may.
+  expect((await api.put(`/v1/tenants/${tenant.id}/catalog/nothing`, { key: OPERATOR_KEY, raw: "" })).code).toBe("not-found");
+});

@@ -166,3 +166,16 @@ test("a long export is streamed in pages, and ends with what there was when it w
   expect(events.length).toBeGreaterThan(520);
   expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
 });
+
+test("a row that somebody altered hides no other: it is listed and exported as far as it can be read", async () => {
+  const tenant = await readyTenant();
+  const whole = (await audit(tenant)).data;
+  for (const [details, at] of [["{torn", 1e300], ["[1]", -1e300], ["", "then"]] as const) {
+    await env.DB.prepare("UPDATE audit_events SET details = ?2, at = ?3 WHERE tenant_id = ?1 AND seq = 3").bind(tenant.id, details, at).run();
+    const listed = (await audit(tenant)).data;
+    expect(listed[2]).toMatchObject({ seq: 3, at: "1970-01-01T00:00:00Z", details: { unreadable: details } });
+    expect([...listed.slice(0, 2), ...listed.slice(3)]).toEqual([...whole.slice(0, 2), ...whole.slice(3)]);
+    expect((await exported(tenant)).events).toEqual(listed);
+    expect((await api.get(`/v1/tenants/${tenant.id}/audit/verify`, { key: tenant.reader })).json).toMatchObject({ valid: false, broken_at: 3, reason: "event-altered" });
+  }
+});

@@ -128,7 +128,7 @@ test("D1 away for an hour: everything goes on, the lag can be seen, and all of i
   expect((await api.get(`/v1/tenants/${tenant.id}/audit`, { key: tenant.reader })).code).toBe("unavailable");
   const away = await api.get("/readyz");
   expect([away.status, away.code]).toEqual([503, "unavailable"]);
-  expect(away.json.detail).toMatch(/D1 does not answer: leases are granted.*[1-9]\d* events of 1 tenants wait, the oldest since 2026-11-22T23:2/);
+  expect(away.json.detail).toMatch(/D1 does not answer.*: leases are granted.*[1-9]\d* events of 1 tenants wait, the oldest since 2026-11-22T23:2/);
   expect(away.text).not.toContain(tenant.id);
   expect(await waitingOf(tenant)).toBeGreaterThan(started + 100);
   d1.heal();
@@ -147,6 +147,17 @@ describe("/readyz", () => {
     time.set("2026-11-22T12:00:00Z");
     const answer = await api.get("/readyz");
     expect([answer.status, answer.json.status]).toEqual([200, "ready"]);
+  });
+
+  test("is not ready where D1 answers and lacks a table: its migrations were not applied", async () => {
+    time.set("2026-11-22T13:00:00Z");
+    await env.DB.exec("ALTER TABLE cost_records RENAME TO cost_records_away");
+    const answer = await api.get("/readyz");
+    await env.DB.exec("ALTER TABLE cost_records_away RENAME TO cost_records");
+    expect([answer.status, answer.code]).toEqual([503, "unavailable"]);
+    expect(answer.json.detail).toContain("migrations");
+    time.advance(1_500);
+    expect((await api.get("/readyz")).status).toBe(200);
   });
 
   test("a tenant that is behind while D1 answers is counted, and forgotten when it is no longer heard of", async () => {

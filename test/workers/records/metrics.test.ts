@@ -59,6 +59,13 @@ describe("a tenant's metrics", () => {
     expect(await count("?since=2026-11-22T11:00:00Z&until=2026-11-22T11:00:00Z")).toEqual(["11", "12", 1]);
     expect(await count("?since=2026-11-22T12:00:00Z&until=2026-11-22T14:00:00Z")).toEqual(["12", "14", 0]);
     expect((await metrics(tenant)).metrics["inference.count"]).toBe(3);
+    // At the ends of what a date can say, too, an answer says dates.
+    const ends = async (query: string) => {
+      const { since, until } = await metrics(tenant, query);
+      return [since, until];
+    };
+    expect(await ends("?until=9999-12-31T23:59:59Z")).toEqual(["9999-12-30T23:00:00Z", "9999-12-31T23:00:00Z"]);
+    expect(await ends("?until=0000-01-01T00:00:00Z")).toEqual(["1970-01-01T00:00:00Z", "1970-01-01T01:00:00Z"]);
     expect((await api.get(`/v1/tenants/${tenant.id}/metrics?since=2026-11-22T12:00:00Z&until=2026-11-22T11:00:00Z`, { key: tenant.reader })).code).toBe("invalid-request");
   });
 

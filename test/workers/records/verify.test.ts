@@ -266,3 +266,14 @@ describe("R2", () => {
     expect((await env.BLOBS.list({ prefix: `tenants/${tenant.id}/audit/heads/` })).objects.length).toBe(keys.length + 1);
   });
 });
+
+test("a cursor that is made up is no way past the events: beyond the end it is refused, before it it does not fit", async () => {
+  const tenant = await readyTenant();
+  const whole = await verify(tenant);
+  const from = (seq: number, hash: string) => api.get(`/v1/tenants/${tenant.id}/audit/verify?cursor=${seq}.${hash}.0`, { key: tenant.reader });
+  for (const cursor of [[999_999_999_999_999, GENESIS], [whole.events + 1, whole.head.hash], [whole.events, GENESIS]] as const) {
+    expect(await from(cursor[0], cursor[1]), String(cursor)).toMatchObject({ status: 400, code: "invalid-request" });
+  }
+  expect((await from(whole.events - 1, GENESIS)).json).toMatchObject({ valid: false, reason: "link-broken" });
+  expect((await from(whole.events, whole.head.hash)).json).toMatchObject({ valid: true, events: whole.events });
+});

@@ -115,3 +115,10 @@ test("the map may be JSON text as well as a table", () => {
     expect(Object.fromEntries(settingsOf({ ...env, TENANT_STORES } as unknown as Env).tenantStores)).toEqual(map);
   }
 });
+
+test("a database of one tenant that fails does not send everybody else's requests away", async () => {
+  await env.DB_FULL_B.exec("ALTER TABLE cost_records RENAME TO cost_records_away");
+  const { status, json } = await api.get("/readyz");
+  await env.DB_FULL_B.exec("ALTER TABLE cost_records_away RENAME TO cost_records");
+  expect([status, json.status]).toEqual([200, "ready"]);
+});

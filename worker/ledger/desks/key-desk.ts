@@ -43,7 +43,7 @@ export class KeyDesk {
       const full = this.#fullRefusal(now);
       if (full) return full;
       const key = room.keys.add(id, hash, hint, body, now);
-      const details = { key_id: id, type: key.type, name: key.name, scopes: key.scopes, origins: key.origins, require_signed_user: key.requireSignedUser, expires_at: body.expires_at };
+      const details = { key_id: id, type: key.type, name: key.name, scopes: key.scopes, origins: key.origins, limits: key.limits, require_signed_user: key.requireSignedUser, expires_at: body.expires_at };
       room.log(now, { action: "KEY_CREATED", actor: who.actor, requestId: call.requestId, details });
       this.#armExpiry();
       return done({ id });

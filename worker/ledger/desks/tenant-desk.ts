@@ -3,6 +3,7 @@ import type { Policy, Quota } from "../../../schema/contract/policy.ts";
 import type { Tenant, TenantUpdate } from "../../../schema/contract/tenants.ts";
 import { standsOf } from "../../alerts/thresholds.ts";
 import type { Identity } from "../../tenants/credential.ts";
+import { ANONYMOUS } from "../books.ts";
 import { dayAt } from "../calendar.ts";
 import { type Config, decidePolicy, readConfig, toTenant, writeConfig } from "../config.ts";
 import { type Result, done, refuse } from "../result.ts";
@@ -65,12 +66,12 @@ export class TenantDesk {
     room.observe(standsOf(room.books.read(room.tenant, policy, now, null, null), dayAt(now, policy.time_zone), { user: null, key: null }), now);
   }
 
-  /** Of the tenant, of `user` and of the key `keyId`, where these are named. */
+  /** Of the tenant; of `user`, or of those that name none; and of the key `keyId`, where it is named. Every limit, set or not. */
   quota(call: Call, user: string | null, keyId: string | null): Result<Quota> {
     const room = this.#room;
     return room.as(call, (_who, now) => {
       if (keyId !== null && !room.keys.byId(keyId)) return refuse("not-found", "This tenant has no such key.");
-      return done(room.standing(user, keyId, now));
+      return done(room.standing(user ?? ANONYMOUS, keyId, now, true));
     });
   }
 }

@@ -3,7 +3,8 @@
  *
  * - Thread 0 is the worker that has the model: `start` sends the others off, and all `meet` between phases.
  * - Who waits looks a while, then sleeps: an idle crew takes no time of any core.
- * - A thread that failed, or says nothing for `PATIENCE_MS`, is an error of whoever waits for it.
+ * - A thread that failed, or says nothing for `PATIENCE_MS`, is an error of whoever waits for it, and the crew's end:
+ *   each later run fails too, rather than mixing what is left of two.
  */
 
 /** One thread's place among the others. */
@@ -12,9 +13,12 @@ export interface Crew {
   readonly threads: number;
   /** Returns when all have come here. */
   meet(): void;
+  /** The next part of a work that nobody has; each once in a run. */
+  claim(work: number): number;
 }
 
-export const ALONE: Crew = { thread: 0, threads: 1, meet: () => undefined };
+/** Who is alone asks nobody. */
+export const ALONE: Crew = { thread: 0, threads: 1, meet: () => undefined, claim: () => 0 };
 
 /** Words at the beginning of the memory. */
 export const CELLS = { go: 0, arrived: 1, round: 2, sleepers: 3, failed: 4 } as const;
@@ -36,7 +40,10 @@ function changed(cells: Int32Array, cell: number, known: number, patienceMs: num
       const now = Atomics.load(cells, cell);
       if (now !== known) return now;
       if (Atomics.load(cells, CELLS.failed) !== 0) throw new Error("another thread has failed");
-      if (Atomics.wait(cells, cell, known, patienceMs) === "timed-out") throw new Error("another thread doesn't answer");
+      if (Atomics.wait(cells, cell, known, patienceMs) === "timed-out") {
+        Atomics.store(cells, CELLS.failed, 1); // who comes late must not be taken for one of the next run
+        throw new Error("another thread doesn't answer");
+      }
     }
   } finally {
     Atomics.sub(cells, CELLS.sleepers, 1);
@@ -48,16 +55,26 @@ function change(cells: Int32Array, cell: number): void {
   if (Atomics.load(cells, CELLS.sleepers) > 0) Atomics.notify(cells, cell);
 }
 
+/** Where the words for claims lie: one for each work. */
+export interface ClaimPlaces {
+  readonly claimsAt: number;
+  readonly end: number;
+}
+
 export class SharedCrew implements Crew {
   readonly thread: number;
   readonly threads: number;
   readonly #cells: Int32Array;
+  readonly #claims: Int32Array;
+  readonly #patienceMs: number;
   #went = 0;
 
-  constructor(buffer: ArrayBufferLike, thread: number, threads: number) {
+  constructor(buffer: ArrayBufferLike, { claimsAt, end }: ClaimPlaces, thread: number, threads: number, patienceMs = PATIENCE_MS) {
     this.#cells = new Int32Array(buffer, 0, CELL_COUNT);
+    this.#claims = new Int32Array(buffer, claimsAt, (end - claimsAt) / 4);
     this.thread = thread;
     this.threads = threads;
+    this.#patienceMs = patienceMs;
   }
 
   meet(): void {
@@ -66,12 +83,17 @@ export class SharedCrew implements Crew {
     if (Atomics.add(cells, CELLS.arrived, 1) + 1 === this.threads) {
       Atomics.store(cells, CELLS.arrived, 0);
       change(cells, CELLS.round);
-    } else changed(cells, CELLS.round, round, PATIENCE_MS);
+    } else changed(cells, CELLS.round, round, this.#patienceMs);
     if (Atomics.load(cells, CELLS.failed) !== 0) throw new Error("another thread has failed");
+  }
+
+  claim(work: number): number {
+    return Atomics.add(this.#claims, work, 1);
   }
 
   /** Of thread 0: the others go. */
   start(): void {
+    this.#claims.fill(0);
     change(this.#cells, CELLS.go);
   }
 

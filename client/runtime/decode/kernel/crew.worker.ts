@@ -18,7 +18,7 @@ addEventListener("message", ({ data }: MessageEvent<Enlist>) => void serve(data)
 async function serve({ memory, module, program, thread, threads }: Enlist): Promise<never> {
   const kernels = await startKernels(memory, module);
   const { buffer } = memory;
-  const crew = new SharedCrew(buffer, thread, threads);
+  const crew = new SharedCrew(buffer, program, thread, threads);
   postMessage("ready");
   for (;;) {
     crew.waitForStart();

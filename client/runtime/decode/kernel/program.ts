@@ -46,6 +46,8 @@ export interface WorkPhase {
 
 export interface Program {
   readonly phases: readonly WorkPhase[];
+  /** A word for each work of all phases: how many of its parts are taken. */
+  readonly claimsAt: number;
   readonly logits: number;
   /** The most rows of a run. */
   readonly rows: number;
@@ -72,14 +74,16 @@ export function layOut(plan: TokenPlan, kv: readonly KvPair[], { roundedBytes, p
   const phases = phasesOf(plan, roundedBytes);
   const { places, bytes } = placeValues(phases, rows, threads);
   const resolver = new Resolver(plan, phases, weights, weights.end, places, storesOf(kv));
+  const claimsAt = aligned(weights.end + bytes);
   return {
     weights,
     program: {
       phases: phases.phases.map((phase) => resolver.phase(phase)),
+      claimsAt,
       logits: resolver.rows(phases.logits).at,
       rows,
       tokenBytes: kv.reduce((sum, pair) => sum + perToken(pair), 0),
-      end: aligned(weights.end + bytes),
+      end: aligned(claimsAt + 4 * phases.phases.reduce((sum, { jobs }) => sum + jobs.length, 0)),
     },
   };
 }

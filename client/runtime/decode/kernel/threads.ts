@@ -44,7 +44,7 @@ export class Hired {
       this.close();
       return { count: 1, run: (run) => work(program, kernels, ALONE, run), close: () => undefined };
     }
-    const crew = new SharedCrew(memory.buffer, 0, threads);
+    const crew = new SharedCrew(memory.buffer, program, 0, threads);
     const pace = learningPace();
     return {
       count: threads,
@@ -55,7 +55,12 @@ export class Hired {
           writeRun(memory.buffer, run);
           crew.start();
         }
-        work(program, kernels, isTogether ? crew : ALONE, run);
+        try {
+          work(program, kernels, isTogether ? crew : ALONE, run);
+        } catch (error) {
+          if (isTogether) crew.fail();
+          throw error;
+        }
         if (run.rows === 1) pace.took(isTogether, performance.now() - began);
       },
       close: () => this.close(),

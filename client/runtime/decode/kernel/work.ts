@@ -1,8 +1,9 @@
 /**
  * One thread's share of a run.
  *
- * - Every thread is called with the same program and the same run, and takes its part of each phase: rows one stretch,
- *   products a range of outputs, keys and attention every so many heads and stretches of rows.
+ * - Every thread is called with the same program and the same run, and takes its part of each phase: rows one stretch;
+ *   of products so many outputs at a time and of attention a head with a stretch of rows, whoever comes first: a thread
+ *   that is slower, or isn't running, has less to do.
  * - Of a single row each thread makes its own, and none waits for another: being woken takes longer than the work.
  * - What lies behind the program's end is touched by kernels alone: the memory may have grown under this thread's views.
  */
@@ -27,20 +28,29 @@ export interface Run {
 /** Rows that one thread attends with at a time. */
 const ROWS_TOGETHER = 16;
 
+/** Parts of a product for each thread. */
+const PARTS = 4;
+
 /** Who works on what run. */
 interface Post {
   readonly kernels: Kernels;
+  readonly crew: Crew;
   readonly thread: number;
   readonly threads: number;
   readonly run: Run;
+  /** The number of the work at hand. */
+  at: number;
 }
 
 export function work({ phases }: Program, kernels: Kernels, crew: Crew, run: Run): void {
-  const post: Post = { kernels, thread: crew.thread, threads: crew.threads, run };
+  const post: Post = { kernels, crew, thread: crew.thread, threads: crew.threads, run, at: 0 };
   let haveMet = true;
   for (const { kind, isLast, work } of phases) {
     if (isLast && !run.wantsLogits) break;
-    for (const each of work) share(each, isLast, post);
+    for (const each of work) {
+      share(each, isLast, post);
+      post.at++;
+    }
     const isByAll = (kind === "rows" && (isLast || run.rows === 1)) || (kind === "store" && run.rows === 1);
     haveMet = !isByAll;
     if (haveMet) crew.meet();
@@ -71,13 +81,24 @@ function share(work: Work, isLast: boolean, post: Post): void {
   }
 }
 
+/** The parts that this thread comes to first. */
+function forParts(count: number, { crew, at, threads }: Post, work: (part: number) => void): void {
+  if (threads === 1) for (let part = 0; part < count; part++) work(part);
+  else for (let part = crew.claim(at); part < count; part = crew.claim(at)) work(part);
+}
+
 /** Where the share of a thread begins, and the one before it ends. */
 const part = (count: number, { threads }: Post, thread: number): number => Math.floor((count * thread) / threads);
 
 function multiply({ from, scales, weights, bits, to, n, k }: Extract<Work, { kind: "product" }>, post: Post, first: number, rows: number): void {
   const groups = n / OUTPUTS;
-  const [begin, end] = [OUTPUTS * part(groups, post, post.thread), OUTPUTS * part(groups, post, post.thread + 1)];
-  if (end > begin) post.kernels.product(bits, weights, at(from, first, post), at(scales, first, post), at(to, first, post), rows, n, k, begin, end);
+  const product = (part: number, parts: number): void => {
+    const [begin, end] = [OUTPUTS * Math.floor((groups * part) / parts), OUTPUTS * Math.floor((groups * (part + 1)) / parts)];
+    if (end > begin) post.kernels.product(bits, weights, at(from, first, post), at(scales, first, post), at(to, first, post), rows, n, k, begin, end);
+  };
+  const parts = post.threads === 1 ? 1 : PARTS * post.threads;
+  if (rows === 1) product(post.thread, post.threads);
+  else forParts(parts, post, (part) => product(part, parts));
 }
 
 function rowByRow(work: Exclude<Work, { kind: "product" | "store" | "attend" }>, post: Post, row: number, rows: number): void {
@@ -114,13 +135,19 @@ const headAt = ({ before }: Store, head: number, headSize: number, { run: { keys
 
 /** Rotates the new keys and queries; keys and values go behind those of the tokens before. */
 function store(work: Storing, post: Post): void {
-  const { thread, threads, run: { rows } } = post;
-  let turn = 0;
-  for (let row = 0; row < rows; row += ROWS_TOGETHER) {
-    const count = Math.min(ROWS_TOGETHER, rows - row);
-    for (let head = 0; head < work.kvHeads; head++) if (turn++ % threads === thread) storeHead(work, post, head, row, count);
-    for (let head = 0; head < work.heads; head++) if (turn++ % threads === thread) turnHead(work, post, head, row, count);
-  }
+  forHeads(work.kvHeads + work.heads, post, (head, row, rows) => {
+    if (head < work.kvHeads) storeHead(work, post, head, row, rows);
+    else turnHead(work, post, head - work.kvHeads, row, rows);
+  });
+}
+
+/** Each head with each stretch of rows. */
+function forHeads(heads: number, post: Post, work: (head: number, row: number, rows: number) => void): void {
+  const { rows } = post.run;
+  forParts(heads * Math.ceil(rows / ROWS_TOGETHER), post, (part) => {
+    const row = ROWS_TOGETHER * Math.floor(part / heads);
+    work(part % heads, row, Math.min(ROWS_TOGETHER, rows - row));
+  });
 }
 
 /** What this thread attends to, with what it attends: others write the same to the same place. */
@@ -152,11 +179,7 @@ function turnHead({ headSize, query, turned, cos, sin }: Storing, post: Post, he
 }
 
 function attend(work: Attending, post: Post): void {
-  const { thread, threads, run: { rows } } = post;
-  let turn = 0;
-  for (let row = 0; row < rows; row += ROWS_TOGETHER) {
-    for (let head = 0; head < work.kvHeads * work.group; head++) if (turn++ % threads === thread) attendHead(work, post, head, row, Math.min(ROWS_TOGETHER, rows - row));
-  }
+  forHeads(work.kvHeads * work.group, post, (head, row, rows) => attendHead(work, post, head, row, rows));
 }
 
 /** The last row, with the heads that `storeOne` gives this thread. */

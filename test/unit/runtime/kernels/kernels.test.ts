@@ -85,7 +85,7 @@ describe.each([...builds])("built with %s SIMD", (simd) => {
       }
     });
 
-    test.each([[1, 8, 32, true], [1, 24, 96, false], [1, 72, 64, true], [2, 16, 576, true], [7, 16, 64, true], [13, 8, 96, true]])("%i rows, %i outputs, %i inputs", (rows, n, k, hasZeros) => {
+    test.each([[1, 8, 32, true], [1, 24, 96, false], [1, 72, 64, true], [1, 104, 64, true], [2, 16, 576, true], [7, 16, 64, true], [13, 8, 96, true]])("%i rows, %i outputs, %i inputs", (rows, n, k, hasZeros) => {
       const { packed, weight } = matrix(n, k, hasZeros);
       const [x, scales, y] = [floats(rows * k), place(4 * rows), floats(rows * n)];
       const rounded = place(rows * roundedBytes(k));
