@@ -1,9 +1,9 @@
 /**
- * `npm run demo [-- --check | --reset] [--port N] [--state DIR]`: all of Leasehold on this machine, with two tenants
+ * `npm run demo [-- --check | --reset] [--port N] [--state DIR] [--chat DIR]`: all of Leasehold on this machine, with two tenants
  * and their web sites.
  *
  * - `--reset` starts over from an empty state. `--check` runs on a state of its own, drives a real browser over it and
- *   fails unless everything holds.
+ *   fails unless everything holds. `--chat` gives the first tenant a chat model from a folder, laid out as a hub has it.
  * - What wrangler says goes to `<state>/wrangler.log`; its last lines are shown where it fails.
  */
 import { createWriteStream, existsSync } from "node:fs";
@@ -18,11 +18,11 @@ import { showSteps } from "./demo/steps.ts";
 import { summaryOf } from "./demo/summary.ts";
 import { aborted, onShutdown } from "./shutdown.ts";
 
-const HELP = "npm run demo [-- --check | --reset] [--port N] [--state DIR]";
+const HELP = "npm run demo [-- --check | --reset] [--port N] [--state DIR] [--chat DIR]";
 
 const options = usageError(HELP, () => {
   const { values } = parseArgs({
-    options: { check: { type: "boolean", default: false }, reset: { type: "boolean", default: false }, port: { type: "string" }, state: { type: "string", default: ".leasehold" } },
+    options: { check: { type: "boolean", default: false }, reset: { type: "boolean", default: false }, port: { type: "string" }, chat: { type: "string" }, state: { type: "string", default: ".leasehold" } },
   });
   if (values.check && values.reset) throw new Error("--check has a state of its own: there is nothing to reset.");
   return { ...values, port: parsePort(values.port) };
@@ -53,7 +53,7 @@ async function runDemo(): Promise<void> {
   const begun = performance.now();
   let demo: Demo;
   try {
-    demo = await startDemo({ stateDir, port: options.port, log: (text) => log.write(text), onStep: steps.show, signal });
+    demo = await startDemo({ stateDir, port: options.port, ...(options.chat !== undefined && { chatFolder: resolve(options.chat) }), log: (text) => log.write(text), onStep: steps.show, signal });
   } finally {
     steps.end();
   }

@@ -12,6 +12,7 @@ import { key, keyCreated, tenant } from "../../schema/contract/tenants.ts";
 import { type Api, ApiProblem, apiAt } from "../api.ts";
 import { readPrivate, writePrivate } from "../private-file.ts";
 import { publishModel } from "../publish.ts";
+import { CHAT_MODEL, chatPublication } from "./chat-model.ts";
 import { OCR_MODEL, ocrPublication } from "./ocr-model.ts";
 import type { DemoTenant } from "./tenants.ts";
 
@@ -42,8 +43,17 @@ export async function tenantKeysFor(operator: Api, { id }: DemoTenant, origin: s
   return keys;
 }
 
-export async function publishOcr(url: string, { id, prices }: DemoTenant, { admin }: TenantKeys, onProgress: (sent: number, total: number) => void, signal: AbortSignal): Promise<void> {
-  await publishModel(apiAt(url, admin), id, OCR_MODEL, ocrPublication(prices), { onProgress, signal });
+export interface Publishing {
+  readonly onProgress: (sent: number, total: number) => void;
+  readonly signal: AbortSignal;
+}
+
+export async function publishOcr(url: string, { id, prices }: DemoTenant, { admin }: TenantKeys, how: Publishing): Promise<void> {
+  await publishModel(apiAt(url, admin), id, OCR_MODEL, ocrPublication(prices), how);
+}
+
+export async function publishChat(url: string, { id, prices }: DemoTenant, { admin }: TenantKeys, folder: string, how: Publishing): Promise<void> {
+  await publishModel(apiAt(url, admin), id, CHAT_MODEL, chatPublication(folder, prices), how);
 }
 
 async function makeKeys(operator: Api, id: string, origin: string): Promise<TenantKeys> {

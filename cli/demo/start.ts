@@ -6,7 +6,7 @@
  */
 import { type ControlPlane, startControlPlane } from "../control-plane/start.ts";
 import { apiAt } from "../api.ts";
-import { type TenantKeys, createTenant, publishOcr, tenantKeysFor } from "./provision.ts";
+import { type TenantKeys, createTenant, publishChat, publishOcr, tenantKeysFor } from "./provision.ts";
 import { type Site, openSite } from "./site-server.ts";
 import { type DemoTenant, TENANTS } from "./tenants.ts";
 
@@ -15,6 +15,8 @@ export interface DemoOptions {
   readonly port?: number;
   /** Whether any free ports do, instead of the usual ones where they are free. */
   readonly anyPorts?: boolean;
+  /** A folder with a chat model for the first tenant. */
+  readonly chatFolder?: string;
   readonly log: (text: string) => void;
   readonly onStep: (step: string, progress?: string) => void;
   readonly signal: AbortSignal;
@@ -32,7 +34,7 @@ export interface Demo {
   stop(): Promise<void>;
 }
 
-export async function startDemo({ stateDir, port, anyPorts = false, log, onStep, signal }: DemoOptions): Promise<Demo> {
+export async function startDemo({ stateDir, port, anyPorts = false, chatFolder, log, onStep, signal }: DemoOptions): Promise<Demo> {
   const started: { stop(): Promise<void> }[] = [];
   const stop = async () => {
     for (const part of started.splice(0).toReversed()) await part.stop();
@@ -54,8 +56,12 @@ export async function startDemo({ stateDir, port, anyPorts = false, log, onStep,
       const keys = await tenantKeysFor(operator, tenant, site.url, plane.stateDir);
       site.fillIn({ operatorUrl: plane.url, publishableKey: keys.publishable.key, user: tenant.user });
 
-      onStep(`Publishing the OCR model for ${name}`);
-      await publishOcr(plane.url, tenant, keys, (sent, total) => onStep(`Publishing the OCR model for ${name}`, `${megabytes(sent)} of ${megabytes(total)} MB`), signal);
+      const publishing = (step: string) => {
+        onStep(step);
+        return { signal, onProgress: (sent: number, total: number) => onStep(step, `${megabytes(sent)} of ${megabytes(total)} MB`) };
+      };
+      await publishOcr(plane.url, tenant, keys, publishing(`Publishing the OCR model for ${name}`));
+      if (chatFolder !== undefined && tenant === TENANTS[0]) await publishChat(plane.url, tenant, keys, chatFolder, publishing(`Publishing the chat model for ${name}`));
       tenants.push({ tenant, keys, site });
     }
     return { plane, tenants, stop };

@@ -6,7 +6,7 @@
  * - The hello's key and model must be those in the address, for which the server set that header.
  * - Anything else is left unanswered: the widget then says so in the page.
  */
-import { BACKENDS, type FromEmbed, type Hello, type Settings, THEMES, type ToEmbed } from "../widget/protocol.ts";
+import { BACKENDS, type FromEmbed, type Hello, type Settings, THEMES, type ToEmbed, VIEWS } from "../widget/protocol.ts";
 
 export interface Line {
   readonly settings: Settings;
@@ -51,7 +51,8 @@ export function isHello(data: unknown, address: URLSearchParams): data is Hello 
     (settings.user === undefined || typeof settings.user === "string") &&
     (settings.userSignature === undefined || typeof settings.userSignature === "string") &&
     THEMES.some((theme) => theme === settings.theme) &&
-    BACKENDS.some((backend) => backend === settings.backend)
+    BACKENDS.some((backend) => backend === settings.backend) &&
+    (settings.view === undefined || VIEWS.some((view) => view === settings.view)) // a loader from before there were views
   );
 }
 

@@ -52,6 +52,28 @@ export const Alert = () => (
   </Icon>
 );
 
+export const Speech = () => (
+  <Icon size={22}>
+    <path d="M5.3 3.5h9.4A2.3 2.3 0 0 1 17 5.8v5.4a2.3 2.3 0 0 1-2.3 2.3H9.4L5.6 16.6v-3.1h-.3A2.3 2.3 0 0 1 3 11.2V5.8a2.3 2.3 0 0 1 2.3-2.3Z" />
+    <path d="M6.6 7.2h6.8M6.6 10h4.4" />
+  </Icon>
+);
+export const Send = () => (
+  <Icon>
+    <path d="M10 16V4.5M5 9.2l5-5 5 5" />
+  </Icon>
+);
+export const Plus = () => (
+  <Icon size={16}>
+    <path d="M10 4.5v11M4.5 10h11" />
+  </Icon>
+);
+export const Stop = () => (
+  <Icon>
+    <rect x="5.5" y="5.5" width="9" height="9" rx="2" fill="currentColor" />
+  </Icon>
+);
+
 /** The picture of the empty state: a slip of paper in a viewfinder, one of its lines marked. */
 export const Slip = () => (
   <svg class="slip" width="76" height="84" viewBox="0 0 76 84" fill="none" aria-hidden="true" focusable="false">

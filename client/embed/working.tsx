@@ -1,9 +1,9 @@
 /** A picture on its way: the picture, how far it is, and the way out. */
 import type { Progress } from "../sdk/progress.ts";
+import { Bar } from "./bar.tsx";
 import { Corners } from "./corners.tsx";
 import { PicturePreview } from "./picture-preview.tsx";
 import type { Picture } from "./view.ts";
-import { bytesWords, stageWords } from "./wording.ts";
 
 export function Working({ picture, progress, onCancel }: { picture: Picture; progress: Progress | null; onCancel: () => void }) {
   return (
@@ -18,32 +18,5 @@ export function Working({ picture, progress, onCancel }: { picture: Picture; pro
         Cancel
       </button>
     </section>
-  );
-}
-
-function Bar({ progress }: { progress: Progress | null }) {
-  if (progress?.stage !== "downloading") {
-    return (
-      <div class="bar" data-testid="progress">
-        <div class="track" role="progressbar" aria-label={stageWords(progress)}>
-          <div class="moving" />
-        </div>
-      </div>
-    );
-  }
-  const { loadedBytes, totalBytes } = progress;
-  const percent = Math.floor((loadedBytes / totalBytes) * 100);
-  const bytes = bytesWords(loadedBytes, totalBytes);
-  return (
-    <div class="bar" data-testid="progress">
-      <p>
-        <span>{bytes}</span>
-        <span>{percent} %</span>
-      </p>
-      <div class="track" role="progressbar" aria-label="Download of the model" aria-valuemin={0} aria-valuemax={100} aria-valuenow={percent} aria-valuetext={bytes}>
-        <div class="fill" style={{ width: `${percent}%` }} />
-      </div>
-      <p class="small">Once. It is kept in this browser for the next time.</p>
-    </div>
   );
 }

@@ -4,7 +4,8 @@
  *
  * - `send` adds what the person says, then the answer as it streams. While one is written, another `send` is not taken.
  * - `stop`, a new `model` and the component's end stop the answer; what was written of it stays.
- * - A failure stands in `error` until the next `send`; an answer of which nothing came is taken away.
+ * - `retry` asks the last question again, in place of what came of it.
+ * - A failure stands in `error` until the next `send` or `retry`; an answer of which nothing came is taken away.
  */
 import type { LeaseholdError } from "../errors.ts";
 import { asLeaseholdError } from "../sdk/as-error.ts";
@@ -40,6 +41,7 @@ export interface Chat {
   readonly usage: Usage | null;
   /** Resolves when the answer has ended, however it did. */
   send(text: string): Promise<void>;
+  retry(): Promise<void>;
   stop(): void;
   clear(): void;
 }
@@ -54,11 +56,10 @@ export function chatHook({ useState, useRef, useEffect }: Hooks): (source: ChatS
     const stop = () => stopping.current?.abort();
     useEffect(() => stop, [request.model]);
 
-    const send = async (text: string): Promise<void> => {
-      if (stopping.current) return;
+    const ask = async (asked: readonly ChatMessage[]): Promise<void> => {
+      if (stopping.current || asked.length === 0) return;
       const own = new AbortController();
       stopping.current = own;
-      const asked: readonly ChatMessage[] = [...messages, { role: "user", content: text }];
       let answer = "";
       const show = () => setMessages(answer === "" ? asked : [...asked, { role: "assistant", content: answer }]);
       setError(null);
@@ -82,11 +83,13 @@ export function chatHook({ useState, useRef, useEffect }: Hooks): (source: ChatS
         setAnswering(false);
       }
     };
+    const send = (text: string) => ask([...messages, { role: "user", content: text }]);
+    const retry = () => ask(messages.slice(0, messages.findLastIndex(({ role }) => role === "user") + 1));
     const clear = () => {
       stop();
       setMessages([]);
       setError(null);
     };
-    return { messages, isAnswering, error, usage, send, stop, clear };
+    return { messages, isAnswering, error, usage, send, retry, stop, clear };
   };
 }

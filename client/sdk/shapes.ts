@@ -46,7 +46,7 @@ const leaseGranted = object({
 const leaseState = object({ lease_id: string, state: oneOf("active", "settled", "expired", "revoked"), used: amount, remaining: amount });
 
 const requirements = object({ backend: optional(oneOf("webgpu", "wasm")), features: optional(list(string)), memory_bytes: optional(amount) });
-const file = object({ path: string, size: amount, sha256: digest, chunks: list(object({ sha256: digest, size: amount })) });
+const file = object({ path: string, size: amount, sha256: optional(digest), chunks: list(object({ sha256: digest, size: amount })) });
 const manifest = object({
   schema: oneOf(1),
   tenant: string,

@@ -7,7 +7,7 @@
  * - `close` ends the line; whatever waits for an answer is rejected with `aborted`.
  */
 import { type ErrorCode, LeaseholdError } from "../errors.ts";
-import type { FromEmbed, Hello, Settings, ToEmbed, WidgetError, WidgetResult } from "./protocol.ts";
+import type { FromEmbed, Hello, Settings, ToEmbed, WidgetError, WidgetResult, WidgetView } from "./protocol.ts";
 import { embedUrl } from "./settings.ts";
 
 export interface FrameEvents {
@@ -15,6 +15,8 @@ export interface FrameEvents {
   readonly onMessage: (message: Exclude<FromEmbed, { kind: "ready" | "height" }>) => void;
   readonly onUnanswered: (error: LeaseholdError) => void;
 }
+
+const TITLES: Record<WidgetView, string> = { picture: "Read the text in a picture", chat: "Chat" };
 
 /** The embed's script has run when its frame has loaded, so an answer is due at once; the rest is for slow networks. */
 const ANSWER_AFTER_LOAD_MS = 4000;
@@ -43,7 +45,7 @@ export class EmbedFrame {
     this.#operator = operator;
     this.#settings = settings;
     this.#events = events;
-    this.element.title = "Read the text in a picture";
+    this.element.title = TITLES[settings.view];
     this.element.allow = "cross-origin-isolated; clipboard-write";
     this.element.referrerPolicy = "origin";
     this.element.addEventListener("load", () => this.#greet());

@@ -17,6 +17,10 @@ export type Theme = (typeof THEMES)[number];
 export const BACKENDS = ["auto", "webgpu", "wasm"] as const;
 export type BackendWish = (typeof BACKENDS)[number];
 
+/** What the widget is: a place for pictures whose text is read, or a chat. */
+export const VIEWS = ["picture", "chat"] as const;
+export type WidgetView = (typeof VIEWS)[number];
+
 export interface Settings {
   readonly key: string;
   readonly model: string;
@@ -25,6 +29,7 @@ export interface Settings {
   readonly userSignature?: string;
   readonly theme: Theme;
   readonly backend: BackendWish;
+  readonly view: WidgetView;
 }
 
 export interface Hello {

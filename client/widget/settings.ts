@@ -1,11 +1,11 @@
 /**
  * The settings of one widget, from attributes: of the element (`key`), or of its script tag (`data-key`). Pure.
  *
- * - A theme or backend that isn't one counts as "auto"; `fault` says what is missing where it can't work at all.
+ * - A theme or backend that isn't one counts as "auto", a view that isn't one as "picture"; `fault` says what is missing where it can't work at all.
  */
-import { BACKENDS, type Settings, THEMES } from "./protocol.ts";
+import { BACKENDS, type Settings, THEMES, VIEWS } from "./protocol.ts";
 
-export const ATTRIBUTES = ["key", "model", "user", "user-signature", "theme", "backend"] as const;
+export const ATTRIBUTES = ["key", "model", "user", "user-signature", "theme", "backend", "view"] as const;
 export type AttributeName = (typeof ATTRIBUTES)[number];
 
 export type ReadSettings = { readonly ok: true; readonly settings: Settings } | { readonly ok: false; readonly fault: string };
@@ -25,6 +25,7 @@ export function readSettings(attribute: (name: AttributeName) => string | null):
       userSignature: attribute("user-signature")?.trim() || undefined,
       theme: oneOf(THEMES, attribute("theme")),
       backend: oneOf(BACKENDS, attribute("backend")),
+      view: oneOf(VIEWS, attribute("view")),
     },
   };
 }

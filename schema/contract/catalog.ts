@@ -1,7 +1,7 @@
 /**
  * The operator's catalogue: models that it publishes once and grants to tenants, and models that a tenant derives from one.
  *
- * - A grant names one revision. What a tenant has does not change under it: a newer revision is another grant.
+ * - A grant follows what is live in the catalogue, or names one revision: then a newer one is another grant.
  * - A derived model is the base with files of the tenant's own, which replace those of the same path or come beside them,
  *   and with tensors of its own in the base's ONNX files. It is resolved when it is begun: its manifest names every file,
  *   and a lease pins it as any other.
@@ -14,16 +14,27 @@ import { MAX_FILE_BYTES, MAX_FILE_CHUNKS, base, cacheMode, chunk, filePath, mode
 export const grantPut = z
   .strictObject({
     revision: revisionId.optional().meta({ description: "Of the catalogue's model; left out: the live one." }),
+    follow: z.boolean().optional().meta({ description: "Whether the tenant gets what is live in the catalogue from then on, when it changes. Left out: true, unless a revision is named." }),
     prices: prices.optional().meta({ description: "What it costs the tenant at least; left out: what the catalogue's revision states." }),
   })
+  .refine(({ revision, follow }) => revision === undefined || follow !== true, { path: ["follow"], message: "a grant that names a revision stays with it" })
   .meta({ id: "GrantPut" });
 export type GrantPut = z.infer<typeof grantPut>;
 
 /** A revision of the catalogue that a tenant may use, and build on. */
-export const grant = z.object({ model: modelId, revision: revisionId, granted_at: timestamp }).meta({ id: "Grant" });
+export const grant = z.object({ model: modelId, revision: revisionId, granted_at: timestamp, follows: z.boolean().meta({ description: "The model goes with what is live in the catalogue." }) }).meta({ id: "Grant" });
 export type Grant = z.infer<typeof grant>;
 
-export const holder = z.object({ tenant: tenantId, model: modelId, revision: revisionId, granted_at: timestamp }).meta({ id: "Holder" });
+export const holder = z
+  .object({
+    tenant: tenantId,
+    model: modelId,
+    revision: revisionId,
+    granted_at: timestamp.meta({ description: "When it was last granted." }),
+    follows: z.boolean(),
+    behind: z.object({ error: z.string(), next_at: timestamp }).nullable().meta({ description: "Where it follows, and could not be given what is live: why, and when it is tried again." }),
+  })
+  .meta({ id: "Holder" });
 export type Holder = z.infer<typeof holder>;
 
 /** One of the graph's initializers, with other values: as many bytes as before, little-endian, in the order of its dims. */

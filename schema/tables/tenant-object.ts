@@ -212,6 +212,13 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   `
   ALTER TABLE leases ADD COLUMN hold_calls INTEGER NOT NULL DEFAULT 1;
   `,
+  // Grants that follow what is live in the catalogue: in its own object who does, and in the tenant's which models.
+  `
+  CREATE TABLE followers (
+    model TEXT NOT NULL, tenant TEXT NOT NULL, prices TEXT, given TEXT, next_at INTEGER, attempts INTEGER NOT NULL DEFAULT 0, error TEXT, PRIMARY KEY (model, tenant)
+  ) WITHOUT ROWID;
+  CREATE TABLE following (model TEXT PRIMARY KEY) WITHOUT ROWID;
+  `,
   // Sessions of the console that were signed out of before their end.
   `
   CREATE TABLE ended_sessions (id TEXT PRIMARY KEY, ends_at INTEGER NOT NULL) WITHOUT ROWID;

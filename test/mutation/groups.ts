@@ -19,8 +19,8 @@ export const GROUPS: Readonly<Record<string, Group>> = {
   secrets: { mutate: ["worker/secrets/envelope.ts", ledger("secret-vault")], tests: ["secrets/*"] },
   audit: { mutate: ["worker/audit/{ndjson,signed-head,verify,verify-chain}.ts", ledger("audit-chain,journal")], tests: ["audit/*", "ledger/audit-chain", "ledger/lease-book"] },
   decisions: {
-    mutate: [ledger("decide-hold,minute,calendar,denials,charges,active,holds,instants,price-floor,alert-book"), "worker/alerts/thresholds.ts", "schema/contract/measure.ts"],
-    tests: ["ledger/{decide-hold,minute,calendar,denials,charges,active,holds,instants,price-floor,lease-book}", "alerts/*", "contract/measure"],
+    mutate: [ledger("decide-hold,minute,calendar,denials,floods,charges,active,holds,instants,price-floor,alert-book"), "worker/alerts/thresholds.ts", "schema/contract/measure.ts"],
+    tests: ["ledger/{decide-hold,minute,calendar,denials,floods,charges,active,holds,instants,price-floor,lease-book}", "alerts/*", "contract/measure"],
   },
   leases: { mutate: [ledger("lease-book,lease-row,books,mirrors,idempotency")], tests: ["ledger/{lease-book,lease-mirrors,idempotency,ledger.property}"] },
   records: { mutate: [ledger("outbox-ring,rollups,tally-book")], tests: ["ledger/{rollups,outbox-ring}"] },

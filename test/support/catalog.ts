@@ -30,7 +30,7 @@ export function publishInCatalog(model: string, files: Uint8Array<ArrayBuffer> |
   return publishFiles(model, Object.entries(given).map(([path, bytes]) => ({ path, bytes, cut: bytes.length })), more);
 }
 
-export async function publishFiles(model: string, files: readonly CutFile[], more: object = {}): Promise<Base> {
+export async function publishFiles(model: string, files: readonly CutFile[], more: object = {}, stage: "live" | "draft" = "live"): Promise<Base> {
   const listed = await Promise.all(files.map(({ path, bytes, cut }) => cutFile(path, bytes, cut)));
   const body = { task: "raw", usage: { measure: "per-run", tokens: 1 }, variants: [{ id: "all", files: listed }], prices: DEFAULT_PRICES, ...more };
   const { revision, missing } = expectStatus(await api.post(`/v1/catalog/models/${model}/revisions`, { ...operator, body }), 201).json;
@@ -41,7 +41,7 @@ export async function publishFiles(model: string, files: readonly CutFile[], mor
       if ((missing as string[]).includes(digest)) expectStatus(await api.put(`/v1/catalog/blobs/${digest}`, { ...operator, body: piece }), 200, 201);
     }
   }
-  expectStatus(await api.post(`/v1/catalog/models/${model}/revisions/${revision}/commit`, operator), 200);
+  expectStatus(await api.post(`/v1/catalog/models/${model}/revisions/${revision}/commit`, { ...operator, body: { stage } }), 200);
   return { model, revision } as Base;
 }
 

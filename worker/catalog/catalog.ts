@@ -3,9 +3,10 @@
  * chunks and commits are those of any tenant. Its audit is the operator's: what it does that is no tenant's (audit/operator-routes.ts). No key is ever made for it; the operator's alone is let in.
  */
 import { type TenantCreate, tenantCreate } from "../../schema/contract/tenants.ts";
-import type { RequestId } from "../../schema/contract/ids.ts";
+import type { RequestId, TenantId } from "../../schema/contract/ids.ts";
 import type { Env } from "../env.ts";
 import { unwrap } from "../http/problem.ts";
+import type { Call } from "../ledger/room.ts";
 import { authorityOf } from "../tenants/authority.ts";
 import { contextOf } from "../tenants/context.ts";
 import { CATALOG } from "./catalog-id.ts";
@@ -23,7 +24,10 @@ export function openCatalog(env: Env, requestId: RequestId): Promise<void> {
   return open;
 }
 
+/** What this deployment asks of a tenant's object on the operator's behalf. */
+export const operatorCall = (tenant: TenantId, requestId: RequestId): Call => ({ ...contextOf(tenant, requestId), presented: { kind: "operator" }, access: ["operator"] });
+
 export async function makeCatalog(env: Env, requestId: RequestId): Promise<void> {
-  const made = await authorityOf(env, CATALOG).provision({ ...contextOf(CATALOG, requestId), presented: { kind: "operator" }, access: ["operator"] }, MADE);
+  const made = await authorityOf(env, CATALOG).provision(operatorCall(CATALOG, requestId), MADE);
   if (!made.ok && made.refusal.code !== "conflict") unwrap(made);
 }

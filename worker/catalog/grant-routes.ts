@@ -2,7 +2,7 @@
 import { type OpenAPIHono, createRoute, z } from "@hono/zod-openapi";
 import { type DerivationCreate, derivationCreate, grant, grantPut } from "../../schema/contract/catalog.ts";
 import { type Sha256, modelId, revisionId } from "../../schema/contract/ids.ts";
-import { type Base, type Manifest, type Model, type RevisionBody, model, revisionBegun } from "../../schema/contract/models.ts";
+import { type Base, type Manifest, type RevisionBody, model, revisionBegun } from "../../schema/contract/models.ts";
 import { page } from "../../schema/contract/records.ts";
 import type { Env } from "../env.ts";
 import type { AppEnv } from "../http/app-env.ts";
@@ -10,13 +10,10 @@ import { body, guarded, idempotencyHeader, json, optionalBody, pageOf, pageQuery
 import { type Entered, enter, enterCatalog } from "../http/enter.ts";
 import { problem, unwrap } from "../http/problem.ts";
 import { sha256Hex } from "../ledger/audit-chain.ts";
-import type { Loan } from "../ledger/desks/lending-desk.ts";
-import type { Result } from "../ledger/result.ts";
-import { beginningOf, buildRevision } from "../models/manifest.ts";
 import { beginRevision, storeBlob } from "../models/publish.ts";
-import { TenantBlobs } from "../tenants/blobs.ts";
 import { type Identity, asVerified } from "../tenants/credential.ts";
 import type { Edge } from "./compose.ts";
+import { give, manifestIn } from "./give.ts";
 import { LentBlobs } from "./lent-blobs.ts";
 import { derivedBody, grantedBody } from "./resolve.ts";
 import { afterOf } from "./routes.ts";
@@ -33,7 +30,7 @@ const list = createRoute({
 
 const put = createRoute({
   method: "put", path: "/v1/tenants/{t}/catalog/{model}", tags, ...guarded("PUT /v1/tenants/{t}/catalog/{model}"), summary: "Grant a model of the catalogue to the tenant",
-  description: "It goes live as a model of the tenant, under the same name and within its `model_quota`; its bytes stay in the catalogue, and count against the tenant's egress alone. Its prices are the operator's: no entry of the tenant's admin goes under them. Again, with a newer revision or other prices: that goes live instead.",
+  description: "It goes live as a model of the tenant, under the same name and within its `model_quota`; its bytes stay in the catalogue, and count against the tenant's egress alone. Its prices are the operator's: no entry of the tenant's admin goes under them. Without a revision the tenant follows the catalogue: whatever goes live there goes live here, within seconds, and so does a rollback. Again, with a revision or other prices: that goes live instead.",
   request: { params: ofModel, body: optionalBody(grantPut) },
   responses: { 200: json(model, "The tenant's model."), ...problems },
 });
@@ -65,10 +62,12 @@ export function grantRoutes(app: OpenAPIHono<AppEnv>): void {
     const identity = unwrap(await entered.object.tenants.verify(entered.call)); // before the catalogue notes a tenant that is none
     const catalog = await enterCatalog(c, "PUT /v1/tenants/{t}/catalog/{model}");
     const name = c.req.valid("param").model;
-    const { revision, prices } = c.req.valid("json");
-    const loan = unwrap(await catalog.object.lending.lend(catalog.call, entered.tenant, name, revision ?? null));
+    const { revision = null, prices = null, follow: follows = revision === null } = c.req.valid("json");
+    const loan = unwrap(await catalog.object.lending.lend(catalog.call, entered.tenant, name, { revision, follows, prices }));
     const granted = grantedBody(await manifestOf(c.env, identity, loan.base, loan.manifestSha256), prices ?? loan.prices);
-    const taken = await take(c.env, entered, loan, granted);
+    const { call, object } = entered;
+    const admitted = await object.loans.admit(call, name);
+    const taken = admitted.ok ? await give(c.env, entered, loan, granted, (made, sizes, admission) => object.loans.take(call, loan, { revision: made, sizes, admission }, follows)) : admitted;
     // What the tenant does not take it does not hold, unless it had it before.
     if (!taken.ok && !(await entered.object.loans.base(entered.call, loan.base)).ok) unwrap(await catalog.object.lending.release(catalog.call, entered.tenant, name, loan.base.revision));
     return c.json(unwrap(taken), 200);
@@ -93,18 +92,6 @@ export function grantRoutes(app: OpenAPIHono<AppEnv>): void {
   });
 }
 
-/** Stores the revision's manifest with the tenant, and makes it the tenant's. */
-async function take(env: Env, { object, call, tenant }: Entered, loan: Loan, body: RevisionBody): Promise<Result<Model>> {
-  const { model: name } = loan.base;
-  const built = buildRevision(tenant, name, body);
-  const refused = await object.loans.admit(call, name);
-  if (!refused.ok) return refused;
-  const begun = await object.models.admitRevision(call, beginningOf(built));
-  if (!begun.ok) return begun;
-  await TenantBlobs.for(asVerified(begun.value.identity), env).putManifest(name, built.revision.revision, built.text);
-  return object.loans.take(call, loan, built.revision, Object.fromEntries(built.sizes), begun.value.admission);
-}
-
 async function withOwnTensors(env: Env, entered: Entered, identity: Identity, wanted: DerivationCreate, body: RevisionBody): Promise<RevisionBody> {
   if (wanted.tensors.length === 0) return body;
   const base = LentBlobs.for(asVerified(identity), env);
@@ -121,7 +108,7 @@ async function withOwnTensors(env: Env, entered: Entered, identity: Identity, wa
 
 /** The base's manifest, as the catalogue committed it. */
 async function manifestOf(env: Env, identity: Identity, base: Base, manifestSha256: string): Promise<Manifest> {
-  const text = await LentBlobs.for(asVerified(identity), env).getManifest(base);
-  if (text === null || sha256Hex(text) !== manifestSha256) throw problem("unavailable", "The catalogue's manifest of this revision can't be read. Tell the operator.");
-  return JSON.parse(text) as Manifest;
+  const manifest = manifestIn(await LentBlobs.for(asVerified(identity), env).getManifest(base), manifestSha256);
+  if (!manifest) throw problem("unavailable", "The catalogue's manifest of this revision can't be read. Tell the operator.");
+  return manifest;
 }

@@ -4,13 +4,14 @@ import { holder } from "../../schema/contract/catalog.ts";
 import { modelId, revisionId, sha256, tenantId } from "../../schema/contract/ids.ts";
 import { model, revisionBegun, revisionCreate } from "../../schema/contract/models.ts";
 import { page } from "../../schema/contract/records.ts";
-import { type ModelDeleted, type RevisionDeleted, modelDeleted, modelRevision, revisionCommit, revisionDeleted } from "../../schema/contract/rollout.ts";
+import { type ModelDeleted, type RevisionDeleted, modelDeleted, modelRevision, revisionCommit, revisionDeleted, rollbackCreate } from "../../schema/contract/rollout.ts";
 import type { AppEnv } from "../http/app-env.ts";
 import { body, guarded, idempotencyHeader, json, optionalBody, pageOf, pageQuery, problems } from "../http/describe.ts";
 import { enterCatalog } from "../http/enter.ts";
 import { problem, unwrap } from "../http/problem.ts";
 import { beginRevision, commitRevision, putBlob } from "../models/publish.ts";
 import { blobBody, stored } from "../models/publish-routes.ts";
+import { cursorOf, placeOf } from "../models/rollout-routes.ts";
 
 const tags = ["Catalogue"];
 const named = z.object({ model: modelId });
@@ -36,9 +37,22 @@ const put = createRoute({
 
 const commit = createRoute({
   method: "post", path: "/v1/catalog/models/{model}/revisions/{revision}/commit", tags, ...guarded("POST /v1/catalog/models/{model}/revisions/{revision}/commit"), summary: "Commit a revision of the catalogue",
-  description: "Tenants that have an earlier revision keep it, until they are granted this one.",
+  description: "Tenants that follow the model get what goes live, within seconds; others keep what they were granted.",
   request: { params: named.extend({ revision: revisionId }), headers: idempotencyHeader, body: optionalBody(revisionCommit) },
   responses: { 200: json(z.union([model, modelRevision]), "The model with the live revision; of a draft, the revision."), ...problems },
+});
+
+const revisions = createRoute({
+  method: "get", path: "/v1/catalog/models/{model}/revisions", tags, ...guarded("GET /v1/catalog/models/{model}/revisions"), summary: "Revisions of a model of the catalogue",
+  request: { params: named, query: pageQuery },
+  responses: { 200: json(page(modelRevision), "Revisions by age, drafts included. A retired one is deleted 30 days after it was retired, unless a tenant uses it or a rollback would go to it."), ...problems },
+});
+
+const rollBack = createRoute({
+  method: "post", path: "/v1/catalog/models/{model}/rollback", tags, ...guarded("POST /v1/catalog/models/{model}/rollback"), summary: "Take the catalogue's live revision back",
+  description: "The revision that was live before is live again, and goes to every tenant that follows, within seconds. To those what was rolled back from is granted no more. A draft, or one that was rolled back from, goes live with another commit of it.",
+  request: { params: named, headers: idempotencyHeader, body: optionalBody(rollbackCreate) },
+  responses: { 200: json(model, "The model."), ...problems },
 });
 
 const holders = createRoute({
@@ -49,6 +63,7 @@ const holders = createRoute({
 
 const removeRevision = createRoute({
   method: "delete", path: "/v1/catalog/models/{model}/revisions/{revision}", tags, ...guarded("DELETE /v1/catalog/models/{model}/revisions/{revision}"), summary: "Delete a revision of the catalogue",
+  description: "Where no tenant uses it. Of a retired one, each tenant that was granted it lets go of it first, unless something of it stands on it: a derived revision, a client that was promised it for a week, a lease.",
   request: { params: named.extend({ revision: revisionId }) },
   responses: { 200: json(revisionDeleted, "What went with it."), ...problems },
 });
@@ -95,6 +110,19 @@ export function catalogRoutes(app: OpenAPIHono<AppEnv>): void {
   app.openapi(remove, async (c) => {
     const { object, call } = await enterCatalog(c, "DELETE /v1/catalog/models/{model}");
     return c.json(unwrap(await object.lending.remove(call, c.req.valid("param").model, null)) as ModelDeleted, 200);
+  });
+
+  app.openapi(revisions, async (c) => {
+    const { object, call } = await enterCatalog(c, "GET /v1/catalog/models/{model}/revisions");
+    const { limit, cursor } = c.req.valid("query");
+    const found = unwrap(await object.rollouts.list(call, c.req.valid("param").model, placeOf(cursor), limit + 1));
+    return c.json(pageOf(found, limit, cursorOf, (item) => item), 200);
+  });
+
+  app.openapi(rollBack, async (c) => {
+    const ask = c.req.valid("json");
+    const { object, call } = await enterCatalog(c, "POST /v1/catalog/models/{model}/rollback", ask);
+    return c.json(unwrap(await object.rollouts.rollBack(call, c.req.valid("param").model, ask)), 200);
   });
 
   app.openapi(holders, async (c) => {

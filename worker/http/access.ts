@@ -81,6 +81,8 @@ export const ACCESS = {
   "POST /v1/catalog/models/{model}/revisions/{revision}/commit": ["operator"],
   "DELETE /v1/catalog/models/{model}": ["operator"],
   "DELETE /v1/catalog/models/{model}/revisions/{revision}": ["operator"],
+  "GET /v1/catalog/models/{model}/revisions": ["operator"],
+  "POST /v1/catalog/models/{model}/rollback": ["operator"],
   "GET /v1/catalog/models/{model}/grants": ["operator"],
   "POST /v1/catalog/models/{model}/import": ["operator"],
   "GET /v1/catalog/imports": ["operator"],

@@ -52,6 +52,7 @@ const OWN: Partial<Record<Way, readonly ProblemCode[]>> = {
   "PUT /v1/catalog/blobs/{sha256}": ["payload-too-large", "digest-mismatch"],
   "POST /v1/catalog/models/{model}/revisions/{revision}/commit": ["revision-incomplete", ...MODEL_FAULT_CODES],
   "POST /v1/catalog/models/{model}/import": ["conflict"],
+  "POST /v1/catalog/models/{model}/rollback": ["conflict", "model-not-available"],
   "DELETE /v1/catalog/imports/{id}": ["conflict"],
   "PUT /v1/catalog/secrets/{name}": ["conflict"],
   "POST /v1/tenants/{t}/models/{model}/prices": ["model-not-available"],

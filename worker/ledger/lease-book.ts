@@ -141,6 +141,11 @@ export class LeaseBook {
     return leases.length;
   }
 
+  /** Whether a lease that is not over is for this revision. */
+  isPinned(model: string, revision: string): boolean {
+    return this.#store.first("SELECT 1 AS one FROM leases WHERE id >= ? AND state = 'active' AND model = ? AND revision = ? LIMIT 1", this.#firstUnresolved(), model, revision) !== null;
+  }
+
   nextExpiry(): number | null {
     return this.#mirrors.due.soonest;
   }

@@ -16,6 +16,7 @@ interface LentRow extends Row {
   model: string;
   revision: string;
   granted_at: number;
+  follows: number;
 }
 
 export class LoanBook {
@@ -38,10 +39,26 @@ export class LoanBook {
 
   /** All revisions of the model. Gives which they were. */
   drop(model: string): RevisionId[] {
-    const rows = this.#store.all<LentRow>("SELECT model, revision, granted_at FROM lent WHERE model = ?", model);
+    const rows = this.#store.all<{ revision: string }>("SELECT revision FROM lent WHERE model = ?", model);
     this.#store.run("DELETE FROM lent WHERE model = ?", model);
     this.#store.run("DELETE FROM lent_chunks WHERE model = ?", model);
+    this.setFollowing(model, false);
     return rows.map(({ revision }) => revision as RevisionId);
+  }
+
+  /** One revision alone. */
+  dropRevision({ model, revision }: Base): void {
+    this.#store.run("DELETE FROM lent WHERE model = ? AND revision = ?", model, revision);
+    this.#store.run("DELETE FROM lent_chunks WHERE model = ? AND revision = ?", model, revision);
+  }
+
+  /** Whether the model goes with what is live in the catalogue. */
+  setFollowing(model: string, follows: boolean): void {
+    this.#store.run(follows ? "INSERT INTO following (model) VALUES (?) ON CONFLICT DO NOTHING" : "DELETE FROM following WHERE model = ?", model);
+  }
+
+  isFollowing(model: string): boolean {
+    return this.#store.first("SELECT 1 AS one FROM following WHERE model = ?", model) !== null;
   }
 
   holds(base: Base): boolean {
@@ -71,7 +88,7 @@ export class LoanBook {
   /** By model and revision, after the one that the cursor names. */
   list(after: { model: string; revision: string }, limit: number): Grant[] {
     return this.#store
-      .all<LentRow>("SELECT model, revision, granted_at FROM lent WHERE (model, revision) > (?, ?) ORDER BY model, revision LIMIT ?", after.model, after.revision, limit)
-      .map((row) => ({ model: row.model as ModelId, revision: row.revision as RevisionId, granted_at: toTimestamp(row.granted_at) }));
+      .all<LentRow>("SELECT model, revision, granted_at, model IN (SELECT model FROM following) AS follows FROM lent WHERE (model, revision) > (?, ?) ORDER BY model, revision LIMIT ?", after.model, after.revision, limit)
+      .map((row) => ({ model: row.model as ModelId, revision: row.revision as RevisionId, granted_at: toTimestamp(row.granted_at), follows: row.follows === 1 }));
   }
 }

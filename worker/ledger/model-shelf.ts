@@ -27,6 +27,8 @@ export interface RevisionFacts {
   readonly controlFlow?: true;
   /** What of the operator's catalogue it is, or stands on. */
   readonly base?: Base;
+  /** It is its base as it is, not derived from it. */
+  readonly granted?: true;
 }
 
 export interface Revision {

@@ -114,6 +114,21 @@ export class RolloutBook {
     this.#serve(model, revision, now);
   }
 
+  /** What is no longer live and stands on this base was rolled back from there: nobody is granted it, nor gone back to it. */
+  withdraw(model: string, baseRevision: string): void {
+    this.#store.run("UPDATE revisions SET live_order = NULL, granted_until = NULL WHERE model = ? AND stage = 'retired' AND facts ->> '$.base.model' = model AND facts ->> '$.base.revision' = ?", model, baseRevision);
+  }
+
+  /** It was live, and was rolled back from. */
+  isWithdrawn(model: string, revision: string): boolean {
+    return this.#store.first("SELECT 1 AS one FROM revisions WHERE model = ? AND revision = ? AND stage = 'retired' AND live_order IS NULL", model, revision) !== null;
+  }
+
+  /** What is neither live nor a canary any more, and since when. */
+  retired(): Pick<Staged, "model" | "revision" | "since">[] {
+    return this.#store.all<{ model: string; revision: string; since: number }>("SELECT model, revision, since FROM revisions WHERE stage = 'retired'") as unknown as Pick<Staged, "model" | "revision" | "since">[];
+  }
+
   #serve(model: string, revision: string, now: number): void {
     this.#store.run("UPDATE revisions SET stage = 'live', since = ?, percent = NULL, granted_until = NULL, published_at = ? WHERE model = ? AND revision = ?", now, now, model, revision);
     this.#store.run(

@@ -14,6 +14,7 @@ import { type Eraser, beginErasure, eraserOf } from "../erasure/eraser.ts";
 import { erasedId, toErasure } from "../erasure/progress.ts";
 import type { Home, Signpost } from "../tenants/home.ts";
 import { CATALOG } from "../catalog/catalog-id.ts";
+import { Upkeep } from "../catalog/upkeep.ts";
 import { Beginnings } from "./beginnings.ts";
 import { Collector } from "./collector.ts";
 import { newConfig, readConfig, toTenant, writeConfig } from "./config.ts";
@@ -38,6 +39,7 @@ import { UploadDesk } from "./desks/upload-desk.ts";
 import { UserDesk } from "./desks/user-desk.ts";
 import { WebhookDesk } from "./desks/webhook-desk.ts";
 import { tidyChore } from "./tidy.ts";
+import { FollowerBook } from "./follower-book.ts";
 import { Gathering } from "./gathering.ts";
 import { UserIdentities } from "./user-identities.ts";
 import { UNKNOWN_KEY } from "./identify.ts";
@@ -198,13 +200,19 @@ export class TenantObject extends DurableObject<Env> {
     const metrics = new MetricsDesk(room);
     const keys = new KeyDesk(room);
     const webhooks = new WebhookDesk(room);
-    const rollouts = new RolloutDesk(room);
+    const followers = new FollowerBook(room.store);
+    const rollouts = new RolloutDesk(room, (model, now) => {
+      if (room.tenant !== CATALOG) return;
+      followers.expect(model, now);
+      room.arm(now);
+    });
     const collector = new Collector(room);
     const beginnings = new Beginnings(room);
     const models = new ModelDesk(room, rollouts, beginnings);
     const uploads = new UploadDesk(room, collector);
     const imports = new ImportDesk(room, models, uploads);
     const removals = new RemovalDesk(room, imports, collector);
+    const lending = new LendingDesk(room, removals, followers);
     return {
       room,
       desks: {
@@ -217,7 +225,7 @@ export class TenantObject extends DurableObject<Env> {
         removals,
         imports,
         loans: new LoanDesk(room, rollouts, beginnings),
-        lending: new LendingDesk(room, removals),
+        lending,
         leases,
         records,
         audit,
@@ -229,7 +237,7 @@ export class TenantObject extends DurableObject<Env> {
         sessions: new SessionDesk(room),
         keyOfCall: new KeyOfCallDesk(room),
       },
-      chores: [leases.chore, keys.chore, records.chore, audit.chore, metrics.chore, webhooks.chore, ...collector.chores, imports.chore, tidyChore(room)],
+      chores: [leases.chore, keys.chore, records.chore, audit.chore, metrics.chore, webhooks.chore, ...collector.chores, imports.chore, tidyChore(room), ...(room.tenant === CATALOG ? new Upkeep(room, lending, followers).chores : [])],
     };
   }
 }

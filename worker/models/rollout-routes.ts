@@ -53,9 +53,10 @@ export function rolloutRoutes(app: OpenAPIHono<AppEnv>): void {
   });
 }
 
-const cursorOf = ({ created_at, revision }: ModelRevision) => `${Date.parse(created_at)}:${revision}`;
+/** Where a list of revisions goes on. */
+export const cursorOf = ({ created_at, revision }: ModelRevision) => `${Date.parse(created_at)}:${revision}`;
 
-function placeOf(cursor: string | undefined): { createdAt: number; revision: string } {
+export function placeOf(cursor: string | undefined): { createdAt: number; revision: string } {
   if (cursor === undefined) return { createdAt: -1, revision: "" };
   const [, createdAt, revision] = /^(\d{1,15}):(rev_[0-9a-f]{24})$/.exec(cursor) ?? [];
   if (createdAt === undefined || revision === undefined) throw problem("invalid-request", "cursor: it is the next_cursor of a page before.");

@@ -6,8 +6,7 @@
  */
 import { plainly } from "../backends/engine.ts";
 import type { ModelSource } from "../graph/model-source.ts";
-import { checkKernels } from "../kernels/check-kernels.ts";
-import { compileKernels, packedBytes, roundedBytes, startKernels } from "../kernels/kernels.ts";
+import { packedBytes, roundedBytes, startKernels } from "../kernels/kernels.ts";
 import type { Step } from "../tasks/task.ts";
 import type { DecoderIo } from "./decoder-io.ts";
 import type { Decoder } from "./decoder.ts";
@@ -16,6 +15,7 @@ import { KernelDecoder } from "./kernel-decoder.ts";
 import { fillWeights, scratchBytes } from "./kernel/fill-weights.ts";
 import { KernelMemory } from "./kernel/memory.ts";
 import { layOut, type Layout } from "./kernel/program.ts";
+import { readyKernels } from "./kernel/ready.ts";
 import { crewBytes } from "./kernel/runs.ts";
 import { Hired } from "./kernel/threads.ts";
 import type { TokenPlan } from "./token-plan.ts";
@@ -62,15 +62,12 @@ export async function openOnKernels(subject: KernelSubject, step: Step): Promise
 }
 
 async function start({ program, weights }: Layout, { io, threads }: KernelSubject, contextLength: number) {
+  const { module, why } = await readyKernels(threads > 1);
+  if (why !== null) return { why };
   try {
     const scratch = Math.max(0, ...weights.placements.map((placement) => (placement.kind === "matrix" ? scratchBytes(placement.matrix) : 0)));
     const memory = new KernelMemory(program, io.kv, threads, contextLength, program.end + scratch);
-    const module = await compileKernels(threads > 1);
-    const trial = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: threads > 1 });
-    const wrong = checkKernels(await startKernels(trial, module), trial);
-    if (wrong !== null) return { why: `the kernel for ${wrong} gives wrong numbers here` };
-    const kernels = await startKernels(memory.memory, module);
-    return { why: null, memory, module, kernels };
+    return { why, memory, module, kernels: await startKernels(memory.memory, module) };
   } catch (error) {
     return { why: plainly(error) };
   }

@@ -43,7 +43,7 @@ export function testLine(): TestLine {
   const told: FromEmbed[] = [];
   let listener: (message: ToEmbed) => void = () => undefined;
   return {
-    settings: { key: "lh_pk_acme_x", model: "ocr", theme: "auto", backend: "auto" },
+    settings: { key: "lh_pk_acme_x", model: "ocr", theme: "auto", backend: "auto", view: "picture" },
     told,
     send: (message) => told.push(structuredClone(message)), // what a port can't carry must fail here too
     listen: (next) => {

@@ -89,6 +89,20 @@ test("what was written stays when it is stopped, and is no error; nor is there a
   expect([asked.length, shown(), chat().error]).toEqual([1, "user: Tell me all\nassistant: Well", null]);
 });
 
+test("asked again, the last question has a new answer in place of what came of it", async () => {
+  const { asked, say, model } = source();
+  const chat = mount(model);
+  say("Hal");
+  say(new LeaseholdError("runtime-crashed", "Gone."));
+  await chat().send("Hello?");
+  await expect.poll(() => [shown(), chat().error?.code]).toEqual(["user: Hello?\nassistant: Hal", "runtime-crashed"]);
+  say("Hello.");
+  say(null);
+  await chat().retry();
+  await expect.poll(() => [shown(), chat().error]).toEqual(["user: Hello?\nassistant: Hello.", null]);
+  expect(asked[1]?.messages.slice(1)).toEqual([{ role: "user", content: "Hello?" }]);
+});
+
 test("a failure is shown with its code until the next question; an end of the page stops the answer", async () => {
   const { say, model } = source();
   const chat = mount(model);

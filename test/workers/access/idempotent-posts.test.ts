@@ -8,6 +8,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { ACCESS, SIGN_IN } from "../../../worker/http/access.ts";
 import { type Answer, OPERATOR_KEY, api, expectStatus } from "../../support/api.ts";
 import { grantedBase, publishInCatalog } from "../../support/catalog.ts";
+import { tinyOnnx } from "../../support/onnx.ts";
 import { receiver } from "../../support/receiver.ts";
 import { type TestTenant, getLease, makeKey, newTenantId, objectOf, provisionTenant, publishTinyModel } from "../../support/tenant.ts";
 
@@ -72,6 +73,10 @@ const POSTS: Record<Post, () => Promise<Sent> | Sent> = {
   "POST /v1/catalog/models/{model}/revisions/{revision}/commit": async () => {
     const base = await publishInCatalog("once");
     return { path: `/v1/catalog/models/once/revisions/${base.revision}/commit`, key: OPERATOR_KEY, body: {}, other: { path: `/v1/catalog/models/twice/revisions/${base.revision}/commit` } };
+  },
+  "POST /v1/catalog/models/{model}/rollback": async () => {
+    for (const fill of [7, 8, 9]) await publishInCatalog("back", tinyOnnx(64, fill));
+    return { path: "/v1/catalog/models/back/rollback", key: OPERATOR_KEY, body: {}, other: { body: { from: revision } } };
   },
   "POST /v1/catalog/models/{model}/import": () => ({ path: "/v1/catalog/models/new/import", key: OPERATOR_KEY, body: IMPORT, other: { body: { ...IMPORT, revision: "next" } } }),
   "POST /v1/catalog/secrets/rewrap": () => ({ path: "/v1/catalog/secrets/rewrap", key: OPERATOR_KEY, body: {}, other: { path: "/v1/catalog/models/new/import", body: IMPORT } }),

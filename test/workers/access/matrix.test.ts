@@ -96,6 +96,8 @@ const SAMPLES: Partial<Record<keyof typeof ACCESS, Sample>> = {
   "DELETE /v1/catalog/models/{model}": { let: 200, ask: async () => ({ params: { model: (await publishInCatalog("short-lived")).model } }) },
   "DELETE /v1/catalog/models/{model}/revisions/{revision}": { let: 409, ask: async () => ({ params: { ...(await offered()) } }) },
   "GET /v1/catalog/models/{model}/grants": { let: 200 },
+  "GET /v1/catalog/models/{model}/revisions": { let: 200 },
+  "POST /v1/catalog/models/{model}/rollback": { let: 409, ask: async () => ({ params: { model: (await offered()).model }, body: {} }) },
   "POST /v1/catalog/models/{model}/import": { let: 202, ask: () => ({ body: { source: "hf:org/model", variants: ["q4"] } }) },
   "GET /v1/catalog/imports": { let: 200 },
   "GET /v1/catalog/imports/{id}": { let: 404, ask: () => ({ params: { id: `imp_${"0".repeat(24)}` } }) },

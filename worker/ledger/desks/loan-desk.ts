@@ -3,6 +3,8 @@
  * the tenant, under the catalogue's name; from then on leases, prices and rollouts are as of any other.
  *
  * - A name that the tenant has for a model of its own is not taken from it.
+ * - A grant that follows goes with what is live in the catalogue, in the place of what was granted before. Where the
+ *   tenant has made a derived revision live under that name, it keeps it: the newer one is kept as a draft beside it.
  * - A revoked model, and all that was derived from it, gets no lease and no chunk of the catalogue any more; what the
  *   tenant stored itself stays, and works again with the next grant.
  */
@@ -16,9 +18,30 @@ import type { Revision } from "../model-shelf.ts";
 import { type Refused, type Result, done, refuse } from "../result.ts";
 import { type Call, type Room, identityOf } from "../room.ts";
 import { ShelfLimits } from "../shelf-limits.ts";
+import type { Row } from "../store.ts";
 import type { Loan } from "./lending-desk.ts";
+import type { Publisher } from "./model-desk.ts";
 import { flowRefusal } from "./review-desk.ts";
 import type { RolloutDesk } from "./rollout-desk.ts";
+
+type Lent = Pick<Loan, "base" | "manifestSha256">;
+
+/** A revision whose manifest is stored. `sizes`: its chunks, all of them the catalogue's; `admission`: of the draft that was begun for it. */
+interface Taken {
+  readonly revision: Omit<Revision, "publishedAt">;
+  readonly sizes: Readonly<Record<string, number>>;
+  readonly admission: string | null;
+}
+
+interface StandingRow extends Row {
+  model: string;
+  revision: string;
+  stage: string;
+  granted_until: number | null;
+  granted: number | null;
+}
+
+const NOT_FOLLOWING = "This tenant's grant does not follow the catalogue.";
 
 export class LoanDesk {
   readonly #room: Room;
@@ -38,22 +61,40 @@ export class LoanDesk {
     return this.#room.as(call, () => this.#refusal(model) ?? done(null));
   }
 
-  /** The manifest is stored. `sizes`: the revision's chunks, all of them the catalogue's; `admission`: of the draft that was begun for it. */
-  take(call: Call, { base, manifestSha256 }: Pick<Loan, "base" | "manifestSha256">, revision: Omit<Revision, "publishedAt">, sizes: Readonly<Record<string, number>>, admission: string | null): Result<Model> {
-    const { shelf, loans, store } = this.#room;
-    const begin = (who: Identified, now: number): Result<Model> => {
-      const refused = this.#beginnings.stillOpen(revision, admission, now) ?? this.#refusal(revision.model) ?? flowRefusal(revision.facts.controlFlow === true, store) ?? this.#limits.refusesModel(revision.model, now);
-      if (refused) return refused;
-      const isNew = !loans.holds(base);
-      loans.add(base, manifestSha256, sizes, now);
-      shelf.begin(revision, sizes, now);
-      shelf.rollouts.commit(revision.model, revision.revision, now);
-      shelf.drafts.close({ model: revision.model, revision: revision.revision });
+  /** `follows`: it goes with what is live in the catalogue from now on. */
+  take(call: Call, lent: Lent, taken: Taken, follows: boolean): Result<Model> {
+    const work = (who: Identified, now: number): Result<Model> => {
       const by = { actor: who.actor, requestId: call.requestId };
-      if (isNew) this.#room.log(now, { action: "MODEL_GRANTED", ...by, model: revision.model, details: { base, revision: revision.revision, prices: revision.facts.prices } });
-      return this.#rollouts.goLive(by, revision.model, revision.revision, now);
+      const refused = this.#keep(by, lent, taken, now);
+      if (refused) return refused;
+      this.#room.loans.setFollowing(lent.base.model, follows);
+      return this.#rollouts.goLive(by, lent.base.model, taken.revision.revision, now);
     };
-    return this.#room.as(call, begin, (_refusal, now) => this.#beginnings.disown(revision, now));
+    return this.#room.as(call, work, (_refusal, now) => this.#beginnings.disown(taken.revision, now));
+  }
+
+  /** Whether what is live in the catalogue is to be given to this tenant: not where it has deleted the model from its list. */
+  awaits(call: Call, model: ModelId): Result<boolean> {
+    const { loans, shelf } = this.#room;
+    return this.#room.as<boolean>(call, () => (loans.isFollowing(model) ? (this.#refusal(model) ?? done(shelf.live(model) !== null)) : refuse("not-found", NOT_FOLLOWING)));
+  }
+
+  /** What is live in the catalogue now. `withdrawn`: it was rolled back to there, from this one. */
+  follow(call: Call, lent: Lent, { withdrawn, ...taken }: Taken & { readonly withdrawn: RevisionId | null }): Result<null> {
+    const { loans, shelf } = this.#room;
+    const { model } = lent.base;
+    const work = (who: Identified, now: number): Result<null> => {
+      if (!loans.isFollowing(model)) return refuse("not-found", NOT_FOLLOWING);
+      const by = { actor: who.actor, requestId: call.requestId };
+      const refused = this.#keep(by, lent, taken, now);
+      if (refused) return refused;
+      const live = shelf.live(model);
+      if (live && !live.facts.granted) return done(null); // its own, derived under this name
+      const served = this.#rollouts.goLive(by, model, taken.revision.revision, now);
+      if (served.ok && withdrawn !== null) shelf.rollouts.withdraw(model, withdrawn);
+      return served.ok ? done(null) : served;
+    };
+    return this.#room.as(call, work, (_refusal, now) => this.#beginnings.disown(taken.revision, now));
   }
 
   list(call: Call, after: { model: string; revision: string }, limit: number): Result<Grant[]> {
@@ -75,6 +116,46 @@ export class LoanDesk {
       if (revisions.length > 0) room.log(now, { action: "MODEL_GRANT_REVOKED", actor: who.actor, requestId: call.requestId, model, details: { revisions } });
       return done({ model, revisions });
     });
+  }
+
+  /**
+   * The catalogue would do without this revision. True: the tenant has it no more. It is kept while anything of the
+   * tenant stands on it, but for what was granted as it is, is retired, and is granted to no client any more.
+   */
+  letGo(call: Call, base: Base): Result<boolean> {
+    const { loans, shelf, leases, store } = this.#room;
+    return this.#room.as(call, (who, now) => {
+      if (!loans.holds(base)) return done(true);
+      const standing = store.all<StandingRow>(
+        "SELECT model, revision, stage, granted_until, facts ->> '$.granted' AS granted FROM revisions WHERE facts ->> '$.base.model' = ? AND facts ->> '$.base.revision' = ?",
+        base.model, base.revision,
+      );
+      const isUsed = standing.some(({ model, revision, stage, granted_until, granted }) => granted !== 1 || stage !== "retired" || (granted_until ?? 0) > now || leases.isPinned(model, revision));
+      if (isUsed) return done(false);
+      for (const { model, revision } of standing) {
+        shelf.collections.release({ model, revisions: [revision] }, now);
+        shelf.drafts.drop({ model, revision });
+      }
+      loans.dropRevision(base);
+      this.#room.log(now, { action: "MODEL_GRANT_REVOKED", actor: who.actor, requestId: call.requestId, model: base.model, details: { revisions: [base.revision], unused: true } });
+      this.#room.arm(now);
+      return done(true);
+    });
+  }
+
+  /** Notes the loan, and the revision as one that is committed; whatever was live stays so. */
+  #keep(by: Publisher, { base, manifestSha256 }: Lent, { revision: given, sizes, admission }: Taken, now: number): Refused | null {
+    const { shelf, loans, store } = this.#room;
+    const revision = { ...given, facts: { ...given.facts, granted: true as const } };
+    const refused = this.#beginnings.stillOpen(revision, admission, now) ?? this.#refusal(revision.model) ?? flowRefusal(revision.facts.controlFlow === true, store) ?? this.#limits.refusesModel(revision.model, now);
+    if (refused) return refused;
+    const isNew = !loans.holds(base);
+    loans.add(base, manifestSha256, sizes, now);
+    shelf.begin(revision, sizes, now);
+    shelf.rollouts.commit(revision.model, revision.revision, now);
+    shelf.drafts.close({ model: revision.model, revision: revision.revision });
+    if (isNew) this.#room.log(now, { action: "MODEL_GRANTED", ...by, model: revision.model, details: { base, revision: revision.revision, prices: revision.facts.prices } });
+    return null;
   }
 
   #refusal(model: ModelId): Refused | null {

@@ -23,9 +23,12 @@ const NO_REVISION = "This model has no such revision.";
 export class RolloutDesk {
   readonly #room: Room;
   readonly #limits: ShelfLimits;
+  readonly #served: (model: string, now: number) => void;
 
-  constructor(room: Room) {
+  /** `served`: told, in the transaction, of each model of which another revision is live. */
+  constructor(room: Room, served: (model: string, now: number) => void) {
     this.#room = room;
+    this.#served = served;
     this.#limits = new ShelfLimits(room);
   }
 
@@ -58,6 +61,7 @@ export class RolloutDesk {
         if (canary) rollouts.endCanary(model, now);
         else {
           rollouts.goBackTo(model, to, now);
+          this.#served(model, now);
           room.prices.publish(model, to, (room.shelf.find(model, to) as Revision).facts.prices, live.facts.prices, who.actor, now);
         }
         room.log(now, { action: "MODEL_ROLLED_BACK", actor: who.actor, model, requestId: call.requestId, details: { from: newest, revision: to, ended_canary: canary !== null } });
@@ -76,6 +80,7 @@ export class RolloutDesk {
     const { facts, manifestSha256 } = shelf.find(model, revision) as Revision;
     const canary = shelf.rollouts.canaryOf(model);
     shelf.rollouts.toLive(model, revision, now);
+    this.#served(model, now);
     this.#room.prices.publish(model, revision, facts.prices, before?.facts.prices ?? null, by.actor, now);
     const ended = canary && canary.revision !== revision ? { ended_canary: canary.revision } : {};
     const details = { revision, manifest_sha256: manifestSha256, size_bytes: facts.sizeBytes, prices: facts.prices, ...(before && { replaced: before.revision }), ...ended };

@@ -4,6 +4,7 @@
  * - Where the manifest brings a self-test, the decoder goes on with its tokens, one for one (`check-tokens.ts`).
  */
 import { LeaseholdError } from "../../../errors.ts";
+import { readyKernels } from "../../decode/kernel/ready.ts";
 import { openDecoder } from "../../decode/open-decoder.ts";
 import { Generator } from "../../generate/generator.ts";
 import { loadTokenizer, readJson } from "../../tokenizer/tokenizer.ts";
@@ -14,6 +15,7 @@ export const textGeneration: TaskAdapter<GenerateInput, GenerateOutput, Generate
   files: ["config.json", "tokenizer.json"],
   engine: "on-demand",
   async prepare(files, engine, step, { memoryBytes, selfTest }) {
+    if (engine.backend === "wasm") void readyKernels(engine.threads > 1); // meanwhile
     const tokenizer = await loadTokenizer(files);
     const modelConfig = await readJson(files, "config.json");
     const generationConfig = files.has("generation_config.json") ? await readJson(files, "generation_config.json") : {};

@@ -1,0 +1,76 @@
+/**
+ * Of the catalogue's own object: who gets what is live there when it changes. Each method runs inside the object's
+ * transaction.
+ *
+ * - The tenant's object says whether it follows; a row here only says that it is to be asked.
+ * - What is due stays due until the very revision that is live was given, or the tenant follows no more.
+ */
+import type { ModelId, RevisionId, TenantId } from "../../schema/contract/ids.ts";
+import type { Prices } from "../../schema/contract/models.ts";
+import type { Row, Store } from "./store.ts";
+
+export interface Follower {
+  readonly model: ModelId;
+  readonly tenant: TenantId;
+  /** null: those that the catalogue's revision states. */
+  readonly prices: Prices | null;
+  readonly given: RevisionId | null;
+  readonly attempts: number;
+}
+
+interface FollowerRow extends Row {
+  model: string;
+  tenant: string;
+  prices: string | null;
+  given: string | null;
+  attempts: number;
+}
+
+export class FollowerBook {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** From now on; `given`: what it has. */
+  add(model: string, tenant: string, prices: Prices | null, given: string): void {
+    this.#store.run(
+      `INSERT INTO followers (model, tenant, prices, given) VALUES (?, ?, ?, ?)
+         ON CONFLICT (model, tenant) DO UPDATE SET prices = excluded.prices, given = excluded.given, next_at = NULL, attempts = 0, error = NULL`,
+      model, tenant, prices && JSON.stringify(prices), given,
+    );
+  }
+
+  drop(tenant: string, model: string): void {
+    this.#store.run("DELETE FROM followers WHERE model = ? AND tenant = ?", model, tenant);
+  }
+
+  forget(tenant: string): void {
+    this.#store.run("DELETE FROM followers WHERE tenant = ?", tenant);
+  }
+
+  /** Another revision of the model is live. */
+  expect(model: string, now: number): void {
+    this.#store.run("UPDATE followers SET next_at = ?, attempts = 0, error = NULL WHERE model = ?", now, model);
+  }
+
+  nextAt(): number | null {
+    return this.#store.first<{ at: number | null }>("SELECT min(next_at) AS at FROM followers")?.at ?? null;
+  }
+
+  due(now: number, limit: number): Follower[] {
+    return this.#store
+      .all<FollowerRow>("SELECT model, tenant, prices, given, attempts FROM followers WHERE next_at <= ? ORDER BY next_at, model, tenant LIMIT ?", now, limit)
+      .map((row) => ({ model: row.model as ModelId, tenant: row.tenant as TenantId, prices: row.prices === null ? null : (JSON.parse(row.prices) as Prices), given: row.given as RevisionId | null, attempts: row.attempts }));
+  }
+
+  /** `live`: what is live by now. */
+  given({ model, tenant }: Follower, revision: string, live: string | null): void {
+    this.#store.run("UPDATE followers SET given = ?, attempts = 0, error = NULL, next_at = CASE WHEN ? THEN NULL ELSE next_at END WHERE model = ? AND tenant = ?", revision, revision === live ? 1 : 0, model, tenant);
+  }
+
+  failed({ model, tenant }: Follower, error: string, at: number): void {
+    this.#store.run("UPDATE followers SET attempts = attempts + 1, error = ?, next_at = ? WHERE model = ? AND tenant = ?", error, at, model, tenant);
+  }
+}
