@@ -1,5 +1,5 @@
 /**
- * What every body must be before a route sees it: JSON by its media type, and not too large.
+ * What every body must be before a route sees it: JSON by its media type, UTF-8 (RFC 8259, section 8.1), and not too large.
  * (The blobs' PUT brings bytes and has its own limit.)
  */
 import { createMiddleware } from "hono/factory";
@@ -21,7 +21,7 @@ export const bodies = createMiddleware<AppEnv>(async (c, next) => {
   const type = c.req.header("content-type") ?? "";
   // One read, which Hono keeps for the validators: nearly every body states its length and its type.
   const isPlain = PLAIN_JSON.test(type) && Number(c.req.header("content-length") ?? Number.NaN) <= MAX_JSON_BYTES;
-  const text = isPlain ? await c.req.text() : new TextDecoder().decode(await readBytes(c.req.raw, MAX_JSON_BYTES));
+  const text = asText(isPlain ? await c.req.arrayBuffer() : await readBytes(c.req.raw, MAX_JSON_BYTES));
   if (isPlain && text !== "") return next();
   if (text === "" && REPLACED_WHOLE.test(c.req.path)) throw problem("invalid-request", "The body is empty. Send a JSON object; {} is one.");
   if (text !== "" && !/^application\/(?:[a-z.+-]+\+)?json *(?:;|$)/i.test(type)) {
@@ -31,6 +31,15 @@ export const bodies = createMiddleware<AppEnv>(async (c, next) => {
   c.req.bodyCache = {};
   return next();
 });
+
+/** Not what a decoder makes of it: replaced by one sign for "broken", two users would be one. */
+function asText(bytes: ArrayBuffer): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: false }).decode(bytes);
+  } catch {
+    throw problem("invalid-request", "The body is not UTF-8. Send JSON in UTF-8.");
+  }
+}
 
 /** Elsewhere an empty body stands for `{}`: validation then names what is missing. */
 function withJsonType(headers: Headers): Headers {

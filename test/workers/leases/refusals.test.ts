@@ -28,6 +28,15 @@ describe("bodies", () => {
     await report(lease);
   });
 
+  test.each([true, false])("a user who is not UTF-8, its length stated: %s. Two broken names must not be one user", async (isStated) => {
+    const [before, after] = ['{"model":"tiny","tokens":5,"user":"a', '"}'].map((text) => new TextEncoder().encode(text)) as [Uint8Array, Uint8Array];
+    for (const broken of [[0xff], [0xed, 0xa0, 0x80], [0xc0, 0xaf], [0xf0, 0x9f, 0x98]]) {
+      const body = new Uint8Array([...before, ...broken, ...after]);
+      const refused = await api.post("/v1/leases", { key: tenant.secret, body, headers: { "content-type": "application/json", ...(isStated && { "content-length": String(body.length) }) } });
+      expect([refused.status, refused.code]).toEqual([400, "invalid-request"]);
+    }
+  });
+
   test("a body with thousands of faults is told a few of them, cut short: an answer is never as large as what was sent", async () => {
     const labels = Object.fromEntries(Array.from({ length: 5_000 }, (_, i) => [`no label ${i}`, ""]));
     for (const body of [{ model: "tiny", tokens: 5, metadata: labels }, labels]) {
