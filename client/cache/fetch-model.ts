@@ -48,6 +48,8 @@ export interface FetchModelOptions {
   readonly fetchChunk: FetchChunk;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: FetchProgress) => void;
+  /** Takes each chunk once it is verified, with its memory: `files` are then for nobody else. */
+  readonly onChunk?: (sha256: Sha256, bytes: Bytes) => void;
 }
 
 export interface FetchedModel {
@@ -60,7 +62,7 @@ export interface FetchedModel {
   readonly kept: Promise<void>;
 }
 
-export async function fetchModel({ manifest, variant, store, keeping, fetchChunk, signal, onProgress }: FetchModelOptions): Promise<FetchedModel> {
+export async function fetchModel({ manifest, variant, store, keeping, fetchChunk, signal, onProgress, onChunk }: FetchModelOptions): Promise<FetchedModel> {
   const chunks = chunksOf(variant);
   const failed = new AbortController();
   const stop = signal ? AbortSignal.any([signal, failed.signal]) : failed.signal;
@@ -123,6 +125,7 @@ export async function fetchModel({ manifest, variant, store, keeping, fetchChunk
     const bytes = (await cached(chunk)) ?? (await fetchAlone(chunk));
     stop.throwIfAborted();
     parts.set(chunk.sha256, bytes);
+    onChunk?.(chunk.sha256, bytes);
     await writes.room();
   };
 

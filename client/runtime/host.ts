@@ -16,12 +16,21 @@ import { probeBrowser } from "./backends/probe.ts";
 import { timed } from "../timing.ts";
 import { ORT_PATH } from "./ort-files.ts";
 import { memoryBudget } from "./memory-budget.ts";
-import type { InputOf, LoadedFile, NoteOf, OutputOf, PieceOf, RuntimeFile, Stage, StoredFile, TaskName } from "./protocol.ts";
+import type { ArrivingFile, InputOf, LoadedFile, NoteOf, OutputOf, PieceOf, RuntimeFile, Stage, StoredFile, TaskName } from "./protocol.ts";
 import type { OcrBlock, OcrReading } from "./tasks/ocr/reading.ts";
 import { WorkerLink, type Patience } from "./worker-link.ts";
 
 export type { LoadedFile, OcrBlock, RuntimeFile, StoredFile };
 export type { Point } from "./tasks/ocr/geometry.ts";
+
+/** Files whose parts are still being verified. */
+export interface FilesOnTheirWay {
+  readonly files: readonly ArrivingFile[];
+  /** Gives each part once, in any order, with its memory; those that were ready before, at once. Rejects where the rest won't come. */
+  deliver(give: (part: number, bytes: Uint8Array<ArrayBuffer>) => void): Promise<void>;
+}
+
+export type GivenFiles = readonly RuntimeFile[] | FilesOnTheirWay;
 
 export interface RuntimeProgress {
   readonly stage: Stage;
@@ -33,7 +42,7 @@ export interface LoadOptions {
    * A function is asked anew for each worker that gets them, so that nobody holds the files while the model runs; the
    * engine starts meanwhile.
    */
-  readonly files: readonly StoredFile[] | (() => Promise<readonly RuntimeFile[]>);
+  readonly files: readonly StoredFile[] | (() => Promise<GivenFiles>);
   readonly backend: "auto" | Backend;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: RuntimeProgress) => void;
@@ -114,7 +123,7 @@ class HostedRuntime implements Runtime {
   #last: Candidate | null = null;
   #turn: Promise<void> = Promise.resolve();
   /** Asked for, and not yet with a worker: an engine that does not start leaves them for the next. */
-  #files: Promise<readonly RuntimeFile[]> | null = null;
+  #files: Promise<GivenFiles> | null = null;
   readonly #closing = new AbortController();
 
   constructor(options: LoadOptions & { readonly task: TaskName }) {
@@ -193,7 +202,8 @@ class HostedRuntime implements Runtime {
       const how = { signal, patience: patience?.load ?? LOAD_PATIENCE, onStage: (stage: Stage) => onProgress?.({ stage }) };
       const [given] = await Promise.all([orAborted(files, signal), timed("worker and engine", () => link.ask({ kind: "start", task, backend, threads, ortBase }, how))]);
       this.#files = null;
-      await timed("load in the worker", () => link.ask({ kind: "load", files: given, options: { memoryBytes, allowControlFlow, ...(selfTest ? { selfTest } : {}) } }, how));
+      const load = (its: readonly RuntimeFile[]) => timed("load in the worker", () => link.ask({ kind: "load", files: its, options: { memoryBytes, allowControlFlow, ...(selfTest ? { selfTest } : {}) } }, how));
+      await ("deliver" in given ? Promise.all([load(given.files), link.feed((give) => given.deliver(give))]) : load(given));
     } catch (error) {
       link.close(asEnd(error));
       throw error;
@@ -203,7 +213,7 @@ class HostedRuntime implements Runtime {
     return this.#running;
   }
 
-  #askForFiles(): Promise<readonly RuntimeFile[]> {
+  #askForFiles(): Promise<GivenFiles> {
     if (this.#files) return this.#files;
     const { files } = this.#options;
     const asked = typeof files === "function" ? files() : Promise.resolve(files);

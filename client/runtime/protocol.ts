@@ -6,7 +6,7 @@
  * - A `note` goes to a request that is being worked on; one for another is lost.
  * - `lost` comes unasked: the worker is of no further use.
  * - Requests are worked on one after another, in the order sent; `abort` overtakes.
- * - `start` comes first, once; then `load`, once.
+ * - `start` comes first, once; then `load`, once. The parts of files that are on their way follow in any order, each once.
  */
 import type { Backend } from "../../schema/contract/models.ts";
 import type { SelfTest } from "../../schema/contract/self-test.ts";
@@ -41,7 +41,7 @@ export type PieceOf<Name extends TaskName> = TaskCalls[Name]["piece"];
 export type NoteOf<Name extends TaskName> = Name extends TaskName ? (TaskCalls[Name] extends { readonly note: infer Note } ? Note : never) : never;
 
 /** Verified weights, by the path in the manifest. */
-export type RuntimeFile = StoredFile | LoadedFile;
+export type RuntimeFile = StoredFile | LoadedFile | ArrivingFile;
 
 /** Lies somewhere; read when it is needed, and as often. */
 export interface StoredFile {
@@ -53,6 +53,13 @@ export interface StoredFile {
 export interface LoadedFile {
   readonly path: string;
   readonly parts: readonly Uint8Array<ArrayBuffer>[];
+}
+
+/** Verified like the others, and given part by part as that is done. */
+export interface ArrivingFile {
+  readonly path: string;
+  /** One after another; a part that stands in several places has one number. */
+  readonly arriving: readonly { readonly part: number; readonly size: number }[];
 }
 
 /** How a model is to be loaded here. */
@@ -87,7 +94,7 @@ export interface RunRequest {
 }
 
 export type Request = StartRequest | LoadRequest | RunRequest;
-export type ToRuntime = (Request & { readonly id: RequestId }) | { readonly kind: "abort"; readonly id: RequestId } | { readonly kind: "note"; readonly id: RequestId; readonly note: NoteOf<TaskName> };
+export type ToRuntime = (Request & { readonly id: RequestId }) | { readonly kind: "part"; readonly part: number; readonly bytes: Uint8Array<ArrayBuffer> } | { readonly kind: "abort"; readonly id: RequestId } | { readonly kind: "note"; readonly id: RequestId; readonly note: NoteOf<TaskName> };
 
 export interface Fault {
   readonly code: ErrorCode;

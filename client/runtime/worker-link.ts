@@ -4,11 +4,12 @@
  * - Every `ask` settles: by its answer, by `aborted` at once when its signal fires, or by `runtime-crashed` when the
  *   worker dies, says nothing for too long, or the link is ended.
  * - An ended link stays ended; its worker is gone, with all its memory.
+ * - While parts of files are on their way the worker has nothing to say, and is not held to its patience.
  * - The worker of an aborted ask gets a moment to come to its next step; a worker that doesn't is ended.
  */
 import { LeaseholdError } from "../errors.ts";
 import { abortedError } from "./abort.ts";
-import type { Answer, FromRuntime, NoteOf, PieceOf, Request, RequestId, RuntimeFile, Stage, TaskName, ToRuntime } from "./protocol.ts";
+import type { Answer, FromRuntime, NoteOf, PieceOf, Request, RequestId, Stage, TaskName, ToRuntime } from "./protocol.ts";
 
 export interface Patience {
   /** How long a worker may be silent while it has something to do. */
@@ -41,6 +42,7 @@ export class WorkerLink {
   #nextId = 1;
   #watchdog: ReturnType<typeof setTimeout> | undefined;
   #end: LeaseholdError | null = null;
+  #isFed = false;
 
   constructor(worker: Worker) {
     this.#worker = worker;
@@ -89,6 +91,17 @@ export class WorkerLink {
     });
   }
 
+  /** Gives it the parts of files, as they come. */
+  async feed(deliver: (give: (part: number, bytes: Uint8Array<ArrayBuffer>) => void) => Promise<void>): Promise<void> {
+    this.#isFed = true;
+    this.#watch();
+    await deliver((part, bytes) => {
+      if (!this.#end) this.#send({ kind: "part", part, bytes });
+    });
+    this.#isFed = false;
+    this.#watch();
+  }
+
   /** Resolves when the worker has nothing more to do, aborted work included, or is ended. */
   whenIdle(): Promise<void> {
     if (this.#pending.size === 0) return Promise.resolve();
@@ -109,7 +122,7 @@ export class WorkerLink {
   }
 
   #send(message: ToRuntime): void {
-    this.#worker.postMessage(message, message.kind === "load" ? memoryOf(message.files) : []);
+    this.#worker.postMessage(message, memoryOf(message));
   }
 
   #receive(message: FromRuntime): void {
@@ -148,7 +161,7 @@ export class WorkerLink {
   /** From now on, silence for the shortest patience of what is pending ends the worker. */
   #watch(): void {
     clearTimeout(this.#watchdog);
-    if (this.#end || this.#pending.size === 0) return;
+    if (this.#end || this.#isFed || this.#pending.size === 0) return;
     const limits = [...this.#pending.values()].map(({ options: { patience }, isAborted }) => (isAborted ? patience.abortMs : patience.silenceMs));
     const limit = Math.min(...limits);
     const due = performance.now() + limit;
@@ -160,5 +173,9 @@ export class WorkerLink {
   }
 }
 
-/** Each once: files may share parts. */
-const memoryOf = (files: readonly RuntimeFile[]): ArrayBuffer[] => [...new Set(files.flatMap((file) => ("parts" in file ? file.parts.map(({ buffer }) => buffer) : [])))];
+/** What goes to the worker with its memory. Each once: files may share parts. */
+function memoryOf(message: ToRuntime): ArrayBuffer[] {
+  if (message.kind === "part") return [message.bytes.buffer];
+  if (message.kind !== "load") return [];
+  return [...new Set(message.files.flatMap((file) => ("parts" in file ? file.parts.map(({ buffer }) => buffer) : [])))];
+}

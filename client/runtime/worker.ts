@@ -10,6 +10,7 @@ import { engineOnDemand, plainly, startSessions, type Engine } from "./backends/
 import { timed, timing } from "../timing.ts";
 import { MessageTurn } from "./message-turn.ts";
 import type { Answer, FromRuntime, InputOf, LoadRequest, ModelOptions, NoteOf, OutputOf, PieceOf, Request, RequestId, RunRequest, StartRequest, TaskName, ToRuntime } from "./protocol.ts";
+import { Arrivals } from "./tasks/file-content.ts";
 import { inspectModels } from "./tasks/inspect-models.ts";
 import { ModelFiles } from "./tasks/model-files.ts";
 import { TASKS } from "./tasks/registry.ts";
@@ -23,6 +24,7 @@ interface Loaded {
 const aborted = new Set<RequestId>();
 const notes = new Map<RequestId, NoteOf<TaskName>[]>();
 const messageTurn = new MessageTurn();
+const arrivals = new Arrivals();
 let load: ((request: LoadRequest, step: Step) => Promise<Loaded>) | null = null;
 let loaded: Loaded | null = null;
 let queue: Promise<void> = Promise.resolve();
@@ -30,7 +32,8 @@ let queue: Promise<void> = Promise.resolve();
 const post = (message: FromRuntime): void => postMessage(message);
 
 addEventListener("message", ({ data }: MessageEvent<ToRuntime>) => {
-  if (data.kind === "abort") aborted.add(data.id);
+  if (data.kind === "part") arrivals.give(data.part, data.bytes);
+  else if (data.kind === "abort") aborted.add(data.id);
   else if (data.kind === "note") notes.get(data.id)?.push(data.note);
   else queue = queue.then(() => serve(data.id, data));
 });
@@ -73,9 +76,12 @@ async function started<Name extends TaskName>(name: Name, request: StartRequest)
   const adapter = TASKS[name];
   const prepare = await preparing(adapter, request);
   return async ({ files: given, options }, step) => {
-    const files = new ModelFiles(given);
+    const files = new ModelFiles(given, arrivals);
     files.require(adapter.files);
-    await timed("structure", () => inspectModels(files, options.allowControlFlow === true));
+    const judged = timed("structure", () => inspectModels(files, options.allowControlFlow === true));
+    files.checked = Promise.all([judged, timed("arrival", () => files.arrived())]).then(() => undefined);
+    files.checked.catch(() => undefined); // whoever waits for it hears of it
+    if (!adapter.isAhead) await files.checked;
     let end = timing("files beside the model");
     const staged: Step = (stage) => {
       if (stage !== undefined) {

@@ -17,17 +17,18 @@ import { sha256Hex } from "../cache/digest.ts";
 import { type FetchedModel, fetchModel, type FetchModelOptions, isStored } from "../cache/fetch-model.ts";
 import { cacheModeOf, type Keeping } from "../cache/keeping.ts";
 import type { ModelStore } from "../cache/model-store.ts";
-import { LeaseholdError } from "../errors.ts";
 import { memoryOf } from "../pool/policy.ts";
 import type { Pool } from "../pool/pool.ts";
-import { loadRuntime, type RuntimeFile } from "../runtime/host.ts";
+import { type GivenFiles, loadRuntime } from "../runtime/host.ts";
 import { timed } from "../timing.ts";
 import { asLeaseholdError } from "./as-error.ts";
 import type { ControlPlane } from "./control-plane.ts";
+import { filesOf } from "./files-of.ts";
 import type { LeaseDesk } from "./lease-desk.ts";
 import { type LoadedModel, ModelLoad, type Revision } from "./model-load.ts";
 import type { OnProgress } from "./progress.ts";
 import { ModelUpdates, type UpdateEvents } from "./model-updates.ts";
+import { PartsOnTheirWay } from "./parts-on-their-way.ts";
 import { newRequestId } from "./request-id.ts";
 import { RuntimeUses } from "./runtime-uses.ts";
 import { backendFor, pickVariant } from "./variants.ts";
@@ -154,7 +155,7 @@ export class ModelLoader {
       return this.#openRevision(revision, source, wish);
     };
     try {
-      const cached = wish.mayUseCache ? await timed("look into the cache", () => this.#cachedRevision(model)) : null;
+      const cached = wish.mayUseCache ? await timed("look into the cache", () => this.#cachedRevision(model, source, wish.lease)) : null;
       const due = cached ?? (await timed("which revision", () => this.#dueRevision(model, source)));
       if (due.digest === wish.beside?.digest) {
         await source.end();
@@ -190,12 +191,28 @@ export class ModelLoader {
       signal,
       onProgress: revision.isAtHand || isAdmitted ? undefined : (bytes) => onProgress({ stage: "downloading", ...bytes }),
     });
-    const first = async () => {
-      fetched = await timed("weights", async () => fetchModel(await weights()));
-      void source.end(); // the service hears of it beside what comes now
+    const admit = async () => {
       await (beside ? pool.admitBeside(manifest.model, bytes, signal) : pool.admit(manifest.model, bytes, signal));
       isAdmitted = true;
+    };
+    const failed = new AbortController();
+    const fetchAll = async (onChunk?: FetchModelOptions["onChunk"]) => {
+      const wanted = await weights();
+      fetched = await timed("weights", () => fetchModel({ ...wanted, signal: AbortSignal.any([signal, failed.signal]), ...(onChunk && { onChunk }) }));
+      void source.end(); // the service hears of it beside what comes now
       return fetched.files;
+    };
+    /** What is at hand takes memory at once, and goes to the worker as it is read; a download may take long, and takes it at its end. */
+    const first = async (): Promise<GivenFiles> => {
+      if (!revision.isAtHand) {
+        const files = await fetchAll();
+        await admit();
+        return files;
+      }
+      await admit();
+      const parts = new PartsOnTheirWay(variant);
+      parts.end(fetchAll((sha256, chunk) => parts.add(sha256, chunk)));
+      return parts;
     };
     const selfTest = variant.self_test ?? manifest.self_test;
     const runtime = await loadRuntime({
@@ -209,6 +226,7 @@ export class ModelLoader {
       // The engine starts while the files are on their way: then their progress is what there is to tell.
       onProgress: ({ stage }) => isAdmitted && onProgress({ stage: "preparing", step: stage }),
     }).catch((error: unknown) => {
+      failed.abort(error);
       if (isAdmitted && beside) pool.shrink(manifest.model, beside.bytes);
       else if (isAdmitted) pool.gone(manifest.model);
       throw error;
@@ -230,7 +248,7 @@ export class ModelLoader {
     const mode = cacheModeOf(manifest);
     if (mode !== "encrypted") return { mode };
     if (!desk.hasContentKey) await lease;
-    if (!desk.hasContentKey) {
+    if (!desk.hasContentKey || source.isAsked) {
       const asked = await source.lease().catch((error: unknown) => {
         if (!desk.hasContentKey) throw error; // without a network an offline lease may have brought it
       });
@@ -240,13 +258,19 @@ export class ModelLoader {
   }
 
   /** The revision in force in the cache, where all of it is there. */
-  async #cachedRevision(model: string): Promise<Revision | null> {
+  async #cachedRevision(model: string, source: WeightsSource, lease: Promise<void> | undefined): Promise<Revision | null> {
+    const { desk, tenant } = this.#options;
     const store = await this.#options.store;
     const digest = await store.revision(model as ModelId);
     const text = digest && (await this.#storedText(digest));
     if (!digest || !text) return null;
-    const manifest = parseManifest(text, this.#options.tenant, model);
-    return (await isStored(await pickVariant(manifest, this.#options), store)) ? { digest, manifest, isAtHand: true } : null;
+    const manifest = parseManifest(text, tenant, model);
+    source.keepTo(manifest.revision);
+    if (cacheModeOf(manifest) === "encrypted" && !lease && !desk.hasContentKey) void source.lease().catch(() => undefined); // its key is waited for later
+    if (await isStored(await pickVariant(manifest, this.#options), store)) return { digest, manifest, isAtHand: true };
+    source.keepTo(null);
+    await source.end();
+    return null;
   }
 
   /** The revision that the control plane pins now. */
@@ -263,26 +287,4 @@ export class ModelLoader {
     const text = await (await this.#options.store).manifest(digest);
     return text !== null && (await sha256Hex(new TextEncoder().encode(text))) === digest ? text : null;
   }
-}
-
-/**
- * The files for each worker that gets them: read, opened and verified for it, so that none of them is held while the
- * model runs. The first time is the load's own, with its signal and its progress.
- */
-function filesOf(first: () => Promise<readonly RuntimeFile[]>, weights: () => Promise<FetchModelOptions>, source: WeightsSource): () => Promise<readonly RuntimeFile[]> {
-  let isFirst = true;
-  return async () => {
-    if (isFirst) {
-      isFirst = false;
-      return first();
-    }
-    try {
-      return (await fetchModel({ ...(await weights()), signal: undefined, onProgress: undefined })).files;
-    } catch (error) {
-      if (error instanceof RevisionMoved) throw new LeaseholdError("model-invalid", "The cached model is damaged, and another revision is live.", { cause: error });
-      throw error;
-    } finally {
-      await source.end();
-    }
-  };
 }

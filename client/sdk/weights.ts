@@ -40,6 +40,11 @@ export class WeightsSource {
     this.#revision = revision ?? undefined;
   }
 
+  /** Whether there is one, or it is asked for. */
+  get isAsked(): boolean {
+    return this.#current !== null;
+  }
+
   /** The download lease in force. */
   lease(): Promise<OpenLease> {
     if (this.#current) return this.#current;

@@ -2,16 +2,23 @@
 import type { OnnxModel } from "../../../schema/onnx/types.ts";
 import { LeaseholdError } from "../../errors.ts";
 import type { RuntimeFile } from "../protocol.ts";
-import { contentOf, PartMemory, type FileContent } from "./file-content.ts";
+import { Arrivals, contentOf, PartMemory, type FileContent } from "./file-content.ts";
 
 export class ModelFiles {
   /** Of models that were inspected, what was read of them, for who rewrites them. */
   readonly structures = new Map<string, OnnxModel>();
+  /** When all has arrived and been judged (`inspect-models.ts`): nothing of a model is used before. */
+  checked: Promise<void> = Promise.resolve();
   readonly #contents: ReadonlyMap<string, FileContent>;
 
-  constructor(files: readonly RuntimeFile[]) {
+  constructor(files: readonly RuntimeFile[], arrivals = new Arrivals()) {
     const memory = new PartMemory();
-    this.#contents = new Map(files.map((file) => [file.path, contentOf(file, memory)]));
+    this.#contents = new Map(files.map((file) => [file.path, contentOf(file, memory, arrivals)]));
+  }
+
+  /** When nothing is on its way any more. */
+  async arrived(): Promise<void> {
+    await Promise.all([...this.#contents.values()].map((content) => content.kind === "loaded" && content.arrived()));
   }
 
   require(paths: readonly string[]): void {

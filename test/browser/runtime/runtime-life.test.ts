@@ -75,6 +75,37 @@ describe("loading", () => {
     expect(error.code).toBe("backend-unavailable");
   });
 
+  /** The files in parts that come when they are given. */
+  const onTheirWay = async () => {
+    const all = await Promise.all(files.map(async ({ path, blob }) => ({ path, bytes: new Uint8Array(await blob.arrayBuffer()) })));
+    return { all, files: all.map(({ path, bytes }, part) => ({ path, arriving: [{ part, size: bytes.length }] })) };
+  };
+
+  test("begins with files whose parts are still on their way, and reads with them", async () => {
+    const { all, files: arriving } = await onTheirWay();
+    const deliver = async (give: (part: number, bytes: Uint8Array<ArrayBuffer>) => void) => {
+      for (const part of [...all.keys()].toReversed()) {
+        await new Promise((resolve) => setTimeout(resolve));
+        give(part, all[part]?.bytes as Uint8Array<ArrayBuffer>);
+      }
+    };
+    await expectWorks(await load({ files: async () => ({ files: arriving, deliver }) }));
+  });
+
+  test("fails as the delivery of its files does, and can be aborted while they are on their way", async () => {
+    const { files: arriving } = await onTheirWay();
+    const corrupt = async () => {
+      throw new LeaseholdError("weights-corrupt", "They arrived damaged twice.");
+    };
+    expect((await failure(load({ files: async () => ({ files: arriving, deliver: corrupt }) }))).code).toBe("weights-corrupt");
+    const stop = new AbortController();
+    const never = () => {
+      stop.abort();
+      return new Promise<void>(() => undefined);
+    };
+    expect((await failure(load({ files: async () => ({ files: arriving, deliver: never }), signal: stop.signal }))).code).toBe("aborted");
+  });
+
   test("can be aborted, before and on the way", async () => {
     expect((await failure(load({ signal: AbortSignal.abort() }))).code).toBe("aborted");
     for (const wanted of ["compile", "session", "warmup"]) {

@@ -14,12 +14,14 @@ import type { GenerateEvent, GenerateInput, GenerateNote, GenerateOutput } from 
 export const textGeneration: TaskAdapter<GenerateInput, GenerateOutput, GenerateEvent, GenerateNote> = {
   files: ["config.json", "tokenizer.json"],
   engine: "on-demand",
+  isAhead: true,
   async prepare(files, engine, step, { memoryBytes, selfTest }) {
     if (engine.backend === "wasm") void readyKernels(engine.threads > 1); // meanwhile
     const tokenizer = await loadTokenizer(files);
     const modelConfig = await readJson(files, "config.json");
     const generationConfig = files.has("generation_config.json") ? await readJson(files, "generation_config.json") : {};
     if (selfTest && selfTest.kind !== "tokens") throw new LeaseholdError("model-invalid", `The model's self-test is of the kind "${selfTest.kind}", and a text model's is of "tokens".`);
+    await files.checked;
     const decoder = await openDecoder(files, engine, { memoryBytes, ...(selfTest && { selfTest }) }, step);
     const generator = new Generator({ decoder, tokenizer, generationConfig, modelConfig });
     return { run: (input, call) => generator.run(input, call.step, call) };

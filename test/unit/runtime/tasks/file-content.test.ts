@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { contentOf, PartMemory } from "../../../../client/runtime/tasks/file-content.ts";
+import { Arrivals, contentOf, PartMemory } from "../../../../client/runtime/tasks/file-content.ts";
 
 const part = (...values: number[]) => Uint8Array.from(values);
 const shared = part(7, 8);
@@ -42,4 +42,44 @@ it("a file in a Blob gives the same ranges", async () => {
   const content = contentOf({ path: "model.onnx", blob: new Blob(parts) });
   expect(content.size).toBe(whole.length);
   expect([...(await content.read(2, 4))]).toEqual(whole.slice(2, 6));
+});
+
+describe("a file on its way", () => {
+  const arriving = [
+    { part: 0, size: 3 },
+    { part: 1, size: 2 },
+    { part: 0, size: 3 },
+  ];
+
+  it("gives what has arrived, waits for the rest, and has a part that stands in it twice once", async () => {
+    const arrivals = new Arrivals();
+    arrivals.give(1, part(7, 8)); // before anybody has asked for it
+    const content = contentOf({ path: "model.onnx", arriving }, new PartMemory(), arrivals);
+    if (content.kind !== "loaded") throw new Error("it is to be in memory");
+    expect(content.size).toBe(8);
+    expect([...(await content.read(3, 2))]).toEqual([7, 8]);
+    expect(() => content.readNow(2, 2)).toThrow("has not arrived");
+    let isWhole = false;
+    const over = content.arrived().then(() => (isWhole = true));
+    const waiting = content.read(2, 4);
+    await Promise.resolve();
+    expect(isWhole).toBe(false);
+    arrivals.give(0, part(0, 1, 2));
+    expect([...(await waiting)]).toEqual([2, 7, 8, 0]);
+    await over;
+    expect([...content.readNow(0, 8)]).toEqual([0, 1, 2, 7, 8, 0, 1, 2]);
+  });
+
+  it("lets memory go like any other", () => {
+    const arrivals = new Arrivals();
+    const content = contentOf({ path: "model.onnx", arriving }, new PartMemory(), arrivals);
+    const given = part(0, 1, 2);
+    arrivals.give(0, given);
+    arrivals.give(1, part(7, 8));
+    if (content.kind !== "loaded") throw new Error("it is to be in memory");
+    content.keepOnly([{ offset: 5, length: 3 }]);
+    expect(given.length).toBe(3);
+    content.keepOnly([]);
+    expect(given.length).toBe(0);
+  });
 });
