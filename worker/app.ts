@@ -7,6 +7,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { HTTPException } from "hono/http-exception";
 import { type RequestId, requestId, sortableId } from "../schema/contract/ids.ts";
+import { operatorAuditRoutes } from "./audit/operator-routes.ts";
 import { auditRoutes } from "./audit/routes.ts";
 import { catalogImportRoutes } from "./catalog/import-routes.ts";
 import { catalogRoutes } from "./catalog/routes.ts";
@@ -68,6 +69,7 @@ export function createApp(): OpenAPIHono<AppEnv> {
   leaseRoutes(app);
   deliveryRoutes(app);
   auditRoutes(app);
+  operatorAuditRoutes(app);
   usageRoutes(app);
   userRoutes(app);
   priceRoutes(app);

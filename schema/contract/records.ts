@@ -34,6 +34,7 @@ export const AUDIT_ACTIONS = [
   "WEBHOOK_DELETED",
   "WEBHOOK_DISABLED",
   "WEBHOOK_REPLAYED",
+  "RECORDS_RESENT",
   "QUOTA_ALERT",
   "CONSOLE_SIGNED_IN",
   "CONSOLE_SIGNED_OUT",
@@ -146,3 +147,8 @@ export type UsageRow = z.infer<typeof usageRow>;
 
 /** `{data, next_cursor}` of any list. */
 export const page = <T extends z.ZodType>(item: T) => z.object({ data: z.array(item), next_cursor: z.string().nullable() });
+
+export const recordsResent = z
+  .object({ events: amount.meta({ description: "The newest that the ledger still has, with their costs." }), from_seq: amount.meta({ description: "The first of them." }), days: amount.meta({ description: "Sums by day, model and user: all of them." }) })
+  .meta({ id: "RecordsResent" });
+export type RecordsResent = z.infer<typeof recordsResent>;

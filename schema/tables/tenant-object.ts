@@ -219,4 +219,8 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE TABLE following (model TEXT PRIMARY KEY) WITHOUT ROWID;
   `,
+  // Sessions of the console that were signed out of before their end.
+  `
+  CREATE TABLE ended_sessions (id TEXT PRIMARY KEY, ends_at INTEGER NOT NULL) WITHOUT ROWID;
+  `,
 ];

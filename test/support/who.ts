@@ -26,6 +26,8 @@ export interface Who {
   readonly otherTenant?: boolean;
   /** A session of the console: it stands for its key, but does not sign in. */
   readonly session?: boolean;
+  /** The key that signs in for another such session, where one is about to be signed out of. */
+  readonly signsInWith?: string;
   /** A secret key from our own page: it may sign in there, and nothing else. */
   readonly ownPage?: boolean;
 }
@@ -92,16 +94,16 @@ export async function makeCast(clock: { set(at: number): void }): Promise<Cast> 
     { name: "other tenant's sk", ask: { key: other.admin }, kind: "admin", otherTenant: true },
     { name: "other tenant's pk", ask: { key: other.publishable, origin: ORIGIN }, kind: "publishable", otherTenant: true },
     { name: "other tenant's lease", ask: { key: otherLease.lease }, kind: "lease", otherTenant: true },
-    { name: "session of the operator", ask: inPage(operators), kind: "operator", session: true },
-    { name: "session of sk admin", ask: inPage(admins), kind: "admin", session: true },
-    { name: "session of sk read", ask: inPage(readers), kind: "read", session: true },
+    { name: "session of the operator", ask: inPage(operators), kind: "operator", session: true, signsInWith: OPERATOR_KEY },
+    { name: "session of sk admin", ask: inPage(admins), kind: "admin", session: true, signsInWith: tenant.admin },
+    { name: "session of sk read", ask: inPage(readers), kind: "read", session: true, signsInWith: tenant.reader },
     { name: "session from another page", ask: inPage(admins, ORIGIN), kind: "admin", session: true, wrongPage: true },
     { name: "session of the operator from another page", ask: inPage(operators, ORIGIN), kind: "operator", session: true, wrongPage: true },
     { name: "session of a revoked key", ask: inPage(revokedSession), kind: "admin", session: true, dead: true },
     { name: "session of an expired key", ask: inPage(expiredSession), kind: "nobody", session: true, fault: "unauthorized" },
-    { name: "session that is over", ask: inPage(cookieOf(signSession({ kind: "operator", endsAt: now - 1 }, settingsOf(env)))), kind: "nobody", session: true, fault: "unauthorized" },
+    { name: "session that is over", ask: inPage(cookieOf(signSession({ kind: "operator", id: "ses_1", endsAt: now - 1 }, settingsOf(env)))), kind: "nobody", session: true, fault: "unauthorized" },
     { name: "session that nobody signed", ask: inPage(cookieOf("e30.x")), kind: "nobody", session: true, fault: "unauthorized" },
-    { name: "other tenant's session", ask: inPage(others), kind: "admin", session: true, otherTenant: true },
+    { name: "other tenant's session", ask: inPage(others), kind: "admin", session: true, otherTenant: true, signsInWith: other.admin },
     { name: "sk read beside a session of sk admin", ask: { key: tenant.reader, headers: { cookie: admins ?? "" } }, kind: "read" },
   ];
   return { tenant, other, model, leaseId: lease.lease_id, all };
@@ -110,7 +112,7 @@ export async function makeCast(clock: { set(at: number): void }): Promise<Cast> 
 const cookieOf = (session: string): string => `${SESSION_COOKIE}=${session}`;
 
 /** As our own page sends it, unless another is named. */
-const inPage = (cookie = "", origin = BASE): Who["ask"] => ({ origin, headers: { cookie } });
+export const inPage = (cookie = "", origin = BASE): Who["ask"] => ({ origin, headers: { cookie } });
 
 /** The cookie of a new session of this key. */
 export async function signedIn(key: string): Promise<string> {

@@ -15,6 +15,7 @@ import type { Call, Room } from "../ledger/room.ts";
 import type { Store } from "../ledger/store.ts";
 import { lagBoard } from "../metrics/lag-board.ts";
 import { objectAt } from "../tenants/reach.ts";
+import { makeCatalog } from "../catalog/catalog.ts";
 import { CATALOG } from "../catalog/catalog-id.ts";
 import { TenantBlobs } from "../tenants/blobs.ts";
 import { type Verified, asVerified } from "../tenants/credential.ts";
@@ -89,7 +90,8 @@ export class Eraser {
       await this.#rows.fence(this.#progress.startedAt);
       await this.#rows.deleteAll();
       await lagBoard(this.#env).hasCaughtUp(this.#progress.tenant);
-      await objectAt(this.#env, CATALOG, "anywhere").ask("lending", "forget", [this.#progress.tenant]);
+      await makeCatalog(this.#env, this.#progress.requestId);
+      await objectAt(this.#env, CATALOG, "anywhere").ask("lending", "forget", [this.#progress.tenant, this.#progress.requestId]);
       return {};
     },
     objects: async () => {

@@ -6,6 +6,8 @@
  */
 import type { Context } from "hono";
 import { parseKey } from "../../schema/contract/keys.ts";
+import { openCatalog } from "../catalog/catalog.ts";
+import { CATALOG } from "../catalog/catalog-id.ts";
 import { settingsOf } from "../env.ts";
 import { sha256Hex } from "../ledger/audit-chain.ts";
 import { verifyProof } from "../leases/dpop.ts";
@@ -13,6 +15,7 @@ import { verifyLease } from "../leases/token.ts";
 import { ENDED_SESSION } from "../ledger/identify.ts";
 import { isOwnPage, sessionTextOf } from "../sessions/cookie.ts";
 import { verifySession } from "../sessions/token.ts";
+import { authorityOf } from "../tenants/authority.ts";
 import type { Presented } from "../tenants/credential.ts";
 import type { AppEnv } from "./app-env.ts";
 import { problem } from "./problem.ts";
@@ -23,7 +26,7 @@ const INVALID = "The credential is not one that this deployment issued. Check it
 /** `signsIn`: the key itself is due, to be exchanged for a session. */
 export async function presentedBy(c: Context<AppEnv>, signsIn = false): Promise<Presented> {
   const session = signsIn || c.req.header("authorization") !== undefined ? null : sessionTextOf(c.req.header("cookie"));
-  if (session !== null) return sessionOf(c, session);
+  if (session !== null) return await sessionOf(c, session);
   const [, scheme = "", text = ""] = /^(Bearer|DPoP) ([\x21-\x7e]{1,4096})$/i.exec(c.req.header("authorization") ?? "") ?? [];
   if (text === "") throw problem("unauthorized", MISSING);
   const isBound = scheme.toLowerCase() === "dpop";
@@ -41,13 +44,17 @@ export async function presentedBy(c: Context<AppEnv>, signsIn = false): Promise<
   return { kind: "key", type: key.kind, tenant: key.tenant, hash, ...page, ...(signsIn && { signsIn }) };
 }
 
-function sessionOf(c: Context<AppEnv>, text: string): Presented {
+async function sessionOf(c: Context<AppEnv>, text: string): Promise<Presented> {
   const claims = verifySession(text, settingsOf(c.env), Date.now());
   if (!claims) throw problem("unauthorized", ENDED_SESSION);
   const sender = { method: c.req.method, own: new URL(c.req.url).origin, origin: c.req.header("origin") ?? null, site: c.req.header("sec-fetch-site") ?? null };
   if (!isOwnPage(sender)) throw problem("origin-not-allowed", "A session is for the console alone: send the request from a page of this origin, or send the key itself.");
-  if (claims.kind === "operator") return { kind: "operator", sessionEndsAt: claims.endsAt };
-  return { kind: "session", tenant: claims.tenant, keyId: claims.keyId, endsAt: claims.endsAt };
+  const one = { id: claims.id, endsAt: claims.endsAt };
+  if (claims.kind === "secret") return { kind: "session", tenant: claims.tenant, keyId: claims.keyId, session: one };
+  // No tenant's object knows of the operator's sessions: the one that does is asked first.
+  await openCatalog(c.env, c.get("requestId"));
+  if (await authorityOf(c.env, CATALOG).sessions.isOver(claims.id)) throw problem("unauthorized", ENDED_SESSION);
+  return { kind: "operator", session: one };
 }
 
 async function leaseOf(c: Context<AppEnv>, text: string, isBound: boolean): Promise<Presented> {

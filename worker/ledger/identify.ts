@@ -1,5 +1,6 @@
 /**
- * Decides who a presented credential is and whether the way in is open to it. Pure but for reading the key ring.
+ * Decides who a presented credential is and whether the way in is open to it. Pure but for reading the key ring and which
+ * sessions were signed out of. The operator's sessions were looked up before (http/present.ts).
  *
  * - An unknown, revoked or expired key: `unauthorized`, in the same words.
  * - A secret key from a browser page: `origin-not-allowed` (but where it signs in, from our own page); a publishable key from a page that it does not name: the same.
@@ -7,6 +8,7 @@
  */
 import type { LeaseId } from "../../schema/contract/ids.ts";
 import type { Access, Identity, Presented } from "../tenants/credential.ts";
+import type { EndedSessions } from "./ended-sessions.ts";
 import type { KeyRing, StoredKey } from "./key-ring.ts";
 import { type Result, done, refuse } from "./result.ts";
 
@@ -20,7 +22,7 @@ export interface Identified extends Identity {
   readonly key: StoredKey | null;
 }
 
-export function identify(presented: Presented, access: readonly Access[], at: Premises, keys: Pick<KeyRing, "byHash" | "byId">, now: number): Result<Identified> {
+export function identify(presented: Presented, access: readonly Access[], at: Premises, keys: Pick<KeyRing, "byHash" | "byId">, ended: Pick<EndedSessions, "has">, now: number): Result<Identified> {
   switch (presented.kind) {
     case "operator":
       return access.includes("operator") ? done(identified(at, "operator", "operator", null, null)) : notForThis("the operator key");
@@ -34,7 +36,8 @@ export function identify(presented: Presented, access: readonly Access[], at: Pr
     }
     case "session": {
       const key = keys.byId(presented.keyId);
-      return key?.type === "secret" && isUsable(key, now) && presented.endsAt > now ? secretKey(key, false, access, at) : refuse("unauthorized", ENDED_SESSION);
+      const holds = key?.type === "secret" && isUsable(key, now) && presented.session.endsAt > now && !ended.has(presented.session.id);
+      return holds ? secretKey(key, false, access, at) : refuse("unauthorized", ENDED_SESSION);
     }
   }
 }

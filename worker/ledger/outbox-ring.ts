@@ -92,6 +92,11 @@ export class OutboxRing {
     return fitting.map(({ record }) => ({ record: JSON.parse(record) as OutboxRecord, text: record }));
   }
 
+  /** The first event that may still be here. */
+  get oldest(): number {
+    return Math.max(1, this.#newest.seq - RING + 1);
+  }
+
   /** What waits for D1, as much as one batch takes. */
   waiting(limit: number): Waiting[] {
     return this.after(this.#sent.seq, limit);

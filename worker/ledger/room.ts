@@ -23,6 +23,7 @@ import { EgressPasses } from "./egress-passes.ts";
 import { type Profile, readConfig, toTenant } from "./config.ts";
 import { IdempotencyKeys, type IdempotentCall } from "./idempotency.ts";
 import { Denials } from "./denials.ts";
+import { EndedSessions } from "./ended-sessions.ts";
 import { type Identified, identify } from "./identify.ts";
 import { Journal } from "./journal.ts";
 import { KeyRing } from "./key-ring.ts";
@@ -73,6 +74,7 @@ export class Room {
   /** What it sends to D1. */
   readonly records: TenantRecords;
   readonly keys: KeyRing;
+  readonly endedSessions: EndedSessions;
   readonly shelf: ModelShelf;
   readonly loans: LoanBook;
   readonly prices: PriceBook;
@@ -103,6 +105,7 @@ export class Room {
     this.#storage = storage;
     this.#alarmAt = alarmAt;
     this.keys = new KeyRing(store);
+    this.endedSessions = new EndedSessions(store);
     this.shelf = new ModelShelf(store);
     this.loans = new LoanBook(store);
     this.prices = new PriceBook(store);
@@ -126,7 +129,7 @@ export class Room {
   as<T>(call: Call, work: (who: Identified, now: number) => Result<T>, refused?: (refusal: Refusal, now: number) => void): Result<T> {
     const now = Date.now();
     return this.transact(() => {
-      const who = identify(call.presented, call.access, this, this.keys, now);
+      const who = identify(call.presented, call.access, this, this.keys, this.endedSessions, now);
       if (!who.ok) {
         refused?.(who.refusal, now);
         return who;

@@ -3,16 +3,17 @@
  *
  * - The key comes in `Authorization` and goes nowhere else. This is the one way in that takes a secret key from a page,
  *   and only from our own; a session does not sign in: it can't prolong itself.
- * - A tenant's sign-ins are in its audit. The operator's belong to no tenant: they are lines of the Worker's log.
+ * - A tenant's sign-ins are in its audit. The operator's belong to no tenant: they are in its own.
+ * - Signing out ends the session, and with it every copy of its cookie; other sessions of the same key go on.
  */
 import { type OpenAPIHono, createRoute } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { toTimestamp } from "../../schema/contract/amounts.ts";
-import { SESSION_MS, type Session, session } from "../../schema/contract/session.ts";
+import { type Session, session } from "../../schema/contract/session.ts";
 import { settingsOf } from "../env.ts";
 import type { AppEnv } from "../http/app-env.ts";
 import { guarded, json, noBody, problems } from "../http/describe.ts";
-import { enter } from "../http/enter.ts";
+import type { WayIn } from "../http/access.ts";
+import { type Entered, enter, enterCatalog } from "../http/enter.ts";
 import { unwrap } from "../http/problem.ts";
 import { NO_SESSION_COOKIE, sessionCookie } from "./cookie.ts";
 import { type SessionClaims, signSession } from "./token.ts";
@@ -34,7 +35,7 @@ const read = createRoute({
 
 const signOut = createRoute({
   method: "delete", path: "/v1/session", tags, ...guarded("DELETE /v1/session"), summary: "Sign out",
-  description: "Removes the cookie from this browser, also where its session has ended already.",
+  description: "Ends the session: no copy of its cookie is taken any more. Removes the cookie from this browser, also where its session has ended already.",
   responses: { 204: { description: "Signed out." }, ...problems },
 });
 
@@ -52,37 +53,22 @@ export function sessionRoutes(app: OpenAPIHono<AppEnv>): void {
   });
 
   app.openapi(read, async (c) => {
-    const presented = c.get("presented");
-    if (presented.kind === "operator") return c.json(operators(presented.sessionEndsAt ?? null), 200, PRIVATE);
-    const { object, call } = enter(c, "GET /v1/session");
+    const { object, call } = await enterOwn(c, "GET /v1/session");
     return c.json(unwrap(await object.sessions.read(call)), 200, PRIVATE);
   });
 
   app.openapi(signOut, async (c) => {
-    const presented = c.get("presented");
-    if (presented.kind === "operator") {
-      if (presented.sessionEndsAt !== undefined) logOperator(c, "signed out");
-      return c.body(null, 204, PRIVATE);
-    }
-    const { object, call } = enter(c, "DELETE /v1/session");
+    const { object, call } = await enterOwn(c, "DELETE /v1/session");
     unwrap(await object.sessions.close(call));
     return c.body(null, 204, PRIVATE);
   });
 }
 
 async function opened(c: Context<AppEnv>): Promise<{ shown: Session; claims: SessionClaims }> {
-  if (c.get("presented").kind === "operator") {
-    const endsAt = Date.now() + SESSION_MS;
-    logOperator(c, "signed in");
-    return { shown: operators(endsAt), claims: { kind: "operator", endsAt } };
-  }
-  const { object, call, tenant } = enter(c, "POST /v1/session");
-  const { keyId, endsAt, session: shown } = unwrap(await object.sessions.open(call));
-  return { shown, claims: { kind: "secret", tenant, keyId, endsAt } };
+  const { object, call, tenant } = await enterOwn(c, "POST /v1/session");
+  const { id, keyId, endsAt, session: shown } = unwrap(await object.sessions.open(call));
+  return { shown, claims: keyId === null ? { kind: "operator", id, endsAt } : { kind: "secret", id, tenant, keyId, endsAt } };
 }
 
-const operators = (endsAt: number | null): Session => ({ kind: "operator", tenant: null, key_id: null, scopes: [], expires_at: endsAt === null ? null : toTimestamp(endsAt) });
-
-function logOperator(c: Context<AppEnv>, what: "signed in" | "signed out"): void {
-  console.warn(JSON.stringify({ level: "warn", message: `the operator ${what} at the console`, request_id: c.get("requestId") }));
-}
+/** The operator's sessions are the catalogue's object's, which is nobody else's. */
+const enterOwn = (c: Context<AppEnv>, way: WayIn): Entered | Promise<Entered> => (c.get("presented").kind === "operator" ? enterCatalog(c, way) : enter(c, way));

@@ -12,12 +12,12 @@ import { keyId, tenantId } from "../../schema/contract/ids.ts";
 import type { Settings } from "../env.ts";
 import { fromBase64Url, toBase64Url } from "../secrets/envelope.ts";
 
-const endsAt = z.int().min(0);
+const one = { id: z.string().regex(/^ses_[0-9a-z]{1,60}$/), endsAt: z.int().min(0) };
 const claims = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("operator"), endsAt }),
-  z.strictObject({ kind: z.literal("secret"), tenant: tenantId, keyId, endsAt }),
+  z.strictObject({ kind: z.literal("operator"), ...one }),
+  z.strictObject({ kind: z.literal("secret"), tenant: tenantId, keyId, ...one }),
 ]);
-/** `endsAt`: milliseconds since the epoch. */
+/** `id`: names this one session, for the end that signing out makes; `endsAt`: milliseconds since the epoch. */
 export type SessionClaims = z.infer<typeof claims>;
 
 type Keys = Pick<Settings, "masterKeys" | "operatorKeySha256">;

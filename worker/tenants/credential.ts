@@ -7,18 +7,24 @@ import type { KeyId, LeaseId, TenantId } from "../../schema/contract/ids.ts";
 import type { Proof } from "../leases/dpop.ts";
 import type { KeyScope } from "../../schema/contract/tenants.ts";
 
+/** A session of the console that has not ended by itself. */
+export interface OneSession {
+  readonly id: string;
+  readonly endsAt: number;
+}
+
 export type Presented =
   | {
       readonly kind: "operator";
-      /** Signed in at the console, until then; absent where the key itself came. */
-      readonly sessionEndsAt?: number;
+      /** Signed in at the console; absent where the key itself came. */
+      readonly session?: OneSession;
     }
   | {
       /** Signed in at the console with this secret key, from a page of the operator's own origin. */
       readonly kind: "session";
       readonly tenant: TenantId;
       readonly keyId: KeyId;
-      readonly endsAt: number;
+      readonly session: OneSession;
     }
   | {
       readonly kind: "key";

@@ -4,7 +4,8 @@ import { usd } from "../../schema/contract/amounts.ts";
 import { billing, page, usageRow } from "../../schema/contract/records.ts";
 import type { AppEnv } from "../http/app-env.ts";
 import { guarded, json, pageQuery, problems, tenantPath } from "../http/describe.ts";
-import { enterRecords } from "../tenants/enter-records.ts";
+import { enter } from "../http/enter.ts";
+import { recordsOf } from "../tenants/enter-records.ts";
 import { monthOf } from "../ledger/calendar.ts";
 
 const tags = ["Usage and billing"];
@@ -39,7 +40,7 @@ const totalTokens = (sums: Sums) => sums.inputTokens + sums.outputTokens + sums.
 
 export function usageRoutes(app: OpenAPIHono<AppEnv>): void {
   app.openapi(readUsage, async (c) => {
-    const { records, today } = await enterRecords(c, "GET /v1/tenants/{t}/usage");
+    const { records, today } = await recordsOf(c.env, enter(c, "GET /v1/tenants/{t}/usage"));
     const query = c.req.valid("query");
     const from = Number(query.cursor ?? 0);
     const rows = await records.usage(query.group_by, ...daysOf(query.period ?? monthOf(today)), { limit: query.limit + 1, offset: from });
@@ -55,7 +56,7 @@ export function usageRoutes(app: OpenAPIHono<AppEnv>): void {
   });
 
   app.openapi(readBilling, async (c) => {
-    const { records, today, priceFloor } = await enterRecords(c, "GET /v1/tenants/{t}/billing");
+    const { records, today, priceFloor } = await recordsOf(c.env, enter(c, "GET /v1/tenants/{t}/billing"));
     const month = c.req.valid("query").period ?? monthOf(today);
     const rows = await records.usage("model", ...daysOf(month));
     const lines = rows.map((row) => ({

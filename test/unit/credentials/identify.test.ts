@@ -18,14 +18,15 @@ const stored = (more: Partial<StoredKey> = {}): StoredKey => ({
 
 const ring = (...keys: (StoredKey & { hash?: string })[]) => ({ byHash: (hash: string) => keys.find((key) => (key.hash ?? "h") === hash) ?? null, byId: (id: string) => keys.find((key) => key.id === id) ?? null });
 const presented = (more: Partial<Extract<Presented, { kind: "key" }>> = {}): Presented => ({ kind: "key", type: "secret", tenant: TENANT, hash: "h", origin: null, fromEmbed: false, ...more });
+const ENDED = { has: (id: string) => id === "ses_ended" };
 const codeOf = (who: Presented, access: readonly Access[], ...keys: StoredKey[]) => {
-  const result = identify(who, access, AT, ring(...keys), NOW);
+  const result = identify(who, access, AT, ring(...keys), ENDED, NOW);
   return result.ok ? "ok" : result.refusal.code;
 };
 
 describe("the operator", () => {
   test("is let in where the operator is, and nowhere else", () => {
-    expect(identify({ kind: "operator" }, ["operator"], AT, ring(), NOW)).toEqual({ ok: true, value: { ...AT, actor: "operator", kind: "operator", keyId: null, leaseId: null, key: null } });
+    expect(identify({ kind: "operator" }, ["operator"], AT, ring(), ENDED, NOW)).toEqual({ ok: true, value: { ...AT, actor: "operator", kind: "operator", keyId: null, leaseId: null, key: null } });
     expect(codeOf({ kind: "operator" }, EVERYTHING.filter((way) => way !== "operator"))).toBe("forbidden");
   });
 });
@@ -34,28 +35,33 @@ describe("a lease", () => {
   const lease: Presented = { kind: "lease", tenant: TENANT, leaseId: "ls_acme_1" as LeaseId };
 
   test("is let in as itself where leases are, and nowhere else", () => {
-    expect(identify(lease, ["lease"], AT, ring(), NOW)).toEqual({ ok: true, value: { ...AT, actor: "ls_acme_1", kind: "lease", keyId: null, leaseId: "ls_acme_1", key: null } });
+    expect(identify(lease, ["lease"], AT, ring(), ENDED, NOW)).toEqual({ ok: true, value: { ...AT, actor: "ls_acme_1", kind: "lease", keyId: null, leaseId: "ls_acme_1", key: null } });
     expect(codeOf(lease, EVERYTHING.filter((way) => way !== "lease"))).toBe("forbidden");
   });
 });
 
 describe("a session of the console", () => {
-  const session: Presented = { kind: "session", tenant: TENANT, keyId: "key_1" as KeyId, endsAt: NOW + 1 };
+  const session: Presented = { kind: "session", tenant: TENANT, keyId: "key_1" as KeyId, session: { id: "ses_1", endsAt: NOW + 1 } };
 
   test("is its key, with that key's scopes", () => {
     const key = stored({ scopes: ["read"] });
-    expect(identify(session, ["read"], AT, ring(key), NOW)).toEqual({ ok: true, value: { ...AT, actor: "key_1", kind: "secret", keyId: "key_1", leaseId: null, key } });
+    expect(identify(session, ["read"], AT, ring(key), ENDED, NOW)).toEqual({ ok: true, value: { ...AT, actor: "key_1", kind: "secret", keyId: "key_1", leaseId: null, key } });
     expect(codeOf(session, ["admin"], key)).toBe("forbidden");
     expect(codeOf(session, ["operator"], stored({ scopes: ["admin"] }))).toBe("forbidden");
   });
 
   test.each<[string, Partial<StoredKey>]>([["revoked", { revokedAt: NOW - 1 }], ["expired", { expiresAt: NOW }], ["publishable", { type: "publishable" }], ["gone", { id: "key_2" as KeyId }]])("ends with a key that is %s", (_, more) => {
-    const result = identify(session, EVERYTHING, AT, ring(stored({ scopes: ["admin"], ...more })), NOW);
+    const result = identify(session, EVERYTHING, AT, ring(stored({ scopes: ["admin"], ...more })), ENDED, NOW);
     expect(result.ok ? "" : result.refusal).toEqual({ code: "unauthorized", detail: ENDED_SESSION });
   });
 
   test("ends by itself", () => {
-    expect(codeOf({ ...session, endsAt: NOW }, ["leases"], stored())).toBe("unauthorized");
+    expect(codeOf({ ...session, session: { id: "ses_1", endsAt: NOW } }, ["leases"], stored())).toBe("unauthorized");
+  });
+
+  test("ends when it is signed out of, and no other does", () => {
+    expect(codeOf({ ...session, session: { id: "ses_ended", endsAt: NOW + 1 } }, ["leases"], stored())).toBe("unauthorized");
+    expect(codeOf(session, ["leases"], stored())).toBe("ok");
   });
 });
 
@@ -80,7 +86,7 @@ test.each<[Presented, string]>([
   [{ kind: "lease", tenant: TENANT, leaseId: "ls_acme_1" as LeaseId }, "This is not for a lease."],
   [presented({ type: "publishable" }), "This is not for a publishable key."],
 ])("%j is told what it is that is not let in", (who, words) => {
-  const result = identify(who, ["admin"], AT, ring(stored({ type: "publishable", origins: [SITE] })), NOW);
+  const result = identify(who, ["admin"], AT, ring(stored({ type: "publishable", origins: [SITE] })), ENDED, NOW);
   expect(result.ok ? "" : result.refusal).toEqual({ code: "forbidden", detail: words });
 });
 
@@ -91,7 +97,7 @@ describe("a key", () => {
     ["revoked", [stored({ revokedAt: NOW - 1 })]],
     ["expired", [stored({ expiresAt: NOW })]],
   ])("that is %s is unauthorized, in the same words", (_, keys) => {
-    expect(identify(presented(), EVERYTHING, AT, ring(...keys), NOW)).toEqual({ ok: false, refusal: { code: "unauthorized", detail: UNKNOWN_KEY } });
+    expect(identify(presented(), EVERYTHING, AT, ring(...keys), ENDED, NOW)).toEqual({ ok: false, refusal: { code: "unauthorized", detail: UNKNOWN_KEY } });
   });
 
   test("is usable until the instant it expires", () => {
@@ -118,12 +124,12 @@ describe("a secret key", () => {
   });
 
   test("says which scope it needs, and who is let in by it", () => {
-    const refused = identify(presented(), ["operator", "admin", "read"], AT, ring(stored()), NOW);
+    const refused = identify(presented(), ["operator", "admin", "read"], AT, ring(stored()), ENDED, NOW);
     expect(refused.ok ? "" : refused.refusal.detail).toBe("This needs a secret key with the scope admin or read.");
-    const none = identify(presented(), ["operator"], AT, ring(stored()), NOW);
+    const none = identify(presented(), ["operator"], AT, ring(stored()), ENDED, NOW);
     expect(none.ok ? "" : none.refusal.detail).toBe("This is not for a secret key.");
     const key = stored();
-    expect(identify(presented(), ["leases"], AT, ring(key), NOW)).toEqual({ ok: true, value: { ...AT, actor: "key_1", kind: "secret", keyId: "key_1", leaseId: null, key } });
+    expect(identify(presented(), ["leases"], AT, ring(key), ENDED, NOW)).toEqual({ ok: true, value: { ...AT, actor: "key_1", kind: "secret", keyId: "key_1", leaseId: null, key } });
   });
 
   test("is refused in a browser, whatever its scope", () => {
@@ -150,6 +156,6 @@ describe("a publishable key", () => {
 
   test("is not for what publishable keys are not for, from wherever", () => {
     expect(codeOf(from({ origin: SITE }), EVERYTHING.filter((way) => way !== "publishable"), key)).toBe("forbidden");
-    expect(identify(from({ origin: SITE }), ["publishable"], AT, ring(key), NOW)).toMatchObject({ ok: true, value: { kind: "publishable", actor: "key_1" } });
+    expect(identify(from({ origin: SITE }), ["publishable"], AT, ring(key), ENDED, NOW)).toMatchObject({ ok: true, value: { kind: "publishable", actor: "key_1" } });
   });
 });

@@ -8,8 +8,8 @@ import { type SessionClaims, signSession, verifySession } from "../../../worker/
 const NOW = 1_800_000_000_000;
 const master = (fill: number) => masterKeyOf(new Uint8Array(32).fill(fill));
 const KEYS = { masterKeys: [master(1)], operatorKeySha256: "a".repeat(64) } as const;
-const OPERATOR: SessionClaims = { kind: "operator", endsAt: NOW + 1 };
-const ACME: SessionClaims = { kind: "secret", tenant: "acme" as TenantId, keyId: `key_${"0".repeat(24)}` as KeyId, endsAt: NOW + 1 };
+const OPERATOR: SessionClaims = { kind: "operator", id: "ses_1", endsAt: NOW + 1 };
+const ACME: SessionClaims = { kind: "secret", id: "ses_2", tenant: "acme" as TenantId, keyId: `key_${"0".repeat(24)}` as KeyId, endsAt: NOW + 1 };
 
 describe("the text", () => {
   test.each([OPERATOR, ACME])("says %j until its end", (claims) => {

@@ -13,7 +13,7 @@ import type { Base } from "../../../schema/contract/models.ts";
 import { tinyOnnx } from "../../support/onnx.ts";
 import { grantedBase, publishInCatalog } from "../../support/catalog.ts";
 import { DEFAULT_PRICES, type TestTenant, makeKey, newTenantId, provisionTenant, publishTinyModel, sha256Hex } from "../../support/tenant.ts";
-import { type Cast, type Who, doorAnswer, makeCast } from "../../support/who.ts";
+import { type Cast, type Who, doorAnswer, inPage, makeCast, signedIn } from "../../support/who.ts";
 
 interface Sample {
   /** What the request brings, made anew for each cell. A tenant `t` that it names is for those who are let in. */
@@ -86,6 +86,9 @@ const SAMPLES: Partial<Record<keyof typeof ACCESS, Sample>> = {
   "GET /v1/tenants/{t}/catalog": { let: 200 },
   "PUT /v1/tenants/{t}/catalog/{model}": { let: 200, ask: async () => ({ params: { model: (await offered()).model }, body: {} }) },
   "DELETE /v1/tenants/{t}/catalog/{model}": { let: 200 },
+  "GET /v1/operator/audit": { let: 200 },
+  "GET /v1/operator/audit/verify": { let: 200 },
+  "GET /v1/operator/audit/export": { let: 200 },
   "GET /v1/catalog/models": { let: 200 },
   "POST /v1/catalog/models/{model}/revisions": { let: 201, ask: ({ model }) => ({ body: revisionOf(model.digest, model.bytes.byteLength) }) },
   "PUT /v1/catalog/blobs/{sha256}": { let: 200, ask: async () => (await offered(), { params: { sha256: await sha256Hex(OFFERED) }, body: OFFERED }) },
@@ -107,6 +110,7 @@ const SAMPLES: Partial<Record<keyof typeof ACCESS, Sample>> = {
   "GET /v1/tenants/{t}/audit": { let: 200 },
   "GET /v1/tenants/{t}/audit/verify": { let: 200 },
   "GET /v1/tenants/{t}/audit/export": { let: 200 },
+  "PUT /v1/tenants/{t}/audit/resend": { let: 200 },
   "GET /v1/tenants/{t}/metrics": { let: 200 },
   "GET /v1/tenants/{t}/metrics.prom": { let: 200 },
   "GET /v1/metrics.prom": { let: 200 },
@@ -186,7 +190,8 @@ describe.each(entries)("%s", (way, row) => {
       const sample = SAMPLES[way];
       const { params, body } = (await sample?.ask?.(cast, who)) ?? { body: method === "GET" ? undefined : {} };
       const path = pattern.replaceAll(/\{(\w+)\}/g, (_, name: string) => (door && name === "t" ? undefined : params?.[name]) ?? defaults(name));
-      const ask: Ask = { ...who.ask, body: method === "GET" || method === "DELETE" ? undefined : body };
+      const from = way === "DELETE /v1/session" && who.signsInWith !== undefined ? inPage(await signedIn(who.signsInWith)) : who.ask;
+      const ask: Ask = { ...from, body: method === "GET" || method === "DELETE" ? undefined : body };
       const answer = await api.call(method, path, ask);
       const got = `${answer.status} ${answer.code ?? "-"}`;
       if (door) {

@@ -1,17 +1,17 @@
 /** Signing in at the console, in workerd: what the cookie is, what it can, when it ends, and what the audit says of it. */
 import { env } from "cloudflare:workers";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { runInDurableObject } from "cloudflare:test";
+import { describe, expect, test } from "vitest";
 import { SESSION_MS } from "../../../schema/contract/session.ts";
 import { settingsOf } from "../../../worker/env.ts";
 import { SESSION_COOKIE } from "../../../worker/sessions/cookie.ts";
 import { signSession } from "../../../worker/sessions/token.ts";
 import { BASE, OPERATOR_KEY, api, expectStatus } from "../../support/api.ts";
 import { clock } from "../../support/clock.ts";
-import { ORIGIN, makeKey, provisionTenant } from "../../support/tenant.ts";
+import { ORIGIN, makeKey, objectOf, provisionTenant } from "../../support/tenant.ts";
 import { signedIn } from "../../support/who.ts";
 
 const time = clock();
-afterEach(() => void vi.restoreAllMocks());
 
 const inPage = (cookie: string) => ({ origin: BASE, headers: { cookie } });
 const whoIs = (cookie: string) => api.get("/v1/session", inPage(cookie));
@@ -32,14 +32,13 @@ test("signing in sets a cookie that says no key, and both say when it ends", asy
 
 test("the operator's session is the operator, until the operator key is another", async () => {
   const { id } = await provisionTenant();
-  const logged = vi.spyOn(console, "warn").mockImplementation(() => undefined);
   const cookie = await signedIn(OPERATOR_KEY);
   expect((await whoIs(cookie)).json).toMatchObject({ kind: "operator", tenant: null, key_id: null, scopes: [] });
   expectStatus(await api.patch(`/v1/tenants/${id}`, { ...inPage(cookie), body: { subscription_tier: "gold" } }), 200);
-  expectStatus(await api.delete("/v1/session", inPage(cookie)), 204);
-  expect(logged.mock.calls.map(([line]) => JSON.parse(String(line)).message).filter((message) => message.includes("operator"))).toEqual(["the operator signed in at the console", "the operator signed out at the console"]);
-  expect(JSON.stringify(logged.mock.calls)).not.toContain(OPERATOR_KEY);
-  const before = signSession({ kind: "operator", endsAt: Date.now() + 60_000 }, { ...settingsOf(env), operatorKeySha256: "0".repeat(64) });
+  expectStatus(await api.delete("/v1/session", { ...inPage(cookie), headers: { cookie, "x-request-id": `req_out_${id}` } }), 204);
+  const { data } = expectStatus(await api.get(`/v1/operator/audit?request_id=req_out_${id}`, { key: OPERATOR_KEY }), 200).json;
+  expect(data).toMatchObject([{ action: "CONSOLE_SIGNED_OUT", actor: "operator" }]);
+  const before = signSession({ kind: "operator", id: "ses_1", endsAt: Date.now() + 60_000 }, { ...settingsOf(env), operatorKeySha256: "0".repeat(64) });
   expect((await whoIs(`${SESSION_COOKIE}=${before}`)).status).toBe(401);
 });
 
@@ -63,6 +62,28 @@ test("both are in the audit, with the key and the request; what it does there is
 });
 
 describe("a session ends at once", () => {
+  test.each<[string, (tenant: { admin: string }) => string]>([["a tenant's", ({ admin }) => admin], ["the operator's", () => OPERATOR_KEY]])("when it is signed out of, for every copy of its cookie: %s; another session goes on", async (_, keyOf) => {
+    const key = keyOf(await provisionTenant());
+    const [copied, other] = [await signedIn(key), await signedIn(key)];
+    expectStatus(await api.delete("/v1/session", inPage(copied)), 204);
+    const again = await whoIs(copied);
+    expect([again.status, again.code]).toEqual([401, "unauthorized"]);
+    expect((await api.delete("/v1/session", inPage(copied))).status).toBe(401);
+    expect((await whoIs(other)).status).toBe(200);
+  });
+
+  test("and is forgotten once it would have ended by itself", async () => {
+    const tenant = await provisionTenant();
+    const now = Date.now();
+    time.set(now);
+    const kept = () => runInDurableObject(objectOf(tenant.id), (_, { storage }) => storage.sql.exec<{ n: number }>("SELECT count(*) AS n FROM ended_sessions").one().n);
+    for (const hours of [0, 7, 9]) {
+      time.set(now + hours * 3_600_000);
+      expectStatus(await api.delete("/v1/session", inPage(await signedIn(tenant.admin))), 204);
+    }
+    expect(await kept()).toBe(2);
+  });
+
   test("when its key is revoked, and its cookie can be taken away even then", async () => {
     const tenant = await provisionTenant();
     const { id, key } = await makeKey(tenant.id, { type: "secret", name: "console", scopes: ["admin"] });

@@ -7,7 +7,7 @@
  */
 import { toTimestamp } from "../../../schema/contract/amounts.ts";
 import type { Holder } from "../../../schema/contract/catalog.ts";
-import type { ModelId, RevisionId, Sha256, TenantId } from "../../../schema/contract/ids.ts";
+import type { ModelId, RequestId, RevisionId, Sha256, TenantId } from "../../../schema/contract/ids.ts";
 import type { Base, Prices } from "../../../schema/contract/models.ts";
 import type { ModelDeleted, RevisionDeleted } from "../../../schema/contract/rollout.ts";
 import { operatorCall } from "../../catalog/catalog.ts";
@@ -137,11 +137,20 @@ export class LendingDesk {
     });
   }
 
-  /** The tenant is being erased. It is no credential's to ask: the eraser of that tenant does. */
-  forget(tenant: TenantId): void {
-    this.#room.transact(() => {
-      this.#room.store.run("DELETE FROM holders WHERE tenant = ?", tenant);
+  /**
+   * The tenant is being erased, and its audit with it: that it was is kept here. It is no credential's to ask: the eraser of
+   * that tenant does, and may do so again.
+   */
+  forget(tenant: TenantId, requestId: RequestId): void {
+    const room = this.#room;
+    room.transact(() => {
+      const now = Date.now();
+      room.store.run("DELETE FROM holders WHERE tenant = ?", tenant);
       this.#followers.forget(tenant);
+      room.idempotency.once({ by: "eraser", key: tenant, bodySha256: "" }, now, () => {
+        room.log(now, { action: "ERASURE_STARTED", actor: "operator", requestId, details: { tenant } });
+        return done(null);
+      });
     });
   }
 }
