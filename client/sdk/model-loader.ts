@@ -29,6 +29,7 @@ import { type LoadedModel, ModelLoad, type Revision } from "./model-load.ts";
 import type { OnProgress } from "./progress.ts";
 import { ModelUpdates, type UpdateEvents } from "./model-updates.ts";
 import { PartsOnTheirWay } from "./parts-on-their-way.ts";
+import { PlaceInPool } from "./place-in-pool.ts";
 import { newRequestId } from "./request-id.ts";
 import { RuntimeUses } from "./runtime-uses.ts";
 import { backendFor, pickVariant } from "./variants.ts";
@@ -180,8 +181,8 @@ export class ModelLoader {
     if (revision.isAtHand) onProgress({ stage: "preparing", step: "files" });
     const variant = await pickVariant(manifest, this.#options);
     const bytes = memoryOf(variant);
+    const place = new PlaceInPool(pool, manifest.model, bytes, beside?.bytes ?? null);
     let fetched: FetchedModel | undefined;
-    let isAdmitted = false;
     const weights = async (): Promise<FetchModelOptions> => ({
       manifest,
       variant,
@@ -189,12 +190,8 @@ export class ModelLoader {
       keeping: await this.#keeping(revision, source, lease),
       fetchChunk: (chunk, options) => source.chunk(digest, chunk, options),
       signal,
-      onProgress: revision.isAtHand || isAdmitted ? undefined : (bytes) => onProgress({ stage: "downloading", ...bytes }),
+      onProgress: revision.isAtHand || place.isTaken ? undefined : (bytes) => onProgress({ stage: "downloading", ...bytes }),
     });
-    const admit = async () => {
-      await (beside ? pool.admitBeside(manifest.model, bytes, signal) : pool.admit(manifest.model, bytes, signal));
-      isAdmitted = true;
-    };
     const failed = new AbortController();
     const fetchAll = async (onChunk?: FetchModelOptions["onChunk"]) => {
       const wanted = await weights();
@@ -206,10 +203,10 @@ export class ModelLoader {
     const first = async (): Promise<GivenFiles> => {
       if (!revision.isAtHand) {
         const files = await fetchAll();
-        await admit();
+        await place.take(signal);
         return files;
       }
-      await admit();
+      await place.take(signal);
       const parts = new PartsOnTheirWay(variant);
       parts.end(fetchAll((sha256, chunk) => parts.add(sha256, chunk)));
       return parts;
@@ -224,16 +221,14 @@ export class ModelLoader {
       allowControlFlow: manifest.control_flow === true,
       signal,
       // The engine starts while the files are on their way: then their progress is what there is to tell.
-      onProgress: ({ stage }) => isAdmitted && onProgress({ stage: "preparing", step: stage }),
+      onProgress: ({ stage }) => place.isTaken && onProgress({ stage: "preparing", step: stage }),
     }).catch((error: unknown) => {
       failed.abort(error);
-      if (isAdmitted && beside) pool.shrink(manifest.model, beside.bytes);
-      else if (isAdmitted) pool.gone(manifest.model);
+      place.leave();
       throw error;
     });
     if (!fetched) throw new Error("a runtime that is loaded has asked for its files");
-    if (beside) pool.shrink(manifest.model, bytes);
-    else pool.ready(manifest.model);
+    place.keep();
     await timed("put in force", async () => {
       await fetched?.kept;
       await store.switchTo(manifest.model, digest);
