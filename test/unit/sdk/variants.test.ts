@@ -59,7 +59,7 @@ describe("a graphics adapter", () => {
     vi.useRealTimers();
   });
   const browser = (hasJspi: boolean, requestAdapter: () => Promise<unknown>) => {
-    vi.stubGlobal("WebAssembly", { validate: () => true, ...(hasJspi && { Suspending: class {} }) });
+    vi.stubGlobal("WebAssembly", { validate: () => true, ...(hasJspi && { Suspending: () => undefined }) });
     vi.stubGlobal("navigator", { deviceMemory: 8, gpu: { requestAdapter } });
   };
   const adapter = { features: new Set(["shader-f16"]), limits: { maxStorageBufferBindingSize: 2 * GB }, info: { description: "A card", architecture: "", isFallbackAdapter: false } };
