@@ -61,6 +61,13 @@ describe("an answer", () => {
     expect(result).toMatchObject({ text: "a 世 cat", endings: [{ reason: "stop", why: "end-token" }], promptTokens: ids("Tell me").length, outputTokens: ids("a 世 cat").length });
   });
 
+  it("ends at the tokenizer's own end token, also where its config states it as an object", async () => {
+    const own = new Tokenizer(file, { ...config, eos_token: { content: "<|end|>", lstrip: false } }, null);
+    const decoder = new BigramDecoder({ vocabulary: own.bytes.bytes.length + 5, saying: [...ids("a cat"), END] });
+    const result = await run(new Generator({ decoder, tokenizer: own, generationConfig: {}, modelConfig: {} }), plain);
+    expect(result).toMatchObject({ text: "a cat", endings: [{ reason: "stop", why: "end-token" }] });
+  });
+
   it("streams pieces that joined are the text", async () => {
     const result = await made("世界 the cat 👩‍👩‍👧").said(plain);
     expect(result.pieces.length).toBeGreaterThan(3);
@@ -121,6 +128,8 @@ describe("an answer", () => {
   it.each<[string, Partial<GenerateInput>, string]>([
     ["a temperature out of range", { sampling: { temperature: 3 } }, "invalid-request"],
     ["top_p out of range", { sampling: { topP: -1 } }, "invalid-request"],
+    ["a temperature that is no number", { sampling: { temperature: "1" as never } }, "invalid-request"],
+    ["a token that the model doesn't have", { prompt: { kind: "tokens", ids: [1, tokenizer.bytes.bytes.length + 5] } }, "invalid-request"],
     ["a limit of no tokens", { maxTokens: 0 }, "invalid-request"],
     ["an empty stop string", { stop: [""] }, "invalid-request"],
     ["a schema that can't be kept", { format: { type: "json_schema", schema: { not: {} } } }, "schema-unsupported"],
