@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { LeaseholdError } from "../../../../client/errors.ts";
 import { Generator } from "../../../../client/runtime/generate/generator.ts";
+import { sliceOf } from "../../../../client/sdk/text/hold.ts";
 import type { ChosenToken, GenerateEvent, GenerateInput, GenerateNote, Tool } from "../../../../client/runtime/tasks/text-generation/request.ts";
 import { Tokenizer } from "../../../../client/runtime/tokenizer/tokenizer.ts";
 import { BigramDecoder } from "../../../support/bigram-decoder.ts";
@@ -116,6 +117,9 @@ describe("an answer", () => {
     const length = ids("Tell me").length;
     const result = await made("abcdefgh", { contextLength: length + 3 }).said(plain);
     expect(result).toMatchObject({ text: "abcd", endings: [{ reason: "length", why: "context-length-exceeded" }], contextLength: length + 3 });
+    // As the page holds for it: what ended it is the context, not the hold.
+    const held = await made("abcdefgh", { contextLength: length + 3 }).said(generate({ hold: length + sliceOf({ maxTokens: 60, choices: 1 }, length, length + 3) }));
+    expect(held).toMatchObject({ text: "abcd", endings: [{ reason: "length", why: "context-length-exceeded" }] });
     await expect(made("a", { contextLength: length }).said(plain)).rejects.toMatchObject({ code: "context-length-exceeded" });
   });
 
