@@ -51,7 +51,7 @@ export const WORDS: Record<ErrorCode, Words> = {
   "concurrent-leases-exceeded": busy("Concurrent leases exceeded"),
   "storage-quota-exceeded": words("Storage quota exceeded", OWNER, "wait"),
   "model-quota-exceeded": words("Model quota exceeded", OWNER, "wait"),
-  "revision-limit-exceeded": words("Revision limit exceeded", OWNER, "wait"),
+  "too-many-revisions": words("Too many revisions", OWNER, "wait"),
 
   // The way to the service
   "network-failed": words("No connection", "The service could not be reached. Check the connection and try again.", "retry"),

@@ -85,7 +85,7 @@ const KNOWN: Record<ProblemCode, true> = {
   "egress-quota-exceeded": true,
   "storage-quota-exceeded": true,
   "model-quota-exceeded": true,
-  "revision-limit-exceeded": true,
+  "too-many-revisions": true,
   "lease-expired": true,
   "lease-settled": true,
   "lease-revoked": true,

@@ -45,7 +45,7 @@ export const PROBLEMS = {
   "egress-quota-exceeded": retryable(429, "Egress quota exceeded"),
   "storage-quota-exceeded": shape(403, "Storage quota exceeded"),
   "model-quota-exceeded": shape(403, "Model quota exceeded"),
-  "revision-limit-exceeded": shape(403, "Revision limit exceeded"),
+  "too-many-revisions": shape(403, "Too many revisions"),
   "lease-expired": shape(401, "Lease expired"),
   "lease-settled": shape(409, "Lease settled"),
   "lease-revoked": shape(403, "Lease revoked"),

@@ -42,8 +42,8 @@ export class ShelfLimits {
     const { manifests } = this.#room.shelf;
     if (manifests.isKnown(model, revision)) return null;
     const { ofModel, ofTenant } = manifests.counts(model);
-    if (ofModel >= MAX_REVISIONS_OF_MODEL) return refuse("revision-limit-exceeded", `A model may have ${MAX_REVISIONS_OF_MODEL} revisions and ${model} has them. Delete some that are not used any more.`, { limit: MAX_REVISIONS_OF_MODEL, remaining: 0 });
-    if (ofTenant >= MAX_REVISIONS) return refuse("revision-limit-exceeded", `A tenant may have ${MAX_REVISIONS} revisions and has them. Delete models or revisions that are not used any more.`, { limit: MAX_REVISIONS, remaining: 0 });
+    if (ofModel >= MAX_REVISIONS_OF_MODEL) return refuse("too-many-revisions", `A model may have ${MAX_REVISIONS_OF_MODEL} revisions and ${model} has them. Delete some that are not used any more.`, { limit: MAX_REVISIONS_OF_MODEL, remaining: 0 });
+    if (ofTenant >= MAX_REVISIONS) return refuse("too-many-revisions", `A tenant may have ${MAX_REVISIONS} revisions and has them. Delete models or revisions that are not used any more.`, { limit: MAX_REVISIONS, remaining: 0 });
     return this.#refusesBytes("manifest", manifestBytes, now);
   }
 

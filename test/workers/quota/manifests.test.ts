@@ -68,7 +68,7 @@ test.each([
   const others = `WITH RECURSIVE n(value) AS (SELECT 2 UNION ALL SELECT value + 1 FROM n WHERE value < ?) INSERT INTO revisions (model, revision, manifest_sha256, facts, created_at) SELECT ${model}, 'rev_' || value, '', '{"sizeBytes":1}', 0 FROM n`;
   await sql(tenant, others, most);
   const refused = await begin(tenant, 2);
-  expect([refused.status, refused.code, refused.json.limit, refused.json.remaining]).toEqual([403, "revision-limit-exceeded", most, 0]);
+  expect([refused.status, refused.code, refused.json.limit, refused.json.remaining]).toEqual([403, "too-many-revisions", most, 0]);
   expect((await begin(tenant, 1)).status).toBe(201);
   await remove(tenant, `m/revisions/${begun}`);
   expectStatus(await begin(tenant, 2), 201);
