@@ -82,15 +82,16 @@ async function begin(parts: Parts, model: string, input: GenerateInput, options:
   const run = async (): Promise<Closing> => {
     try {
       const given = { ...input, hold: isByText ? lease.grant.hold : null };
-      const output = await parts.pool.run(model, { signal, ...(options.priority && { priority: options.priority }) }, () =>
-        runtime.run("text-generation", given, {
+      const output = await parts.pool.run(model, { signal, ...(options.priority && { priority: options.priority }) }, () => {
+        chain.running();
+        return runtime.run("text-generation", given, {
           signal,
           onPiece,
           onSent: (send) => {
             tell = send;
           },
-        }),
-      );
+        });
+      });
       const closing = await closeWith(output);
       queue.end();
       return closing;
