@@ -3,17 +3,19 @@
  *
  * - A piece of a prompt is one run of all threads; where more follow, nothing is computed of what only logits need.
  */
+import type { Kernels } from "../kernels/kernels.ts";
 import type { Step } from "../tasks/task.ts";
 import type { Decoder, NextToken, SavedSequence } from "./decoder.ts";
 import { feedInPieces, whileCurrent } from "./feeding.ts";
 import type { KernelMemory } from "./kernel/memory.ts";
 import type { Program } from "./kernel/program.ts";
 import type { KernelThreads } from "./kernel/threads.ts";
-import { candidatesOf, likeliest } from "./logits.ts";
+import { candidatesOf } from "./logits.ts";
 
 export interface KernelDecoderParts {
   readonly memory: KernelMemory;
   readonly program: Program;
+  readonly kernels: Kernels;
   readonly threads: KernelThreads;
   /** How many tensors hold keys and values. */
   readonly stores: number;
@@ -53,9 +55,10 @@ export class KernelDecoder implements Decoder {
       this.#run(piece, left === 0);
     });
     const current = whileCurrent(() => this.#runs);
+    const { kernels, program } = this.#parts;
     const read = () => current(async () => this.#logits());
     return {
-      greedy: async () => likeliest(await read()),
+      greedy: () => current(async () => found(kernels.likeliest(program.logits, this.vocabulary))),
       top: async (count) => candidatesOf(await read(), count),
       logits: async () => (await read()).slice(),
     };
@@ -97,4 +100,9 @@ export class KernelDecoder implements Decoder {
     const { buffer } = memory.bytes(0, 0);
     return new Float32Array(buffer, program.logits, this.vocabulary);
   }
+}
+
+function found(id: number): number {
+  if (id < 0) throw new Error("the model's logits are no numbers");
+  return id;
 }

@@ -53,7 +53,7 @@ export async function openOnKernels(subject: KernelSubject, step: Step): Promise
     await fillWeights(weights.placements, source, memory, kernels, program.end, step);
     const enlisted = await hired.enlist(memory.memory, module, kernels, program);
     return {
-      decoder: new KernelDecoder({ memory, program, threads: enlisted, stores: io.kv.length, vocabulary: subject.vocabulary, contextLength, description: `weights in blocks as they are; kernels; ${enlisted.count === 1 ? "one thread" : `${enlisted.count} threads`}` }),
+      decoder: new KernelDecoder({ memory, program, kernels, threads: enlisted, stores: io.kv.length, vocabulary: subject.vocabulary, contextLength, description: `weights in blocks as they are; kernels; ${enlisted.count === 1 ? "one thread" : `${enlisted.count} threads`}` }),
     };
   } catch (error) {
     hired.close();

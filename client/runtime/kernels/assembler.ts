@@ -76,17 +76,21 @@ export const v128 = {
   /** Eight bytes as i16x8. */
   load8Unsigned: access(vector(0x02)),
   store: (address: Code, value: Code, offset = 0): Code => [address, value, vector(0x0b), 0, index(offset)],
-  and: vectorTwo(0x4e), xor: vectorTwo(0x51),
+  and: vectorTwo(0x4e), or: vectorTwo(0x50), xor: vectorTwo(0x51),
+  ofInts: (...four: readonly [number, number, number, number]): Code => [vector(0x0c), [...new Uint8Array(Int32Array.from(four).buffer)]],
   /** `lanes`: of the bytes of both, 0 to 31. */
   shuffle: (a: Code, b: Code, lanes: readonly number[]): Code => [a, b, vector(0x0d), lanes],
 };
 
 export const i8x16 = { splat: vectorOne(0x0f), shiftRight: vectorTwo(0x6d), narrow: vectorTwo(0x65) };
 export const i16x8 = { splat: vectorOne(0x10), add: vectorTwo(0x8e), shiftRight: vectorTwo(0x8d), ofLowUnsigned: vectorOne(0x89), narrow: vectorTwo(0x85) };
-export const i32x4 = { splat: vectorOne(0x11), ofLowUnsigned: vectorOne(0xa9), ofHighUnsigned: vectorOne(0xaa), add: vectorTwo(0xae), sub: vectorTwo(0xb1), shl: vectorTwo(0xab), dot: vectorTwo(0xba) };
+export const i32x4 = {
+  splat: vectorOne(0x11), ofLowUnsigned: vectorOne(0xa9), ofHighUnsigned: vectorOne(0xaa), add: vectorTwo(0xae), sub: vectorTwo(0xb1), shl: vectorTwo(0xab), minUnsigned: vectorTwo(0xb7), dot: vectorTwo(0xba),
+  lane: (a: Code, lane: number): Code => [a, vector(0x1b), lane],
+};
 /** `min` and `max` are the plain comparisons: where one is no number, the first. */
 export const f32x4 = {
-  splat: vectorOne(0x13), abs: vectorOne(0xe0), neg: vectorOne(0xe1),
+  splat: vectorOne(0x13), unequal: vectorTwo(0x42), abs: vectorOne(0xe0), neg: vectorOne(0xe1),
   add: vectorTwo(0xe4), sub: vectorTwo(0xe5), mul: vectorTwo(0xe6), div: vectorTwo(0xe7), min: vectorTwo(0xea), max: vectorTwo(0xeb), ofInts: vectorOne(0xfa),
   lane: (a: Code, lane: number): Code => [a, vector(0x1f), lane],
 };

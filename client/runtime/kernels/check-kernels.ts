@@ -7,7 +7,8 @@
 import { BLOCK, packedBytes, roundedBytes, scoresBytes, type Bits, type Kernels } from "./kernels.ts";
 
 const [OUTPUTS_CHECKED, INPUTS, ROWS] = [104, BLOCK, 3];
-const [QUERIES, PAST, HEAD] = [9, 3, 16];
+const [QUERIES, PAST, HEAD, SCALE] = [9, 3, 16, 0.25];
+const GROUPS = [4, 3, 2, 1];
 /** Of the largest; activations are rounded to 3e-5 of it. */
 const TOLERANCE = 2e-4;
 
@@ -66,6 +67,8 @@ const CHECKS: readonly (readonly [name: string, check: Check])[] = [
   ["rotate", checkRotate],
   ["copy", checkCopy],
   ["attend", checkAttend],
+  ["attendHeads", checkAttendHeads],
+  ["likeliest", checkLikeliest],
 ];
 
 export function checkKernels(kernels: Kernels, memory: WebAssembly.Memory): string | null {
@@ -144,11 +147,30 @@ function checkCopy(kernels: Kernels, bench: Bench): boolean {
 function checkAttend(kernels: Kernels, bench: Bench): boolean {
   const total = PAST + QUERIES;
   const [query, keys, values, to] = [bench.floats(QUERIES * HEAD), bench.floats(total * HEAD), bench.floats(total * HEAD), bench.floats(QUERIES * HEAD)];
-  kernels.attend(query.at, 4 * HEAD, keys.at, values.at, bench.room(scoresBytes(total, HEAD)), to.at, 4 * HEAD, QUERIES, PAST, HEAD, 0.25);
-  const mixed = numbers(QUERIES, (row) => {
-    const weights = numbers(PAST + row + 1, (key) => Math.exp(0.25 * numbers(HEAD, (at) => of(query.all, row * HEAD + at) * of(keys.all, key * HEAD + at)).reduce((sum, part) => sum + part, 0)));
-    const all = weights.reduce((sum, weight) => sum + weight, 0);
-    return numbers(HEAD, (at) => weights.reduce((sum, weight, key) => sum + weight * of(values.all, key * HEAD + at), 0) / all);
+  kernels.attend(query.at, 4 * HEAD, keys.at, values.at, bench.room(scoresBytes(total, HEAD)), to.at, 4 * HEAD, QUERIES, PAST, HEAD, SCALE);
+  return agree(to.all, numbers(QUERIES, (row) => mixed(query.all.subarray(row * HEAD), keys.all, values.all, PAST + row + 1)).flat());
+}
+
+/** As many heads together as there can be, and one less, and so on. */
+function checkAttendHeads(kernels: Kernels, bench: Bench): boolean {
+  return GROUPS.every((heads) => {
+    const [query, keys, values, to] = [bench.floats(heads * HEAD), bench.floats(QUERIES * HEAD), bench.floats(QUERIES * HEAD), bench.floats(heads * HEAD)];
+    kernels.attendHeads(query.at, keys.at, values.at, bench.room(scoresBytes(QUERIES, HEAD)), to.at, heads, QUERIES - 1, HEAD, SCALE);
+    return agree(to.all, numbers(heads, (head) => mixed(query.all.subarray(head * HEAD), keys.all, values.all, QUERIES)).flat());
   });
-  return agree(to.all, mixed.flat());
+}
+
+/** What comes out of the values, for the query at the beginning and so many keys. */
+function mixed(query: Float32Array, keys: Float32Array, values: Float32Array, total: number): number[] {
+  const weights = numbers(total, (key) => Math.exp(SCALE * numbers(HEAD, (at) => of(query, at) * of(keys, key * HEAD + at)).reduce((sum, part) => sum + part, 0)));
+  const all = weights.reduce((sum, weight) => sum + weight, 0);
+  return numbers(HEAD, (at) => weights.reduce((sum, weight, key) => sum + weight * of(values, key * HEAD + at), 0) / all);
+}
+
+function checkLikeliest(kernels: Kernels, bench: Bench): boolean {
+  const { at, all } = bench.floats(29);
+  all.set([NaN], 2);
+  all.set([5], 19);
+  all.set([5], 27);
+  return kernels.likeliest(at, 29) === 19;
 }

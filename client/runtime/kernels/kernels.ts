@@ -11,8 +11,10 @@
  */
 import { assemble, f32x4, type Func } from "./assembler.ts";
 import { attendTiles, TILE } from "./attention-tiles.ts";
+import { attendGroup, type GroupSize } from "./attention-group.ts";
 import { attendOne } from "./attention.ts";
 import { OUTPUTS, roundedBytes, type Bits } from "./layout.ts";
+import { likeliest } from "./likeliest.ts";
 import { pack, unpack } from "./packing.ts";
 import type { Simd } from "./pieces.ts";
 import { product, productOfOne } from "./products.ts";
@@ -44,11 +46,17 @@ export interface Kernels {
   readonly copy: (x: number, stride: number, to: number, toStride: number, rows: number, size: number) => void;
   /** One head, of a size in steps of 16, at positions from `past` on, each over the keys up to its own. `scores`: `scoresBytes(past + rows, headSize)`. */
   readonly attend: (query: number, queryStride: number, keys: number, values: number, scores: number, to: number, toStride: number, rows: number, past: number, headSize: number, scale: number) => void;
+  /** One row of so many heads, one behind the other, that share keys and values; as `attend`. */
+  readonly attendHeads: (query: number, keys: number, values: number, scores: number, to: number, heads: number, past: number, headSize: number, scale: number) => void;
+  /** The smallest index of the largest of at least eight; −1 where none is finite, or ∞. */
+  readonly likeliest: (logits: number, count: number) => number;
 }
 
 /** Rows that products take at a time, where there are more than one; and the most places that they read from for one. */
 const TOGETHER = 2;
 const PLACES = 8;
+/** Heads that share keys and values, at a time. */
+const MOST_HEADS = 4;
 
 const functions = (simd: Simd): readonly Func[] => [
   round(simd),
@@ -69,13 +77,19 @@ const functions = (simd: Simd): readonly Func[] => [
   copy,
   attendOne(simd),
   attendTiles(simd),
+  attendGroup("attend2", 2, simd),
+  attendGroup("attend3", 3, simd),
+  attendGroup("attend4", 4, simd),
+  likeliest,
 ];
 
 export const compileKernels = (isShared: boolean, simd: Simd = availableSimd()): Promise<WebAssembly.Module> => WebAssembly.compile(assemble(functions(simd), isShared));
 
 type Product = (packed: number, x: number, xScales: number, y: number, rowsOrPlaces: number, n: number, k: number, from: number, to: number) => void;
-type Exports = Omit<Kernels, "pack" | "unpack" | "product" | "attend"> &
+type Group = (query: number, keys: number, values: number, scores: number, to: number, past: number, headSize: number, scale: number) => void;
+type Exports = Omit<Kernels, "pack" | "unpack" | "product" | "attend" | "attendHeads"> &
   Record<"attendOne" | "attendTiles", Kernels["attend"]> &
+  Record<`attend${GroupSize}`, Group> &
   Record<"pack4" | "pack8", (weights: number, scales: number, zeros: number, to: number, n: number, k: number) => void> &
   Record<"unpack4" | "unpack8", (packed: number, output: number, to: number, k: number) => void> &
   Record<"product4" | "product8" | "one4" | "one8", Product>;
@@ -83,7 +97,8 @@ type Exports = Omit<Kernels, "pack" | "unpack" | "product" | "attend"> &
 export async function startKernels(memory: WebAssembly.Memory, module?: WebAssembly.Module): Promise<Kernels> {
   const isShared = typeof SharedArrayBuffer !== "undefined" && memory.buffer instanceof SharedArrayBuffer;
   const { exports } = await WebAssembly.instantiate(module ?? (await compileKernels(isShared)), { heap: { memory } });
-  const { pack4, pack8, unpack4, unpack8, product4, product8, one4, one8, attendOne, attendTiles, ...kernels } = exports as unknown as Exports;
+  const { pack4, pack8, unpack4, unpack8, product4, product8, one4, one8, attendOne, attendTiles, attend2, attend3, attend4, ...kernels } = exports as unknown as Exports;
+  const groups: Readonly<Record<number, Group>> = { 2: attend2, 3: attend3, 4: attend4 };
   return {
     ...kernels,
     pack: (bits, ...rest) => (bits === 4 ? pack4 : pack8)(...rest),
@@ -104,6 +119,18 @@ export async function startKernels(memory: WebAssembly.Memory, module?: WebAssem
       const tiled = rows - (rows % TILE);
       if (tiled > 0) attendTiles(query, queryStride, keys, values, scores, to, toStride, tiled, past, headSize, scale);
       if (rows > tiled) attendOne(query + tiled * queryStride, queryStride, keys, values, scores, to + tiled * toStride, toStride, rows - tiled, past + tiled, headSize, scale);
+    },
+    attendHeads: (query, keys, values, scores, to, heads, past, headSize, scale) => {
+      const size = 4 * headSize;
+      for (let head = 0; head < heads; ) {
+        const left = heads - head;
+        const count = Math.ceil(left / Math.ceil(left / MOST_HEADS));
+        const [from, onto] = [query + head * size, to + head * size];
+        const group = groups[count];
+        if (group) group(from, keys, values, scores, onto, past, headSize, scale);
+        else attendOne(from, size, keys, values, scores, onto, size, 1, past, headSize, scale);
+        head += count;
+      }
     },
   };
 }

@@ -182,10 +182,16 @@ function attend(work: Attending, post: Post): void {
   forHeads(work.kvHeads * work.group, post, (head, row, rows) => attendHead(work, post, head, row, rows));
 }
 
-/** The last row, with the heads that `storeOne` gives this thread. */
-function attendOne(work: Attending, post: Post): void {
-  const heads = work.kvHeads * work.group;
-  for (let head = part(heads, post, post.thread); head < part(heads, post, post.thread + 1); head++) attendHead(work, post, head, post.run.rows - 1, 1);
+/** The last row, with the heads that `storeOne` gives this thread: what shares keys and values together. */
+function attendOne({ kvHeads, group, headSize, scale, query, to, keys, values }: Attending, post: Post): void {
+  const { kernels, thread, run } = post;
+  const [row, size, last] = [run.rows - 1, 4 * headSize, part(kvHeads * group, post, thread + 1)];
+  for (let head = part(kvHeads * group, post, thread); head < last; ) {
+    const kvHead = Math.floor(head / group);
+    const heads = Math.min(last, (kvHead + 1) * group) - head;
+    kernels.attendHeads(at(query, row, post) + head * size, headAt(keys, kvHead, headSize, post), headAt(values, kvHead, headSize, post), run.scoresAt + thread * run.scoresBytes, at(to, row, post) + head * size, heads, run.past + row, headSize, scale);
+    head += heads;
+  }
 }
 
 function attendHead({ group, headSize, scale, query, to, keys, values }: Attending, post: Post, head: number, row: number, rows: number): void {

@@ -1,5 +1,7 @@
 /** Each kernel of each build beside the same sum in plain JavaScript. */
+import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
+import { likeliest } from "../../../../client/runtime/decode/logits.ts";
 import { BLOCK, compileKernels, packedBytes, roundedBytes, scoresBytes, startKernels, type Kernels } from "../../../../client/runtime/kernels/kernels.ts";
 import { checkKernels } from "../../../../client/runtime/kernels/check-kernels.ts";
 import { hasDots } from "../../../../client/runtime/kernels/pieces.ts";
@@ -62,6 +64,8 @@ describe.each(available === "plain" ? (["plain"] as const) : (["plain", "fused",
     expect(checkKernels({ ...checked, round: (x, to, scales, _rows, k) => checked.round(x, to, scales, 1, k) }, small)).toBe("product of 4 bits");
     expect(checkKernels({ ...checked, normalize: (x, weights, to, rows, size) => checked.normalize(x, weights, to, rows, size, 0) }, small)).toBe("normalize");
     expect(checkKernels({ ...checked, attend: (query, stride, keys, values, scores, to, toStride, rows, past, ...rest) => checked.attend(query, stride, keys, values, scores, to, toStride, rows, past - 1, ...rest) }, small)).toBe("attend");
+    expect(checkKernels({ ...checked, attendHeads: (query, keys, values, scores, to, heads, past, ...rest) => checked.attendHeads(query, keys, values, scores, to, Math.min(heads, 3), past, ...rest) }, small)).toBe("attendHeads");
+    expect(checkKernels({ ...checked, likeliest: () => 27 }, small)).toBe("likeliest");
     for (const name of ["add", "mul", "siluMul", "sigmoid", "rotate", "copy"] as const) expect(checkKernels({ ...checked, [name]: () => undefined }, small)).toBe(name);
   });
 
@@ -208,6 +212,14 @@ describe.each(available === "plain" ? (["plain"] as const) : (["plain", "fused",
     expect([...to.values]).toEqual(Array.from(before, (value, at) => (at % 16 < size ? x.values[Math.floor(at / 16) * 20 + (at % 16)] : value)));
   });
 
+  const attended = (query: Float32Array, keys: Float32Array, values: Float32Array, total: number, size: number): number[] => {
+    const raw = Array.from({ length: total }, (_, token) => 0.125 * query.subarray(0, size).reduce((sum, value, at) => sum + value * (keys[token * size + at] ?? 0), 0));
+    const most = Math.max(...raw);
+    const weights = raw.map((score) => Math.exp(score - most));
+    const all = weights.reduce((sum, weight) => sum + weight, 0);
+    return Array.from({ length: size }, (_, at) => weights.reduce((sum, weight, token) => sum + weight * (values[token * size + at] ?? 0), 0) / all);
+  };
+
   test.each([[1, 0, 16], [1, 36, 64], [1, 255, 128], [4, 0, 64], [5, 3, 32], [37, 11, 64], [64, 64, 16]])("%i rows attend over %i tokens and their own with a head of %i", (rows, past, size) => {
     const [total, stride] = [past + rows, 2 * size];
     const [query, keys, values, to] = [floats(rows * stride), floats(total * size), floats(total * size), floats(rows * stride)];
@@ -215,14 +227,41 @@ describe.each(available === "plain" ? (["plain"] as const) : (["plain", "fused",
     const scores = place(scoresBytes(total, size));
     const isWhole = guarded(scores, scoresBytes(total, size));
     kernels.attend(query.at, 4 * stride, keys.at, values.at, scores, to.at, 4 * stride, rows, past, size, 0.125);
-    const expected = Array.from({ length: rows }, (_, row) => {
-      const raw = Array.from({ length: past + row + 1 }, (_, token) => 0.125 * query.values.subarray(row * stride, row * stride + size).reduce((sum, value, at) => sum + value * (keys.values[token * size + at] ?? 0), 0));
-      const most = Math.max(...raw);
-      const weights = raw.map((score) => Math.exp(score - most));
-      const all = weights.reduce((sum, weight) => sum + weight, 0);
-      return [...Array.from({ length: size }, (_, at) => weights.reduce((sum, weight, token) => sum + weight * (values.values[token * size + at] ?? 0), 0) / all), ...before.subarray(row * stride + size, (row + 1) * stride)];
-    });
-    closeTo(to.values, expected.flat());
+    closeTo(to.values, Array.from({ length: rows }, (_, row) => [...attended(query.values.subarray(row * stride), keys.values, values.values, past + row + 1, size), ...before.subarray(row * stride + size, (row + 1) * stride)]).flat());
     isWhole();
+  });
+
+  test.each([[1, 9, 64], [2, 0, 16], [2, 3, 64], [3, 2, 16], [3, 36, 64], [3, 1023, 64], [4, 4, 32], [4, 254, 128], [5, 7, 16], [7, 41, 64], [9, 10, 16]])("%i heads attend together over %i tokens and their own, with a size of %i", (heads, past, size) => {
+    const total = past + 1;
+    const [query, keys, values, to] = [floats(heads * size), floats(total * size), floats(total * size), floats(heads * size)];
+    const scores = place(scoresBytes(total, size));
+    const isWhole = [guarded(scores, scoresBytes(total, size)), guarded(to.at, 4 * heads * size)];
+    kernels.attendHeads(query.at, keys.at, values.at, scores, to.at, heads, past, size, 0.125);
+    closeTo(to.values, Array.from({ length: heads }, (_, head) => attended(query.values.subarray(head * size), keys.values, values.values, total, size)).flat());
+    for (const check of isWhole) check();
+  });
+
+  test("a key that is no number is not lost on any of the heads", () => {
+    const [query, keys, values, to] = [floats(3 * 16), floats(6 * 16), floats(6 * 16), floats(3 * 16)];
+    keys.values[5 * 16 + 3] = NaN;
+    kernels.attendHeads(query.at, keys.at, values.at, place(scoresBytes(6, 16)), to.at, 3, 5, 16, 0.125);
+    expect([...to.values].every(Number.isNaN)).toBe(true);
+  });
+
+  test("the likeliest is the first of the largest, whatever is no number beside it", () => {
+    const any = fc.oneof(fc.integer({ min: -3, max: 3 }), fc.constantFrom(NaN, -0, Infinity, -Infinity, -3.4028234663852886e38), fc.float());
+    const { at, values } = floats(80);
+    const whole = (found: number): number => Math.max(0, found);
+    fc.assert(
+      fc.property(fc.array(any, { minLength: 8, maxLength: 80 }), (logits) => {
+        values.set(logits);
+        expect(whole(kernels.likeliest(at, logits.length))).toBe(likeliest(values.subarray(0, logits.length)));
+      }),
+    );
+  });
+
+  test("among nothing but what is no number there is no likeliest", () => {
+    const { at, values } = floats(24);
+    expect(kernels.likeliest(at, values.fill(NaN).fill(-Infinity, 9).length)).toBe(-1);
   });
 });
