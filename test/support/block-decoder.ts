@@ -113,4 +113,5 @@ export function blockDecoder({ seed = 1, isSplit = false }: BlockDecoderShape = 
   };
 }
 
-export const blockDecoderFile = (shape?: BlockDecoderShape): Uint8Array<ArrayBuffer> => concat(encodeOnnx(blockDecoder(shape)).parts.map((part) => payloadBytes(part, () => NOTHING))).slice();
+export const fileOf = (model: OnnxModel): Uint8Array<ArrayBuffer> => concat(encodeOnnx(model).parts.map((part) => payloadBytes(part, () => NOTHING))).slice();
+export const blockDecoderFile = (shape?: BlockDecoderShape): Uint8Array<ArrayBuffer> => fileOf(blockDecoder(shape));

@@ -179,11 +179,19 @@ class Reader {
   #resolve(pointer: string, at: string): unknown {
     let found: unknown = this.#root;
     for (const part of pointer.split("/").slice(1)) {
-      const name = decodeURIComponent(part).replaceAll("~1", "/").replaceAll("~0", "~");
+      const name = decoded(part, at).replaceAll("~1", "/").replaceAll("~0", "~");
       found = (isObject(found) || Array.isArray(found)) && Object.hasOwn(found, name) ? (found as Schema)[name] : undefined;
     }
     if (found === undefined) throw unsupported(at, `there is no ${pointer}`);
     return found;
+  }
+}
+
+function decoded(part: string, at: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw unsupported(at, `"${part}" in a "$ref" is not percent-encoded as it should be`);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Looking at logits. Pure. */
 import type { Candidates } from "./decoder.ts";
 
+/** Throws where none is a number: a backend that gives such logits must not go on. */
 export function likeliest(logits: Float32Array): number {
   let best = 0;
   let most = -Infinity;
@@ -11,6 +12,7 @@ export function likeliest(logits: Float32Array): number {
       best = id;
     }
   }
+  if (most === -Infinity) throw new Error("the model's logits are no numbers");
   return best;
 }
 

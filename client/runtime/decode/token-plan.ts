@@ -49,6 +49,9 @@ export interface TokenPlan {
   readonly positions: number;
 }
 
+/** Where a node states none: onnxruntime's for either operator. */
+const EPSILON = { SimplifiedLayerNormalization: 1e-5, SkipSimplifiedLayerNormalization: 1e-12 } as const;
+
 /** What a graph has that there is no step for. */
 class NoStep extends Error {}
 
@@ -112,14 +115,14 @@ class Planner {
         this.#multiply(node);
         break;
       case "SimplifiedLayerNormalization":
-        this.#normalize(a, b, output, node);
+        this.#normalize(a, b, output, floatOf(node, "epsilon") ?? EPSILON[node.opType]);
         break;
       case "SkipSimplifiedLayerNormalization": {
         if ((outputs[1] ?? "") !== "" || (outputs[2] ?? "") !== "") throw new NoStep();
         const sum = outputs[3] || `${output}/sum`;
         this.#pair("add", a, b, d === "" ? sum : `${sum}/plain`);
         if (d !== "") this.#addConstant(`${sum}/plain`, d, sum);
-        this.#normalize(sum, c, output, node);
+        this.#normalize(sum, c, output, floatOf(node, "epsilon") ?? EPSILON[node.opType]);
         break;
       }
       case "Add":
@@ -170,9 +173,9 @@ class Planner {
     if (bias !== "") this.#addConstant(product, bias, output);
   }
 
-  #normalize(input: string, weight: string, output: string, node: OnnxNode): void {
+  #normalize(input: string, weight: string, output: string, epsilon: number): void {
     const weights = this.#floats(weight, this.#length(input));
-    this.#steps.push({ kind: "normalize", input, output: this.#value(output, this.#length(input)), weights, epsilon: floatOf(node, "epsilon") ?? 1e-5 });
+    this.#steps.push({ kind: "normalize", input, output: this.#value(output, this.#length(input)), weights, epsilon });
   }
 
   #pair(kind: "add" | "mul", a: string, b: string, output: string): void {

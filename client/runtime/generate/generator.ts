@@ -54,8 +54,7 @@ export class Generator {
     const { decoder, tokenizer, generationConfig, modelConfig } = parts;
     this.#parts = parts;
     this.#sequence = new Sequence(decoder);
-    const end = tokenizer.config["eos_token"];
-    this.#ends = endTokens(generationConfig, modelConfig, typeof end === "string" ? tokenizer.idOf(end) : undefined);
+    this.#ends = endTokens(generationConfig, modelConfig, tokenizer.end);
   }
 
   async run(input: GenerateInput, step: Step, { emit, notes }: Conversation): Promise<GenerateOutput> {
@@ -124,7 +123,12 @@ export class Generator {
 
   #ids(prompt: Prompt): readonly number[] {
     const { tokenizer } = this.#parts;
-    if (prompt.kind === "tokens") return prompt.ids;
+    if (prompt.kind === "tokens") {
+      const { vocabulary } = this.#parts.decoder;
+      const unknown = prompt.ids.find((id) => id >= vocabulary);
+      if (unknown !== undefined) throw new LeaseholdError("invalid-request", `prompt has the token ${unknown}, and the model's are 0 to ${vocabulary - 1}.`);
+      return prompt.ids;
+    }
     if (prompt.kind === "text") return tokenizer.encode(prompt.text).ids;
     const { chatTemplate } = tokenizer;
     if (!chatTemplate) throw new LeaseholdError("invalid-request", "This model has no chat template: it continues text. Use completions.");

@@ -56,8 +56,8 @@ export function endTokens(config: JsonObject, modelConfig: JsonObject, tokenizer
   return new Set(tokenizerEnd === undefined ? ids : [...ids, tokenizerEnd]);
 }
 
-function within(field: string, value: number, min: number, max: number): void {
-  if (!(value >= min && value <= max)) throw invalid(field, `is a number from ${min} to ${max}`);
+function within(field: string, value: unknown, min: number, max: number): void {
+  if (!(typeof value === "number" && value >= min && value <= max)) throw invalid(field, `is a number from ${min} to ${max}`);
 }
 
 const invalid = (field: string, what: string): LeaseholdError => new LeaseholdError("invalid-request", `${field} ${what}.`);

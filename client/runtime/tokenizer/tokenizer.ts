@@ -50,6 +50,12 @@ export class Tokenizer {
     return this.#hub.token_to_id(token);
   }
 
+  /** The one that ends a text, where `tokenizer_config.json` names it. */
+  get end(): number | undefined {
+    const token = contentOf(this.config["eos_token"]);
+    return token === null ? undefined : this.idOf(token);
+  }
+
   tokenOf(id: number): string | undefined {
     return this.#hub.id_to_token(id);
   }

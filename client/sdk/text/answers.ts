@@ -71,14 +71,14 @@ export function chatChunks(head: Head, event: GenerateEvent, begun: Set<number>)
   }
 }
 
-/** The last chunk: what it cost where that was asked for, and where it ran. */
-export const chatClosing = (head: Head, { usage, account }: Closing, withUsage: boolean): ChatChunk => ({
-  ...head,
-  object: "chat.completion.chunk",
-  choices: [],
-  ...(withUsage && { usage }),
-  leasehold: account,
-});
+/** The last chunks: of what ended last, and where that was asked for one of usage alone. The very last says where it ran. */
+function closingOf<Chunk extends { readonly leasehold?: Account }>(ended: Chunk | null, alone: Chunk, { usage, account }: Closing, withUsage: boolean): readonly Chunk[] {
+  if (ended && !withUsage) return [{ ...ended, leasehold: account }];
+  return [...(ended ? [ended] : []), { ...alone, ...(withUsage && { usage }), leasehold: account }];
+}
+
+export const chatClosing = (head: Head, closing: Closing, ended: ChatChunk | null, withUsage: boolean): readonly ChatChunk[] =>
+  closingOf(ended, { ...head, object: "chat.completion.chunk", choices: [] }, closing, withUsage);
 
 export function completion(head: Head, gathered: Gathered, withLogprobs: boolean, { usage, account }: Closing): Completion {
   return {
@@ -96,13 +96,8 @@ export function completionChunks(head: Head, event: GenerateEvent): Completion[]
   return [{ ...head, object: "text_completion", choices: [{ index: event.choice, text, logprobs: tokens.length > 0 ? flatLogprobs(tokens) : null, finish_reason: reason }] }];
 }
 
-export const completionClosing = (head: Head, { usage, account }: Closing, withUsage: boolean): Completion => ({
-  ...head,
-  object: "text_completion",
-  choices: [],
-  ...(withUsage && { usage }),
-  leasehold: account,
-});
+export const completionClosing = (head: Head, closing: Closing, ended: Completion | null, withUsage: boolean): readonly Completion[] =>
+  closingOf(ended, { ...head, object: "text_completion", choices: [] }, closing, withUsage);
 
 const chance = ({ text, bytes, logprob }: TokenChance): Chance => ({ token: text, logprob, bytes });
 const logprobs = (tokens: readonly ChosenToken[]): Logprobs => ({ content: tokens.map((token) => ({ ...chance(token), top_logprobs: token.top.map(chance) })) });

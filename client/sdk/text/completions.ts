@@ -3,6 +3,8 @@
  *
  * - With `stream: true` the promise gives an async iterable, once the prompt is taken in; leaving the loop stops the
  *   generation. Without, the whole answer.
+ * - The chunk of what ended last comes when all is settled: where no usage was asked for, it is the last, and has a choice
+ *   as each before it.
  */
 import type { GenerateEvent, GenerateInput } from "../../runtime/tasks/text-generation/request.ts";
 import { chatChunks, chatClosing, chatCompletion, type Closing, completion, completionChunks, completionClosing, Gathered, type Head } from "./answers.ts";
@@ -14,7 +16,8 @@ import { chatInput, completionInput } from "./requests.ts";
 interface Form<Whole, Chunk> {
   readonly prefix: string;
   readonly chunks: (head: Head, event: GenerateEvent) => readonly Chunk[];
-  readonly closing: (head: Head, closing: Closing) => Chunk;
+  /** Last of all, from the chunk of the last event. */
+  readonly closing: (head: Head, closing: Closing, ended: Chunk | null) => readonly Chunk[];
   readonly whole: (head: Head, gathered: Gathered, closing: Closing) => Whole;
 }
 
@@ -24,7 +27,7 @@ export function createChat(parts: Parts, request: ChatRequest, options: CallOpti
   return create<ChatCompletion, ChatChunk>(parts, request, chatInput(request), options, {
     prefix: "chatcmpl",
     chunks: (head, event) => chatChunks(head, event, begun),
-    closing: (head, closing) => chatClosing(head, closing, withUsage),
+    closing: (head, closing, ended) => chatClosing(head, closing, ended, withUsage),
     whole: (head, gathered, closing) => chatCompletion(head, gathered, request.logprobs ?? false, closing),
   });
 }
@@ -34,7 +37,7 @@ export function createCompletion(parts: Parts, request: CompletionRequest, optio
   return create<Completion, Completion>(parts, request, completionInput(request), options, {
     prefix: "cmpl",
     chunks: completionChunks,
-    closing: (head, closing) => completionClosing(head, closing, withUsage),
+    closing: (head, closing, ended) => completionClosing(head, closing, ended, withUsage),
     whole: (head, gathered, closing) => completion(head, gathered, request.logprobs != null, closing),
   });
 }
@@ -51,9 +54,15 @@ async function create<Whole, Chunk>(parts: Parts, { model, stream }: ChatRequest
 async function* chunksOf<Whole, Chunk>(events: AsyncIterable<GenerateEvent>, closing: Promise<Closing>, stop: () => void, head: Head, form: Form<Whole, Chunk>): AsyncGenerator<Chunk, void> {
   let isDone = false;
   try {
-    for await (const event of events) yield* form.chunks(head, event);
+    let ended: Chunk | null = null;
+    for await (const event of events) {
+      if (ended) yield ended;
+      const chunks = form.chunks(head, event);
+      ended = event.kind === "ended" ? (chunks.at(-1) ?? null) : null;
+      yield* ended ? chunks.slice(0, -1) : chunks;
+    }
     isDone = true;
-    yield form.closing(head, await closing);
+    yield* form.closing(head, await closing, ended);
   } finally {
     if (!isDone) stop(); // the reader left the loop
   }

@@ -88,15 +88,25 @@ interface Answer<T> {
   readonly account: CallAccount;
 }
 
-const listOf = <T>(input: T | readonly T[]): readonly T[] => {
+/** What is asked for, of the kinds that the call takes. */
+function listOf<T>(input: T | readonly T[], isOne: (item: unknown) => boolean, what: string): readonly T[] {
   const list = (Array.isArray(input) ? input : [input]) as readonly T[];
   if (list.length === 0) throw new LeaseholdError("invalid-request", "input is empty.");
+  const at = list.findIndex((item) => !isOne(item));
+  if (at >= 0) throw new LeaseholdError("invalid-request", `input[${at}] is not ${what}.`);
   return list;
-};
+}
+
+const isText = (item: unknown): item is string => typeof item === "string";
+const isPicture = (item: unknown): item is Blob => item instanceof Blob;
+const textsOf = (input: string | readonly string[]): readonly string[] => listOf(input, isText, "a text");
+const picturesOf = (input: Blob | readonly Blob[]): readonly Blob[] => listOf(input, isPicture, "a picture");
 
 export async function embed(parts: Parts, request: EmbeddingRequest, options: CallOptions): Promise<EmbeddingResponse> {
-  const texts = listOf(request.input);
-  const input = { texts, isMeasure: false, dimensions: request.dimensions ?? null };
+  const texts = textsOf(request.input);
+  const { dimensions = null } = request;
+  if (dimensions !== null && !(Number.isSafeInteger(dimensions) && dimensions > 0)) throw new LeaseholdError("invalid-request", "dimensions is a whole number above 0.");
+  const input = { texts, isMeasure: false, dimensions };
   const { output, tokens, account } = await call(parts, "feature-extraction", request.model, input, options, (runtime) => countTexts(runtime, "feature-extraction", input));
   const isBase64 = request.encoding_format === "base64";
   return {
@@ -109,9 +119,9 @@ export async function embed(parts: Parts, request: EmbeddingRequest, options: Ca
 }
 
 export async function classify(parts: Parts, { model, input, labels, ...wish }: ClassifyRequest, options: CallOptions): Promise<Classified> {
-  const items = listOf<string | Blob>(input);
-  const texts = items.filter((item) => typeof item === "string");
-  const images = items.filter((item) => item instanceof Blob);
+  const items = listOf<string | Blob>(input, (item) => isText(item) || isPicture(item), "a text or a picture");
+  const texts = items.filter(isText);
+  const images = items.filter(isPicture);
   if (texts.length > 0 && images.length > 0) throw new LeaseholdError("invalid-request", "input is texts or pictures, not both.");
   if (images.length > 0) {
     const given = { images, want: "labels" as const };
@@ -119,6 +129,7 @@ export async function classify(parts: Parts, { model, input, labels, ...wish }: 
     return { data: output.labels, leasehold: account };
   }
   if (labels) {
+    if (!Array.isArray(labels) || !labels.every(isText)) throw new LeaseholdError("invalid-request", "labels is a list of texts.");
     const given = { texts, isMeasure: false, labels, hypothesis: wish.hypothesis_template ?? "This example is {}.", isMultiLabel: wish.multi_label ?? false };
     const { output, account } = await call(parts, "zero-shot-classification", model, given, options, (runtime) => countTexts(runtime, "zero-shot-classification", given));
     return { data: output.labels, leasehold: account };
@@ -129,14 +140,14 @@ export async function classify(parts: Parts, { model, input, labels, ...wish }: 
 }
 
 export async function tag(parts: Parts, { model, input, aggregation = "simple" }: TagRequest, options: CallOptions): Promise<Tagged> {
-  const given = { texts: listOf(input), isMeasure: false, aggregation };
+  const given = { texts: textsOf(input), isMeasure: false, aggregation };
   const { output, account } = await call(parts, "token-classification", model, given, options, (runtime) => countTexts(runtime, "token-classification", given));
   return { data: output.entities, leasehold: account };
 }
 
 /** Embeddings of pictures. */
 export async function embedImages(parts: Parts, { model, input }: ImageEmbeddingRequest, options: CallOptions): Promise<ImageEmbeddings> {
-  const given = { images: listOf(input), want: "embedding" as const };
+  const given = { images: picturesOf(input), want: "embedding" as const };
   const { output, account } = await call(parts, "image-classification", model, given, options, (_, loaded) => countImages(loaded, given.images));
   return { data: output.embeddings, leasehold: account };
 }

@@ -11,11 +11,8 @@ import { asLeaseholdError } from "../as-error.ts";
 import { engineOf } from "../progress.ts";
 import type { Closing } from "./answers.ts";
 import { EventQueue } from "./event-queue.ts";
-import { type CallOptions, chargeOf, holdFor, type Parts } from "./hold.ts";
+import { type CallOptions, chargeOf, holdFor, type Parts, sliceOf } from "./hold.ts";
 import { LeaseChain, type Report } from "./lease-chain.ts";
-
-/** What an answer without a limit holds at a time. */
-const SLICE = 512;
 
 export interface Generation {
   readonly requestId: string;
@@ -42,8 +39,7 @@ async function begin(parts: Parts, model: string, input: GenerateInput, options:
   const signal = options.signal ? AbortSignal.any([options.signal, stopping.signal]) : stopping.signal;
   const { lease, loaded, measured, release } = await holdFor(parts, model, { ...options, signal }, async ({ runtime, manifest }) => {
     const { promptTokens, contextLength } = await runtime.run("text-generation", { ...input, kind: "measure" }, { signal });
-    const room = contextLength - promptTokens;
-    const slice = Math.min(input.maxTokens ?? SLICE, room) * input.choices;
+    const slice = sliceOf(input, promptTokens, contextLength);
     return { promptTokens, slice, tokens: chargeOf(manifest, promptTokens + slice) };
   });
   const { runtime, cache, manifest } = loaded;
@@ -86,15 +82,16 @@ async function begin(parts: Parts, model: string, input: GenerateInput, options:
   const run = async (): Promise<Closing> => {
     try {
       const given = { ...input, hold: isByText ? lease.grant.hold : null };
-      const output = await parts.pool.run(model, { signal, ...(options.priority && { priority: options.priority }) }, () =>
-        runtime.run("text-generation", given, {
+      const output = await parts.pool.run(model, { signal, ...(options.priority && { priority: options.priority }) }, () => {
+        chain.running();
+        return runtime.run("text-generation", given, {
           signal,
           onPiece,
           onSent: (send) => {
             tell = send;
           },
-        }),
-      );
+        });
+      });
       const closing = await closeWith(output);
       queue.end();
       return closing;

@@ -9,6 +9,7 @@ import type { Manifest } from "../../../schema/contract/models.ts";
 import { LeaseholdError } from "../../errors.ts";
 import type { Pool } from "../../pool/pool.ts";
 import type { Priority } from "../../pool/turns.ts";
+import type { GenerateInput } from "../../runtime/tasks/text-generation/request.ts";
 import type { LeaseDesk } from "../lease-desk.ts";
 import type { LoadedModel } from "../model-load.ts";
 import type { ModelLoader } from "../model-loader.ts";
@@ -76,6 +77,13 @@ export async function holdFrom<T extends { readonly tokens: number }, L>(source:
   }
   throw new LeaseholdError("unavailable", "The model is being changed just now. Try again in a moment.");
 }
+
+/** What an answer without a limit holds at a time. */
+const SLICE = 512;
+
+/** Tokens that are held for the answers to a prompt. The last token of one is not part of the context: it may fill that and bring one more. */
+export const sliceOf = ({ maxTokens, choices }: Pick<GenerateInput, "maxTokens" | "choices">, promptTokens: number, contextLength: number): number =>
+  Math.min(maxTokens ?? SLICE, contextLength - promptTokens + 1) * choices;
 
 /** What the manifest's measure makes of a count of text tokens. */
 export function chargeOf({ usage, model }: Manifest, textTokens: number): number {

@@ -48,7 +48,6 @@ export class LeaseChain {
     this.#options = options;
     this.#current = options.first;
     this.#ids = [options.first.grant.lease_id];
-    options.first.runningTokens = options.promptTokens;
   }
 
   get leaseIds(): readonly string[] {
@@ -57,6 +56,11 @@ export class LeaseChain {
 
   get requestId(): string {
     return this.#current.requestId;
+  }
+
+  /** The run has begun: where it is stopped from now on, its prompt is charged. */
+  running(): void {
+    this.#options.first.runningTokens = this.#options.promptTokens;
   }
 
   /** So much is written by now. Asks for the next lease where it is time; `tell` hears of it. */

@@ -1,14 +1,14 @@
 /** From OpenAI's requests to what the runtime takes. Pure. What can't be kept is `invalid-request`, naming the field. */
 import { LeaseholdError } from "../../errors.ts";
-import type { ChatMessage, GenerateInput, ResponseFormat, SamplingWish, ToolChoice } from "../../runtime/tasks/text-generation/request.ts";
+import type { ChatMessage, GenerateInput, ResponseFormat, SamplingWish, Tool, ToolCall, ToolChoice } from "../../runtime/tasks/text-generation/request.ts";
 import type { ChatRequest, CompletionRequest, Message } from "./openai.ts";
 
 export function chatInput(request: ChatRequest): GenerateInput {
   const { messages, tools, tool_choice: choice, logprobs, top_logprobs: top, max_completion_tokens: most } = request;
-  if (!Array.isArray(messages)) throw new LeaseholdError("invalid-request", "messages is a list.");
+  if (!Array.isArray(messages)) throw invalid("messages is a list");
   return {
     ...shared(request, most ?? request.max_tokens ?? null),
-    prompt: { kind: "chat", messages: messages.map(plainMessage), tools: tools ?? [], toolChoice: toolChoice(choice) },
+    prompt: { kind: "chat", messages: messages.map(plainMessage), tools: checkedTools(tools ?? []), toolChoice: toolChoice(choice) },
     logprobs: logprobs ? (top ?? 0) : null,
     format: responseFormat(request.response_format),
   };
@@ -16,7 +16,7 @@ export function chatInput(request: ChatRequest): GenerateInput {
 
 export function completionInput(request: CompletionRequest): GenerateInput {
   const { prompt, logprobs, max_tokens: most } = request;
-  if (typeof prompt !== "string" && !(Array.isArray(prompt) && prompt.every((id) => Number.isSafeInteger(id) && id >= 0))) throw new LeaseholdError("invalid-request", "prompt is one text, or its tokens.");
+  if (typeof prompt !== "string" && !(Array.isArray(prompt) && prompt.every((id) => Number.isSafeInteger(id) && id >= 0))) throw invalid("prompt is one text, or its tokens");
   return {
     ...shared(request, most ?? 16), // OpenAI's limit where a completion states none
     prompt: typeof prompt === "string" ? { kind: "text", text: prompt } : { kind: "tokens", ids: prompt },
@@ -26,8 +26,11 @@ export function completionInput(request: CompletionRequest): GenerateInput {
 }
 
 function shared(request: ChatRequest | CompletionRequest, maxTokens: number | null): Omit<GenerateInput, "prompt" | "logprobs" | "format"> {
-  const { stop, n } = request;
-  return { kind: "generate", sampling: sampling(request), maxTokens, stop: stop == null ? [] : typeof stop === "string" ? [stop] : stop, choices: n ?? 1, hold: null };
+  const { n } = request;
+  const stop = request.stop ?? [];
+  const stops: unknown = typeof stop === "string" ? [stop] : stop;
+  if (!isListOf(stops, isText)) throw invalid("stop is a text, or a list of them");
+  return { kind: "generate", sampling: sampling(request), maxTokens, stop: stops, choices: n ?? 1, hold: null };
 }
 
 const sampling = (request: ChatRequest | CompletionRequest): SamplingWish => ({
@@ -42,26 +45,50 @@ const sampling = (request: ChatRequest | CompletionRequest): SamplingWish => ({
   seed: request.seed ?? undefined,
 });
 
-function plainMessage({ role, content, name, tool_calls, tool_call_id }: Message): ChatMessage {
+function plainMessage(message: Message, at: number): ChatMessage {
+  if (!isObject(message) || !isText(message.role)) throw invalid(`messages[${at}] has no role`);
+  const { role, content, name, tool_calls, tool_call_id } = message;
+  if (tool_calls != null && !isListOf(tool_calls, isCall)) throw invalid(`messages[${at}].tool_calls is a list of calls, each with its function's name and arguments`);
   return { role, content: textOf(content), ...(name !== undefined && { name }), ...(tool_calls && { tool_calls }), ...(tool_call_id !== undefined && { tool_call_id }) };
 }
 
 function textOf(content: Message["content"]): string {
   if (content == null) return "";
-  if (typeof content === "string") return content;
+  if (isText(content)) return content;
+  if (!isListOf(content, isObject)) throw invalid("A message's content is a text, or a list of parts");
   return content
     .map((part) => {
-      if (part.type !== "text") throw new LeaseholdError("invalid-request", `A message's content may have parts of the type "text" only, not "${String(part.type)}".`);
+      if (part.type !== "text" || !isText(part.text)) throw invalid(`A message's content may have parts of the type "text" only, not "${String(part.type)}"`);
       return part.text;
     })
     .join("");
 }
 
-function toolChoice(choice: ChatRequest["tool_choice"]): ToolChoice {
-  if (choice === undefined) return "auto";
-  return typeof choice === "string" ? choice : { name: choice.function.name };
+function checkedTools(tools: unknown): readonly Tool[] {
+  if (!isListOf(tools, isTool)) throw invalid("tools is a list of functions, each with its name");
+  return tools;
+}
+
+function toolChoice(choice: unknown): ToolChoice {
+  if (choice == null) return "auto";
+  if (choice === "none" || choice === "auto" || choice === "required") return choice;
+  if (!isTool(choice)) throw invalid('tool_choice is "none", "auto", "required", or a function by its name');
+  return { name: choice.function.name };
 }
 
 function responseFormat(format: ChatRequest["response_format"]): ResponseFormat {
-  return format?.type === "json_schema" ? { type: "json_schema", schema: format.json_schema.schema } : (format ?? { type: "text" });
+  if (format == null) return { type: "text" };
+  if (format.type === "json_schema") {
+    if (format.json_schema?.schema === undefined) throw invalid("response_format.json_schema has no schema");
+    return { type: "json_schema", schema: format.json_schema.schema };
+  }
+  if (format.type !== "text" && format.type !== "json_object") throw invalid('response_format.type is "text", "json_object" or "json_schema"');
+  return { type: format.type };
 }
+
+const invalid = (what: string): LeaseholdError => new LeaseholdError("invalid-request", `${what}.`);
+const isText = (value: unknown): value is string => typeof value === "string";
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+const isListOf = <T>(value: unknown, isOne: (item: unknown) => item is T): value is readonly T[] => Array.isArray(value) && value.every(isOne);
+const isTool = (value: unknown): value is Tool => isObject(value) && "function" in value && isObject(value.function) && "name" in value.function && isText(value.function.name);
+const isCall = (value: unknown): value is ToolCall => isTool(value) && "arguments" in value.function && isText(value.function.arguments);

@@ -88,13 +88,21 @@ describe("a chain of leases", () => {
     expect(server.heard.filter(({ path }) => path === "/v1/leases")).toHaveLength(2);
   });
 
+  it("costs nothing where it was stopped before it ran", async () => {
+    const { made } = await chain();
+    await made.abandon(new LeaseholdError("aborted", "Stopped."));
+    expect(told()).toEqual([["ls_1", 0, 0, "aborted"]]);
+  });
+
   it("charges what was written before it was stopped, also where the page goes away", async () => {
     const { made, wrote } = await chain();
+    made.running();
     wrote(7);
     await made.abandon(new LeaseholdError("aborted", "Stopped."));
     expect(told()).toEqual([["ls_1", 20, 7, "aborted"]]);
     await server[Symbol.asyncDispose]();
-    const { desk, wrote: write } = await chain();
+    const { desk, made: other, wrote: write } = await chain();
+    other.running();
     write(9);
     await desk.abandonAll();
     expect(told()).toEqual([["ls_1", 20, 9, "aborted"]]);

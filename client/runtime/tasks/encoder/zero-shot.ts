@@ -19,7 +19,7 @@ export const zeroShot: TaskAdapter<ZeroShotInput, ClassifyOutput> = {
       async run({ texts, labels, hypothesis, isMeasure, isMultiLabel }, { step: pause }) {
         if (labels.length === 0) throw new LeaseholdError("invalid-request", "labels is empty.");
         if (!hypothesis.includes("{}")) throw new LeaseholdError("invalid-request", "hypothesis_template has {} where the label stands.");
-        const encoded = encoder.encodePairs(texts.flatMap((text) => labels.map((label): [string, string] => [text, hypothesis.replace("{}", label)])));
+        const encoded = encoder.encodePairs(texts.flatMap((text) => labels.map((label): [string, string] => [text, hypothesis.replace("{}", () => label)])));
         const tokens = encoded.reduce((sum, { ids }) => sum + ids.length, 0);
         if (isMeasure) return { labels: [], tokens };
         const rows = await encoder.run(encoded, pause);

@@ -114,6 +114,7 @@ describe("a schema that can't be kept", () => {
     ["a keyword of another type", { type: "string", minimum: 1 }],
     ["an unknown type", { type: "date" }],
     ["a reference outside", { $ref: "https://example.com/schema" }],
+    ["a reference that is not encoded", { $ref: "#/$defs/100%" }],
     ["a reference to nothing", { $ref: "#/$defs/none" }],
     ["one that requires itself", { $ref: "#/$defs/a", $defs: { a: { type: "object", properties: { a: { $ref: "#/$defs/a" } }, required: ["a"] } } }],
     ["bounds without a number between", { type: "integer", minimum: 3, exclusiveMaximum: 4, multipleOf: 2 }],

@@ -4,7 +4,7 @@ import type { EngineOnDemand } from "../../../../client/runtime/backends/engine.
 import type { Decoder } from "../../../../client/runtime/decode/decoder.ts";
 import { openDecoder } from "../../../../client/runtime/decode/open-decoder.ts";
 import { ModelFiles } from "../../../../client/runtime/tasks/model-files.ts";
-import { BLOCK_DECODER_CONFIG, blockDecoderFile } from "../../../support/block-decoder.ts";
+import { BLOCK_DECODER_CONFIG, blockDecoder, blockDecoderFile, fileOf } from "../../../support/block-decoder.ts";
 
 const { vocab_size: VOCABULARY, max_position_embeddings: CONTEXT } = BLOCK_DECODER_CONFIG;
 const noEngine: EngineOnDemand = { backend: "wasm", threads: 1, start: () => Promise.reject(new Error("no engine is needed")) };
@@ -18,7 +18,7 @@ function partsOf(bytes: Uint8Array): Uint8Array<ArrayBuffer>[] {
   return parts;
 }
 
-const filesOf = (parts: readonly Uint8Array<ArrayBuffer>[]) => new ModelFiles([{ path: "config.json", parts: [new TextEncoder().encode(JSON.stringify(BLOCK_DECODER_CONFIG))] }, { path: "model.onnx", parts }]);
+const filesOf = (parts: readonly Uint8Array<ArrayBuffer>[], config: object = BLOCK_DECODER_CONFIG) => new ModelFiles([{ path: "config.json", parts: [new TextEncoder().encode(JSON.stringify(config))] }, { path: "model.onnx", parts }]);
 const open = (memoryBytes = 1e9): Promise<Decoder> => openDecoder(filesOf(partsOf(blockDecoderFile())), noEngine, { memoryBytes }, steps);
 const logitsAfter = async (decoder: Decoder, ...feeds: readonly Int32Array[]): Promise<Float32Array> => {
   let logits = new Float32Array(0);
@@ -96,6 +96,15 @@ describe("a decoder on kernels", () => {
   test("holds fewer tokens where there is less memory, but never hardly any", async () => {
     expect((await open()).contextLength).toBe(CONTEXT);
     expect((await open(1000)).contextLength).toBe(256);
+  });
+
+  test("has the logits that its graph makes, whatever its config says of the vocabulary", async () => {
+    const { graph, ...model } = blockDecoder();
+    const unstated = { ...model, graph: { ...graph, outputs: graph.outputs.map((output) => (output.name === "logits" && output.tensor ? { ...output, tensor: { ...output.tensor, shape: ["batch", "s", "v"] } } : output)) } };
+    const config = { ...BLOCK_DECODER_CONFIG, vocab_size: VOCABULARY + 40 };
+    const decoder = await openDecoder(filesOf(partsOf(fileOf(unstated)), config), noEngine, { memoryBytes: 1e9 }, steps);
+    expect(decoder.vocabulary).toBe(VOCABULARY);
+    expect(await (await decoder.feed(tokens(4), steps)).logits()).toHaveLength(VOCABULARY);
   });
 
   test("is not opened where it misses its self-test", async () => {

@@ -28,6 +28,10 @@ describe("the form of a decoder's weights", () => {
   });
 });
 
+test("logits that are no numbers have no likeliest", () => {
+  expect(() => likeliest(new Float32Array(4).fill(NaN))).toThrow("no numbers");
+});
+
 test("candidates are the likeliest, in order, smaller ids first among equals", () => {
   const logits = fc.array(fc.integer({ min: -5, max: 5 }), { minLength: 1, maxLength: 40 });
   fc.assert(

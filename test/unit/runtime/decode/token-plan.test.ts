@@ -27,6 +27,11 @@ test("joined queries, keys and values are parts of one", () => {
   expect(attention).toMatchObject({ query: { name: "qkv0", from: 0 }, key: { name: "qkv0", from: 64 }, value: { name: "qkv0", from: 96 }, pastKey: "past_key_values.0.key" });
 });
 
+test("where a norm states no epsilon, it has the one that onnxruntime takes for its operator", () => {
+  const unstated = { ...graph, nodes: graph.nodes.map((node) => (node.opType.endsWith("LayerNormalization") ? { ...node, attributes: [] } : node)) };
+  expect(planOf(unstated)?.steps.flatMap((step) => (step.kind === "normalize" ? [step.epsilon] : []))).toEqual([1e-5, 1e-12, 1e-12, 1e-12, 1e-12]);
+});
+
 test.each([
   ["an operator that isn't known", changed("Sigmoid", (node) => ({ ...node, opType: "Erf" }))],
   ["blocks of another size", changed("MatMulNBits", (node) => ({ ...node, attributes: node.attributes.map((attribute) => (attribute.name === "block_size" ? intAttribute("block_size", 16) : attribute)) }))],

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { LeaseholdError } from "../../../../client/errors.ts";
 import { Generator } from "../../../../client/runtime/generate/generator.ts";
+import { sliceOf } from "../../../../client/sdk/text/hold.ts";
 import type { ChosenToken, GenerateEvent, GenerateInput, GenerateNote, Tool } from "../../../../client/runtime/tasks/text-generation/request.ts";
 import { Tokenizer } from "../../../../client/runtime/tokenizer/tokenizer.ts";
 import { BigramDecoder } from "../../../support/bigram-decoder.ts";
@@ -61,6 +62,13 @@ describe("an answer", () => {
     expect(result).toMatchObject({ text: "a 世 cat", endings: [{ reason: "stop", why: "end-token" }], promptTokens: ids("Tell me").length, outputTokens: ids("a 世 cat").length });
   });
 
+  it("ends at the tokenizer's own end token, also where its config states it as an object", async () => {
+    const own = new Tokenizer(file, { ...config, eos_token: { content: "<|end|>", lstrip: false } }, null);
+    const decoder = new BigramDecoder({ vocabulary: own.bytes.bytes.length + 5, saying: [...ids("a cat"), END] });
+    const result = await run(new Generator({ decoder, tokenizer: own, generationConfig: {}, modelConfig: {} }), plain);
+    expect(result).toMatchObject({ text: "a cat", endings: [{ reason: "stop", why: "end-token" }] });
+  });
+
   it("streams pieces that joined are the text", async () => {
     const result = await made("世界 the cat 👩‍👩‍👧").said(plain);
     expect(result.pieces.length).toBeGreaterThan(3);
@@ -109,6 +117,9 @@ describe("an answer", () => {
     const length = ids("Tell me").length;
     const result = await made("abcdefgh", { contextLength: length + 3 }).said(plain);
     expect(result).toMatchObject({ text: "abcd", endings: [{ reason: "length", why: "context-length-exceeded" }], contextLength: length + 3 });
+    // As the page holds for it: what ended it is the context, not the hold.
+    const held = await made("abcdefgh", { contextLength: length + 3 }).said(generate({ hold: length + sliceOf({ maxTokens: 60, choices: 1 }, length, length + 3) }));
+    expect(held).toMatchObject({ text: "abcd", endings: [{ reason: "length", why: "context-length-exceeded" }] });
     await expect(made("a", { contextLength: length }).said(plain)).rejects.toMatchObject({ code: "context-length-exceeded" });
   });
 
@@ -121,6 +132,8 @@ describe("an answer", () => {
   it.each<[string, Partial<GenerateInput>, string]>([
     ["a temperature out of range", { sampling: { temperature: 3 } }, "invalid-request"],
     ["top_p out of range", { sampling: { topP: -1 } }, "invalid-request"],
+    ["a temperature that is no number", { sampling: { temperature: "1" as never } }, "invalid-request"],
+    ["a token that the model doesn't have", { prompt: { kind: "tokens", ids: [1, tokenizer.bytes.bytes.length + 5] } }, "invalid-request"],
     ["a limit of no tokens", { maxTokens: 0 }, "invalid-request"],
     ["an empty stop string", { stop: [""] }, "invalid-request"],
     ["a schema that can't be kept", { format: { type: "json_schema", schema: { not: {} } } }, "schema-unsupported"],

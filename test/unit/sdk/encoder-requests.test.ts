@@ -1,0 +1,29 @@
+import { expect, it } from "vitest";
+import { classify, embed, embedImages, tag } from "../../../client/sdk/text/encoder-calls.ts";
+import type { Parts } from "../../../client/sdk/text/hold.ts";
+import { callFault } from "../../../client/runtime/tasks/raw/tensors.ts";
+
+/** What is refused needs no page: nothing of it is looked at. */
+const NOWHERE = {} as Parts;
+
+it.each<[string, () => Promise<unknown>]>([
+  ["no texts", () => embed(NOWHERE, { model: "m", input: [] }, {})],
+  ["tokens for texts", () => embed(NOWHERE, { model: "m", input: [1, 2] as never }, {})],
+  ["no dimensions", () => embed(NOWHERE, { model: "m", input: "a", dimensions: 0 }, {})],
+  ["dimensions below none", () => embed(NOWHERE, { model: "m", input: "a", dimensions: -1 }, {})],
+  ["what is neither text nor picture", () => classify(NOWHERE, { model: "m", input: ["a", 5 as never] }, {})],
+  ["texts and pictures together", () => classify(NOWHERE, { model: "m", input: ["a", new Blob()] }, {})],
+  ["labels that are no list", () => classify(NOWHERE, { model: "m", input: "a", labels: "sport" as never }, {})],
+  ["a text that is null", () => tag(NOWHERE, { model: "m", input: null as never }, {})],
+  ["a text for a picture", () => embedImages(NOWHERE, { model: "m", input: "a" as never }, {})],
+])("refuses %s", async (_, ask) => {
+  await expect(ask()).rejects.toMatchObject({ code: "invalid-request" });
+});
+
+it.each([
+  ["inputs that are none", undefined, "its inputs are no tensors by name"],
+  ["an input that is none", { x: null }, "x is no tensor"],
+  ["dims that are no list", { x: { type: "float32", dims: 1, data: new Float32Array(1) } }, "the dims of x are no sizes"],
+])("a raw run says what is wrong with %s", (_, inputs, fault) => {
+  expect(callFault({ inputs: inputs as never }, ["x"], ["y"])).toBe(fault);
+});
