@@ -33,12 +33,15 @@ export class FollowerBook {
     this.#store = store;
   }
 
-  /** From now on; `given`: what it has. */
-  add(model: string, tenant: string, prices: Prices | null, given: string): void {
+  /**
+   * From now on; `given`: what it is about to have. One that follows already is asked at `askAt` what it has: the grant may
+   * not come to be, and what it was to be given before is still due.
+   */
+  add(model: string, tenant: string, prices: Prices | null, given: string, askAt: number): void {
     this.#store.run(
       `INSERT INTO followers (model, tenant, prices, given) VALUES (?, ?, ?, ?)
-         ON CONFLICT (model, tenant) DO UPDATE SET prices = excluded.prices, given = excluded.given, next_at = NULL, attempts = 0, error = NULL`,
-      model, tenant, prices && JSON.stringify(prices), given,
+         ON CONFLICT (model, tenant) DO UPDATE SET prices = excluded.prices, next_at = ?, attempts = 0, error = NULL`,
+      model, tenant, prices && JSON.stringify(prices), given, askAt,
     );
   }
 

@@ -99,6 +99,7 @@ describe("what goes live in the catalogue", () => {
     await expect.poll(async () => (await upkeep(), (await holdersOf(name)).find(({ behind }) => behind !== null)?.behind?.error), PATIENT).toContain("control flow");
     expect(await baseOf(tenant, name)).toBe(first.revision);
     expect((await holdersOf(name)).map(({ revision }) => revision)).toEqual([first.revision]);
+    expect((await grant(tenant, name)).code).toBe("model-control-flow"); // which changes nothing: it is still due
     expectStatus(await api.patch(`/v1/tenants/${tenant.id}`, { ...operator, body: { allow_control_flow: true } }), 200);
     advance(DAY_MS);
     await comesTo(tenant, name, second);

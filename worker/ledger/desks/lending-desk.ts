@@ -107,8 +107,10 @@ export class LendingDesk {
       const found = named === undefined ? null : shelf.find(model, named);
       if (!found || shelf.rollouts.find(model, found.revision)?.committedAt == null) return refuse("not-found", "The catalogue has no such model, or no such revision of it that is committed.");
       this.note(tenant, { model, revision: found.revision }, now);
-      if (follows) this.#followers.add(model, tenant, prices, found.revision);
-      else this.#followers.drop(tenant, model);
+      if (follows) {
+        this.#followers.add(model, tenant, prices, found.revision, now + LENDING_MS);
+        this.#room.arm(now + LENDING_MS);
+      } else this.#followers.drop(tenant, model);
       return done({ base: { model, revision: found.revision }, manifestSha256: found.manifestSha256, prices: found.facts.prices });
     });
   }
