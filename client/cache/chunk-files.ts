@@ -4,7 +4,7 @@
  * - `write` leaves the whole file, or one that no record names and that is swept away later.
  * - In a worker files are read and written at once, where the browser can: through a page they go by way of other processes.
  * - A file that another tab has in its hands just then is neither written nor removed: by its name it is the same there.
- * - Rejects where the browser refuses storage (private window, quota, a browser without `createWritable`).
+ * - Rejects where the browser refuses storage (private window, quota; in a page, a browser without `createWritable`).
  */
 import type { Sha256 } from "../../schema/contract/ids.ts";
 import type { Bytes } from "./seal.ts";
@@ -23,10 +23,10 @@ interface WorkerFileHandle {
 }
 
 export class ChunkFiles {
-  readonly folder: FileSystemDirectoryHandle;
+  readonly #folder: FileSystemDirectoryHandle;
 
-  constructor(folder: FileSystemDirectoryHandle) {
-    this.folder = folder;
+  private constructor(folder: FileSystemDirectoryHandle) {
+    this.#folder = folder;
   }
 
   static async open(tenant: string): Promise<ChunkFiles> {
@@ -60,7 +60,7 @@ export class ChunkFiles {
   }
 
   async write(sha256: Sha256, parts: readonly Bytes[]): Promise<void> {
-    const handle = await this.folder.getFileHandle(sha256, { create: true });
+    const handle = await this.#folder.getFileHandle(sha256, { create: true });
     try {
       const open = await openAtOnce(handle, "readwrite");
       await (open ? writeAtOnce(open, parts) : writeInTurn(handle, parts));
@@ -73,13 +73,13 @@ export class ChunkFiles {
 
   async names(): Promise<Sha256[]> {
     const names: Sha256[] = [];
-    for await (const name of this.folder.keys()) names.push(name as Sha256);
+    for await (const name of this.#folder.keys()) names.push(name as Sha256);
     return names;
   }
 
   async remove(sha256: Sha256): Promise<void> {
     try {
-      await this.folder.removeEntry(sha256);
+      await this.#folder.removeEntry(sha256);
     } catch (error) {
       if (!isNamed(error, "NotFoundError") && !isNamed(error, "NoModificationAllowedError")) throw error;
     }
@@ -87,7 +87,7 @@ export class ChunkFiles {
 
   async #handle(sha256: Sha256): Promise<FileSystemFileHandle | null> {
     try {
-      return await this.folder.getFileHandle(sha256);
+      return await this.#folder.getFileHandle(sha256);
     } catch (error) {
       if (isNamed(error, "NotFoundError")) return null;
       throw error;

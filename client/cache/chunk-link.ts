@@ -17,7 +17,6 @@ const IDLE_MS = 10_000;
 type Settle = (answer: FromChunks | null) => void;
 
 export class ChunkLink implements ChunkWork {
-  readonly #files: ChunkFiles;
   readonly #tenant: string;
   readonly #pending = new Map<number, Settle>();
   readonly #local: LocalChunkWork;
@@ -28,7 +27,6 @@ export class ChunkLink implements ChunkWork {
   #idle: ReturnType<typeof setTimeout> | undefined;
 
   constructor(files: ChunkFiles, tenant: string) {
-    this.#files = files;
     this.#tenant = tenant;
     this.#local = new LocalChunkWork(files, tenant);
   }
@@ -71,7 +69,7 @@ export class ChunkLink implements ChunkWork {
           this.#end();
         });
       }
-      worker.postMessage({ kind: "begin", folder: this.#files.folder, tenant: this.#tenant } satisfies ToChunks);
+      worker.postMessage({ kind: "begin", tenant: this.#tenant } satisfies ToChunks);
       this.#worker = worker;
       this.#rest();
     } catch {

@@ -1,4 +1,8 @@
-/** The worker that reads, checks and writes chunks: one a tenant and page. It answers every request once, in any order. */
+/**
+ * The worker that reads, checks and writes chunks: one a tenant and page. It answers every request once, in any order.
+ *
+ * - It opens the tenant's folder itself: not every browser lets a page hand one on.
+ */
 import type { Sha256 } from "../../schema/contract/ids.ts";
 import type { Chunk } from "../../schema/contract/models.ts";
 import { ChunkFiles } from "./chunk-files.ts";
@@ -7,7 +11,7 @@ import type { Bytes } from "./seal.ts";
 
 export type ToChunks =
   /** First, once. */
-  | { readonly kind: "begin"; readonly folder: FileSystemDirectoryHandle; readonly tenant: string }
+  | { readonly kind: "begin"; readonly tenant: string }
   | { readonly kind: "open"; readonly id: number; readonly chunk: Chunk; readonly form: Form }
   | { readonly kind: "check"; readonly id: number; readonly chunk: Chunk; readonly bytes: Bytes; readonly form: Form | null }
   | { readonly kind: "write"; readonly id: number; readonly sha256: Sha256; readonly parts: readonly Bytes[] };
@@ -20,15 +24,22 @@ export type FromChunks =
 
 /** Of a worker's global scope, which this realm's types don't have. */
 const post = (answer: FromChunks, memory: readonly Bytes[]): void => postMessage(answer, { transfer: memory.map(({ buffer }) => buffer) });
-let work: LocalChunkWork | null = null;
+let opening: Promise<LocalChunkWork> | null = null;
 
 addEventListener("message", ({ data }: MessageEvent<ToChunks>) => {
-  if (data.kind === "begin") work = new LocalChunkWork(new ChunkFiles(data.folder), data.tenant);
+  if (data.kind === "begin") begin(data.tenant);
   else void serve(data).catch((error: unknown) => post({ kind: "failed", id: data.id, error }, []));
 });
 
+/** Without a folder the page does the work itself, once it hears of it. */
+function begin(tenant: string): void {
+  opening = ChunkFiles.open(tenant).then((files) => new LocalChunkWork(files, tenant));
+  opening.catch(reportError);
+}
+
 async function serve(request: Exclude<ToChunks, { kind: "begin" }>): Promise<void> {
   const { id } = request;
+  const work = await opening;
   if (!work) throw new Error("the worker was not told where the chunks are");
   switch (request.kind) {
     case "open": {

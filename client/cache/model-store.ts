@@ -13,6 +13,7 @@ import { ChunkFiles, isNamed } from "./chunk-files.ts";
 import { ChunkLink } from "./chunk-link.ts";
 import { checkBytes, type Form, openBytes } from "./chunk-work.ts";
 import { chunksToDrop, type Keeping } from "./keeping.ts";
+import { Patience } from "./patience.ts";
 import { type Bytes, sealedBytes } from "./seal.ts";
 import { SharedProgress } from "./shared-progress.ts";
 
@@ -58,7 +59,7 @@ export interface ModelStore {
   close(): void;
 }
 
-/** Another tab that hangs with a lock must not hang this one. */
+/** Another tab that hangs with a lock must not hang this one; one whose bytes come, however slowly, is waited for. */
 const LOCK_PATIENCE_MS = 60_000;
 /** The browser's count of what an origin takes lags behind, and others write as well: room is made more than once. */
 const ROOM_ATTEMPTS = 3;
@@ -199,16 +200,21 @@ class TenantStore implements ModelStore {
 
   async exclusively<T>(sha256: Sha256, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     if (!this.#disk || this.#place.kind === "memory" || !("locks" in navigator)) return work();
-    const patience = AbortSignal.timeout(LOCK_PATIENCE_MS);
+    const patience = new Patience(LOCK_PATIENCE_MS);
+    const deaf = this.progress.listen((news) => news.sha256 === sha256 && patience.heard());
     let begun = false;
     try {
-      return await navigator.locks.request(`leasehold/${this.tenant}/${sha256}`, { signal: AbortSignal.any([signal, patience]) }, () => {
+      return await navigator.locks.request(`leasehold/${this.tenant}/${sha256}`, { signal: AbortSignal.any([signal, patience.signal]) }, () => {
         begun = true;
+        patience.end();
         return work();
       });
     } catch (error) {
-      if (begun || signal.aborted || !patience.aborted) throw error;
+      if (begun || signal.aborted || !patience.signal.aborted) throw error;
       return work();
+    } finally {
+      deaf();
+      patience.end();
     }
   }
 

@@ -12,7 +12,7 @@
  * - A runtime that was replaced ends when the last call that has it is over.
  */
 import type { ModelId, Sha256 } from "../../schema/contract/ids.ts";
-import type { Backend } from "../../schema/contract/models.ts";
+import type { Backend, Manifest } from "../../schema/contract/models.ts";
 import { sha256Hex } from "../cache/digest.ts";
 import { type FetchedModel, fetchModel, type FetchModelOptions, isStored } from "../cache/fetch-model.ts";
 import { cacheModeOf, type Keeping } from "../cache/keeping.ts";
@@ -22,6 +22,7 @@ import type { Pool } from "../pool/pool.ts";
 import { type GivenFiles, loadRuntime } from "../runtime/host.ts";
 import { timed } from "../timing.ts";
 import { asLeaseholdError } from "./as-error.ts";
+import { BuildChoice } from "./build-choice.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { filesOf } from "./files-of.ts";
 import type { LeaseDesk } from "./lease-desk.ts";
@@ -29,9 +30,10 @@ import { type LoadedModel, ModelLoad, type Revision } from "./model-load.ts";
 import type { OnProgress } from "./progress.ts";
 import { ModelUpdates, type UpdateEvents } from "./model-updates.ts";
 import { PartsOnTheirWay } from "./parts-on-their-way.ts";
+import { PlaceInPool } from "./place-in-pool.ts";
 import { newRequestId } from "./request-id.ts";
 import { RuntimeUses } from "./runtime-uses.ts";
-import { backendFor, pickVariant } from "./variants.ts";
+import { backendFor } from "./variants.ts";
 import { parseManifest, RevisionMoved, WeightsSource } from "./weights.ts";
 
 interface LoadWish {
@@ -62,10 +64,12 @@ export class ModelLoader {
   readonly #loads = new Map<string, ModelLoad>();
   readonly #uses = new RuntimeUses();
   readonly #updates: ModelUpdates;
+  readonly #builds: BuildChoice;
 
   constructor(options: LoaderOptions) {
     this.#options = options;
     this.#updates = new ModelUpdates(options);
+    this.#builds = new BuildChoice(options);
   }
 
   /**
@@ -149,10 +153,13 @@ export class ModelLoader {
     const { api, desk } = this.#options;
     const { signal } = wish;
     const source = new WeightsSource(api, desk, model, newRequestId(), signal);
-    const openRevision = (revision: Revision) => {
+    const openRevision = (revision: Revision): Promise<LoadedModel> => {
       wish.onRevision(revision);
       source.keepTo(revision.manifest.revision);
-      return this.#openRevision(revision, source, wish);
+      return this.#openRevision(revision, source, wish).catch(async (error: unknown) => {
+        if (!(await this.#builds.passOver(revision.manifest, error))) throw error;
+        return openRevision({ ...revision, isAtHand: await this.#isAtHand(revision.manifest) });
+      });
     };
     try {
       const cached = wish.mayUseCache ? await timed("look into the cache", () => this.#cachedRevision(model, source, wish.lease)) : null;
@@ -178,10 +185,10 @@ export class ModelLoader {
     const { manifest, digest } = revision;
     const store = await this.#options.store;
     if (revision.isAtHand) onProgress({ stage: "preparing", step: "files" });
-    const variant = await pickVariant(manifest, this.#options);
+    const variant = await this.#builds.of(manifest);
     const bytes = memoryOf(variant);
+    const place = new PlaceInPool(pool, manifest.model, bytes, beside?.bytes ?? null);
     let fetched: FetchedModel | undefined;
-    let isAdmitted = false;
     const weights = async (): Promise<FetchModelOptions> => ({
       manifest,
       variant,
@@ -189,12 +196,8 @@ export class ModelLoader {
       keeping: await this.#keeping(revision, source, lease),
       fetchChunk: (chunk, options) => source.chunk(digest, chunk, options),
       signal,
-      onProgress: revision.isAtHand || isAdmitted ? undefined : (bytes) => onProgress({ stage: "downloading", ...bytes }),
+      onProgress: revision.isAtHand || place.isTaken ? undefined : (bytes) => onProgress({ stage: "downloading", ...bytes }),
     });
-    const admit = async () => {
-      await (beside ? pool.admitBeside(manifest.model, bytes, signal) : pool.admit(manifest.model, bytes, signal));
-      isAdmitted = true;
-    };
     const failed = new AbortController();
     const fetchAll = async (onChunk?: FetchModelOptions["onChunk"]) => {
       const wanted = await weights();
@@ -206,10 +209,10 @@ export class ModelLoader {
     const first = async (): Promise<GivenFiles> => {
       if (!revision.isAtHand) {
         const files = await fetchAll();
-        await admit();
+        await place.take(signal);
         return files;
       }
-      await admit();
+      await place.take(signal);
       const parts = new PartsOnTheirWay(variant);
       parts.end(fetchAll((sha256, chunk) => parts.add(sha256, chunk)));
       return parts;
@@ -224,16 +227,14 @@ export class ModelLoader {
       allowControlFlow: manifest.control_flow === true,
       signal,
       // The engine starts while the files are on their way: then their progress is what there is to tell.
-      onProgress: ({ stage }) => isAdmitted && onProgress({ stage: "preparing", step: stage }),
+      onProgress: ({ stage }) => place.isTaken && onProgress({ stage: "preparing", step: stage }),
     }).catch((error: unknown) => {
       failed.abort(error);
-      if (isAdmitted && beside) pool.shrink(manifest.model, beside.bytes);
-      else if (isAdmitted) pool.gone(manifest.model);
+      place.leave();
       throw error;
     });
     if (!fetched) throw new Error("a runtime that is loaded has asked for its files");
-    if (beside) pool.shrink(manifest.model, bytes);
-    else pool.ready(manifest.model);
+    place.keep();
     await timed("put in force", async () => {
       await fetched?.kept;
       await store.switchTo(manifest.model, digest);
@@ -267,7 +268,7 @@ export class ModelLoader {
     const manifest = parseManifest(text, tenant, model);
     source.keepTo(manifest.revision);
     if (cacheModeOf(manifest) === "encrypted" && !lease && !desk.hasContentKey) void source.lease().catch(() => undefined); // its key is waited for later
-    if (await isStored(await pickVariant(manifest, this.#options), store)) return { digest, manifest, isAtHand: true };
+    if (await this.#isAtHand(manifest)) return { digest, manifest, isAtHand: true };
     source.keepTo(null);
     await source.end();
     return null;
@@ -280,7 +281,11 @@ export class ModelLoader {
     const text = (await this.#storedText(digest)) ?? (await source.manifestText());
     const manifest = parseManifest(text, this.#options.tenant, model);
     await store.keepManifest(digest, text);
-    return { digest, manifest, isAtHand: await isStored(await pickVariant(manifest, this.#options), store) };
+    return { digest, manifest, isAtHand: await this.#isAtHand(manifest) };
+  }
+
+  async #isAtHand(manifest: Manifest): Promise<boolean> {
+    return isStored(await this.#builds.of(manifest), await this.#options.store);
   }
 
   async #storedText(digest: Sha256): Promise<string | null> {

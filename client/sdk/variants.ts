@@ -2,12 +2,13 @@
  * Which build of a model this device takes: the first in the manifest's order whose needs it meets.
  *
  * - A named build is taken as it is named, whether it fits or not: `variant-unsupported` only where there is none.
+ * - A build for WebGPU is taken only where the runtime has a use for the adapter: its WebGPU engine needs JSPI.
  * - An adapter that is emulated on the CPU counts only where WebGPU was asked for by name.
  */
 import type { Backend, Manifest, Variant } from "../../schema/contract/models.ts";
 import type { Feature } from "../../schema/contract/requirements.ts";
 import { LeaseholdError } from "../errors.ts";
-import { isSoftwareAdapter } from "../runtime/backends/probe.ts";
+import { hasJspi, isSoftwareAdapter, requestAdapter } from "../runtime/backends/probe.ts";
 
 export interface Device {
   /** Null where there is no WebGPU adapter to be used, or WASM was asked for. */
@@ -54,15 +55,8 @@ function fits({ requires: { backend, features = [], memory_bytes, buffer_bytes }
   return memory_bytes === undefined || memoryBytes === null || memory_bytes <= memoryBytes;
 }
 
-interface GpuAdapter {
-  readonly features: ReadonlySet<string>;
-  readonly limits: { readonly maxStorageBufferBindingSize: number };
-  readonly info: Parameters<typeof isSoftwareAdapter>[0];
-}
-
 async function probeDevice(backend: "auto" | Backend): Promise<Device> {
-  const gpu = backend === "wasm" ? undefined : (navigator as { gpu?: { requestAdapter(): Promise<GpuAdapter | null> } }).gpu;
-  const adapter = await gpu?.requestAdapter().catch(() => null); // some browsers reject where they mean "none"
+  const adapter = backend === "wasm" || !hasJspi() ? null : await requestAdapter();
   const isUsable = adapter && (backend === "webgpu" || !isSoftwareAdapter(adapter.info));
   const gigabytes = (navigator as { deviceMemory?: number }).deviceMemory;
   return {
@@ -82,6 +76,6 @@ export function wasmFeatures(): Set<Feature> {
   const found = new Set<Feature>();
   for (const [feature, module] of Object.entries(PROBES)) if (WebAssembly.validate(new Uint8Array(module))) found.add(feature as Feature);
   if (globalThis.crossOriginIsolated) found.add("wasm-threads");
-  if ("Suspending" in WebAssembly) found.add("wasm-jspi");
+  if (hasJspi()) found.add("wasm-jspi");
   return found;
 }

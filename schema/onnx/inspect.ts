@@ -13,7 +13,7 @@ import { type ModelRefusal, Refused, quoted, shown } from "./fault.ts";
 import { inspectFlow } from "./inspect-graph.ts";
 import { readOnnx } from "./read.ts";
 import type { ByteSource } from "./source.ts";
-import { ELEMENT, type OnnxAttribute, type OnnxGraph, type OnnxModel, type OnnxNode, type OnnxTensor, type TypedField, elementCount, tensorBytes } from "./types.ts";
+import { ELEMENT, type OnnxAttribute, type OnnxFunction, type OnnxGraph, type OnnxModel, type OnnxNode, type OnnxTensor, type TypedField, elementCount, tensorBytes } from "./types.ts";
 import { READ_LIMITS, type Spent } from "./limits.ts";
 
 export interface InspectLimits {
@@ -76,9 +76,18 @@ class Inspection {
 
   model({ graph, functions }: OnnxModel): void {
     this.#graph(graph, 0);
-    for (const one of functions) for (const node of one.nodes) this.#node(node, 0);
+    for (const one of functions) this.#function(one);
     const there = [...this.#external.values()].reduce((sum, size) => sum + size, 0);
     if (this.#outside > there * MAX_SHARING) throw new Refused("model-too-complex", `The tensors take ${this.#outside} bytes of external data, which have ${there}.`);
+  }
+
+  /** A graph that nodes take from their function's defaults would be counted once, and be there for each call. */
+  #function({ name, nodes, defaults = [] }: OnnxFunction): void {
+    for (const attribute of defaults) {
+      if (attribute.g !== undefined || attribute.graphs !== undefined) throw new Refused("model-control-flow", `The function ${quoted(name)} has a graph among the defaults of its attributes.`);
+      this.#attribute(attribute, 0);
+    }
+    for (const node of nodes) this.#node(node, 0);
   }
 
   #graph(graph: OnnxGraph, depth: number): void {

@@ -71,15 +71,17 @@ async function readFunction(reader: WireReader): Promise<OnnxFunction> {
   let name = "";
   let domain = "";
   const nodes: OnnxNode[] = [];
+  const defaults: OnnxAttribute[] = [];
   const rest = await reader.eachField((field) => {
     switch (field) {
       case 1: return done(reader.string(), (value) => (name = value));
       case 7: return done(reader.message(() => readNode(reader)), (value) => nodes.push(value));
       case 10: return done(reader.string(), (value) => (domain = value));
+      case 11: return done(reader.message(() => readAttribute(reader)), (value) => defaults.push(value));
       default: return false;
     }
   });
-  return { name, domain, nodes, rest };
+  return { name, domain, nodes, ...(defaults.length > 0 && { defaults }), rest };
 }
 
 async function readGraph(reader: WireReader): Promise<OnnxGraph> {
@@ -147,7 +149,7 @@ async function readAttribute(reader: WireReader): Promise<OnnxAttribute> {
       case 9: return done(reader.bytes(), (value) => strings.push(value));
       case 10: return done(reader.message(() => readTensor(reader)), (value) => tensors.push(value));
       case 11: return done(reader.message(() => readGraph(reader)), (value) => graphs.push(value));
-      case 20: return done(reader.count(), (value) => (attribute.type = value));
+      case 20: return done(reader.small(), (value) => (attribute.type = value));
       case 22:
       case 23: return noSparse();
       default: return false;
@@ -184,11 +186,11 @@ async function readTensor(reader: WireReader): Promise<OnnxTensor> {
     if (isTyped(field)) return done(reader.skip(), () => put({ kind: "typed", field, range: { offset: start, length: reader.position - start } }));
     switch (field) {
       case 1: return taken(reader.counts(dims));
-      case 2: return done(reader.count(), (value) => (dataType = value));
+      case 2: return done(reader.small(), (value) => (dataType = value));
       case 8: return done(reader.string(), (value) => (name = value));
       case 9: return done(reader.range(), (bytes) => put({ kind: "raw", bytes }));
       case 13: return done(reader.message(() => readEntry(reader)), ([key, value]) => external.set(key, value));
-      case 14: return done(reader.count(), (value) => (location = value));
+      case 14: return done(reader.small(), (value) => (location = value));
       default: return false;
     }
   });
@@ -252,7 +254,7 @@ async function readTensorType(reader: WireReader): Promise<TensorType> {
   let shape: Dimension[] | null = null;
   await reader.eachField((field) => {
     switch (field) {
-      case 1: return done(reader.count(), (value) => (elementType = value));
+      case 1: return done(reader.small(), (value) => (elementType = value));
       case 2: return done(reader.message(() => readShape(reader)), (value) => (shape = value));
       default: return false;
     }

@@ -107,6 +107,8 @@ export interface OnnxFunction {
   readonly name: string;
   readonly domain: string;
   readonly nodes: readonly OnnxNode[];
+  /** Attributes that its nodes get where a call has none. */
+  readonly defaults?: readonly OnnxAttribute[];
   readonly rest: Uint8Array;
 }
 

@@ -122,6 +122,13 @@ export class WireReader {
     return this.#soon() ?? this.#number();
   }
 
+  /** The same for an `int32` or an enumeration: of a larger one other readers keep the low bits, and see another number. */
+  async small(): Promise<number> {
+    const value = await this.count();
+    if (value > 0x7fff_ffff) throw this.#malformed("a number too large for its field");
+    return value;
+  }
+
   async int64(): Promise<bigint> {
     this.#expect(0);
     return this.#varint();

@@ -57,10 +57,12 @@ export function encodeOnnx({ irVersion, opsets, graph, functions, rest }: OnnxMo
 /** Proto3: an empty string is one that isn't there. */
 const text = (message: WireMessage, field: number, value: string): WireMessage => (value === "" ? message : message.string(field, value));
 
-function encodeFunction({ name, domain, nodes, rest }: OnnxFunction): WireMessage {
+function encodeFunction({ name, domain, nodes, defaults = [], rest }: OnnxFunction): WireMessage {
   const message = text(new WireMessage(), 1, name);
   for (const node of nodes) message.message(7, encodeNode(node));
-  return text(message, 10, domain).encoded(rest);
+  text(message, 10, domain);
+  for (const attribute of defaults) message.message(11, encodeAttribute(attribute));
+  return message.encoded(rest);
 }
 
 function encodeGraph({ name, nodes, initializers, inputs, outputs, valueInfos, rest }: OnnxGraph): WireMessage {

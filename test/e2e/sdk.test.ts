@@ -277,6 +277,20 @@ test("a worker that throws fails the call with its code, and the next one works"
   expect(await page.read("ocr", receipt)).toBe(TEXT);
 });
 
+test("a build for WebGPU that does not start gives way to the one that runs without", async () => {
+  const files = PUBLICATION.variants[0]?.files ?? [];
+  await publish("acme", "two-builds", { ...PUBLICATION, variants: [{ id: "gpu", requires: { backend: "webgpu" }, files }, { id: "cpu", files }] });
+  const context = await newPerson();
+  await context.addInitScript(() => {
+    const info = { vendor: "A vendor", architecture: "", description: "A card", isFallbackAdapter: false };
+    Object.defineProperty(navigator, "gpu", { value: { requestAdapter: async () => ({ info, features: new Set(), limits: { maxStorageBufferBindingSize: 2 ** 31 } }) } });
+  });
+  await context.route("**/ort-wasm-simd-threaded.jspi.*", (route) => route.abort());
+  const page = await SdkPage.open(context, `${site.origin}/page`, { ...optionsOf("acme"), backend: "auto" });
+  expect(await page.preload("two-builds")).toMatchObject({ variant: "cpu", backend: "wasm" });
+  expect(await page.read("two-builds", receipt)).toBe(TEXT);
+});
+
 test("three models, room for two, two tenants: the one used longest ago leaves, the other tenant's stay, and memory falls", async () => {
   const context = await newPerson();
   const page = await visit(context, "acme", 2 * size * 2);

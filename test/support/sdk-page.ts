@@ -3,6 +3,8 @@ import { type BrowserContext, chromium, type Page } from "playwright-core";
 import { CHROMIUM_ARGS, chromiumPath } from "../../cli/chromium.ts";
 
 export interface Loaded {
+  readonly variant: string;
+  readonly backend: string;
   readonly cache: "hit" | "miss";
   readonly fetchedBytes: number;
   readonly cachedBytes: number;
@@ -58,6 +60,8 @@ export interface SdkOptions {
   readonly publishableKey: string;
   readonly baseUrl: string;
   readonly pool?: { readonly budgetBytes: number };
+  /** Default: "wasm". */
+  readonly backend?: "auto";
 }
 
 /** A person with a profile of their own. */
@@ -89,7 +93,7 @@ export class SdkPage {
       ({ options, name }) => {
         globalThis.told = [];
         globalThis.updates ??= [];
-        const sdk = new globalThis.Leasehold({ ...options, backend: "wasm" });
+        const sdk = new globalThis.Leasehold({ backend: "wasm", ...options });
         sdk.on("update", (update) => globalThis.updates.push(update as Updated));
         sdk.on("update-failed", (failure) => globalThis.updates.push({ ...(failure as Updated), error: { code: (failure as Required<Updated>).error.code } }));
         globalThis.sdks = { ...globalThis.sdks, [name]: sdk };

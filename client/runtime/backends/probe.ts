@@ -7,7 +7,7 @@ const ADAPTER_TIMEOUT_MS = 10_000;
 export async function probeBrowser(wantsWebgpu: boolean): Promise<Probe> {
   return {
     adapter: wantsWebgpu ? await findAdapter() : undefined,
-    hasJspi: "Suspending" in WebAssembly,
+    hasJspi: hasJspi(),
     isCrossOriginIsolated: globalThis.crossOriginIsolated,
     cores: navigator.hardwareConcurrency || 1,
   };
@@ -21,6 +21,15 @@ export function isSoftwareAdapter({ description, architecture, isFallbackAdapter
 }
 
 async function findAdapter(): Promise<Adapter | null | undefined> {
+  const adapter = await requestAdapter();
+  if (!adapter) return adapter;
+  const { vendor, architecture, description } = adapter.info;
+  const name = description || [vendor, architecture].filter(Boolean).join(" ");
+  return { name, isSoftware: isSoftwareAdapter(adapter.info) };
+}
+
+/** `null` where there is none, or none that answers in time; `undefined` where the browser has no WebGPU. */
+export async function requestAdapter(): Promise<GPUAdapter | null | undefined> {
   const { gpu } = navigator;
   if (!gpu) return undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -28,14 +37,13 @@ async function findAdapter(): Promise<Adapter | null | undefined> {
     timer = setTimeout(resolve, ADAPTER_TIMEOUT_MS, null);
   });
   try {
-    const adapter = await Promise.race([gpu.requestAdapter(), timeout]);
-    if (!adapter) return null;
-    const { vendor, architecture, description } = adapter.info;
-    const name = description || [vendor, architecture].filter(Boolean).join(" ");
-    return { name, isSoftware: isSoftwareAdapter(adapter.info) };
+    return await Promise.race([gpu.requestAdapter(), timeout]);
   } catch {
     return null; // some browsers reject where they mean "none"
   } finally {
     clearTimeout(timer);
   }
 }
+
+/** Whether WebAssembly can wait for promises, which the WebGPU build needs. */
+export const hasJspi = (): boolean => "Suspending" in WebAssembly;

@@ -1,5 +1,5 @@
 /** The model cache on the real OPFS, IndexedDB and Web Locks of a Chromium. */
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { type FetchedModel, isStored } from "../../../client/cache/fetch-model.ts";
 import { type ModelStore, openModelStore } from "../../../client/cache/model-store.ts";
 import { LeaseholdError } from "../../../client/errors.ts";
@@ -73,6 +73,37 @@ describe("a first visit", () => {
     expect([...source.asked.values()]).toEqual([1]);
     expect(await Promise.all(fetched.files.map((f) => wholeOf(f)))).toEqual([file?.sha256, file?.sha256]);
   });
+});
+
+it("a tab waits for one that is still fetching, however slowly, and not for one that hangs", async () => {
+  const tenant = freshTenant();
+  const [fetching, waiting] = [await open(tenant), await open(tenant)];
+  const [chunk] = (await makeModel({ "a.onnx": [4000] })).chunks;
+  const { sha256 } = chunk as NonNullable<typeof chunk>;
+  const [{ signal }, hanging, held] = [new AbortController(), Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const first = fetching.exclusively(sha256, signal, () => (held.resolve(), hanging.promise));
+    await held.promise;
+    let [isIn, heard] = [false, 0];
+    const second = waiting.exclusively(sha256, signal, async () => {
+      isIn = true;
+    });
+    waiting.progress.listen(() => heard++);
+    for (const bytes of [1, 2, 3]) {
+      await vi.advanceTimersByTimeAsync(50_000);
+      fetching.progress.tell({ sha256, bytes, isWhole: true });
+      await expect.poll(() => heard).toBe(bytes);
+      expect(isIn).toBe(false);
+    }
+    await vi.advanceTimersByTimeAsync(61_000);
+    await second;
+    expect(isIn).toBe(true);
+    hanging.resolve();
+    await first;
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 describe("a second visit", () => {
@@ -315,6 +346,28 @@ describe("the worker that works on chunks", () => {
       }
     } as typeof Worker;
     await expectUnharmed();
+  });
+
+  it("opens the folder itself: in some browsers a page can neither hand it on nor write", async () => {
+    globalThis.Worker = class extends real {
+      override postMessage(message: object, given: Transferable[] | StructuredSerializeOptions = []): void {
+        if (Object.values(message).some((value) => value instanceof FileSystemHandle)) throw new DOMException("The object can not be cloned.", "DataCloneError");
+        super.postMessage(message, Array.isArray(given) ? { transfer: given } : given);
+      }
+    } as typeof Worker;
+    const { createWritable } = FileSystemFileHandle.prototype;
+    Reflect.deleteProperty(FileSystemFileHandle.prototype, "createWritable");
+    try {
+      const tenant = freshTenant();
+      const model = await makeModel(SHAPE);
+      const store = await open(tenant);
+      await expectWhole(model, await fetchKept({ ...model, store, fetchChunk: sourceOf(model).fetchChunk }));
+      expect(store.place).toEqual({ kind: "disk" });
+      const again = sourceOf(model);
+      expect(await fetchKept({ ...model, store: await open(tenant), fetchChunk: again.fetchChunk })).toMatchObject({ cachedBytes: model.size, cache: "hit" });
+    } finally {
+      FileSystemFileHandle.prototype.createWritable = createWritable;
+    }
   });
 
   it("reads what another tab has in its hands", async () => {

@@ -5,6 +5,7 @@ import { INSPECT_LIMITS, inspectOnnx } from "../../../schema/onnx/inspect.ts";
 import { bytesSource } from "../../../schema/onnx/source.ts";
 import type { OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from "../../../schema/onnx/types.ts";
 import { encodeOnnx, onnxChunks } from "../../../schema/onnx/write.ts";
+import { WireMessage } from "../../../schema/onnx/wire-writer.ts";
 import { stories } from "./models.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -14,7 +15,10 @@ const graph = (more: Partial<OnnxGraph> = {}): OnnxGraph => ({ name: "g", nodes:
 const model = (of: Partial<OnnxGraph> = {}, more: Partial<OnnxModel> = {}): OnnxModel => ({ irVersion: 10, opsets: [{ domain: "", version: 21 }], graph: graph(of), functions: [], rest: NOTHING, ...more });
 const body = (inner: OnnxGraph): OnnxAttribute => ({ name: "body", type: 5, g: inner, rest: NOTHING });
 const nested = (depth: number): OnnxGraph => (depth === 0 ? graph() : graph({ nodes: [node("Loop", [body(nested(depth - 1))])] }));
+const withDefault = (attribute: OnnxAttribute): OnnxModel => model({}, { functions: [{ name: "f", domain: "d", nodes: [node("Relu")], defaults: [attribute], rest: NOTHING }] });
 const outside = (location: string, more: object = {}) => tensor({ data: { kind: "external", location, offset: 0, ...more } });
+
+const encoded = ({ parts }: WireMessage) => new Uint8Array(Buffer.concat(parts as Uint8Array[]));
 
 async function bytesOf(of: OnnxModel): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
@@ -37,6 +41,13 @@ it("lets a plain model through, also with external data of its own", async () =>
 describe("refuses", () => {
   it.each(["../model.onnx_data", "/etc/passwd", "other.bin", "./model.onnx_data", "a/../model.onnx_data", "model.onnx_data\0", "https://evil.example/x", ""])("external data at %j", async (location) => {
     expect(await codeOf(model({ initializers: [outside(location)] }))).toBe("model-external-path");
+    expect(await codeOf(withDefault({ name: "value", type: 4, t: outside(location), rest: NOTHING }))).toBe("model-external-path");
+  });
+  it("a number that another reader cuts to 32 bits, and so sees external data where this one sees none", async () => {
+    const entry = new WireMessage().string(1, "location").string(2, "/etc/passwd");
+    const elsewhere = (place: number) => codeOf(model({ initializers: [tensor({ rest: encoded(new WireMessage().message(13, entry).int(14, place)) })] }));
+    expect(await elsewhere(0)).toBeNull();
+    expect(await elsewhere(2 ** 32 + 1)).toBe("model-unreadable");
   });
   it.each<[string, OnnxTensor, string]>([
     ["external data that begin beyond the end", outside("model.onnx_data", { offset: 1 }), "model-external-range"],
@@ -53,6 +64,7 @@ describe("refuses", () => {
     const constant = node("Constant", [{ name: "value", type: 4, t: one, rest: NOTHING }]);
     expect(await codeOf(model({ nodes: [constant] }))).toBe(code);
     expect(await codeOf(model({}, { functions: [{ name: "f", domain: "d", nodes: [constant], rest: NOTHING }] }))).toBe(code);
+    expect(await codeOf(withDefault({ name: "value", type: 4, t: one, rest: NOTHING }))).toBe(code);
   });
 
   it.each(["Loop", "Scan", "If"])("%s, unless the operator allows it", async (op) => {
@@ -60,6 +72,7 @@ describe("refuses", () => {
     expect(await codeOf(flow)).toBe("model-control-flow");
     expect(await codeOf(flow, { allowControlFlow: true })).toBeNull();
   });
+  it("a graph that a function's nodes get by default, though control flow is allowed", async () => expect(await codeOf(withDefault(body(graph())), { allowControlFlow: true })).toBe("model-control-flow"));
   it("a subgraph under any other name", async () => expect(await codeOf(model({ nodes: [node("Harmless", [body(graph())])] }))).toBe("model-control-flow"));
   it("control flow that nests too deep, though it is allowed", async () => {
     expect(await codeOf(model(nested(4)), { allowControlFlow: true })).toBeNull();

@@ -53,7 +53,7 @@ const everything: OnnxModel = {
     inputs: [{ name: "a", tensor: { elementType: ELEMENT.int64, shape: ["batch", 4, null] }, rest: NOTHING }],
     outputs: [{ name: "c", tensor: { elementType: ELEMENT.float, shape: null }, rest: NOTHING }],
   }),
-  functions: [{ name: "f", domain: "com.example", nodes: [node("Relu", ["x"], ["y"])], rest: NOTHING }],
+  functions: [{ name: "f", domain: "com.example", nodes: [node("Relu", ["x"], ["y"])], defaults: [{ name: "alpha", type: 1, f: 0.5, rest: NOTHING }], rest: NOTHING }],
 };
 
 describe("reading what was written", () => {

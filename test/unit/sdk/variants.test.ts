@@ -1,5 +1,5 @@
-import { describe, expect, it } from "vitest";
-import { backendFor, chooseVariant, type Device, namedVariant, wasmFeatures } from "../../../client/sdk/variants.ts";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { backendFor, chooseVariant, type Device, namedVariant, pickVariant, wasmFeatures } from "../../../client/sdk/variants.ts";
 import type { Variant } from "../../../schema/contract/models.ts";
 import type { Feature } from "../../../schema/contract/requirements.ts";
 import { published } from "./examples.ts";
@@ -51,4 +51,33 @@ it("a build for one backend is run on it, unless another was asked for by name",
 
 it("finds WebAssembly's features by asking the engine", () => {
   expect([...wasmFeatures()]).toEqual(expect.arrayContaining(["wasm-simd", "wasm-relaxed-simd"]));
+});
+
+describe("a graphics adapter", () => {
+  afterEach(() => {
+    vi.unstubAllGlobals();
+    vi.useRealTimers();
+  });
+  const browser = (hasJspi: boolean, requestAdapter: () => Promise<unknown>) => {
+    vi.stubGlobal("WebAssembly", { validate: () => true, ...(hasJspi && { Suspending: () => undefined }) });
+    vi.stubGlobal("navigator", { deviceMemory: 8, gpu: { requestAdapter } });
+  };
+  const adapter = { features: new Set(["shader-f16"]), limits: { maxStorageBufferBindingSize: 2 * GB }, info: { description: "A card", architecture: "", isFallbackAdapter: false } };
+
+  it.each<[string, string, boolean, () => Promise<unknown>]>([
+    ["counts where the engine can wait for it", "f16", true, async () => adapter],
+    ["does not where WebAssembly has no JSPI, without which the engine has no WebGPU", "relaxed", false, async () => adapter],
+    ["that is refused is none", "relaxed", true, async () => Promise.reject(new Error("not now"))],
+  ])("%s", async (_, id, hasJspi, requestAdapter) => {
+    browser(hasJspi, requestAdapter);
+    expect((await pickVariant(manifest, { backend: "auto" })).id).toBe(id);
+  });
+
+  it("that never answers holds nobody up for ever", async () => {
+    vi.useFakeTimers();
+    browser(true, () => new Promise(() => undefined));
+    const picked = pickVariant(manifest, { backend: "auto" });
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect((await picked).id).toBe("relaxed");
+  });
 });

@@ -1,0 +1,35 @@
+/**
+ * Which build of each model this page takes.
+ *
+ * - One for WebGPU that does not start here is passed over from then on, where another fits and nobody asked for that one
+ *   or for WebGPU by name: a browser's GPU may promise more than it does.
+ */
+import { LeaseholdError, type ClientCode } from "../errors.ts";
+import type { Manifest, Variant } from "../../schema/contract/models.ts";
+import { pickVariant, type VariantWish } from "./variants.ts";
+
+/** Faults that another build may not have. */
+const PASSED_OVER: ReadonlySet<string> = new Set<ClientCode>(["backend-unavailable", "runtime-crashed"]);
+
+export class BuildChoice {
+  readonly #wish: VariantWish;
+  readonly #withoutGpu = new Set<string>();
+
+  constructor({ backend, variant }: VariantWish) {
+    this.#wish = { backend, variant };
+  }
+
+  of(manifest: Manifest): Promise<Variant> {
+    return pickVariant(manifest, this.#withoutGpu.has(manifest.model) ? { backend: "wasm" } : this.#wish);
+  }
+
+  /** The build that `of` gives has failed so. Says whether it gives another from now on. */
+  async passOver(manifest: Manifest, error: unknown): Promise<boolean> {
+    const { backend, variant } = this.#wish;
+    if (!(error instanceof LeaseholdError) || !PASSED_OVER.has(error.code) || backend !== "auto" || variant !== undefined) return false;
+    if ((await this.of(manifest)).requires.backend !== "webgpu") return false;
+    const another = await pickVariant(manifest, { backend: "wasm" }).catch(() => null); // then the failure is what there is to tell
+    if (another) this.#withoutGpu.add(manifest.model);
+    return another !== null;
+  }
+}
