@@ -3,6 +3,7 @@
  *
  * - Every `ask` settles: by its answer, by `aborted` at once when its signal fires, or by `runtime-crashed` when the
  *   worker dies, says nothing for too long, or the link is ended.
+ * - What can't be sent (a function in it) is `invalid-request`, and was never asked.
  * - An ended link stays ended; its worker is gone, with all its memory.
  * - While parts of files are on their way the worker has nothing to say, and is not held to its patience.
  * - The worker of an aborted ask gets a moment to come to its next step; a worker that doesn't is ended.
@@ -83,7 +84,13 @@ export class WorkerLink {
       };
       signal?.addEventListener("abort", onAbort);
       this.#pending.set(id, pending);
-      this.#send({ ...request, id });
+      try {
+        this.#send({ ...request, id });
+      } catch (cause) {
+        this.#pending.delete(id);
+        const [code, why] = request.kind === "run" ? (["invalid-request", "The call holds something that can't be handed to the model's worker, a function perhaps. Give plain data."] as const) : (["runtime-crashed", "The model could not be handed to its worker."] as const);
+        return pending.settle(new LeaseholdError(code, why, { cause }));
+      }
       options.onSent?.((note) => {
         if (this.#pending.has(id)) this.#send({ kind: "note", id, note });
       });

@@ -54,6 +54,12 @@ test.each([
   expect((await runtime.run("raw", { inputs: { a: floats(3), b: floats(4) } })).outputs.sum).toEqual(floats(7));
 });
 
+test("a call that can't be handed to the worker is refused, and the next one works", async () => {
+  const sent = runtime.run("raw", { inputs: { a: () => 1, b: {} } as never });
+  await expect(sent).rejects.toMatchObject({ code: "invalid-request" });
+  expect((await runtime.run("raw", { inputs: { a: floats(3), b: floats(4) } })).outputs.sum).toEqual(floats(7));
+});
+
 test("another task's call is refused", async () => {
   await expect(runtime.readOcr(new Blob())).rejects.toMatchObject({ code: "model-invalid" });
 });
