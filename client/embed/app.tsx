@@ -3,25 +3,25 @@
  */
 import { useCallback, useEffect, useState } from "preact/hooks";
 import type { Engine } from "../sdk/progress.ts";
-import type { WidgetError, WidgetQuota } from "../widget/protocol.ts";
+import type { WidgetError } from "../widget/protocol.ts";
 import type { LeaseholdError } from "../errors.ts";
 import { Card } from "./card.tsx";
 import type { Line } from "./greeting.ts";
 import { textOf } from "./text-lines.ts";
 import { showTheme } from "./theme.ts";
 import { usePictures } from "./use-pictures.ts";
+import { type OnQuota, useQuota } from "./use-quota.ts";
 import { type Ending, type ReadPicture, useReader } from "./use-reader.ts";
 
 export interface AppProps {
   readonly line: Line;
   readonly read: ReadPicture;
-  /** Returns the end of the subscription. */
-  readonly onQuota: (listener: (quota: WidgetQuota) => void) => () => void;
+  readonly onQuota: OnQuota;
 }
 
 export function App({ line, read, onQuota }: AppProps) {
   const [engine, setEngine] = useState<Engine | null>(null);
-  const [quota, setQuota] = useState<WidgetQuota | null>(null);
+  const quota = useQuota(line, onQuota);
   const { view, start, stop } = useReader(read);
 
   const begin = useCallback(
@@ -38,16 +38,6 @@ export function App({ line, read, onQuota }: AppProps) {
   useEffect(() => {
     if (view.kind === "working" && view.progress?.stage === "reading") setEngine(view.progress.engine);
   }, [view]);
-
-  useEffect(
-    () =>
-      onQuota(({ remaining, limit, resetsAt, window }) => {
-        const now = { remaining, limit, resetsAt, window };
-        setQuota(now);
-        line.send({ kind: "quota", quota: now });
-      }),
-    [line, onQuota],
-  );
 
   useEffect(() => {
     const runs = new Map<number, { stop(): void }>();

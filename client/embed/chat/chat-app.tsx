@@ -1,11 +1,11 @@
 /** The widget as a chat: what was said, a line to write on, and every turn of it in the person's own browser. */
-import { useEffect, useState } from "preact/hooks";
-import type { WidgetQuota } from "../../widget/protocol.ts";
+import { useEffect } from "preact/hooks";
 import { EngineChip } from "../engine-chip.tsx";
 import type { Line } from "../greeting.ts";
 import { Alert, Lock, Plus, Retry, Speech } from "../icons.tsx";
 import { QuotaLine } from "../quota-line.tsx";
 import { showTheme } from "../theme.ts";
+import { type OnQuota, useQuota } from "../use-quota.ts";
 import { stageWords, whenWords } from "../wording.ts";
 import { chatWords } from "./chat-words.ts";
 import { Composer } from "./composer.tsx";
@@ -15,23 +15,13 @@ import { type Talk, type Talking, useTalk } from "./use-talk.ts";
 export interface ChatAppProps {
   readonly line: Line;
   readonly talk: Talk;
-  /** Returns the end of the subscription. */
-  readonly onQuota: (listener: (quota: WidgetQuota) => void) => () => void;
+  readonly onQuota: OnQuota;
 }
 
 export function ChatApp({ line, talk, onQuota }: ChatAppProps) {
   const chat = useTalk(talk, line.settings.model);
-  const [quota, setQuota] = useState<WidgetQuota | null>(null);
+  const quota = useQuota(line, onQuota);
 
-  useEffect(
-    () =>
-      onQuota(({ remaining, limit, resetsAt, window }) => {
-        const now = { remaining, limit, resetsAt, window };
-        setQuota(now);
-        line.send({ kind: "quota", quota: now });
-      }),
-    [line, onQuota],
-  );
   useEffect(() => {
     line.listen((message) => {
       if (message.kind === "theme") showTheme(message.theme);
