@@ -35,7 +35,7 @@ const rangeConditions = conditions.extend({
 const list = createRoute({
   method: "get", path: "/v1/models", tags, ...guarded("GET /v1/models"), summary: "The models that this credential may use",
   request: { query: pageQuery },
-  responses: { 200: json(page(model.omit({ prices: true, canary: true })), "Models by id."), ...problems },
+  responses: { 200: json(page(model.omit({ prices: true, canary: true, waiting: true })), "Models by id."), ...problems },
 });
 
 const readManifest = createRoute({
@@ -57,7 +57,7 @@ export function deliveryRoutes(app: OpenAPIHono<AppEnv>): void {
     const { object, call } = enter(c, "GET /v1/models");
     const { limit, cursor } = c.req.valid("query");
     const { models, quota } = unwrap(await object.models.list(call, cursor ?? "", limit + 1));
-    return c.json(pageOf(models, limit, (item) => item.id, ({ prices: _, canary: __, ...shown }) => shown), 200, limitsOf(c, quota));
+    return c.json(pageOf(models, limit, (item) => item.id, ({ prices: _, canary: __, waiting: ___, ...shown }) => shown), 200, limitsOf(c, quota));
   });
 
   app.openapi(readManifest, async (c) => {

@@ -171,7 +171,7 @@ export class ModelDesk {
     return this.#room.as<{ models: Model[]; quota: Quota }>(call, (who, now) => {
       const pinned = who.leaseId === null ? null : this.#pinned(who.leaseId);
       if (pinned && !pinned.ok) return pinned;
-      const models = shelf.list(after, limit).map((revision) => toModel(revision, this.#room.pricesOf(revision.model, now, revision.facts.base ?? null), shelf.rollouts.canaryOf(revision.model)));
+      const models = shelf.list(after, limit).map((revision) => toModel(revision, this.#room.pricesOf(revision.model, now, revision.facts.base ?? null), shelf.rollouts.canaryOf(revision.model), shelf.rollouts.waitingOf(revision.model)));
       return done({ models, quota: this.#room.quotaOf(call, who, now) });
     });
   }
