@@ -24,6 +24,7 @@ interface PageSdk {
     list(): readonly { readonly model: string }[];
   };
   readonly ocr: { read(request: { model: string; image: Blob }): Promise<{ readonly blocks: readonly { readonly text: string }[] }> };
+  readonly completions: { create(request: { model: string; prompt: string; max_tokens: number }): Promise<{ readonly choices: readonly { readonly text: string }[] }> };
   readonly offline: {
     prepare(plan: { model: string; tokens: number }): Promise<OfflineLease>;
     list(): Promise<readonly OfflineLease[]>;
@@ -121,6 +122,18 @@ export class SdkPage {
         );
       },
       { model, name, data: picture.toString("base64") },
+    ) as Promise<Ended<string>>;
+  }
+
+  /** What a model of text goes on with, at its likeliest. */
+  complete(model: string, prompt: string, max_tokens: number): Promise<Ended<string>> {
+    return this.page.evaluate(
+      (request) =>
+        globalThis.sdks["main"]?.completions.create(request).then(
+          ({ choices }) => choices[0]?.text ?? "",
+          (error: { code: string }) => ({ code: error.code }),
+        ),
+      { model, prompt, max_tokens },
     ) as Promise<Ended<string>>;
   }
 
