@@ -34,6 +34,8 @@ export interface AnswerOptions {
   readonly budget: Budget;
   readonly spelling: (token: number) => Uint8Array | null;
   readonly onToken: () => void;
+  /** What can be shown of the token is. */
+  readonly onShown: () => void;
   readonly onPiece: (text: string, tokens: readonly ChosenToken[]) => void;
   readonly onToolCall: (call: ToolCall) => void;
 }
@@ -90,6 +92,7 @@ export async function writeAnswer(first: NextToken, options: AnswerOptions, step
       return finish("stop", "stop-string");
     }
     if (text !== "") show(text);
+    options.onShown();
     if (sequence.length >= sequence.decoder.contextLength) return finish("length", "context-length-exceeded");
     last = token;
   }

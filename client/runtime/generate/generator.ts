@@ -21,6 +21,7 @@ import { TextStream } from "../tokenizer/text-stream.ts";
 import type { JsonObject, Tokenizer } from "../tokenizer/tokenizer.ts";
 import { writeAnswer } from "./answer.ts";
 import { Budget } from "./budget.ts";
+import { Counts } from "./counts.ts";
 import { Sequence } from "./sequence.ts";
 import { checkRequest, endTokens, samplingSettings } from "./settings.ts";
 import { allowedTools, toolCallRule, ToolCallReader, wholeToolCallRule } from "./tool-calls.ts";
@@ -72,12 +73,14 @@ export class Generator {
     if (input.kind === "measure") return { promptTokens, cachedTokens: 0, outputTokens: 0, contextLength, ttftMs: null, tokensPerSecond: null };
 
     const began = performance.now();
-    const budget = new Budget(input.hold, notes);
+    const pace = new Pace(began);
+    const count = (outputTokens: number, isOut: boolean) => emit({ kind: "count", outputTokens, isOut });
+    const counts = new Counts((tokens) => count(tokens, false), () => performance.now());
+    const budget = new Budget(input.hold, notes, () => count(pace.tokens, true));
     budget.use(promptTokens);
     const { next, cachedTokens } = await this.#sequence.prefill(plan.ids, step);
     emit({ kind: "began", promptTokens, cachedTokens });
 
-    const pace = new Pace(began);
     const seed = input.sampling.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
     const constraint = plan.rule && new Constraint(plan.rule, this.#tree(), [...this.#ends]);
     const toolConstraint = plan.tools && new Constraint(plan.tools.rule, this.#tree(), [...this.#ends]);
@@ -100,8 +103,15 @@ export class Generator {
           budget,
           spelling: (token) => tokenizer.bytes.bytes[token] ?? null,
           onToken: () => pace.count(),
-          onPiece: (text, tokens) => emit({ kind: "piece", choice, text, tokens, outputTokens: pace.tokens }),
-          onToolCall: (call) => emit({ kind: "tool-call", choice, index: calls++, call, outputTokens: pace.tokens }),
+          onShown: () => counts.look(pace.tokens),
+          onPiece: (text, tokens) => {
+            counts.told(pace.tokens);
+            emit({ kind: "piece", choice, text, tokens, outputTokens: pace.tokens });
+          },
+          onToolCall: (call) => {
+            counts.told(pace.tokens);
+            emit({ kind: "tool-call", choice, index: calls++, call, outputTokens: pace.tokens });
+          },
         },
         step,
       );

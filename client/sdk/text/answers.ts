@@ -2,6 +2,9 @@
 import type { ChosenToken, GenerateEvent, TokenChance } from "../../runtime/tasks/text-generation/request.ts";
 import type { Account, Chance, ChatChunk, ChatCompletion, Completion, CompletionLogprobs, FinishReason, FunctionCall, Logprobs, Usage } from "./openai.ts";
 
+/** What the runtime tells that an answer is made of. */
+export type AnswerEvent = Exclude<GenerateEvent, { kind: "began" | "count" }>;
+
 export interface Head {
   readonly id: string;
   readonly created: number;
@@ -24,8 +27,7 @@ interface Choice {
 export class Gathered {
   readonly choices: Choice[] = [];
 
-  add(event: GenerateEvent): void {
-    if (event.kind === "began") return;
+  add(event: AnswerEvent): void {
     const choice = (this.choices[event.choice] ??= { text: "", tokens: [], calls: [], reason: "stop" });
     if (event.kind === "ended") choice.reason = event.reason;
     else if (event.kind === "tool-call") choice.calls.push(event.call);
@@ -52,8 +54,7 @@ export function chatCompletion(head: Head, gathered: Gathered, withLogprobs: boo
 }
 
 /** The chunks of one event. The first of each choice brings its role. */
-export function chatChunks(head: Head, event: GenerateEvent, begun: Set<number>): ChatChunk[] {
-  if (event.kind === "began") return [];
+export function chatChunks(head: Head, event: AnswerEvent, begun: Set<number>): ChatChunk[] {
   const chunk = (delta: ChatChunk["choices"][number]["delta"], reason: FinishReason | null = null, tokens: readonly ChosenToken[] = []): ChatChunk => ({
     ...head,
     object: "chat.completion.chunk",
@@ -90,8 +91,8 @@ export function completion(head: Head, gathered: Gathered, withLogprobs: boolean
   };
 }
 
-export function completionChunks(head: Head, event: GenerateEvent): Completion[] {
-  if (event.kind !== "piece" && event.kind !== "ended") return [];
+export function completionChunks(head: Head, event: AnswerEvent): Completion[] {
+  if (event.kind === "tool-call") return [];
   const [text, tokens, reason] = event.kind === "piece" ? [event.text, event.tokens, null] : ["", [], event.reason];
   return [{ ...head, object: "text_completion", choices: [{ index: event.choice, text, logprobs: tokens.length > 0 ? flatLogprobs(tokens) : null, finish_reason: reason }] }];
 }

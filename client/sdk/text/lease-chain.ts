@@ -4,7 +4,8 @@
  * - The first holds the prompt and what may be written. The next is asked for before that is used up, or before the
  *   lease expires; when it comes, the one before is settled with what was written under it.
  * - Each is for the revision that runs. One for another revision goes back, and counts as refused.
- * - A refused one is no error: what is held is used up, and the answer ends there.
+ * - A refused one is no error: what is held is used up, and the answer ends there. A run that is out of tokens waits for
+ *   what becomes of the next lease, and is always told.
  * - A page that goes away reports the open one with what was used by then (`OpenLease.running…`).
  */
 import { LeaseholdError } from "../../errors.ts";
@@ -28,7 +29,7 @@ export interface ChainOptions {
 
 export type Report = Omit<Outcome, "inputTokens" | "outputTokens">;
 
-/** The next lease is asked for when this share of the hold is left. */
+/** The next lease is asked for when this share of what a lease holds for answers is left. */
 const LOW = 0.25;
 /** Or when the lease lives no longer than this. */
 const SOON_MS = 60_000;
@@ -63,19 +64,19 @@ export class LeaseChain {
     this.#options.first.runningTokens = this.#options.promptTokens;
   }
 
-  /** So much is written by now. Asks for the next lease where it is time; `tell` hears of it. */
-  wrote(outputTokens: number, report: () => Report, tell: (note: GenerateNote) => void): void {
+  /** So much is written by now. Asks for the next lease where it is time; `tell` hears of it. `isOut`: the run waits for it. */
+  wrote(outputTokens: number, report: () => Report, tell: (note: GenerateNote) => void, isOut = false): void {
     this.#output = outputTokens;
     this.#current.runningOutput = outputTokens - this.#settledOutput;
     const { mostOutput } = this.#options;
     const toWrite = mostOutput === null ? Infinity : mostOutput - outputTokens;
-    if (this.#isOver || this.#asking || this.#isRefused || toWrite <= 0) return;
-    const { hold, expires_at: expires } = this.#current.grant;
-    const left = hold - this.#input - (outputTokens - this.#settledOutput);
-    const isLow = left < toWrite && left <= hold * LOW;
-    const isOld = Date.parse(expires) - Date.now() < SOON_MS;
-    if (!isLow && !isOld) return;
-    tell({ kind: "wait" });
+    if (this.#asking) return;
+    if (this.#isOver || this.#isRefused || toWrite <= 0) return isOut ? tell({ kind: "no-more" }) : undefined;
+    const room = this.#current.grant.hold - this.#input;
+    const left = room - (outputTokens - this.#settledOutput);
+    const isLow = left < toWrite && left <= room * LOW;
+    const isOld = Date.parse(this.#current.grant.expires_at) - Date.now() < SOON_MS;
+    if (!isLow && !isOld && !isOut) return;
     this.#asking = this.#ask(Math.min(toWrite, this.#options.slice), report, tell).finally(() => {
       this.#asking = null;
     });

@@ -34,7 +34,7 @@ function made(says = "a 世 cat", { isEnding = true, contextLength }: { isEnding
   return { decoder, generator, said: (input: GenerateInput) => run(generator, input) };
 }
 
-async function run(generator: Generator, input: GenerateInput, onEvent?: (event: GenerateEvent) => void, step: () => Promise<void> = async () => undefined, notes: () => GenerateNote[] = () => []) {
+async function run(generator: Generator, input: GenerateInput, onEvent?: (event: GenerateEvent) => void, step: () => Promise<void> = async () => undefined, notes: () => GenerateNote[] = () => [{ kind: "no-more" }]) {
   const texts: string[] = [];
   const pieces: string[] = [];
   const tokens: ChosenToken[] = [];
@@ -105,11 +105,14 @@ describe("an answer", () => {
   it("goes on where the hold grows in time", async () => {
     const hold = ids("Tell me").length + 2;
     const { generator } = made("abcdefgh");
-    const notes: GenerateNote[] = [{ kind: "wait" }];
-    let steps = 0;
-    const result = await run(generator, generate({ hold }), undefined, async () => {
-      if (++steps === 25) notes.push({ kind: "hold", tokens: hold + 3 });
-    }, () => notes.splice(0));
+    const notes: GenerateNote[] = [];
+    const asked: number[] = [];
+    const result = await run(generator, generate({ hold }), (event) => {
+      if (event.kind !== "count" || !event.isOut) return;
+      asked.push(event.outputTokens);
+      notes.push(asked.length === 1 ? { kind: "hold", tokens: hold + 3 } : { kind: "no-more" });
+    }, undefined, () => notes.splice(0));
+    expect(asked).toEqual([2, 5]);
     expect(result).toMatchObject({ text: "abcde", endings: [{ reason: "length", why: "hold-used-up" }] });
   });
 
@@ -223,6 +226,39 @@ describe("tool calls", () => {
   it("are refused for a model that was not taught any", async () => {
     const untaught = new Generator({ decoder: new BigramDecoder({ vocabulary: 300 }), tokenizer: new Tokenizer(file, config, null), generationConfig: {}, modelConfig: {} });
     await expect(run(untaught, ask("auto"))).rejects.toMatchObject({ code: "tools-unsupported" });
+  });
+});
+
+describe("tokens that no text tells of", () => {
+  const shown = async (says: string, input: GenerateInput) => {
+    const { generator } = made(says);
+    const told: number[] = [];
+    const result = await run(generator, input, (event) => {
+      if ("outputTokens" in event) told.push(event.outputTokens);
+    });
+    return { told, result, gaps: [...told, result.outputTokens].map((tokens, at) => tokens - (told[at - 1] ?? 0)) };
+  };
+
+  it("are told every few of them: in what may become a stop string", async () => {
+    const { gaps, result } = await shown(`a${"b".repeat(60)}c`, generate({ stop: [`${"b".repeat(61)}`], maxTokens: 100 }));
+    expect(result.text).toBe(`a${"b".repeat(60)}c`);
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(8);
+  });
+
+  it("are told every few of them: in a tool call", async () => {
+    const note: Tool = { type: "function", function: { name: "note", parameters: { type: "object", properties: { text: { type: "string" } }, required: ["text"] } } };
+    const call = `<tool_call>{"name":"note","arguments":{"text":"${"abcdefghijklmnopqrstuvwxyz".repeat(3)}"}}</tool_call>`;
+    const { gaps, result, told } = await shown(call, generate({ prompt: { kind: "chat", messages: [{ role: "user", content: "Note" }], tools: [note], toolChoice: "auto" }, maxTokens: 300 }));
+    expect(result.calls).toHaveLength(1);
+    expect(told.length).toBeGreaterThan(8);
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(8);
+  });
+
+  it("need no telling where text comes with each", async () => {
+    const { generator } = made("abcdefghij");
+    const counts: GenerateEvent[] = [];
+    await run(generator, plain, (event) => void (event.kind === "count" && counts.push(event)));
+    expect(counts).toEqual([]);
   });
 });
 
