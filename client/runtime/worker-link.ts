@@ -11,6 +11,7 @@
 import { LeaseholdError } from "../errors.ts";
 import { abortedError } from "./abort.ts";
 import { newBell, ring } from "./bell.ts";
+import { errorOf } from "./faults.ts";
 import type { Answer, FromRuntime, NoteOf, PieceOf, Request, RequestId, Stage, TaskName, ToRuntime } from "./protocol.ts";
 
 export interface Patience {
@@ -75,7 +76,7 @@ export class WorkerLink {
         settle(outcome) {
           signal?.removeEventListener("abort", onAbort);
           if (outcome instanceof LeaseholdError) reject(outcome);
-          else if (outcome.kind === "failed") reject(new LeaseholdError(outcome.fault.code, outcome.fault.message));
+          else if (outcome.kind === "failed") reject(errorOf(outcome.fault));
           else resolve(outcome);
         },
       };
@@ -155,7 +156,7 @@ export class WorkerLink {
       case "failed":
         this.#pending.delete(message.id);
         pending.settle(message);
-        if (message.kind === "failed" && message.fault.code === "runtime-crashed") this.close(new LeaseholdError("runtime-crashed", message.fault.message));
+        if (message.kind === "failed" && message.fault.code === "runtime-crashed") this.close(errorOf(message.fault));
         else if (this.#pending.size === 0) this.#wakeIdle();
     }
     this.#watch();

@@ -60,6 +60,12 @@ export class Tokenizer {
     return this.#hub.id_to_token(id);
   }
 
+  /** Of a token that stands for no text. */
+  specialId(token: string): number | null {
+    const id = this.idOf(token);
+    return id !== undefined && this.isSpecial(id) ? id : null;
+  }
+
   isSpecial(id: number): boolean {
     return this.#hub.get_added_tokens_decoder().get(id)?.special ?? false;
   }

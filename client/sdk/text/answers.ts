@@ -9,6 +9,8 @@ export interface Head {
   readonly id: string;
   readonly created: number;
   readonly model: string;
+  /** Of a chunk that another one with the usage comes after. */
+  readonly usage?: null;
 }
 
 export interface Closing {
@@ -44,7 +46,7 @@ export function chatCompletion(head: Head, gathered: Gathered, withLogprobs: boo
     object: "chat.completion",
     choices: gathered.choices.map(({ text, tokens, calls, reason }, index) => ({
       index,
-      message: { role: "assistant", content: text === "" && calls.length > 0 ? null : text, ...(calls.length > 0 && { tool_calls: calls }) },
+      message: { role: "assistant", content: text === "" && calls.length > 0 ? null : text, refusal: null, ...(calls.length > 0 && { tool_calls: calls }) },
       logprobs: withLogprobs ? logprobs(tokens) : null,
       finish_reason: reason,
     })),
@@ -101,9 +103,10 @@ export const completionClosing = (head: Head, closing: Closing, ended: Completio
   closingOf(ended, { ...head, object: "text_completion", choices: [] }, closing, withUsage);
 
 const chance = ({ text, bytes, logprob }: TokenChance): Chance => ({ token: text, logprob, bytes });
-const logprobs = (tokens: readonly ChosenToken[]): Logprobs => ({ content: tokens.map((token) => ({ ...chance(token), top_logprobs: token.top.map(chance) })) });
+const logprobs = (tokens: readonly ChosenToken[]): Logprobs => ({ content: tokens.map((token) => ({ ...chance(token), top_logprobs: token.top.map(chance) })), refusal: null });
 const flatLogprobs = (tokens: readonly ChosenToken[]): CompletionLogprobs => ({
   tokens: tokens.map(({ text }) => text),
   token_logprobs: tokens.map(({ logprob }) => logprob),
   top_logprobs: tokens.map(({ top }) => Object.fromEntries(top.map(({ text, logprob }) => [text, logprob]))),
+  text_offset: tokens.map(({ at }) => at),
 });

@@ -42,10 +42,10 @@ export function createCompletion(parts: Parts, request: CompletionRequest, optio
   });
 }
 
-async function create<Whole, Chunk>(parts: Parts, { model, stream }: ChatRequest | CompletionRequest, input: GenerateInput, options: CallOptions, form: Form<Whole, Chunk>): Promise<Whole | AsyncIterable<Chunk>> {
+async function create<Whole, Chunk>(parts: Parts, { model, stream, stream_options: wish }: ChatRequest | CompletionRequest, input: GenerateInput, options: CallOptions, form: Form<Whole, Chunk>): Promise<Whole | AsyncIterable<Chunk>> {
   const { requestId, events, closing, stop } = await beginGeneration(parts, model, input, options);
-  const head: Head = { id: requestId.replace("req_", `${form.prefix}-`), created: Math.floor(Date.now() / 1000), model };
-  if (stream) return chunksOf(events, closing, stop, head, form);
+  const head = { id: requestId.replace("req_", `${form.prefix}-`), created: Math.floor(Date.now() / 1000), model };
+  if (stream) return chunksOf(events, closing, stop, wish?.include_usage ? { ...head, usage: null } : head, form);
   const gathered = new Gathered();
   for await (const event of events) gathered.add(event);
   return form.whole(head, gathered, await closing);

@@ -42,6 +42,8 @@ export class LeaseChain {
   #settledOutput = 0;
   #output = 0;
   #asking: Promise<void> | null = null;
+  /** Reports of leases that another one took the place of. */
+  readonly #reports: Promise<void>[] = [];
   #isRefused = false;
   #isOver = false;
 
@@ -76,7 +78,7 @@ export class LeaseChain {
     const left = room - (outputTokens - this.#settledOutput);
     const isLow = left < toWrite && left <= room * LOW;
     const isOld = Date.parse(this.#current.grant.expires_at) - Date.now() < SOON_MS;
-    if (!isLow && !isOld && !isOut) return;
+    if (!isLow && !isOld) return; // a run that is out was told of the next one meanwhile
     this.#asking = this.#ask(Math.min(toWrite, this.#options.slice), report, tell).finally(() => {
       this.#asking = null;
     });
@@ -85,12 +87,14 @@ export class LeaseChain {
   async settle(report: Report, outputTokens: number): Promise<void> {
     this.#isOver = true;
     await this.#asking;
+    await Promise.all(this.#reports);
     await this.#options.desk.settle(this.#current, { ...report, inputTokens: this.#input, outputTokens: outputTokens - this.#settledOutput });
   }
 
   async abandon(error: LeaseholdError): Promise<void> {
     this.#isOver = true;
     await this.#asking;
+    await Promise.all(this.#reports);
     await this.#options.desk.abandon(this.#current, error);
   }
 
@@ -121,6 +125,6 @@ export class LeaseChain {
     this.#current = next;
     this.#ids.push(next.grant.lease_id);
     tell({ kind: "hold", tokens: promptTokens + this.#output + next.grant.hold });
-    await desk.settle(before, { ...report(), ...used });
+    this.#reports.push(desk.settle(before, { ...report(), ...used })); // which doesn't hold up the run
   }
 }

@@ -21,7 +21,7 @@ async function noteWriter() {
   const says = `<tool_call>{"name":"note","arguments":{"text":"${"abcdefghijklmnopqrstuvwxyz".repeat(10).slice(0, 250)}"}}</tool_call>`;
   const decoder = new BigramDecoder({ vocabulary: tokenizer.bytes.bytes.length, saying: tokenizer.encode(says, { addSpecialTokens: false }).ids });
   const note = { type: "function", function: { name: "note", parameters: { type: "object", properties: { text: { type: "string" } }, required: ["text"] } } } as const;
-  const input: GenerateInput = { kind: "generate", prompt: { kind: "chat", messages: [{ role: "user", content: "Note" }], tools: [note], toolChoice: { name: "note" } }, sampling: {}, maxTokens: null, stop: [], choices: 1, logprobs: null, format: { type: "text" }, hold: 100 };
+  const input: GenerateInput = { kind: "generate", prompt: { kind: "chat", messages: [{ role: "user", content: "Note" }], tools: [note], toolChoice: { name: "note" }, isParallel: true }, sampling: {}, maxTokens: null, stop: [], choices: 1, logprobs: null, format: { type: "text" }, hold: 100 };
   const generator = new Generator({ decoder, tokenizer, generationConfig: {}, modelConfig: {} });
   const { promptTokens } = await generator.run({ ...input, kind: "measure" }, async () => undefined, { emit: () => undefined, notes: () => [] });
   return { decoder, input, generator, promptTokens };

@@ -30,7 +30,7 @@ export interface Tool {
 export type ToolChoice = "none" | "auto" | "required" | { readonly name: string };
 
 export type Prompt =
-  | { readonly kind: "chat"; readonly messages: readonly ChatMessage[]; readonly tools: readonly Tool[]; readonly toolChoice: ToolChoice }
+  | { readonly kind: "chat"; readonly messages: readonly ChatMessage[]; readonly tools: readonly Tool[]; readonly toolChoice: ToolChoice; /** Several calls in one answer. */ readonly isParallel: boolean }
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "tokens"; readonly ids: readonly number[] };
 
@@ -71,6 +71,8 @@ export interface TokenChance {
 }
 
 export interface ChosenToken extends TokenChance {
+  /** Where it begins, in characters from the prompt's beginning; in a chat, from the answer's. */
+  readonly at: number;
   readonly top: readonly TokenChance[];
 }
 
