@@ -1,12 +1,12 @@
 /**
  * Which build of each model this page takes.
  *
- * - One for WebGPU that does not start here is passed over from then on, where another fits and nobody asked for that one
+ * - One for WebGPU that does not start here, or not again, is passed over from then on, where another fits and nobody asked for that one
  *   or for WebGPU by name: a browser's GPU may promise more than it does.
  */
 import { LeaseholdError, type ClientCode } from "../errors.ts";
 import type { Manifest, Variant } from "../../schema/contract/models.ts";
-import { pickVariant, type VariantWish } from "./variants.ts";
+import { namedVariant, pickVariant, type VariantWish } from "./variants.ts";
 
 /** Faults that another build may not have. */
 const PASSED_OVER: ReadonlySet<string> = new Set<ClientCode>(["backend-unavailable", "runtime-crashed"]);
@@ -23,11 +23,12 @@ export class BuildChoice {
     return pickVariant(manifest, this.#withoutGpu.has(manifest.model) ? { backend: "wasm" } : this.#wish);
   }
 
-  /** The build that `of` gives has failed so. Says whether it gives another from now on. */
-  async passOver(manifest: Manifest, error: unknown): Promise<boolean> {
+  /** The build of this id has failed so (without it, the one that `of` gives). Says whether `of` gives another from now on. */
+  async passOver(manifest: Manifest, error: unknown, id?: string): Promise<boolean> {
     const { backend, variant } = this.#wish;
     if (!(error instanceof LeaseholdError) || !PASSED_OVER.has(error.code) || backend !== "auto" || variant !== undefined) return false;
-    if ((await this.of(manifest)).requires.backend !== "webgpu") return false;
+    const failed = id === undefined ? await this.of(manifest) : namedVariant(manifest, id);
+    if (failed.requires.backend !== "webgpu") return false;
     const another = await pickVariant(manifest, { backend: "wasm" }).catch(() => null); // then the failure is what there is to tell
     if (another) this.#withoutGpu.add(manifest.model);
     return another !== null;
