@@ -84,7 +84,7 @@ export interface Runtime {
   close(): void;
 }
 
-/** Loading is silent while the engine (up to 17 MB) is fetched, so it gets more. */
+/** Loading is silent while the engine (up to 27 MB) is fetched, so it gets more. */
 const LOAD_PATIENCE: Patience = { silenceMs: 180_000, abortMs: 0 };
 const RUN_PATIENCE: Patience = { silenceMs: 60_000, abortMs: 5_000 };
 /** SwiftShader works on one step for minutes, and still works. */
@@ -213,9 +213,9 @@ class HostedRuntime implements Runtime {
     let remark: string | undefined;
     const link = new WorkerLink(new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: `leasehold ${task}` }));
     try {
-      const { backend, threads } = candidate;
+      const { backend, threads, withoutJspi } = candidate;
       const how = { signal, patience: patience?.load ?? LOAD_PATIENCE, onStage: (stage: Stage) => onProgress?.({ stage }) };
-      const [given] = await Promise.all([orAborted(files, signal), timed("worker and engine", () => link.ask({ kind: "start", task, backend, threads, ortBase }, how))]);
+      const [given] = await Promise.all([orAborted(files, signal), timed("worker and engine", () => link.ask({ kind: "start", task, backend, withoutJspi, threads, ortBase }, how))]);
       this.#files = null;
       const options = { memoryBytes, allowControlFlow, ...(selfTest && { selfTest }), ...(this.#withoutKernels !== null && { withoutKernels: this.#withoutKernels }) };
       const load = (its: readonly RuntimeFile[]) => timed("load in the worker", () => link.ask({ kind: "load", files: its, options }, how));

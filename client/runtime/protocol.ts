@@ -79,6 +79,7 @@ export interface StartRequest {
   readonly kind: "start";
   readonly task: TaskName;
   readonly backend: Backend;
+  readonly withoutJspi: boolean;
   readonly threads: number;
   readonly ortBase: string;
 }

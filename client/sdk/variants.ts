@@ -2,7 +2,6 @@
  * Which build of a model this device takes: the first in the manifest's order whose needs it meets.
  *
  * - A named build is taken as it is named, whether it fits or not: `variant-unsupported` only where there is none.
- * - A build for WebGPU is taken only where the runtime has a use for the adapter: its WebGPU engine needs JSPI.
  * - An adapter that is emulated on the CPU counts only where WebGPU was asked for by name.
  */
 import type { Backend, Manifest, Variant } from "../../schema/contract/models.ts";
@@ -56,7 +55,7 @@ function fits({ requires: { backend, features = [], memory_bytes, buffer_bytes }
 }
 
 async function probeDevice(backend: "auto" | Backend): Promise<Device> {
-  const adapter = backend === "wasm" || !hasJspi() ? null : await requestAdapter();
+  const adapter = backend === "wasm" ? null : await requestAdapter();
   const isUsable = adapter && (backend === "webgpu" || !isSoftwareAdapter(adapter.info));
   const gigabytes = (navigator as { deviceMemory?: number }).deviceMemory;
   return {

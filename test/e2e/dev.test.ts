@@ -1,12 +1,13 @@
 /** `npm run dev`: what other programs rely on. */
 import { join } from "node:path";
-import { stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { afterEach, expect, test } from "vitest";
 import { tenant, tenantCreate } from "../../schema/contract/tenants.ts";
 import { makeOperatorKey } from "../../schema/contract/keys.ts";
 import { apiAt } from "../../cli/api.ts";
 import { eventually } from "../../cli/check/report.ts";
 import { freePort } from "../../cli/control-plane/ports.ts";
+import { ROOT } from "../../cli/root.ts";
 import { type DevProcess, descendantsOf, isRunning, startDev } from "../support/dev-process.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
@@ -51,6 +52,13 @@ test("prints one line when it serves, keeps its state, and leaves no process beh
   const again = await second.ready;
   expect(again.operator_key).toBe(operatorKey);
   expect((await apiAt(again.url, operatorKey).get("/v1/tenants/kept", tenant)).name).toBe("Kept");
+});
+
+test("serves no file that is too large for a static asset", async () => {
+  const entries = await readdir(join(ROOT, "dist/client"), { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+  expect(files.filter((path) => path.endsWith(".wasm")).length).toBeGreaterThan(3);
+  for (const path of files) expect((await stat(path)).size, path).toBeLessThanOrEqual(25 * 1024 * 1024);
 });
 
 test("says what to do where the port or the state folder is taken, and ends", async () => {

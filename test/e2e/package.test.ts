@@ -45,7 +45,7 @@ describe("the package", () => {
 
   test("brings the engine's files, and parts of a few kilobytes", () => {
     const at = (name: string) => join(project.path, "node_modules/leasehold/dist/package", name);
-    for (const name of ORT_FILES) expect(statSync(at(`engine/${name}`)).size).toBeGreaterThan(10_000);
+    for (const { name } of ORT_FILES) expect(statSync(at(`engine/${name}`)).size).toBeGreaterThan(10_000);
     expect(gzipSync(readFileSync(at("react.js"))).length).toBeLessThan(1536);
     expect(gzipSync(readFileSync(at("ai-sdk.js"))).length).toBeLessThan(4096);
   });

@@ -3,13 +3,14 @@ import { createServer } from "vite";
 import { ortFiles } from "../../cli/build/ort-files.ts";
 import { freePort } from "../../cli/control-plane/ports.ts";
 import { ROOT } from "../../cli/root.ts";
+import type { ServedFile } from "../../client/runtime/ort-files.ts";
 
 export interface SdkSite extends AsyncDisposable {
   readonly origin: string;
 }
 
 /** `ort`: where the runtime looks for onnxruntime-web's files, and which. */
-export async function sdkSite(cacheDir: string, ort: { readonly path: string; readonly files: readonly string[] }): Promise<SdkSite> {
+export async function sdkSite(cacheDir: string, ort: { readonly path: string; readonly files: readonly ServedFile[] }): Promise<SdkSite> {
   const port = await freePort();
   const server = await createServer({
     root: ROOT,

@@ -16,7 +16,7 @@ export interface Adapter {
 export interface Probe {
   /** `null` where there is none; `undefined` where the browser has no WebGPU. */
   readonly adapter: Adapter | null | undefined;
-  /** Whether WebAssembly can wait for promises, which the WebGPU build needs. */
+  /** Whether WebAssembly can wait for promises by itself; else the build that unwinds its own stack is used. */
   readonly hasJspi: boolean;
   readonly isCrossOriginIsolated: boolean;
   readonly cores: number;
@@ -25,6 +25,8 @@ export interface Probe {
 export interface Candidate {
   readonly backend: Backend;
   readonly threads: number;
+  /** WebGPU by the build that does without JSPI. */
+  readonly withoutJspi: boolean;
   readonly reason: string;
   /** A GPU in name only: everything takes very long. */
   readonly isEmulated: boolean;
@@ -40,8 +42,8 @@ const MAX_THREADS = 4;
 export function chooseBackend(wish: "auto" | Backend, probe: Probe, failures: Failures): Choice {
   const noWebgpu = failures.get("webgpu") ?? whyNoWebgpu(wish, probe);
   if (wish !== "wasm" && noWebgpu === null) {
-    const reason = `WebGPU on ${probe.adapter?.name || "the graphics adapter"}.`;
-    return { ok: true, candidate: { backend: "webgpu", threads: 1, reason, isEmulated: probe.adapter?.isSoftware ?? false } };
+    const reason = `WebGPU ${probe.hasJspi ? "" : "without JSPI (asyncify) "}on ${probe.adapter?.name || "the graphics adapter"}.`;
+    return { ok: true, candidate: { backend: "webgpu", threads: 1, withoutJspi: !probe.hasJspi, reason, isEmulated: probe.adapter?.isSoftware ?? false } };
   }
   if (wish === "webgpu") return { ok: false, why: noWebgpu ?? "WebGPU can't be used" };
   const why = wish === "wasm" ? "as asked for" : (noWebgpu ?? "");
@@ -50,13 +52,12 @@ export function chooseBackend(wish: "auto" | Backend, probe: Probe, failures: Fa
   const threads = chooseThreads(probe);
   const limits = probe.isCrossOriginIsolated ? "" : " (the page is not cross-origin isolated)";
   const reason = `WASM with ${threads === 1 ? "one thread" : `${threads} threads`}${limits}: ${why}.`;
-  return { ok: true, candidate: { backend: "wasm", threads, reason, isEmulated: false } };
+  return { ok: true, candidate: { backend: "wasm", threads, withoutJspi: false, reason, isEmulated: false } };
 }
 
-function whyNoWebgpu(wish: "auto" | Backend, { adapter, hasJspi }: Probe): string | null {
+function whyNoWebgpu(wish: "auto" | Backend, { adapter }: Probe): string | null {
   if (adapter === undefined) return "this browser has no WebGPU";
   if (adapter === null) return "there is no graphics adapter that WebGPU can use";
-  if (!hasJspi) return "this browser's WebAssembly can't wait for WebGPU (no JSPI)";
   if (adapter.isSoftware && wish === "auto") return `the graphics adapter is emulated on the CPU (${adapter.name}), which is slower`;
   return null;
 }

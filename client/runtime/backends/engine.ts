@@ -3,6 +3,7 @@
  *
  * - One engine a worker: the memory of WebAssembly never shrinks, so it is freed by ending the worker.
  * - `startEngine` throws `backend-unavailable` where the engine can't start here; nothing of a model is involved.
+ * - Where the browser has no JSPI, WebGPU is the asyncify build's: larger and slower to wait, else the same.
  * - The trial session stays open: with its last session onnxruntime lets go of the graphics device.
  * - The WebGPU build holds the CPU kernels too: `openReference` gives the yardstick for the self-test.
  * - A task that keeps state between runs asks for the "heap": on WASM it gets the module without the API around it,
@@ -12,13 +13,16 @@
 import type * as Ort from "onnxruntime-web";
 import type { Backend } from "../../../schema/contract/models.ts";
 import { LeaseholdError } from "../../errors.ts";
-import { ORT_BUILDS } from "../ort-files.ts";
+import { ORT_BUILDS, PARTED_FILES } from "../ort-files.ts";
 import { IDENTITY_MODEL } from "./identity-model.ts";
+import { joinParts } from "./join-parts.ts";
 import { KeptModule } from "./kept-module.ts";
 import { MissingExports, startModule, type OrtModule } from "./ort-module.ts";
 
 export interface EngineOptions {
   readonly backend: Backend;
+  /** WebGPU by the build that does without. */
+  readonly withoutJspi?: boolean;
   readonly threads: number;
   /** The folder with the files of `ORT_BUILDS`; ends with a slash. */
   readonly ortBase: string;
@@ -89,10 +93,12 @@ async function startEngine(options: EngineOptions): Promise<Engine> {
   }
 }
 
-export async function startSessions({ backend, threads, ortBase }: EngineOptions): Promise<SessionEngine> {
+export async function startSessions({ backend, withoutJspi = false, threads, ortBase }: EngineOptions): Promise<SessionEngine> {
   try {
-    const ort: OrtApi = await import(/* @vite-ignore */ new URL(ORT_BUILDS[backend].api, ortBase).href);
-    const { glue, wasm } = ORT_BUILDS[backend];
+    const { api, glue, wasm } = ORT_BUILDS[backend === "webgpu" && withoutJspi ? "webgpu-without-jspi" : backend];
+    const parted = PARTED_FILES[wasm];
+    const [ort, binary]: [OrtApi, Uint8Array<ArrayBuffer> | null] = await Promise.all([import(/* @vite-ignore */ new URL(api, ortBase).href), parted ? joinParts(ortBase, wasm, parted) : null]);
+    if (binary) ort.env.wasm.wasmBinary = binary;
     const kept = backend === "webgpu" ? await KeptModule.wrap(new URL(glue, ortBase)) : null;
     ort.env.wasm.wasmPaths = kept ? { mjs: kept.url, wasm: new URL(wasm, ortBase).href } : ortBase;
     ort.env.wasm.numThreads = threads;

@@ -45,5 +45,5 @@ export async function requestAdapter(): Promise<GPUAdapter | null | undefined> {
   }
 }
 
-/** Whether WebAssembly can wait for promises, which the WebGPU build needs. */
+/** Whether WebAssembly can wait for promises by itself. */
 export const hasJspi = (): boolean => "Suspending" in WebAssembly;

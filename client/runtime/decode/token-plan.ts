@@ -28,13 +28,24 @@ export type TokenStep =
   | { readonly kind: "sigmoid"; readonly input: string; readonly output: string }
   | { readonly kind: "attention"; readonly attention: Attention; readonly query: Operand; readonly key: Operand; readonly value: Operand; readonly output: string; readonly pastKey: string; readonly pastValue: string; readonly cos: OnnxTensor | null; readonly sin: OnnxTensor | null };
 
-export interface Embedding {
-  readonly output: string;
+export interface BlockTable {
+  readonly kind: "blocks";
   /** 8 bits, [vocabulary, size]. */
   readonly rows: OnnxTensor;
   /** One for each 32. */
   readonly scales: OnnxTensor;
   readonly zeros: OnnxTensor | null;
+}
+
+/** 32-bit floats, [vocabulary, size]. */
+export interface FloatTable {
+  readonly kind: "floats";
+  readonly rows: OnnxTensor;
+}
+
+export interface Embedding {
+  readonly output: string;
+  readonly table: BlockTable | FloatTable;
   readonly vocabulary: number;
   readonly size: number;
 }
@@ -111,6 +122,9 @@ class Planner {
       case "GatherBlockQuantized":
         this.#embed(node);
         break;
+      case "Gather":
+        this.#embedFloats(node);
+        break;
       case "MatMulNBits":
         this.#multiply(node);
         break;
@@ -158,7 +172,15 @@ class Planner {
     const vocabulary = scaleRows.dims[0] ?? 0;
     if (zeroRows === undefined || vocabulary % OUTPUTS !== 0 || size * vocabulary !== rows.dims.reduce((product, dim) => product * dim, 1)) throw new NoStep();
     if (![rows, scaleRows, ...(zeroRows ? [zeroRows] : [])].every(plainElements) || (zeroRows && zeroRows.dataType !== ELEMENT.uint8)) throw new NoStep();
-    this.#embedding = { output: this.#value(output, size), rows, scales: scaleRows, zeros: zeroRows, vocabulary, size };
+    this.#embedding = { output: this.#value(output, size), table: { kind: "blocks", rows, scales: scaleRows, zeros: zeroRows }, vocabulary, size };
+  }
+
+  #embedFloats({ inputs: [data = "", ids], outputs: [output = ""], ...node }: OnnxNode): void {
+    const rows = this.#constants.get(data);
+    if (this.#embedding || ids !== this.#ids || rows?.dataType !== ELEMENT.float || rows.dims.length !== 2 || !plainElements(rows)) throw new NoStep();
+    if ((intOf({ ...node, inputs: [], outputs: [] }, "axis") ?? 0) !== 0) throw new NoStep();
+    const [vocabulary = 0, size = 0] = rows.dims;
+    this.#embedding = { output: this.#value(output, size), table: { kind: "floats", rows }, vocabulary, size };
   }
 
   #multiply(node: OnnxNode): void {

@@ -4,7 +4,7 @@ import type { Backend } from "../../../schema/contract/models.ts";
 import type { RuntimeFile } from "../../../client/runtime/protocol.ts";
 
 export type DecoderRequest =
-  | { readonly kind: "open"; readonly files: readonly RuntimeFile[]; readonly backend: Backend; readonly ortBase: string; readonly threads: number; readonly isUnrecorded?: boolean; readonly hasBrokenKernel?: boolean; readonly options: DecoderOptions }
+  | { readonly kind: "open"; readonly files: readonly RuntimeFile[]; readonly backend: Backend; readonly ortBase: string; readonly threads: number; readonly withoutJspi?: boolean; readonly isUnrecorded?: boolean; readonly hasBrokenKernel?: boolean; readonly options: DecoderOptions }
   /** Keeps `keep` tokens of the sequence, feeds `ids`, goes on greedily. `abortAfter`: steps until one throws. */
   | { readonly kind: "generate"; readonly ids: readonly number[]; readonly count: number; readonly keep?: number; readonly abortAfter?: number }
   | { readonly kind: "candidates"; readonly ids: readonly number[]; readonly count: number }

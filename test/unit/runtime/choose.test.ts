@@ -6,7 +6,7 @@ const SWIFTSHADER = { name: "google swiftshader", isSoftware: true };
 const PROBE: Probe = { adapter: GPU, hasJspi: true, isCrossOriginIsolated: true, cores: 2 };
 const none: Failures = new Map();
 
-const brief = (choice: Choice) => (choice.ok ? `${choice.candidate.backend}, ${choice.candidate.threads}: ${choice.candidate.reason}` : choice.why);
+const brief = (choice: Choice) => (choice.ok ? `${choice.candidate.backend}${choice.candidate.withoutJspi ? " without JSPI" : ""}, ${choice.candidate.threads}: ${choice.candidate.reason}` : choice.why);
 
 describe("the backend", () => {
   test.each<[string, "auto" | "webgpu" | "wasm", Partial<Probe>, string]>([
@@ -14,7 +14,8 @@ describe("the backend", () => {
     ["an adapter without a name", "auto", { adapter: { name: "", isSoftware: false } }, "webgpu, 1: WebGPU on the graphics adapter."],
     ["no WebGPU", "auto", { adapter: undefined }, "wasm, 2: WASM with 2 threads: this browser has no WebGPU."],
     ["no adapter", "auto", { adapter: null }, "wasm, 2: WASM with 2 threads: there is no graphics adapter that WebGPU can use."],
-    ["no JSPI", "auto", { hasJspi: false }, "wasm, 2: WASM with 2 threads: this browser's WebAssembly can't wait for WebGPU (no JSPI)."],
+    ["no JSPI", "auto", { hasJspi: false }, "webgpu without JSPI, 1: WebGPU without JSPI (asyncify) on nvidia ampere."],
+    ["no JSPI and an emulated adapter", "auto", { hasJspi: false, adapter: SWIFTSHADER }, "wasm, 2: WASM with 2 threads: the graphics adapter is emulated on the CPU (google swiftshader), which is slower."],
     ["an emulated adapter", "auto", { adapter: SWIFTSHADER }, "wasm, 2: WASM with 2 threads: the graphics adapter is emulated on the CPU (google swiftshader), which is slower."],
     ["an emulated adapter by name", "webgpu", { adapter: SWIFTSHADER }, "webgpu, 1: WebGPU on google swiftshader."],
     ["WASM by name", "wasm", {}, "wasm, 2: WASM with 2 threads: as asked for."],

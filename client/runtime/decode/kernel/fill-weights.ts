@@ -51,11 +51,18 @@ export async function fillWeights(placements: readonly Placement[], source: Mode
       source.keepOnly(ranges(inOrder.slice(index)), all);
       await step();
     }
-    if (placement.kind === "floats") memory.bytes(placement.at, placement.bytes).set(await source.part(placement.from, 0, placement.bytes));
+    if (placement.kind === "floats") await fillFloats(placement, source, memory);
     else await fillMatrix(placement.matrix, placement.at, source, memory, kernels, scratch);
     since += payloads.reduce((sum, { length }) => sum + length, 0);
   }
   source.keepOnly([], all);
+}
+
+async function fillFloats({ at, bytes, from }: Extract<Placement, { kind: "floats" }>, source: ModelSource, memory: KernelMemory): Promise<void> {
+  for (let done = 0; done < bytes; done += BETWEEN) {
+    const part = await source.part(from, done, Math.min(BETWEEN, bytes - done));
+    memory.bytes(at + done, part.length).set(part);
+  }
 }
 
 async function fillMatrix({ shape, tensors: [quantized, scales, zeros] }: Matrix, at: number, source: ModelSource, memory: KernelMemory, kernels: Kernels, scratch: number): Promise<void> {

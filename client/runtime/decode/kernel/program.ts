@@ -28,7 +28,8 @@ export interface Store {
 }
 
 export type Work =
-  | { readonly kind: "embed"; readonly table: number; readonly tokens: number; readonly to: Rows; readonly size: number }
+  /** `isWhole`: of floats; else of packed blocks. */
+  | { readonly kind: "embed"; readonly table: number; readonly isWhole: boolean; readonly tokens: number; readonly to: Rows; readonly size: number }
   | { readonly kind: "round"; readonly from: Rows; readonly to: Rows; readonly scales: Rows; readonly size: number }
   | { readonly kind: "normalize"; readonly from: Rows; readonly weights: number; readonly to: Rows; readonly size: number; readonly epsilon: number }
   | { readonly kind: "add" | "mul" | "siluMul"; readonly a: Rows; readonly b: Rows; readonly to: Rows; readonly size: number }
@@ -132,8 +133,10 @@ class Resolver {
   #work(job: Job): Work {
     switch (job.kind) {
       case "embed": {
-        const table = tableOf(this.#plan.embedding);
-        return { kind: "embed", table: this.#weights.matrix(table), tokens: table.shape.n, to: this.rows(job.output), size: job.size };
+        const { embedding } = this.#plan;
+        const isWhole = embedding.table.kind === "floats";
+        const table = embedding.table.kind === "floats" ? this.#weights.floats(embedding.table.rows) : this.#weights.matrix(tableOf(embedding, embedding.table));
+        return { kind: "embed", table, isWhole, tokens: embedding.vocabulary, to: this.rows(job.output), size: job.size };
       }
       case "round":
         return { kind: "round", from: this.rows(job.input), to: this.rows(job.output), scales: this.rows(job.scales), size: job.size };
