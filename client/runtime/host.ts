@@ -47,6 +47,8 @@ export interface LoadOptions {
    */
   readonly files: readonly StoredFile[] | (() => Promise<GivenFiles>);
   readonly backend: "auto" | Backend;
+  /** Why "auto" is not to try WebGPU; without a full stop. */
+  readonly gpuFault?: string | undefined;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: RuntimeProgress) => void;
   /** From the manifest: a backend that misses it is not used. */
@@ -135,6 +137,7 @@ class HostedRuntime implements Runtime {
 
   constructor(options: LoadOptions & { readonly task: TaskName }) {
     this.#options = options;
+    if (options.gpuFault !== undefined && options.backend === "auto") this.#failures.set("webgpu", options.gpuFault);
   }
 
   get backend(): Backend {

@@ -13,7 +13,8 @@ const PASSED_OVER: ReadonlySet<string> = new Set<ClientCode>(["backend-unavailab
 
 export class BuildChoice {
   readonly #wish: VariantWish;
-  readonly #withoutGpu = new Set<string>();
+  /** By model: what was wrong with WebGPU. */
+  readonly #withoutGpu = new Map<string, string>();
 
   constructor({ backend, variant }: VariantWish) {
     this.#wish = { backend, variant };
@@ -23,6 +24,11 @@ export class BuildChoice {
     return pickVariant(manifest, this.#withoutGpu.has(manifest.model) ? { backend: "wasm" } : this.#wish);
   }
 
+  /** Why the model is not to run on WebGPU. */
+  gpuFault({ model }: Manifest): string | undefined {
+    return this.#withoutGpu.get(model);
+  }
+
   /** The build of this id has failed so (without it, the one that `of` gives). Says whether `of` gives another from now on. */
   async passOver(manifest: Manifest, error: unknown, id?: string): Promise<boolean> {
     const { backend, variant } = this.#wish;
@@ -30,7 +36,7 @@ export class BuildChoice {
     const failed = id === undefined ? await this.of(manifest) : namedVariant(manifest, id);
     if (failed.requires.backend !== "webgpu") return false;
     const another = await pickVariant(manifest, { backend: "wasm" }).catch(() => null); // then the failure is what there is to tell
-    if (another) this.#withoutGpu.add(manifest.model);
+    if (another) this.#withoutGpu.set(manifest.model, error.message.replace(/\.$/, ""));
     return another !== null;
   }
 }

@@ -230,6 +230,7 @@ export class ModelLoader {
       ...(engineUrl !== undefined && { ortBase: engineUrl }),
       files: filesOf(first, weights, source),
       backend: backendFor(variant, backend),
+      gpuFault: this.#builds.gpuFault(manifest),
       allowControlFlow: manifest.control_flow === true,
       signal,
       // The engine starts while the files are on their way: then their progress is what there is to tell.

@@ -296,12 +296,12 @@ test("a graphics device that is lost is replaced; lost again soon, the build for
   const source = join(folder.path, "double.onnx");
   writeFileSync(source, doubleModel());
   const files = [{ path: "model.onnx", source }];
-  await publish("acme", "double", { task: "raw", usage: { measure: "per-run", tokens: 1 }, prices: PUBLICATION.prices, variants: [{ id: "gpu", requires: { backend: "webgpu" }, files }, { id: "cpu", files }] });
+  await publish("globex", "double", { task: "raw", usage: { measure: "per-run", tokens: 1 }, prices: PUBLICATION.prices, variants: [{ id: "gpu", requires: { backend: "webgpu" }, files }, { id: "cpu", files }] });
   const context = await newPerson();
   await context.addInitScript(() => {
     Object.defineProperty(GPUAdapter.prototype, "info", { get: () => ({ vendor: "A vendor", architecture: "", description: "A card", isFallbackAdapter: false }) });
   });
-  const page = await SdkPage.open(context, `${site.origin}/page`, { ...optionsOf("acme"), backend: "auto" });
+  const page = await SdkPage.open(context, `${site.origin}/page`, { ...optionsOf("globex"), backend: "auto" });
   expect(await page.preload("double")).toMatchObject({ variant: "gpu", backend: "webgpu" });
   expect(await page.compute("double", 21)).toBe(42);
 
