@@ -69,6 +69,9 @@ export interface HeapEngine {
 
 type Providers = SessionOptions["executionProviders"];
 
+/** Never as onnxruntime's own format, whatever the bytes look like: what was judged is ONNX. */
+const SETTINGS = { logSeverityLevel: 3, extra: { session: { load_model_format: "ONNX" } } } as const satisfies SessionOptions;
+
 const PROVIDERS: Record<Backend, Providers> = { webgpu: [{ name: "webgpu" }], wasm: ["wasm"] };
 
 /** An engine that starts when it is first asked for. */
@@ -106,7 +109,7 @@ export async function startSessions({ backend, withoutJspi = false, threads, ort
     const trial = await openSession(ort, IDENTITY_MODEL, PROVIDERS[backend]);
     const { tensor } = await trial.run({ tensor: new Float32Array([42]), dims: [1] });
     if (tensor[0] !== 42) throw new Error("the trial run gave a wrong result");
-    const openNamed: SessionEngine["openNamed"] = (model, more = {}) => ort.InferenceSession.create(model, { executionProviders: PROVIDERS[backend], logSeverityLevel: 3, ...more });
+    const openNamed: SessionEngine["openNamed"] = (model, more = {}) => ort.InferenceSession.create(model, { executionProviders: PROVIDERS[backend], ...SETTINGS, ...more });
     return {
       kind: "sessions",
       backend,
@@ -126,7 +129,7 @@ const notStarted = (backend: Backend, error: unknown): LeaseholdError =>
   new LeaseholdError("backend-unavailable", `${backend === "webgpu" ? "WebGPU" : "WebAssembly"} could not be started: ${plainly(error)}.`, { cause: error });
 
 async function openSession(ort: OrtApi, model: Uint8Array, executionProviders: Providers): Promise<Session> {
-  const session = await ort.InferenceSession.create(model, { executionProviders, logSeverityLevel: 3 });
+  const session = await ort.InferenceSession.create(model, { executionProviders, ...SETTINGS });
   const [inputName] = session.inputNames;
   const [outputName] = session.outputNames;
   if (inputName === undefined || outputName === undefined) throw new Error("the model has no input or no output");

@@ -30,6 +30,9 @@ describe("pooling", () => {
   it("is what the model's file says, and the mean where it says nothing", () => {
     expect(poolingOf({ pooling_mode_cls_token: true, pooling_mode_mean_tokens: false })).toBe("cls");
     expect(poolingOf({})).toBe("mean");
+    expect(poolingOf({ pooling_mode: "lasttoken" })).toBe("last");
+    expect(poolingOf({ pooling_mode_weightedmean_tokens: true, pooling_mode_mean_tokens: false })).toBeNull();
+    expect(poolingOf({ pooling_mode_cls_token: true, pooling_mode_mean_tokens: true })).toBeNull();
   });
 
   it("brings to length 1 what has a length", () => {
@@ -68,6 +71,11 @@ describe("a picture", () => {
 
   it("is brought to a fixed size where no crop is stated", () => {
     expect(planPicture({ size: { width: 32, height: 16 } }, { width: 100, height: 100 })).toMatchObject({ width: 32, height: 16, place: { x: 0, y: 0 } });
+  });
+
+  it("is brought to a square where the size is one number and nothing is cut, as ViT's files have it", () => {
+    expect(planPicture({ do_resize: true, size: 224 }, { width: 640, height: 480 })).toMatchObject({ width: 224, height: 224, place: { width: 224, height: 224 } });
+    expect(planPicture({ do_resize: true, size: 224, do_center_crop: true, crop_size: 224 }, { width: 640, height: 480 })).toMatchObject({ width: 224, height: 224, place: { width: 299, height: 224 } });
   });
 
   it("is scaled, and its channels set apart", () => {
