@@ -5,11 +5,13 @@
  * - `progress`, `piece` and `alive` come in between. Silence beyond a limit means that the worker hangs.
  * - A `note` goes to a request that is being worked on; one for another is lost.
  * - `lost` comes unasked: the worker is of no further use.
+ * - The bell comes before all else, where there is one; it is not counted.
  * - Requests are worked on one after another, in the order sent; `abort` overtakes.
  * - `start` comes first, once; then `load`, once. The parts of files that are on their way follow in any order, each once.
  */
 import type { Backend } from "../../schema/contract/models.ts";
 import type { SelfTest } from "../../schema/contract/self-test.ts";
+import type { Bell } from "./bell.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { ClassifyInput, ClassifyOutput, EmbedInput, EmbedOutput, ImageInput, ImageOutput, TagInput, TagOutput, ZeroShotInput } from "./tasks/encoder/calls.ts";
 import type { OcrReading } from "./tasks/ocr/reading.ts";
@@ -97,7 +99,7 @@ export interface RunRequest {
 }
 
 export type Request = StartRequest | LoadRequest | RunRequest;
-export type ToRuntime = (Request & { readonly id: RequestId }) | { readonly kind: "part"; readonly part: number; readonly bytes: Uint8Array<ArrayBuffer> } | { readonly kind: "abort"; readonly id: RequestId } | { readonly kind: "note"; readonly id: RequestId; readonly note: NoteOf<TaskName> };
+export type ToRuntime = { readonly kind: "bell"; readonly bell: Bell } | (Request & { readonly id: RequestId }) | { readonly kind: "part"; readonly part: number; readonly bytes: Uint8Array<ArrayBuffer> } | { readonly kind: "abort"; readonly id: RequestId } | { readonly kind: "note"; readonly id: RequestId; readonly note: NoteOf<TaskName> };
 
 export interface Fault {
   readonly code: ErrorCode;

@@ -10,6 +10,7 @@
  */
 import { LeaseholdError } from "../errors.ts";
 import { abortedError } from "./abort.ts";
+import { newBell, ring } from "./bell.ts";
 import { KernelFault } from "./decode/kernel-fault.ts";
 import type { Answer, Fault, FromRuntime, NoteOf, PieceOf, Request, RequestId, Stage, TaskName, ToRuntime } from "./protocol.ts";
 
@@ -39,6 +40,7 @@ type Success = Exclude<Answer, { kind: "failed" }>;
 
 export class WorkerLink {
   readonly #worker: Worker;
+  readonly #bell = newBell();
   readonly #pending = new Map<RequestId, Pending>();
   readonly #onIdle: (() => void)[] = [];
   #nextId = 1;
@@ -48,6 +50,7 @@ export class WorkerLink {
 
   constructor(worker: Worker) {
     this.#worker = worker;
+    if (this.#bell) worker.postMessage({ kind: "bell", bell: this.#bell } satisfies ToRuntime);
     worker.addEventListener("message", ({ data }: MessageEvent<FromRuntime>) => this.#receive(data));
     worker.addEventListener("messageerror", () => this.#crash("The model's worker sent what can't be read"));
     worker.addEventListener("error", (event) => {
@@ -131,6 +134,7 @@ export class WorkerLink {
 
   #send(message: ToRuntime): void {
     this.#worker.postMessage(message, memoryOf(message));
+    if (this.#bell) ring(this.#bell);
   }
 
   #receive(message: FromRuntime): void {

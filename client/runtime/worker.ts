@@ -7,6 +7,7 @@
  */
 import { LeaseholdError, type ErrorCode } from "../errors.ts";
 import { engineOnDemand, plainly, startSessions, type Engine } from "./backends/engine.ts";
+import { Listening } from "./bell.ts";
 import { timed, timing } from "../timing.ts";
 import { MessageTurn } from "./message-turn.ts";
 import type { Answer, FromRuntime, InputOf, LoadRequest, ModelOptions, NoteOf, OutputOf, PieceOf, Request, RequestId, RunRequest, StartRequest, TaskName, ToRuntime } from "./protocol.ts";
@@ -26,6 +27,7 @@ interface Loaded {
 const aborted = new Set<RequestId>();
 const notes = new Map<RequestId, NoteOf<TaskName>[]>();
 const messageTurn = new MessageTurn();
+const listening = new Listening();
 const arrivals = new Arrivals();
 let load: ((request: LoadRequest, step: Step) => Promise<Loaded>) | null = null;
 let loaded: Loaded | null = null;
@@ -34,6 +36,8 @@ let queue: Promise<void> = Promise.resolve();
 const post = (message: FromRuntime): void => postMessage(message);
 
 addEventListener("message", ({ data }: MessageEvent<ToRuntime>) => {
+  if (data.kind === "bell") return listening.to(data.bell);
+  listening.received();
   if (data.kind === "part") arrivals.give(data.part, data.bytes);
   else if (data.kind === "abort") aborted.add(data.id);
   else if (data.kind === "note") notes.get(data.id)?.push(data.note);
@@ -41,14 +45,19 @@ addEventListener("message", ({ data }: MessageEvent<ToRuntime>) => {
 });
 
 async function serve(id: RequestId, request: Request): Promise<void> {
-  const step: Step = async (stage) => {
-    post(stage === undefined ? { kind: "alive", id } : { kind: "progress", id, stage });
+  const stop = async (message: FromRuntime): Promise<void> => {
+    post(message);
     await messageTurn.next(); // lets an abort in
+    listening.stopped(performance.now());
     if (aborted.has(id)) throw new LeaseholdError("aborted", "The call was aborted.");
+  };
+  const step: Step = async (stage) => {
+    if (stage !== undefined) await stop({ kind: "progress", id, stage });
+    else if (listening.isDue(performance.now())) await stop({ kind: "alive", id });
   };
   notes.set(id, []);
   try {
-    await step();
+    await stop({ kind: "alive", id });
     post(await answer(id, request, step));
   } catch (error) {
     const message = error instanceof LeaseholdError ? error.message : `The model stopped: ${plainly(error)}.`;

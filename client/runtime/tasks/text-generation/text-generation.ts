@@ -6,9 +6,10 @@
 import { LeaseholdError } from "../../../errors.ts";
 import { readyKernels } from "../../decode/kernel/ready.ts";
 import { openDecoder } from "../../decode/open-decoder.ts";
+import { gathered } from "../../generate/gathered.ts";
 import { Generator } from "../../generate/generator.ts";
 import { loadTokenizer, readJson } from "../../tokenizer/tokenizer.ts";
-import type { TaskAdapter } from "../task.ts";
+import type { Step, TaskAdapter } from "../task.ts";
 import type { GenerateEvent, GenerateInput, GenerateNote, GenerateOutput } from "./request.ts";
 
 export const textGeneration: TaskAdapter<GenerateInput, GenerateOutput, GenerateEvent, GenerateNote> = {
@@ -28,6 +29,16 @@ export const textGeneration: TaskAdapter<GenerateInput, GenerateOutput, Generate
     };
     const decoder = await openDecoder(files, engine, { memoryBytes, onWithoutKernels, ...(selfTest && { selfTest }), ...(withoutKernels !== undefined && { withoutKernels }) }, step);
     const generator = new Generator({ decoder, tokenizer, generationConfig, modelConfig });
-    return { run: (input, call) => generator.run(input, call.step, call), ...(remark !== undefined && { remark }) };
+    return {
+      ...(remark !== undefined && { remark }),
+      run(input, { step, emit, notes }) {
+        const pieces = gathered(emit, () => performance.now());
+        const looking: Step = (stage) => {
+          pieces.look();
+          return step(stage);
+        };
+        return generator.run(input, looking, { emit: pieces.emit, notes });
+      },
+    };
   },
 };
