@@ -1,6 +1,6 @@
 /**
- * A model from a hub to a tenant, with workerd killed in the middle of a file: twice, and then to its end. And the ways
- * in which a hub can be wrong.
+ * A model from a hub to a tenant, with workerd killed in the middle of a file: twice, then to its end, and on to a
+ * visitor's browser, where it tells what the reference tells. And the ways in which a hub can be wrong.
  */
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
@@ -13,8 +13,12 @@ import { type ModelImport, modelImport } from "../../schema/contract/imports.ts"
 import { keyCreated, tenant as tenantShape } from "../../schema/contract/tenants.ts";
 import { secret } from "../../schema/contract/secrets.ts";
 import { quota } from "../../schema/contract/policy.ts";
+import { ORT_FILES, ORT_PATH } from "../../client/runtime/ort-files.ts";
 import { COMMIT, TestHub } from "../support/hub.ts";
-import { smallDecoder, titled } from "../support/real-models.ts";
+import { expectedOf, smallDecoder, titled } from "../support/real-models.ts";
+import { SdkPage, person } from "../support/sdk-page.ts";
+import { sdkSite } from "../support/sdk-site.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const MIB = 1024 ** 2;
 const tiny = smallDecoder();
@@ -29,6 +33,7 @@ const location = [0x0a, 8, ...new TextEncoder().encode("location"), 0x12, 11, ..
 const initializer = [0x08, 4, 0x10, 1, 0x42, 1, 0x77, 0x6a, location.length, ...location, 0x70, 1];
 const outside = new Uint8Array([0x3a, initializer.length + 2, 0x2a, initializer.length, ...initializer]);
 
+const folder = temporaryFolder();
 let hub: TestHub;
 let deployment: Deployment;
 let api: Api;
@@ -93,6 +98,25 @@ describe.skipIf(tiny.missing !== null)(titled("an import", tiny), () => {
       const wanted = file.path.endsWith("_data") ? data : read(file.path);
       const parts = await Promise.all(file.chunks.map(async ({ sha256 }) => new Uint8Array(await (await api.raw(`/v1/blobs/${sha256}`)).arrayBuffer())));
       expect(createHash("sha256").update(Buffer.concat(parts)).digest("hex")).toBe(createHash("sha256").update(wanted).digest("hex"));
+    }
+  });
+
+  test("then tells in a browser what the reference tells", async () => {
+    await using site = await sdkSite(join(folder.path, "vite"), { path: ORT_PATH, files: ORT_FILES });
+    const { key: publishableKey } = await api.post("/v1/tenants/acme/keys", { type: "publishable", name: "page", origins: [site.origin] }, keyCreated);
+    const { cases } = JSON.parse(readFileSync(expectedOf("tinystories"), "utf8")) as { cases: { prompt: string; text: string }[] };
+    const context = await person(join(folder.path, "profile"));
+    try {
+      const page = await SdkPage.open(context, `${site.origin}/page`, { publishableKey, baseUrl: deployment.url });
+      const loaded = await page.preload("stories");
+      expect(loaded).toMatchObject({ cache: "miss", variant: "fp32" });
+      for (const { prompt, text } of cases.slice(0, 2)) {
+        const told = await page.complete("stories", prompt, 40);
+        expect(told).toEqual(expect.stringMatching(/.{60}/s));
+        expect(text.slice(prompt.length)).toContain(told);
+      }
+    } finally {
+      await context.close();
     }
   });
 

@@ -114,10 +114,12 @@ const auditPage = z.object({ data: z.array(z.object({ details: z.record(z.string
 
 const cors = { "access-control-allow-origin": "*", "access-control-expose-headers": "*, Content-Range" };
 
-const cutShort = async (route: Route) => {
+/** Gives the status of what was cut. */
+const cutShort = async (route: Route): Promise<number> => {
   const answer = await route.fetch();
   const body = await answer.body();
   await route.fulfill({ response: answer, headers: { ...answer.headers(), ...cors, "content-length": String(Math.floor(body.length / 2)) }, body: body.subarray(0, Math.floor(body.length / 2)) });
+  return answer.status();
 };
 
 test("an update fetches the part that changed and says what it saved; the model then reads with it", async () => {
@@ -201,8 +203,22 @@ test("two tabs fetch a model once between them", async () => {
   for (const tab of [one, two]) expect((await tab.told()).at(-1)?.loadedBytes).toBe(size);
 });
 
+test("an answer that is cut short, and the answer with its rest that is cut too, are gone on with in the same call", async () => {
+  const context = await newPerson();
+  const page = await visit(context);
+  const cut: number[] = [];
+  let chunk: string | undefined;
+  await context.route(BLOBS, async (route) => {
+    chunk ??= route.request().url();
+    if (route.request().url() !== chunk || cut.length === 2) return route.continue();
+    cut.push(await cutShort(route));
+  });
+  expect(await page.preload("ocr")).toMatchObject({ cache: "miss", fetchedBytes: size });
+  expect(cut).toEqual([200, 206]);
+  expect(await page.read("ocr", receipt)).toBe(TEXT);
+});
+
 test.each<[string, (route: Route) => Promise<void>]>([
-  ["an answer that is cut short", cutShort],
   ["a connection that breaks", (route) => route.abort("connectionreset")],
   ["a lease that ends", (route) => route.fulfill({ status: 401, headers: { ...cors, "content-type": "application/problem+json" }, body: JSON.stringify({ type: "x", title: "x", status: 401, code: "lease-expired", detail: "Ask for a new one.", request_id: "req_1" }) })],
   ["a flipped bit", async (route) => {

@@ -25,6 +25,7 @@ interface PageSdk {
   };
   run(request: { model: string; inputs: object }): Promise<Readonly<Record<string, { readonly data: ArrayLike<unknown> }>>>;
   readonly ocr: { read(request: { model: string; image: Blob }): Promise<{ readonly blocks: readonly { readonly text: string }[] }> };
+  readonly completions: { create(request: { model: string; prompt: string; max_tokens: number }): Promise<{ readonly choices: readonly { readonly text: string }[] }> };
   readonly offline: {
     prepare(plan: { model: string; tokens: number }): Promise<OfflineLease>;
     list(): Promise<readonly OfflineLease[]>;
@@ -135,6 +136,18 @@ export class SdkPage {
         ),
       { model, x },
     ) as Promise<Ended<number>>;
+  }
+
+  /** What a model of text goes on with, at its likeliest. */
+  complete(model: string, prompt: string, max_tokens: number): Promise<Ended<string>> {
+    return this.page.evaluate(
+      (request) =>
+        globalThis.sdks["main"]?.completions.create(request).then(
+          ({ choices }) => choices[0]?.text ?? "",
+          (error: { code: string }) => ({ code: error.code }),
+        ),
+      { model, prompt, max_tokens },
+    ) as Promise<Ended<string>>;
   }
 
   unload(model: string, name = "main"): Promise<void> {
