@@ -9,6 +9,7 @@ import type { InferenceSession, Tensor } from "onnxruntime-web";
 import type { SessionEngine } from "../backends/engine.ts";
 import { TOP_COUNT, TOP_OUTPUTS } from "../graph/top-candidates.ts";
 import { floatsOf } from "../tasks/floats.ts";
+import { Scores } from "../kernels/scores.ts";
 import type { Step } from "../tasks/task.ts";
 import type { DecoderIo } from "./decoder-io.ts";
 import type { Candidates, Decoder, KvPair, NextToken, SavedSequence } from "./decoder.ts";
@@ -40,6 +41,7 @@ export class SessionDecoder implements Decoder {
   #last: Readonly<Record<string, Tensor>> = {};
   #position = 0;
   #runs = 0;
+  readonly #scores = new Scores();
 
   constructor(parts: SessionDecoderParts) {
     this.#parts = parts;
@@ -65,7 +67,7 @@ export class SessionDecoder implements Decoder {
     const current = whileCurrent(() => this.#runs);
     return {
       greedy: () => current(async () => (this.#hasTop ? ((await this.#top(1)).ids[0] ?? 0) : likeliest(await this.#logits()))),
-      top: (count) => current(async () => (this.#hasTop ? this.#top(count) : candidatesOf(await this.#logits(), count))),
+      top: (count) => current(async () => (this.#hasTop ? this.#top(count) : candidatesOf(await this.#logits(), count, this.#scores))),
       logits: () => current(() => this.#logits()),
     };
   }
