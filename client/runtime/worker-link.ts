@@ -185,6 +185,7 @@ export class WorkerLink {
   }
 }
 
+
 /** What goes to the worker with its memory. Each once: files may share parts. */
 function memoryOf(message: ToRuntime): ArrayBuffer[] {
   if (message.kind === "part") return [message.bytes.buffer];

@@ -20,6 +20,7 @@ import type { Call, PreparedTask, Step, TaskAdapter } from "./tasks/task.ts";
 
 interface Loaded {
   readonly name: TaskName;
+  readonly remark: string | undefined;
   readonly run: (input: InputOf<TaskName>, call: Call<PieceOf<TaskName>, NoteOf<TaskName>>) => Promise<OutputOf<TaskName>>;
 }
 
@@ -75,7 +76,7 @@ async function answer(id: RequestId, request: Request, step: Step): Promise<Answ
     case "load":
       if (!load) throw new Error("no engine is started");
       loaded = await load(request, step);
-      return { kind: "loaded", id };
+      return { kind: "loaded", id, ...(loaded.remark !== undefined && { remark: loaded.remark }) };
     case "run":
       return run(id, request, step);
   }
@@ -121,6 +122,7 @@ async function preparing<Input, Output, Piece, Note>(adapter: TaskAdapter<Input,
 /** `run` refuses calls of another task, so the input is this one's. */
 const loadedAs = <Name extends TaskName>(name: Name, task: PreparedTask<InputOf<Name>, OutputOf<Name>, PieceOf<Name>, NoteOf<Name>>): Loaded => ({
   name,
+  remark: task.remark,
   run: (input, call) => task.run(input as InputOf<Name>, call as Call<PieceOf<Name>, NoteOf<Name>>),
 });
 

@@ -18,6 +18,7 @@ import { model as modelShape } from "../../schema/contract/models.ts";
 import { leaseState } from "../../schema/contract/leases.ts";
 import { keyCreated, tenant as tenantShape, tenantCreate } from "../../schema/contract/tenants.ts";
 import { descendantsOf } from "../support/dev-process.ts";
+import { doubleModel } from "../support/small-models.ts";
 import { person, SdkPage, type Loaded } from "../support/sdk-page.ts";
 import { type SdkSite, sdkSite } from "../support/sdk-site.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -305,6 +306,35 @@ test("a build for WebGPU that does not start gives way to the one that runs with
   const page = await SdkPage.open(context, `${site.origin}/page`, { ...optionsOf("acme"), backend: "auto" });
   expect(await page.preload("two-builds")).toMatchObject({ variant: "cpu", backend: "wasm" });
   expect(await page.read("two-builds", receipt)).toBe(TEXT);
+});
+
+test("a graphics device that is lost is replaced; lost again soon, the build for WebGPU gives way to the one that runs without", async () => {
+  const source = join(folder.path, "double.onnx");
+  writeFileSync(source, doubleModel());
+  const files = [{ path: "model.onnx", source }];
+  await publish("globex", "double", { task: "raw", usage: { measure: "per-run", tokens: 1 }, prices: PUBLICATION.prices, variants: [{ id: "gpu", requires: { backend: "webgpu" }, files }, { id: "cpu", files }] });
+  const context = await newPerson();
+  await context.addInitScript(() => {
+    Object.defineProperty(GPUAdapter.prototype, "info", { get: () => ({ vendor: "A vendor", architecture: "", description: "A card", isFallbackAdapter: false }) });
+  });
+  const page = await SdkPage.open(context, `${site.origin}/page`, { ...optionsOf("globex"), backend: "auto" });
+  expect(await page.preload("double")).toMatchObject({ variant: "gpu", backend: "webgpu" });
+  expect(await page.compute("double", 21)).toBe(42);
+
+  const cdp = await context.newCDPSession(page.page);
+  const engines = () => page.page.workers().filter((one) => one.url().includes("runtime/worker.ts")).length;
+  const crash = async () => {
+    await cdp.send("Browser.crashGpuProcess");
+    await expect.poll(engines).toBe(0); // the page has heard of it
+  };
+  await crash();
+  expect(await page.compute("double", 22)).toBe(44);
+  expect(await page.preload("double")).toMatchObject({ variant: "gpu", backend: "webgpu" });
+
+  await crash();
+  expect(await page.compute("double", 23)).toEqual({ code: "backend-unavailable" });
+  expect(await page.compute("double", 24)).toBe(48);
+  expect(await page.preload("double")).toMatchObject({ variant: "cpu", backend: "wasm" });
 });
 
 test("three models, room for two, two tenants: the one used longest ago leaves, the other tenant's stay, and memory falls", async () => {

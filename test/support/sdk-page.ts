@@ -23,6 +23,7 @@ interface PageSdk {
     unload(model: string): Promise<void>;
     list(): readonly { readonly model: string }[];
   };
+  run(request: { model: string; inputs: object }): Promise<Readonly<Record<string, { readonly data: ArrayLike<unknown> }>>>;
   readonly ocr: { read(request: { model: string; image: Blob }): Promise<{ readonly blocks: readonly { readonly text: string }[] }> };
   readonly completions: { create(request: { model: string; prompt: string; max_tokens: number }): Promise<{ readonly choices: readonly { readonly text: string }[] }> };
   readonly offline: {
@@ -123,6 +124,18 @@ export class SdkPage {
       },
       { model, name, data: picture.toString("base64") },
     ) as Promise<Ended<string>>;
+  }
+
+  /** What a model of one float in and one out makes of `x`. */
+  compute(model: string, x: number): Promise<Ended<number>> {
+    return this.page.evaluate(
+      ({ model, x }) =>
+        globalThis.sdks["main"]?.run({ model, inputs: { x: { type: "float32", dims: [1], data: Float32Array.of(x) } } }).then(
+          ({ y }) => Number(y?.data[0]),
+          (error: { code: string }) => ({ code: error.code }),
+        ),
+      { model, x },
+    ) as Promise<Ended<number>>;
   }
 
   /** What a model of text goes on with, at its likeliest. */
