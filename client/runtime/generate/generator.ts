@@ -2,7 +2,7 @@
  * A text model that answers: prompt, prefix, answers. Knows the decoder by its interface only.
  *
  * - All that can be refused is refused before the first token: what doesn't fit, can't be kept to, or was never taught.
- * - The prompt is computed once for all choices.
+ * - The prompt is computed once for all choices; for a seed, from its last whole piece on, as it always is.
  */
 import { LeaseholdError } from "../../errors.ts";
 import { Constraint } from "../constrain/constraint.ts";
@@ -88,14 +88,15 @@ export class Generator {
     const counts = new Counts((tokens) => count(tokens, false), () => performance.now());
     const budget = new Budget(input.hold, notes, () => count(pace.tokens, true));
     budget.use(promptTokens);
-    const { next, cachedTokens } = await this.#sequence.prefill(plan.ids, step);
+    const isExact = input.sampling.seed !== undefined && settings.temperature > 0;
+    const { next, cachedTokens } = await this.#sequence.prefill(plan.ids, step, isExact);
     emit({ kind: "began", promptTokens, cachedTokens });
 
     const seed = input.sampling.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
     const constraint = plan.rule && new Constraint(plan.rule, this.#tree(), [...this.#ends]);
     const toolConstraint = plan.tools && new Constraint(plan.tools.rule, this.#tree(), [...this.#ends]);
     for (let choice = 0; choice < input.choices; choice++) {
-      const first = choice === 0 ? next : (await this.#sequence.prefill(plan.ids, step)).next;
+      const first = choice === 0 ? next : (await this.#sequence.prefill(plan.ids, step, isExact)).next;
       let calls = 0;
       const ending = await writeAnswer(
         first,
