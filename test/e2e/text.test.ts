@@ -139,14 +139,14 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
 
   test("conversations on one model go on where they were, also at once, and share how they begin", async () => {
     const shared = "You are a kind old woman who tells stories to children in the evening, and all of them end well. ";
-    const prompts = ["Tom and the big dog", "Lily and the red ball"].map((about) => `${shared.repeat(2)}${about}. `);
+    const prompts = ["Tom and the big dog", "Lily and the red ball"].map((about) => `${shared}${`${about} went out. `.repeat(9).trim()}`);
     const alone: Awaited<ReturnType<typeof complete>>[] = [];
     for (const prompt of prompts) alone.push(await complete({ prompt, max_tokens: 12 }));
-    expect(alone[1]?.usage?.prompt_tokens_details.cached_tokens).toBeGreaterThan(30); // how they begin
+    expect(alone[1]?.usage?.prompt_tokens_details.cached_tokens).toBeGreaterThan(20); // how they begin
     const turns = prompts.map((prompt, at) => `${prompt}${alone[at]?.choices[0]?.text} And then`);
     const together = await Promise.all([...prompts, ...turns].map((prompt) => complete({ prompt, max_tokens: 12 })));
     expect(together.slice(0, 2).map(({ choices }) => choices[0]?.text)).toEqual(alone.map(({ choices }) => choices[0]?.text));
-    for (const turn of together.slice(2)) expect(turn.usage?.prompt_tokens_details.cached_tokens).toBeGreaterThan((turn.usage?.prompt_tokens ?? 0) - 12);
+    together.slice(2).forEach(({ usage }, at) => expect(usage?.prompt_tokens_details.cached_tokens).toBeGreaterThanOrEqual(alone[at]?.usage?.prompt_tokens ?? Infinity));
   });
 
   test("tokens' chances come with where each begins, streamed or not", async () => {
