@@ -208,7 +208,7 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
   test("embeddings are the reference's, whatever texts they come with", { timeout: MAKING_MS }, async ({ skip }) => {
     const { folder, missing } = await madeModel("minilm");
     if (missing !== null) return skip(missing);
-    const reference = JSON.parse(readFileSync(expectedOf("minilm"), "utf8")) as { sentences: string[]; token_ids: number[][]; first8: number[][] };
+    const reference = JSON.parse(readFileSync(expectedOf("minilm"), "utf8")) as { sentences: string[]; token_ids: number[][]; first8: number[][]; cosines: number[][] };
     const files = ["config.json", "tokenizer.json", "tokenizer_config.json", "1_Pooling/config.json", "onnx/model_quantized.onnx"].map((path) => ({ path, source: join(folder, path) }));
     await publishModel(admin, "tales", "minilm", { task: "feature-extraction", usage: { measure: "text-tokens" }, prices: { input_nanos_per_token: 1, output_nanos_per_token: 0 }, variants: [{ id: "q8", files }] });
     const { each, together, packed } = await page.evaluate(async (sentences) => {
@@ -223,6 +223,8 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
       expect(cosine(embedding.slice(0, 8), reference.first8[at] ?? [])).toBeGreaterThan(0.999);
       expect(usage.prompt_tokens).toBe(reference.token_ids[at]?.length);
     });
+    const vectors = each.map(({ data }) => data[0]?.embedding as number[]);
+    reference.cosines.forEach((row, at) => row.forEach((expected, other) => expect(Math.abs(cosine(vectors[at] ?? [], vectors[other] ?? []) - expected), `${at} and ${other}`).toBeLessThan(1e-3)));
     // Texts of one batch share their dynamic int8 scales.
     together.data.forEach(({ embedding }, at) => expect(cosine(embedding as number[], (each[at]?.data[0]?.embedding ?? []) as number[])).toBeGreaterThan(0.98));
     expect(together.usage.prompt_tokens).toBe(reference.token_ids.flat().length);
