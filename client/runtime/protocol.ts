@@ -81,6 +81,7 @@ export interface StartRequest {
   readonly backend: Backend;
   readonly withoutJspi: boolean;
   readonly threads: number;
+  readonly areThreadsFixed: boolean;
   readonly ortBase: string;
 }
 
@@ -104,10 +105,11 @@ export interface Fault {
   readonly message: string;
 }
 
+/** `threads`: what the model goes by now, where that is measured. */
 export type Answer =
   | { readonly kind: "started"; readonly id: RequestId }
-  | { readonly kind: "loaded"; readonly id: RequestId }
-  | { readonly kind: "done"; readonly id: RequestId; readonly output: OutputOf<TaskName> }
+  | { readonly kind: "loaded"; readonly id: RequestId; readonly threads: number | null }
+  | { readonly kind: "done"; readonly id: RequestId; readonly output: OutputOf<TaskName>; readonly threads: number | null }
   | { readonly kind: "failed"; readonly id: RequestId; readonly fault: Fault };
 
 export type FromRuntime =

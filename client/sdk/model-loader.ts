@@ -19,7 +19,7 @@ import { cacheModeOf, type Keeping } from "../cache/keeping.ts";
 import type { ModelStore } from "../cache/model-store.ts";
 import { memoryOf } from "../pool/policy.ts";
 import type { Pool } from "../pool/pool.ts";
-import { type GivenFiles, loadRuntime } from "../runtime/host.ts";
+import type { GivenFiles } from "../runtime/host.ts";
 import { timed } from "../timing.ts";
 import { asLeaseholdError } from "./as-error.ts";
 import { BuildChoice } from "./build-choice.ts";
@@ -49,6 +49,7 @@ interface LoadWish {
 export interface LoaderOptions extends UpdateEvents {
   readonly tenant: string;
   readonly backend: "auto" | Backend;
+  readonly threads: number | undefined;
   /** The build to take, whatever the device. */
   readonly variant?: string | undefined;
   /** The folder with the engine's files; where it isn't given, the one that the operator's pages have. */
@@ -58,6 +59,9 @@ export interface LoaderOptions extends UpdateEvents {
   readonly store: Promise<ModelStore>;
   readonly pool: Pool;
 }
+
+/** Part of a page's bundle only where a model is loaded. */
+const host = () => import("../runtime/host.ts");
 
 export class ModelLoader {
   readonly #options: LoaderOptions;
@@ -136,6 +140,7 @@ export class ModelLoader {
   }
 
   #begin(model: string, mayUseCache: boolean, lease?: Promise<void>): ModelLoad {
+    host().catch(() => undefined); // on its way meanwhile; whoever takes it hears of it
     const load = new ModelLoad((signal, onProgress, onRevision) => this.#load(model, { mayUseCache, lease, signal, onProgress, onRevision }));
     this.#loads.set(model, load);
     load.result.then(
@@ -181,7 +186,7 @@ export class ModelLoader {
   }
 
   async #openRevision(revision: Revision, source: WeightsSource, { signal, onProgress, lease, beside }: LoadWish): Promise<LoadedModel> {
-    const { backend, engineUrl, pool } = this.#options;
+    const { backend, threads, engineUrl, pool } = this.#options;
     const { manifest, digest } = revision;
     const store = await this.#options.store;
     if (revision.isAtHand) onProgress({ stage: "preparing", step: "files" });
@@ -218,12 +223,14 @@ export class ModelLoader {
       return parts;
     };
     const selfTest = variant.self_test ?? manifest.self_test;
+    const { loadRuntime } = await host();
     const runtime = await loadRuntime({
       task: manifest.task,
       ...(selfTest && { selfTest }),
       ...(engineUrl !== undefined && { ortBase: engineUrl }),
       files: filesOf(first, weights, source),
       backend: backendFor(variant, backend),
+      ...(threads !== undefined && { threads }),
       allowControlFlow: manifest.control_flow === true,
       signal,
       // The engine starts while the files are on their way: then their progress is what there is to tell.

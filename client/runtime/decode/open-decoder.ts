@@ -48,7 +48,7 @@ export async function openDecoder(files: ModelFiles, engine: EngineOnDemand, opt
   if (vocabulary === null) throw invalidFile("config.json", "does not state the vocabulary's size, and neither does the model");
   const longest = Math.min(config.contextLength ?? DEFAULT_CONTEXT, options.maxContext ?? Infinity);
   const plan = engine.backend === "wasm" ? planToken(model.graph, io) : null;
-  const opened = plan && (await openOnKernels({ source, plan, io, vocabulary: plan.lengths.get(plan.logits) ?? vocabulary, contextLength: longest, memoryBytes: options.memoryBytes, threads: engine.threads }, step));
+  const opened = plan && (await openOnKernels({ source, plan, io, vocabulary: plan.lengths.get(plan.logits) ?? vocabulary, contextLength: longest, memoryBytes: options.memoryBytes, threads: engine.threads, areThreadsFixed: engine.areThreadsFixed }, step));
   if (opened?.decoder) return trusted(opened.decoder, options, step);
   const subject = { source, model, io, vocabulary, contextLength: Math.min(longest, room(io, options.memoryBytes)) };
   return openOnEngine(subject, await engine.start(), opened ? `not by kernels, for ${opened.why}` : null, options, step);

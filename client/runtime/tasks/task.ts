@@ -23,6 +23,8 @@ export interface Call<Piece, Note = never> {
 
 export interface PreparedTask<Input, Output, Piece = never, Note = never> {
   run(input: Input, call: Call<Piece, Note>): Promise<Output>;
+  /** How many it goes by now, where it measures that. */
+  threads?(): number | null;
 }
 
 interface Adapter<Kind extends EngineKind, Needs extends SessionEngine | EngineOnDemand, Input, Output, Piece, Note> {

@@ -34,6 +34,7 @@ export const textGeneration: TaskAdapter<GenerateInput, GenerateOutput, Generate
         };
         return generator.run(input, looking, { emit: pieces.emit, notes });
       },
+      threads: () => decoder.threads ?? null,
     };
   },
 };
