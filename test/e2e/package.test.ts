@@ -125,7 +125,7 @@ describe.skipIf(small.missing !== null)(titled("a page built on the package", sm
     expect(whole).toMatchObject({ finishReason: "length", output: 16, leases: [expect.stringMatching(/^ls_/)] });
     const streamed = await call("stream", "Once upon a time");
     expect(streamed).toMatchObject({ output: 16, finishReason: "length" });
-    expect(streamed.pieces.length).toBeGreaterThan(3);
+    expect(streamed.pieces.length).toBeGreaterThan(1); // a frame's text at a time
     expect(streamed.pieces.join("")).toBe(whole.text);
     const { daily_token_limit: after } = await eventually(() => admin.get("/v1/tenants/shop/quota", quota), ({ daily_token_limit: { held } }) => held === 0);
     expect(after.posted - before.daily_token_limit.posted).toBe(2 * ((whole.input ?? 0) + 16));
