@@ -72,6 +72,8 @@ export interface ModelOptions {
   readonly allowControlFlow?: boolean;
   /** From the manifest; a backend that misses it is not used. */
   readonly selfTest?: SelfTest;
+  /** Kernels of our own are not tried: why not. */
+  readonly withoutKernels?: string;
 }
 
 /** The engine alone, so that it starts while the files are still on their way. */
@@ -103,12 +105,15 @@ export type ToRuntime = { readonly kind: "bell"; readonly bell: Bell } | (Reques
 export interface Fault {
   readonly code: ErrorCode;
   readonly message: string;
+  /** Of kernels of our own: without them the model may do. */
+  readonly isOfKernels?: true;
 }
 
 /** `threads`: what the model goes by now, where that is measured. */
 export type Answer =
   | { readonly kind: "started"; readonly id: RequestId }
-  | { readonly kind: "loaded"; readonly id: RequestId; readonly threads: number | null }
+  /** `remark`: what whoever looks should know of how it runs. Without a full stop. */
+  | { readonly kind: "loaded"; readonly id: RequestId; readonly remark?: string; readonly threads: number | null }
   | { readonly kind: "done"; readonly id: RequestId; readonly output: OutputOf<TaskName>; readonly threads: number | null }
   | { readonly kind: "failed"; readonly id: RequestId; readonly fault: Fault };
 

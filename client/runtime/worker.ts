@@ -11,6 +11,7 @@ import { Listening } from "./bell.ts";
 import { timed, timing } from "../timing.ts";
 import { MessageTurn } from "./message-turn.ts";
 import type { Answer, FromRuntime, InputOf, LoadRequest, ModelOptions, NoteOf, OutputOf, PieceOf, Request, RequestId, RunRequest, StartRequest, TaskName, ToRuntime } from "./protocol.ts";
+import { KernelFault } from "./decode/kernel-fault.ts";
 import { Arrivals } from "./tasks/file-content.ts";
 import { inspectModels } from "./tasks/inspect-models.ts";
 import { ModelFiles } from "./tasks/model-files.ts";
@@ -20,6 +21,7 @@ import type { Call, PreparedTask, Step, TaskAdapter } from "./tasks/task.ts";
 interface Loaded {
   readonly name: TaskName;
   readonly threads: () => number | null;
+  readonly remark: string | undefined;
   readonly run: (input: InputOf<TaskName>, call: Call<PieceOf<TaskName>, NoteOf<TaskName>>) => Promise<OutputOf<TaskName>>;
 }
 
@@ -59,7 +61,8 @@ async function serve(id: RequestId, request: Request): Promise<void> {
     await stop({ kind: "alive", id });
     post(await answer(id, request, step));
   } catch (error) {
-    post({ kind: "failed", id, fault: { code: codeOf(error), message: error instanceof LeaseholdError ? error.message : `The model stopped: ${plainly(error)}.` } });
+    const message = error instanceof LeaseholdError ? error.message : `The model stopped: ${plainly(error)}.`;
+    post({ kind: "failed", id, fault: { code: codeOf(error), message, ...(error instanceof KernelFault && { isOfKernels: true }) } });
   } finally {
     aborted.delete(id);
     notes.delete(id);
@@ -75,7 +78,7 @@ async function answer(id: RequestId, request: Request, step: Step): Promise<Answ
     case "load":
       if (!load) throw new Error("no engine is started");
       loaded = await load(request, step);
-      return { kind: "loaded", id, threads: loaded.threads() };
+      return { kind: "loaded", id, ...(loaded.remark !== undefined && { remark: loaded.remark }), threads: loaded.threads() };
     case "run":
       return run(id, request, step);
   }
@@ -122,6 +125,7 @@ async function preparing<Input, Output, Piece, Note>(adapter: TaskAdapter<Input,
 const loadedAs = <Name extends TaskName>(name: Name, task: PreparedTask<InputOf<Name>, OutputOf<Name>, PieceOf<Name>, NoteOf<Name>>): Loaded => ({
   name,
   threads: () => task.threads?.() ?? null,
+  remark: task.remark,
   run: (input, call) => task.run(input as InputOf<Name>, call as Call<PieceOf<Name>, NoteOf<Name>>),
 });
 

@@ -157,6 +157,7 @@ export const model = z
     variants: z.array(z.object({ id: z.string(), requires: requirements, size_bytes: amount })),
     published_at: timestamp,
     canary: canary.nullable().meta({ description: "The revision that a share of the users gets instead." }),
+    waiting: revisionId.nullable().meta({ description: "What the catalogue gives by now, and what goes live by itself when the canary has ended; null where nothing waits." }),
   })
   .meta({ id: "Model" });
 export type Model = z.infer<typeof model>;
