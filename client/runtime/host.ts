@@ -4,7 +4,9 @@
  * - Calls run one after another; one that waits can be aborted at once.
  * - "auto" tries WebGPU, then WASM, each in a fresh worker: a failed start may poison what follows in the same one.
  * - A crash, a hang or a lost GPU fails the call with `runtime-crashed`; the next call loads the model anew. After a
- *   crash on WebGPU, "auto" goes on with WASM. `backend`, `threads` and `reason` say what runs now.
+ *   crash on WebGPU, "auto" goes on with WASM; where WebGPU was named it is tried again on a new device, and is
+ *   `backend-unavailable` after a second crash soon after. `backend`, `threads` and `reason` say what runs now.
+ * - A model that kernels of our own don't compute as they should is started once more without them, for good.
  * - `close` ends the worker and gives all memory back; calls in flight and later ones fail with `aborted`.
  */
 import type { Backend, Manifest } from "../../schema/contract/models.ts";
@@ -14,6 +16,7 @@ import { orAborted } from "./abort.ts";
 import { chooseBackend, type Candidate } from "./backends/choose.ts";
 import { probeBrowser } from "./backends/probe.ts";
 import { timed } from "../timing.ts";
+import { KernelFault } from "./decode/kernel-fault.ts";
 import { ORT_PATH } from "./ort-files.ts";
 import { memoryBudget } from "./memory-budget.ts";
 import type { ArrivingFile, InputOf, LoadedFile, NoteOf, OutputOf, PieceOf, RuntimeFile, Stage, StoredFile, TaskName } from "./protocol.ts";
@@ -44,6 +47,8 @@ export interface LoadOptions {
    */
   readonly files: readonly StoredFile[] | (() => Promise<GivenFiles>);
   readonly backend: "auto" | Backend;
+  /** Why "auto" is not to try WebGPU; without a full stop. */
+  readonly gpuFault?: string | undefined;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: RuntimeProgress) => void;
   /** From the manifest: a backend that misses it is not used. */
@@ -117,9 +122,13 @@ interface Running extends Candidate {
 
 class HostedRuntime implements Runtime {
   readonly #options: LoadOptions & { readonly task: TaskName };
-  /** "auto": why WebGPU is not tried again. */
+  /** Why WebGPU is not tried again. */
   readonly #failures = new Map<Backend, string>();
+  /** Why kernels of our own are not tried again; null while they are. */
+  #withoutKernels: string | null = null;
   #running: Running | null = null;
+  /** When a worker on WebGPU was last found dead. */
+  #crashedMs = -Infinity;
   #last: Candidate | null = null;
   #turn: Promise<void> = Promise.resolve();
   /** Asked for, and not yet with a worker: an engine that does not start leaves them for the next. */
@@ -128,6 +137,7 @@ class HostedRuntime implements Runtime {
 
   constructor(options: LoadOptions & { readonly task: TaskName }) {
     this.#options = options;
+    if (options.gpuFault !== undefined && options.backend === "auto") this.#failures.set("webgpu", options.gpuFault);
   }
 
   get backend(): Backend {
@@ -175,7 +185,10 @@ class HostedRuntime implements Runtime {
     const ended = this.#running?.link.end;
     if (this.#running && !ended) return this.#running;
     const { backend: wish } = this.#options;
-    if (this.#running && ended && wish === "auto" && this.#running.backend === "webgpu") this.#failures.set("webgpu", `WebGPU stopped working here (${sentence(ended)})`);
+    if (this.#running?.backend === "webgpu" && ended) {
+      if (wish === "auto" || performance.now() - this.#crashedMs < SOON_MS) this.#failures.set("webgpu", `WebGPU stopped working here (${sentence(ended)})`);
+      this.#crashedMs = performance.now();
+    }
     this.#running = null;
 
     const failures = new Map(this.#failures);
@@ -186,6 +199,10 @@ class HostedRuntime implements Runtime {
       try {
         return await this.#startOn(choice.candidate, signal);
       } catch (error) {
+        if (error instanceof KernelFault && this.#withoutKernels === null) {
+          this.#withoutKernels = sentence(error);
+          continue;
+        }
         if (wish !== "auto" || !(error instanceof LeaseholdError) || !BACKEND_FAULTS.has(error.code)) throw error;
         failures.set(choice.candidate.backend, sentence(error));
         if (choice.candidate.backend === "webgpu") this.#failures.set("webgpu", sentence(error));
@@ -196,20 +213,23 @@ class HostedRuntime implements Runtime {
   async #startOn(candidate: Candidate, signal: AbortSignal): Promise<Running> {
     const { task, onProgress, allowControlFlow = false, ortBase = new URL(ORT_PATH, location.origin).href, patience, selfTest, memoryBytes = memoryBudget(navigator) } = this.#options;
     const files = this.#askForFiles();
+    let remark: string | undefined;
     const link = new WorkerLink(new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: `leasehold ${task}` }));
     try {
       const { backend, threads, withoutJspi } = candidate;
       const how = { signal, patience: patience?.load ?? LOAD_PATIENCE, onStage: (stage: Stage) => onProgress?.({ stage }) };
       const [given] = await Promise.all([orAborted(files, signal), timed("worker and engine", () => link.ask({ kind: "start", task, backend, withoutJspi, threads, ortBase }, how))]);
       this.#files = null;
-      const load = (its: readonly RuntimeFile[]) => timed("load in the worker", () => link.ask({ kind: "load", files: its, options: { memoryBytes, allowControlFlow, ...(selfTest ? { selfTest } : {}) } }, how));
-      await ("deliver" in given ? Promise.all([load(given.files), link.feed((give) => given.deliver(give))]) : load(given));
+      const options = { memoryBytes, allowControlFlow, ...(selfTest && { selfTest }), ...(this.#withoutKernels !== null && { withoutKernels: this.#withoutKernels }) };
+      const load = (its: readonly RuntimeFile[]) => timed("load in the worker", () => link.ask({ kind: "load", files: its, options }, how));
+      const [answer] = await ("deliver" in given ? Promise.all([load(given.files), link.feed((give) => given.deliver(give))]) : [await load(given)]);
+      remark = answer.kind === "loaded" ? answer.remark : undefined;
     } catch (error) {
       link.close(asEnd(error));
       throw error;
     }
-    this.#running = { ...candidate, link };
-    this.#last = candidate;
+    this.#last = { ...candidate, reason: remark === undefined ? candidate.reason : `${candidate.reason} ${remark}.` };
+    this.#running = { ...this.#last, link };
     return this.#running;
   }
 
@@ -246,6 +266,9 @@ class HostedRuntime implements Runtime {
     }
   }
 }
+
+/** Crashes that are no further apart are likely to go on: what the model does is too much for this GPU. */
+const SOON_MS = 5 * 60_000;
 
 /** Faults that another backend may not have. */
 const BACKEND_FAULTS: ReadonlySet<string> = new Set<ClientCode>(["backend-unavailable", "runtime-crashed"]);

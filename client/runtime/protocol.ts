@@ -72,6 +72,8 @@ export interface ModelOptions {
   readonly allowControlFlow?: boolean;
   /** From the manifest; a backend that misses it is not used. */
   readonly selfTest?: SelfTest;
+  /** Kernels of our own are not tried: why not. */
+  readonly withoutKernels?: string;
 }
 
 /** The engine alone, so that it starts while the files are still on their way. */
@@ -102,11 +104,14 @@ export type ToRuntime = { readonly kind: "bell"; readonly bell: Bell } | (Reques
 export interface Fault {
   readonly code: ErrorCode;
   readonly message: string;
+  /** Of kernels of our own: without them the model may do. */
+  readonly isOfKernels?: true;
 }
 
 export type Answer =
   | { readonly kind: "started"; readonly id: RequestId }
-  | { readonly kind: "loaded"; readonly id: RequestId }
+  /** `remark`: what whoever looks should know of how it runs. Without a full stop. */
+  | { readonly kind: "loaded"; readonly id: RequestId; readonly remark?: string }
   | { readonly kind: "done"; readonly id: RequestId; readonly output: OutputOf<TaskName> }
   | { readonly kind: "failed"; readonly id: RequestId; readonly fault: Fault };
 

@@ -11,7 +11,8 @@
 import { LeaseholdError } from "../errors.ts";
 import { abortedError } from "./abort.ts";
 import { newBell, ring } from "./bell.ts";
-import type { Answer, FromRuntime, NoteOf, PieceOf, Request, RequestId, Stage, TaskName, ToRuntime } from "./protocol.ts";
+import { KernelFault } from "./decode/kernel-fault.ts";
+import type { Answer, Fault, FromRuntime, NoteOf, PieceOf, Request, RequestId, Stage, TaskName, ToRuntime } from "./protocol.ts";
 
 export interface Patience {
   /** How long a worker may be silent while it has something to do. */
@@ -75,7 +76,7 @@ export class WorkerLink {
         settle(outcome) {
           signal?.removeEventListener("abort", onAbort);
           if (outcome instanceof LeaseholdError) reject(outcome);
-          else if (outcome.kind === "failed") reject(new LeaseholdError(outcome.fault.code, outcome.fault.message));
+          else if (outcome.kind === "failed") reject(errorOf(outcome.fault));
           else resolve(outcome);
         },
       };
@@ -183,6 +184,8 @@ export class WorkerLink {
     }, limit);
   }
 }
+
+const errorOf = ({ code, message, isOfKernels }: Fault): LeaseholdError => (isOfKernels ? new KernelFault(message) : new LeaseholdError(code, message));
 
 /** What goes to the worker with its memory. Each once: files may share parts. */
 function memoryOf(message: ToRuntime): ArrayBuffer[] {

@@ -11,6 +11,7 @@ import { Listening } from "./bell.ts";
 import { timed, timing } from "../timing.ts";
 import { MessageTurn } from "./message-turn.ts";
 import type { Answer, FromRuntime, InputOf, LoadRequest, ModelOptions, NoteOf, OutputOf, PieceOf, Request, RequestId, RunRequest, StartRequest, TaskName, ToRuntime } from "./protocol.ts";
+import { KernelFault } from "./decode/kernel-fault.ts";
 import { Arrivals } from "./tasks/file-content.ts";
 import { inspectModels } from "./tasks/inspect-models.ts";
 import { ModelFiles } from "./tasks/model-files.ts";
@@ -19,6 +20,7 @@ import type { Call, PreparedTask, Step, TaskAdapter } from "./tasks/task.ts";
 
 interface Loaded {
   readonly name: TaskName;
+  readonly remark: string | undefined;
   readonly run: (input: InputOf<TaskName>, call: Call<PieceOf<TaskName>, NoteOf<TaskName>>) => Promise<OutputOf<TaskName>>;
 }
 
@@ -58,7 +60,8 @@ async function serve(id: RequestId, request: Request): Promise<void> {
     await stop({ kind: "alive", id });
     post(await answer(id, request, step));
   } catch (error) {
-    post({ kind: "failed", id, fault: { code: codeOf(error), message: error instanceof LeaseholdError ? error.message : `The model stopped: ${plainly(error)}.` } });
+    const message = error instanceof LeaseholdError ? error.message : `The model stopped: ${plainly(error)}.`;
+    post({ kind: "failed", id, fault: { code: codeOf(error), message, ...(error instanceof KernelFault && { isOfKernels: true }) } });
   } finally {
     aborted.delete(id);
     notes.delete(id);
@@ -74,7 +77,7 @@ async function answer(id: RequestId, request: Request, step: Step): Promise<Answ
     case "load":
       if (!load) throw new Error("no engine is started");
       loaded = await load(request, step);
-      return { kind: "loaded", id };
+      return { kind: "loaded", id, ...(loaded.remark !== undefined && { remark: loaded.remark }) };
     case "run":
       return run(id, request, step);
   }
@@ -120,6 +123,7 @@ async function preparing<Input, Output, Piece, Note>(adapter: TaskAdapter<Input,
 /** `run` refuses calls of another task, so the input is this one's. */
 const loadedAs = <Name extends TaskName>(name: Name, task: PreparedTask<InputOf<Name>, OutputOf<Name>, PieceOf<Name>, NoteOf<Name>>): Loaded => ({
   name,
+  remark: task.remark,
   run: (input, call) => task.run(input as InputOf<Name>, call as Call<PieceOf<Name>, NoteOf<Name>>),
 });
 

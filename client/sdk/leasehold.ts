@@ -22,7 +22,7 @@ import { OfflineBook, type OfflineLease } from "./offline-book.ts";
 import { type LeaseBinding, openProofKey } from "./proof-key.ts";
 import { Prover } from "./prover.ts";
 import { type QuotaView, viewQuota } from "./quota.ts";
-import { type ReadRequest, type ReadResult, readImage } from "./read-image.ts";
+import type { ReadRequest, ReadResult } from "./read-image.ts";
 import type { Caller } from "./shared-task.ts";
 import { type Engine, engineOf, type Progress } from "./progress.ts";
 import type { Classified, ClassifyRequest, EmbeddingRequest, EmbeddingResponse, ImageEmbeddingRequest, ImageEmbeddings, RunRequest, Tagged, TagRequest } from "./text/encoder-calls.ts";
@@ -32,6 +32,7 @@ import type { RawTensor } from "../runtime/tasks/raw/tensors.ts";
 
 // Parts of a page's bundle only where they are called.
 const writers = () => import("./text/completions.ts");
+const viewers = () => import("./read-image.ts");
 const readers = () => import("./text/encoder-calls.ts");
 
 interface CreateChat {
@@ -143,7 +144,7 @@ export class Leasehold {
   readonly ocr = {
     /** Reads the text of a picture. A picture without text gives no blocks. */
     read: (request: ReadRequest): Promise<ReadResult> =>
-      this.#guarded(request.signal, (signal) => readImage({ loader: this.#loader, desk: this.#desk, pool: this.#pool }, { ...request, signal })),
+      this.#guarded(request.signal, async (signal) => (await viewers()).readImage(this.#parts, { ...request, signal })),
   };
 
   readonly chat = { completions: { create: this.#createChat.bind(this) as CreateChat } };

@@ -20,6 +20,7 @@ import type { ModelStore } from "../cache/model-store.ts";
 import { memoryOf } from "../pool/policy.ts";
 import type { Pool } from "../pool/pool.ts";
 import { type GivenFiles, loadRuntime } from "../runtime/host.ts";
+import type { LeaseholdError } from "../errors.ts";
 import { timed } from "../timing.ts";
 import { asLeaseholdError } from "./as-error.ts";
 import { BuildChoice } from "./build-choice.ts";
@@ -114,9 +115,14 @@ export class ModelLoader {
     });
   }
 
-  /** The next call starts over. */
-  discard(model: string, broken: LoadedModel): void {
-    broken.runtime.close();
+  /**
+   * A call on it came to nothing. Where a new worker of the same would not mend that, the next call loads the model anew:
+   * from what is good of its files, and in another build where WebGPU is not to be had any more.
+   */
+  async failed(model: string, broken: LoadedModel, error: LeaseholdError): Promise<void> {
+    if (error.code === "backend-unavailable") await this.#builds.passOver(broken.manifest, error, broken.variant);
+    else if (error.code !== "model-invalid") return;
+    this.#uses.retire(broken); // who waits for it hears of it by its own call
     if (this.#loads.get(model)?.loaded !== broken) return;
     this.#loads.delete(model);
     this.#options.pool.gone(model);
@@ -224,6 +230,7 @@ export class ModelLoader {
       ...(engineUrl !== undefined && { ortBase: engineUrl }),
       files: filesOf(first, weights, source),
       backend: backendFor(variant, backend),
+      gpuFault: this.#builds.gpuFault(manifest),
       allowControlFlow: manifest.control_flow === true,
       signal,
       // The engine starts while the files are on their way: then their progress is what there is to tell.

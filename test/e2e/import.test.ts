@@ -1,6 +1,6 @@
 /**
- * A model from a hub to a tenant, with workerd killed in the middle of a file: twice, and then to its end. And the ways
- * in which a hub can be wrong.
+ * A model from a hub to a tenant, with workerd killed in the middle of a file: twice, then to its end, and on to a
+ * visitor's browser, where it tells what the reference tells. And the ways in which a hub can be wrong.
  */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -14,8 +14,12 @@ import { type ModelImport, modelImport } from "../../schema/contract/imports.ts"
 import { keyCreated, tenant as tenantShape } from "../../schema/contract/tenants.ts";
 import { secret } from "../../schema/contract/secrets.ts";
 import { policy, quota } from "../../schema/contract/policy.ts";
+import { ORT_FILES, ORT_PATH } from "../../client/runtime/ort-files.ts";
 import { COMMIT, TestHub } from "../support/hub.ts";
-import { smallDecoder, titled } from "../support/real-models.ts";
+import { expectedOf, smallDecoder, titled } from "../support/real-models.ts";
+import { SdkPage, person } from "../support/sdk-page.ts";
+import { sdkSite } from "../support/sdk-site.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const MIB = 1024 ** 2;
 const tiny = smallDecoder();
@@ -30,6 +34,7 @@ const location = [0x0a, 8, ...new TextEncoder().encode("location"), 0x12, 11, ..
 const initializer = [0x08, 4, 0x10, 1, 0x42, 1, 0x77, 0x6a, location.length, ...location, 0x70, 1];
 const outside = new Uint8Array([0x3a, initializer.length + 2, 0x2a, initializer.length, ...initializer]);
 
+const folder = temporaryFolder();
 let hub: TestHub;
 let deployment: Deployment;
 let api: Api;
@@ -39,7 +44,7 @@ describe.skipIf(tiny.missing !== null)(titled("an import", tiny), () => {
   beforeAll(async () => {
     const names = readdirSync(TINY).filter((name) => name.endsWith(".json"));
     const files = { ...Object.fromEntries(names.map((name) => [name, read(name)])), "README.md": new Uint8Array(10), "onnx/model.onnx": read("onnx/model.onnx"), "onnx/model.onnx_data": data };
-    hub = await TestHub.start({ "karpathy/tinystories": { files, licence: "mit" }, "karpathy/private": { files: { "config.json": read("config.json"), "onnx/model.onnx": read("onnx/model.onnx") }, token: "hf_secret" }, "karpathy/other": { files: { "config.json": read("config.json"), "onnx/model.onnx": data.slice().reverse() }, pipeline: "text-generation" }, "evil/outside": { files: { "onnx/model.onnx": outside }, pipeline: "text-generation" } });
+    hub = await TestHub.start({ "karpathy/tinystories": { files, licence: "mit" }, "karpathy/mirrored": { files, isTerse: true }, "karpathy/private": { files: { "config.json": read("config.json"), "onnx/model.onnx": read("onnx/model.onnx") }, token: "hf_secret" }, "karpathy/other": { files: { "config.json": read("config.json"), "onnx/model.onnx": data.slice().reverse() }, pipeline: "text-generation" }, "evil/outside": { files: { "onnx/model.onnx": outside }, pipeline: "text-generation" } });
     deployment = await deploy({ variables: { HF_ENDPOINT: hub.url } });
     const operator = apiAt(deployment.url, deployment.operatorKey);
     await operator.post("/v1/tenants", { id: "acme", name: "Acme" }, tenantShape);
@@ -97,12 +102,36 @@ describe.skipIf(tiny.missing !== null)(titled("an import", tiny), () => {
     }
   });
 
+  test("then tells in a browser what the reference tells", async () => {
+    await using site = await sdkSite(join(folder.path, "vite"), { path: ORT_PATH, files: ORT_FILES });
+    const { key: publishableKey } = await api.post("/v1/tenants/acme/keys", { type: "publishable", name: "page", origins: [site.origin] }, keyCreated);
+    const { cases } = JSON.parse(readFileSync(expectedOf("tinystories"), "utf8")) as { cases: { prompt: string; text: string }[] };
+    const context = await person(join(folder.path, "profile"));
+    try {
+      const page = await SdkPage.open(context, `${site.origin}/page`, { publishableKey, baseUrl: deployment.url });
+      const loaded = await page.preload("stories");
+      expect(loaded).toMatchObject({ cache: "miss", variant: "fp32" });
+      for (const { prompt, text } of cases.slice(0, 2)) {
+        const told = await page.complete("stories", prompt, 40);
+        expect(told).toEqual(expect.stringMatching(/.{60}/s));
+        expect(text.slice(prompt.length)).toContain(told);
+      }
+    } finally {
+      await context.close();
+    }
+  });
+
   test("of the same model again fetches it again, stores nothing twice, and is the same revision", async () => {
     const before = await api.get("/v1/tenants/acme/quota", quota);
     const first = await api.get("/v1/models/stories/manifest", manifest);
     const { id } = await begin("stories");
     expect(await ended(id)).toMatchObject({ state: "done", revision: first.revision });
     expect((await api.get("/v1/tenants/acme/quota", quota)).storage_bytes).toEqual(before.storage_bytes);
+  });
+
+  test("from a mirror that states neither sizes nor digests in its description is as any", async () => {
+    const done = await ended((await begin("mirrored", { source: "hf:karpathy/mirrored" })).id);
+    expect(done).toMatchObject({ state: "done", fault: null, bytes_total: done.bytes_done });
   });
 
   test("survives a body that breaks off, a hub that fails and one broken answer", async () => {

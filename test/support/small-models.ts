@@ -29,6 +29,9 @@ export function onnxBytes(graph: Pick<OnnxModel["graph"], "nodes" | "initializer
   return concat(encodeOnnx(model).parts.map((part) => payloadBytes(part, () => NOTHING)));
 }
 
+/** y = x + x, of one float. */
+export const doubleModel = (): Uint8Array => onnxBytes({ nodes: [node("Add", ["x", "x"], ["y"])], initializers: [], inputs: [value("x", ELEMENT.float, [1])], outputs: [value("y", ELEMENT.float, [1])] });
+
 const json = (of: unknown) => new TextEncoder().encode(JSON.stringify(of));
 
 const TOKENIZER = {

@@ -49,6 +49,8 @@ const described = z.object({
 });
 
 const MAX_REDIRECTS = 5;
+/** A model has a dozen files, and an import some builds of it. */
+const MAX_ASKED = 64;
 
 /** A hub that sends nothing for `silenceMs` has stopped; one that sends less than `paceBytes` in `paceMs` might as well have. */
 export interface HubLimits {
@@ -59,6 +61,12 @@ export interface HubLimits {
 
 /** 35 kB a second: a chunk of 4 MiB takes two minutes at most. */
 const LIMITS: HubLimits = { silenceMs: 30_000, paceMs: 60_000, paceBytes: 2 * 1024 ** 2 };
+/** `linked`: fields of the endpoint's own answer, which may have led on. */
+interface Answered {
+  readonly response: Response;
+  readonly linked: Headers;
+}
+
 const MAX_DESCRIPTION_BYTES = 8 * 1024 * 1024;
 
 export class Hub {
@@ -75,16 +83,32 @@ export class Hub {
     this.#limits = limits;
   }
 
-  async describe(repository: string, revision: string): Promise<HubModel> {
+  /** Of files whose size the description leaves out, as that of a mirror may, those that are `wanted` are asked for one by one. */
+  async describe(repository: string, revision: string, wanted: (path: string) => boolean = () => true): Promise<HubModel> {
     const { response, patience } = await this.#get(`api/models/${repository}/revision/${encodeURIComponent(revision)}?blobs=true`, {});
     const parsed = described.safeParse(parsedJson(await text(response, patience, MAX_DESCRIPTION_BYTES)));
     if (!parsed.success) throw new HubFault("source-unsafe", "The hub's description of the model is not one.");
     const { sha, pipeline_tag, cardData, siblings } = parsed.data;
-    const files = siblings.flatMap(({ rfilename, size, blobId, lfs }) => {
+    const files: HubFile[] = [];
+    let asked = 0;
+    for (const { rfilename: path, size, blobId, lfs } of siblings) {
       const bytes = lfs?.size ?? size;
-      return bytes == null ? [] : [{ path: rfilename, size: bytes, sha256: lfs?.sha256 ?? null, git: lfs ? null : (blobId ?? null) }];
-    });
+      if (bytes != null) files.push({ path, size: bytes, sha256: lfs?.sha256 ?? null, git: lfs ? null : (blobId ?? null) });
+      else if (wanted(path)) {
+        if (++asked > MAX_ASKED) throw new HubFault("source-unsafe", `The hub states no sizes, of more than ${MAX_ASKED} files.`);
+        files.push(await this.#stated(repository, sha, path));
+      }
+    }
     return { commit: sha, pipeline: pipeline_tag ?? null, licence: cardData?.license ?? null, files };
+  }
+
+  /** What the hub says of a file when that is asked for; the SHA-256 is that of Hugging Face's own field. */
+  async #stated(repository: string, commit: string, path: string): Promise<HubFile> {
+    const { response, linked } = await this.#get(fileAt(repository, commit, path), { "accept-encoding": "identity" });
+    await response.body?.cancel();
+    const size = /^\d{1,15}$/.exec(linked.get("x-linked-size") ?? response.headers.get("content-length") ?? "")?.[0];
+    if (size === undefined) throw new HubFault("source-unsafe", `The hub states no size of ${path}.`);
+    return { path, size: Number(size), sha256: /^"([0-9a-f]{64})"$/.exec(linked.get("x-linked-etag") ?? "")?.[1] ?? null, git: null };
   }
 
   /** A small file, whole. */
@@ -111,14 +135,15 @@ export class Hub {
     }
   }
 
-  async #get(path: string, headers: Readonly<Record<string, string>>): Promise<{ response: Response; patience: Patience }> {
+  async #get(path: string, headers: Readonly<Record<string, string>>): Promise<Answered & { patience: Patience }> {
     const patience = new Patience(this.#limits, this.#cancelled);
-    return { response: await this.#follow(path, headers, patience), patience };
+    return { ...(await this.#follow(path, headers, patience)), patience };
   }
 
   /** Follows redirects, each judged. */
-  async #follow(path: string, headers: Readonly<Record<string, string>>, patience: Patience): Promise<Response> {
+  async #follow(path: string, headers: Readonly<Record<string, string>>, patience: Patience): Promise<Answered> {
     let url = new URL(path, this.#endpoint);
+    let linked = new Headers();
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
       const isHome = url.origin === this.#endpoint.origin;
       if (!isHome) {
@@ -128,8 +153,9 @@ export class Hub {
       const asked = new Headers({ ...headers, "user-agent": "Leasehold-Import/1" });
       if (isHome && this.#token !== null) asked.set("authorization", `Bearer ${this.#token}`);
       const response = await patience.wait(() => fetch(url, { headers: asked, redirect: "manual", signal: patience.signal }), () => 0);
+      if (isHome && response.headers.has("x-linked-size")) linked = response.headers;
       const location = response.headers.get("location");
-      if (response.status < 300 || response.status >= 400 || location === null) return good(response);
+      if (response.status < 300 || response.status >= 400 || location === null) return { response: await good(response), linked };
       await response.body?.cancel();
       if (!URL.canParse(location, url)) throw new HubFault("source-unsafe", "The hub leads to what is no address.");
       url = new URL(location, url);

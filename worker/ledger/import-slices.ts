@@ -11,7 +11,7 @@ import type { ImportId } from "../../schema/contract/imports.ts";
 import type { Sha256 } from "../../schema/contract/ids.ts";
 import { CHUNK_BYTES, type ModelFile, type RevisionCreate, revisionCreate } from "../../schema/contract/models.ts";
 import { type Hub, HubFault } from "../imports/hub.ts";
-import { buildOf, chooseFiles, configOf, requiresOf } from "../imports/layout.ts";
+import { buildOf, chooseFiles, configOf, isOfModel, requiresOf } from "../imports/layout.ts";
 import { inspectVariants } from "../models/inspect.ts";
 import { buildRevision } from "../models/manifest.ts";
 import { TenantBlobs } from "../tenants/blobs.ts";
@@ -68,7 +68,7 @@ export class ImportSlices {
 
   async #describe(one: StoredImport, hub: Hub): Promise<void> {
     const repository = repositoryOf(one);
-    const model = await hub.describe(repository, one.ask.revision);
+    const model = await hub.describe(repository, one.ask.revision, isOfModel);
     const config = model.files.some(({ path }) => path === "config.json") ? configOf(await hub.text(repository, model.commit, "config.json", MAX_CONFIG_BYTES)) : null;
     const chosen = chooseFiles(model, config, one.ask.variants, one.ask);
     if (!chosen.ok) throw new HubFault(chosen.code, chosen.detail);

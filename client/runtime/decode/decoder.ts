@@ -83,4 +83,8 @@ export interface DecoderOptions {
   readonly selfTest?: SelfTest;
   /** Upper limit for `contextLength`. */
   readonly maxContext?: number;
+  /** Kernels of our own are not tried: why not. */
+  readonly withoutKernels?: string;
+  /** Told why kernels that know the graph don't compute it. */
+  readonly onWithoutKernels?: (why: string) => void;
 }

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { EngineOnDemand } from "../../../../client/runtime/backends/engine.ts";
 import type { Decoder } from "../../../../client/runtime/decode/decoder.ts";
+import { KernelFault } from "../../../../client/runtime/decode/kernel-fault.ts";
 import { openDecoder } from "../../../../client/runtime/decode/open-decoder.ts";
 import { ModelFiles } from "../../../../client/runtime/tasks/model-files.ts";
 import { BLOCK_DECODER_CONFIG, blockDecoder, blockDecoderFile, fileOf } from "../../../support/block-decoder.ts";
@@ -107,11 +108,12 @@ describe("a decoder on kernels", () => {
     expect(await (await decoder.feed(tokens(4), steps)).logits()).toHaveLength(VOCABULARY);
   });
 
-  test("is not opened where it misses its self-test", async () => {
+  test("that misses its self-test is a fault of the kernels, and not of a model that is opened without them", async () => {
     const decoder = await open();
     const first = await (await decoder.feed(tokens(5), steps)).greedy();
     const opened = (id: number) => openDecoder(filesOf(partsOf(blockDecoderFile())), noEngine, { memoryBytes: 1e9, selfTest: { kind: "tokens", input_ids: [...tokens(5)], output_ids: [id] } }, steps);
-    await expect(opened((first + 1) % VOCABULARY)).rejects.toThrow("at place 1 of 1");
+    await expect(opened((first + 1) % VOCABULARY)).rejects.toThrow(KernelFault);
+    await expect(opened((first + 1) % VOCABULARY)).rejects.toMatchObject({ code: "backend-unavailable", message: expect.stringContaining("at place 1 of 1") as string });
     expect((await opened(first)).position).toBe(0);
   });
 });
