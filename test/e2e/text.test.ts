@@ -106,7 +106,7 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
       for await (const chunk of stream) chunks.push(chunk);
       return { pieces: chunks.map(({ choices }) => choices[0]?.text ?? ""), last: chunks.at(-1) };
     });
-    expect(pieces.length).toBeGreaterThan(40);
+    expect(pieces.filter((piece) => piece !== "").length).toBeGreaterThan(1); // a frame's text at a time
     expect(told(story).startsWith(pieces.join(""))).toBe(true);
     expect(pieces.join("").length).toBeGreaterThan(100);
     expect(last).toMatchObject({ usage: { prompt_tokens: 1, completion_tokens: 64, total_tokens: 65 }, leasehold: { backend: "wasm", stop_codes: ["max-tokens"], lease_ids: [expect.stringMatching(/^ls_/)] } });
@@ -134,10 +134,10 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
     await page.evaluate(async () => {
       const stream = await globalThis.lh.completions.create({ model: "stories", prompt: "", max_tokens: 400, stream: true });
       let count = 0;
-      for await (const _ of stream) if (++count === 5) break;
+      for await (const _ of stream) if (++count === 2) break;
     });
     const after = await eventually(used, ({ held }) => held === 0);
-    expect(after.posted - before.posted).toBeGreaterThanOrEqual(6);
+    expect(after.posted - before.posted).toBeGreaterThanOrEqual(3);
     expect(after.posted - before.posted).toBeLessThan(350); // not the 401 of the whole story; how soon it stops depends on the machine
     expect((await complete({ max_tokens: 5 })).usage?.completion_tokens).toBe(5);
   });
