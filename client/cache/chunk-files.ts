@@ -74,7 +74,7 @@ export class ChunkFiles {
   /** Null where the file was removed meanwhile. */
   async #put(sha256: Sha256, parts: readonly Bytes[]): Promise<true | null> {
     const handle = await this.#folder.getFileHandle(sha256, { create: true });
-    return unlessGone(async () => {
+    return unlessGone(async (): Promise<true> => {
       const open = await openAtOnce(handle, "readwrite");
       await (open ? writeAtOnce(open, parts) : writeInTurn(handle, parts));
       return true;
