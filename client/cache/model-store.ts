@@ -267,17 +267,23 @@ class TenantStore implements ModelStore {
       if (written.error !== null) throw written.error;
       await disk.catalogue.put("chunks", { sha256, size, usedAt: Date.now(), isSealed });
     };
+    try {
+      await write().catch((error: unknown) => (isNamed(error, "QuotaExceededError") ? this.#room.inTurn(() => this.#writeInRoom(disk, bytes, write)) : Promise.reject(error as Error)));
+      this.#refusal = null;
+    } catch (error) {
+      this.#failed(disk, error);
+      if (parts.length > 0) this.#chunks.set(sha256, { blob: new Blob([...parts]), isSealed });
+    }
+  }
+
+  /** The first time as it is: whoever had the turn before may have made room enough. */
+  async #writeInRoom(disk: Disk, bytes: number, write: () => Promise<void>): Promise<void> {
     for (let attempt = 1; ; attempt++) {
-      const { freedBytes } = this.#room;
       try {
-        await write();
-        this.#refusal = null;
-        return;
+        return await write();
       } catch (error) {
-        if (isNamed(error, "QuotaExceededError") && attempt <= ROOM_ATTEMPTS && (await this.#room.make(disk, attempt * bytes, freedBytes))) continue;
-        this.#failed(disk, error);
-        if (parts.length > 0) this.#chunks.set(sha256, { blob: new Blob([...parts]), isSealed });
-        return;
+        const isFull = isNamed(error, "QuotaExceededError") && attempt <= ROOM_ATTEMPTS;
+        if (!isFull || !(await this.#room.make(disk, attempt * bytes))) throw error;
       }
     }
   }
