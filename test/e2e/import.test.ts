@@ -43,7 +43,7 @@ describe.skipIf(tiny.missing !== null)(titled("an import", tiny), () => {
   beforeAll(async () => {
     const names = readdirSync(TINY).filter((name) => name.endsWith(".json"));
     const files = { ...Object.fromEntries(names.map((name) => [name, read(name)])), "README.md": new Uint8Array(10), "onnx/model.onnx": read("onnx/model.onnx"), "onnx/model.onnx_data": data };
-    hub = await TestHub.start({ "karpathy/tinystories": { files, licence: "mit" }, "karpathy/private": { files: { "config.json": read("config.json"), "onnx/model.onnx": read("onnx/model.onnx") }, token: "hf_secret" }, "evil/outside": { files: { "onnx/model.onnx": outside }, pipeline: "text-generation" } });
+    hub = await TestHub.start({ "karpathy/tinystories": { files, licence: "mit" }, "karpathy/mirrored": { files, isTerse: true }, "karpathy/private": { files: { "config.json": read("config.json"), "onnx/model.onnx": read("onnx/model.onnx") }, token: "hf_secret" }, "evil/outside": { files: { "onnx/model.onnx": outside }, pipeline: "text-generation" } });
     deployment = await deploy({ variables: { HF_ENDPOINT: hub.url } });
     const operator = apiAt(deployment.url, deployment.operatorKey);
     await operator.post("/v1/tenants", { id: "acme", name: "Acme" }, tenantShape);
@@ -126,6 +126,11 @@ describe.skipIf(tiny.missing !== null)(titled("an import", tiny), () => {
     const { id } = await begin("stories");
     expect(await ended(id)).toMatchObject({ state: "done", revision: first.revision });
     expect((await api.get("/v1/tenants/acme/quota", quota)).storage_bytes).toEqual(before.storage_bytes);
+  });
+
+  test("from a mirror that states neither sizes nor digests in its description is as any", async () => {
+    const done = await ended((await begin("mirrored", { source: "hf:karpathy/mirrored" })).id);
+    expect(done).toMatchObject({ state: "done", fault: null, bytes_total: done.bytes_done });
   });
 
   test("survives a body that breaks off, a hub that fails and one broken answer", async () => {

@@ -162,6 +162,26 @@ function spelledOut(): OnnxModel {
   return withInput(model, "position_ids", ["batch", "s"]);
 }
 
+/** `blockDecoder` with more tokens than it has. */
+export function withVocabulary(vocabulary: number): OnnxModel {
+  const model = blockDecoder();
+  const { graph } = model;
+  const table: Readonly<Record<string, OnnxTensor>> = {
+    "head.q": tensorOf("head.q", ELEMENT.uint8, [vocabulary, 2, 32], Uint8Array.from({ length: vocabulary * HIDDEN }, (_, at) => (at * 73 + (at >> 6) * 29) & 255)),
+    "head.s": floats("head.s", [vocabulary, 2], numbers(vocabulary * 2, (at) => 0.015 + 0.005 * wave(at))),
+    "embedding-shape": int64Tensor("embedding-shape", [vocabulary, HIDDEN]),
+  };
+  return {
+    ...model,
+    graph: {
+      ...graph,
+      initializers: graph.initializers.map((tensor) => table[tensor.name] ?? tensor),
+      nodes: graph.nodes.map((node) => (node.outputs.includes("logits") ? { ...node, attributes: node.attributes.map((attribute) => (attribute.name === "N" ? intAttribute("N", vocabulary) : attribute)) } : node)),
+      outputs: graph.outputs.map((output) => (output.name === "logits" && output.tensor ? { ...output, tensor: { ...output.tensor, shape: ["batch", "s", vocabulary] } } : output)),
+    },
+  };
+}
+
 const isKnown = true;
 const isLeft = false;
 const of = (name: string, model: OnnxModel, onKernels: boolean): Variant => ({ name, model, onKernels });

@@ -19,6 +19,8 @@ export interface Repository {
   readonly licence?: string;
   /** Needs this token. */
   readonly token?: string;
+  /** Described as a mirror may do it: by names alone. */
+  readonly isTerse?: true;
 }
 
 /** `cut`: the body breaks off in the middle. `corrupt`: one bit of it is flipped. `whole`: the range is ignored. A number: that status. */
@@ -108,12 +110,11 @@ function drained(response: ServerResponse): Promise<void> {
   });
 }
 
-function described({ files, pipeline, licence }: Repository) {
+function described({ files, pipeline, licence, isTerse }: Repository) {
   const siblings = Object.entries(files).map(([rfilename, bytes]) => ({
     rfilename,
-    size: bytes.length,
-    blobId: digest("sha1", Buffer.concat([Buffer.from(`blob ${bytes.length}\0`), bytes])),
-    ...(bytes.length > LFS_BYTES && { lfs: { sha256: digest("sha256", bytes), size: bytes.length, pointerSize: 130 } }),
+    ...(!isTerse && { size: bytes.length, blobId: digest("sha1", Buffer.concat([Buffer.from(`blob ${bytes.length}\0`), bytes])) }),
+    ...(!isTerse && bytes.length > LFS_BYTES && { lfs: { sha256: digest("sha256", bytes), size: bytes.length, pointerSize: 130 } }),
   }));
   return { sha: COMMIT, pipeline_tag: pipeline, cardData: { license: licence }, siblings };
 }

@@ -48,6 +48,8 @@ const described = z.object({
 });
 
 const MAX_REDIRECTS = 5;
+/** A model has a dozen files, and an import some builds of it. */
+const MAX_ASKED = 64;
 /** A hub that sends nothing for this long has stopped. */
 const SILENCE_MS = 30_000;
 const MAX_DESCRIPTION_BYTES = 8 * 1024 * 1024;
@@ -61,16 +63,33 @@ export class Hub {
     this.#token = token;
   }
 
-  async describe(repository: string, revision: string): Promise<HubModel> {
+  /** Of files whose size the description leaves out, as that of a mirror may, those that are `wanted` are asked for one by one. */
+  async describe(repository: string, revision: string, wanted: (path: string) => boolean = () => true): Promise<HubModel> {
     const { response, signal } = await this.#get(`api/models/${repository}/revision/${encodeURIComponent(revision)}?blobs=true`, {});
     const parsed = described.safeParse(parsedJson(await text(response, signal, MAX_DESCRIPTION_BYTES)));
     if (!parsed.success) throw new HubFault("source-unsafe", "The hub's description of the model is not one.");
     const { sha, pipeline_tag, cardData, siblings } = parsed.data;
-    const files = siblings.flatMap(({ rfilename, size, blobId, lfs }) => {
+    const files: HubFile[] = [];
+    let asked = 0;
+    for (const { rfilename: path, size, blobId, lfs } of siblings) {
       const bytes = lfs?.size ?? size;
-      return bytes == null ? [] : [{ path: rfilename, size: bytes, sha256: lfs?.sha256 ?? null, git: lfs ? null : (blobId ?? null) }];
-    });
+      if (bytes != null) files.push({ path, size: bytes, sha256: lfs?.sha256 ?? null, git: lfs ? null : (blobId ?? null) });
+      else if (wanted(path)) {
+        if (++asked > MAX_ASKED) throw new HubFault("source-unsafe", `The hub states no sizes, of more than ${MAX_ASKED} files.`);
+        files.push(await this.#stated(repository, sha, path));
+      }
+    }
     return { commit: sha, pipeline: pipeline_tag ?? null, licence: cardData?.license ?? null, files };
+  }
+
+  /** What the hub says of a file when that is asked for; the SHA-256 is that of Hugging Face's own field. */
+  async #stated(repository: string, commit: string, path: string): Promise<HubFile> {
+    const { response, signal, linked } = await this.#get(fileAt(repository, commit, path), { "accept-encoding": "identity" });
+    signal.end();
+    await response.body?.cancel();
+    const size = /^\d{1,15}$/.exec(linked.get("x-linked-size") ?? response.headers.get("content-length") ?? "")?.[0];
+    if (size === undefined) throw new HubFault("source-unsafe", `The hub states no size of ${path}.`);
+    return { path, size: Number(size), sha256: /^"([0-9a-f]{64})"$/.exec(linked.get("x-linked-etag") ?? "")?.[1] ?? null, git: null };
   }
 
   /** A small file, whole. */
@@ -97,19 +116,20 @@ export class Hub {
     }
   }
 
-  /** Follows redirects, each judged. */
-  async #get(path: string, headers: Readonly<Record<string, string>>): Promise<{ response: Response; signal: Silence }> {
+  /** Follows redirects, each judged. `linked`: fields of the endpoint's own answer, which may lead on. */
+  async #get(path: string, headers: Readonly<Record<string, string>>): Promise<{ response: Response; signal: Silence; linked: Headers }> {
     const signal = new Silence(SILENCE_MS);
     try {
-      return { response: await this.#follow(path, headers, signal), signal };
+      return { ...(await this.#follow(path, headers, signal)), signal };
     } catch (cause) {
       signal.end();
       throw cause;
     }
   }
 
-  async #follow(path: string, headers: Readonly<Record<string, string>>, signal: Silence): Promise<Response> {
+  async #follow(path: string, headers: Readonly<Record<string, string>>, signal: Silence): Promise<{ response: Response; linked: Headers }> {
     let url = new URL(path, this.#endpoint);
+    let linked = new Headers();
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
       const isHome = url.origin === this.#endpoint.origin;
       if (!isHome) {
@@ -120,8 +140,9 @@ export class Hub {
       if (isHome && this.#token !== null) asked.set("authorization", `Bearer ${this.#token}`);
       const response = await reached(() => fetch(url, { headers: asked, redirect: "manual", signal: signal.signal }));
       signal.heard();
+      if (isHome && response.headers.has("x-linked-size")) linked = response.headers;
       const location = response.headers.get("location");
-      if (response.status < 300 || response.status >= 400 || location === null) return good(response);
+      if (response.status < 300 || response.status >= 400 || location === null) return { response: await good(response), linked };
       await response.body?.cancel();
       if (!URL.canParse(location, url)) throw new HubFault("source-unsafe", "The hub leads to what is no address.");
       url = new URL(location, url);

@@ -21,6 +21,8 @@ export interface Decoder {
   readonly position: number;
   /** Memory that model and sequence take now. */
   readonly memoryBytes: number;
+  /** How many threads compute single tokens now, where that is measured. */
+  readonly threads?: number;
   /** What was done to the model, and what it runs on, in plain words. */
   readonly description: string;
 

@@ -46,6 +46,10 @@ export class KernelDecoder implements Decoder {
     return this.#position;
   }
 
+  get threads(): number {
+    return this.#parts.threads.best;
+  }
+
   get memoryBytes(): number {
     return this.#parts.memory.byteLength;
   }

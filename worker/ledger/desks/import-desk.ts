@@ -13,7 +13,7 @@ import { CHUNK_BYTES, type ModelFile, type RevisionCreate, revisionCreate } from
 import type { SecretName } from "../../../schema/contract/secrets.ts";
 import { settingsOf } from "../../env.ts";
 import { Hub, HubFault } from "../../imports/hub.ts";
-import { buildOf, chooseFiles, configOf, requiresOf } from "../../imports/layout.ts";
+import { buildOf, chooseFiles, configOf, isOfModel, requiresOf } from "../../imports/layout.ts";
 import { inspectVariants } from "../../models/inspect.ts";
 import { buildRevision } from "../../models/manifest.ts";
 import { TenantBlobs } from "../../tenants/blobs.ts";
@@ -150,7 +150,7 @@ export class ImportDesk {
 
   async #describe(one: StoredImport): Promise<void> {
     const [hub, repository] = [this.#hub(), repositoryOf(one)];
-    const model = await hub.describe(repository, one.ask.revision);
+    const model = await hub.describe(repository, one.ask.revision, isOfModel);
     const config = model.files.some(({ path }) => path === "config.json") ? configOf(await hub.text(repository, model.commit, "config.json", MAX_CONFIG_BYTES)) : null;
     const chosen = chooseFiles(model, config, one.ask.variants, one.ask);
     if (!chosen.ok) throw new HubFault(chosen.code, chosen.detail);

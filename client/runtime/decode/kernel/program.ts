@@ -4,6 +4,7 @@
  * - Addresses are bytes in the one memory. What follows the count of tokens that there is room for (keys, values,
  *   scores) lies behind all that is fixed, and is told with each run.
  */
+import { wholeOutputs } from "../../kernels/kernels.ts";
 import type { KvPair } from "../decoder.ts";
 import type { Operand, TokenPlan } from "../token-plan.ts";
 import { phasesOf, type AttendJob, type Job, type Phase, type PhaseKind, type Phases, type StoreJob } from "./phases.ts";
@@ -152,7 +153,7 @@ class Resolver {
         return { kind: "sigmoid", from: this.rows(job.input), to: this.rows(job.output), size: job.size };
       case "product": {
         const { bits, n, k } = job.weights.shape;
-        return { kind: "product", from: this.rows(job.input), scales: this.rows(job.scales), weights: this.#weights.matrix(job.weights), bits, to: this.rows(job.output), n, k };
+        return { kind: "product", from: this.rows(job.input), scales: this.rows(job.scales), weights: this.#weights.matrix(job.weights), bits, to: this.rows(job.output), n: wholeOutputs(n), k };
       }
       case "store":
         return this.#storing(job);
