@@ -3,7 +3,6 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { ChunkFiles } from "../../../client/cache/chunk-files.ts";
 import { type FetchedModel, isStored } from "../../../client/cache/fetch-model.ts";
 import { type ModelStore, openModelStore } from "../../../client/cache/model-store.ts";
-import { ChunkFiles } from "../../../client/cache/chunk-files.ts";
 import { ChunkLink } from "../../../client/cache/chunk-link.ts";
 import { LeaseholdError } from "../../../client/errors.ts";
 import type { Sha256 } from "../../../schema/contract/ids.ts";
