@@ -330,7 +330,7 @@ describe("a chunk that another tab drops between two steps of this one", () => {
     FileSystemFileHandle.prototype[step] = async function (this: FileSystemFileHandle) {
       FileSystemFileHandle.prototype[step] = real as FileSystemFileHandle[Step];
       await (await (await (await navigator.storage.getDirectory()).getDirectoryHandle("leasehold")).getDirectoryHandle(files).then((folder) => folder.getDirectoryHandle("chunks"))).removeEntry(this.name);
-      return real.call(this);
+      return (real as (this: FileSystemFileHandle) => Promise<unknown>).call(this);
     } as FileSystemFileHandle[Step];
   };
 
