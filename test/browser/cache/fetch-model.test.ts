@@ -315,13 +315,15 @@ describe("a chunk that another tab drops between two steps of this one", () => {
   afterEach(() => Object.assign(FileSystemFileHandle.prototype, { getFile, createWritable }));
 
   /** The file is gone when the handle to it is used, the first time. */
-  const goneOnce = <Step extends "getFile" | "createWritable">(step: Step, files: string) => {
-    const real = { getFile, createWritable }[step];
-    FileSystemFileHandle.prototype[step] = async function (this: FileSystemFileHandle) {
-      FileSystemFileHandle.prototype[step] = real as FileSystemFileHandle[Step];
-      await (await (await (await navigator.storage.getDirectory()).getDirectoryHandle("leasehold")).getDirectoryHandle(files).then((folder) => folder.getDirectoryHandle("chunks"))).removeEntry(this.name);
-      return real.call(this);
-    } as FileSystemFileHandle[Step];
+  const goneOnce = (step: "getFile" | "createWritable", tenant: string) => {
+    const real = { getFile, createWritable };
+    Reflect.set(FileSystemFileHandle.prototype, step, async function (this: FileSystemFileHandle) {
+      Reflect.set(FileSystemFileHandle.prototype, step, real[step]);
+      let folder = await navigator.storage.getDirectory();
+      for (const name of ["leasehold", tenant, "chunks"]) folder = await folder.getDirectoryHandle(name);
+      await folder.removeEntry(this.name);
+      return this[step]();
+    });
   };
 
   it("is one that is not here, and no failure of the disk", async () => {
