@@ -76,7 +76,7 @@ async function worstOf(model: OnnxModel, expected: readonly Float32Array[], engi
 }
 
 describe.each(variants())("a decoder with $name", ({ model, onKernels }) => {
-  test(`is ${onKernels ? "known to the kernels" : "left to onnxruntime"}, and computed right`, async () => {
+  test(`is ${onKernels ? "known to the kernels" : "left to onnxruntime"}, and computed right`, { timeout: 60_000 }, async () => {
     const expected = await expectedOf(model);
     const source = new ModelSource(filesOf(model), "model.onnx");
     const { graph } = await source.structure();
