@@ -54,9 +54,9 @@ function rotatedInPart(): OnnxModel {
 }
 
 /** Queries and keys brought to one length head by head before they are turned, as Qwen3 does. */
-function normedHeads(): OnnxModel {
-  const shape = (name: string, heads: number) => int64Tensor(`${name}-heads`, [1, -1, heads, HEAD]);
-  const weights = floats("head-norm", [HEAD], numbers(HEAD, (at) => 1 + wave(at) / 4));
+function normedHeads(apart?: readonly number[], row = HEAD): OnnxModel {
+  const shape = (name: string, heads: number) => int64Tensor(`${name}-heads`, apart ?? [1, -1, heads, HEAD]);
+  const weights = floats("head-norm", [row], numbers(row, (at) => 1 + wave(at) / 4));
   let model = blockDecoder({ isSplit: true });
   for (const layer of [0, 1]) {
     for (const name of ["q", "k"]) {
@@ -196,6 +196,9 @@ export const variants = (): readonly Variant[] => [
   of("a scale of its own", attending(float("scale", 0.3)), isKnown),
   of("embeddings in full", wholeEmbeddings(), isKnown),
   of("no rotation", withoutRotation(), isKnown),
+  of("normed heads", normedHeads(), isKnown),
+  of("normed heads, all in one row of them", normedHeads([0, -1, HEAD]), isKnown),
+  of("heads normed in halves", normedHeads([0, -1, HEAD / 2], HEAD / 2), isKnown),
   of("a bias in a product", biased(), isKnown),
   of("a hint of how exact to be", hinted(), isKnown),
   of("a cap on scores", attending(float("softcap", 0.5)), isLeft),
@@ -204,7 +207,6 @@ export const variants = (): readonly Variant[] => [
   of("a sink for each head", attendingTo(11, floats("sink", [4], Float32Array.of(1, -1, 2, 0))), isLeft),
   of("rotation of neighbours", attending(intAttribute("rotary_interleaved", 1)), isLeft),
   of("rotation of a part", rotatedInPart(), isLeft),
-  of("normed heads", normedHeads(), isLeft),
   of("scaled embeddings", scaledEmbeddings(), isLeft),
   of("capped logits", cappedLogits(), isLeft),
   of("scaled logits", scaledLogits(), isLeft),

@@ -32,7 +32,7 @@ export type Work =
   /** `isWhole`: of floats; else of packed blocks. */
   | { readonly kind: "embed"; readonly table: number; readonly isWhole: boolean; readonly tokens: number; readonly to: Rows; readonly size: number }
   | { readonly kind: "round"; readonly from: Rows; readonly to: Rows; readonly scales: Rows; readonly size: number }
-  | { readonly kind: "normalize"; readonly from: Rows; readonly weights: number; readonly to: Rows; readonly size: number; readonly epsilon: number }
+  | { readonly kind: "normalize"; readonly from: Rows; readonly weights: number; readonly to: Rows; readonly size: number; readonly parts: number; readonly epsilon: number }
   | { readonly kind: "add" | "mul" | "siluMul"; readonly a: Rows; readonly b: Rows; readonly to: Rows; readonly size: number }
   | { readonly kind: "addConstant"; readonly a: Rows; readonly b: number; readonly to: Rows; readonly size: number }
   | { readonly kind: "sigmoid"; readonly from: Rows; readonly to: Rows; readonly size: number }
@@ -142,7 +142,7 @@ class Resolver {
       case "round":
         return { kind: "round", from: this.rows(job.input), to: this.rows(job.output), scales: this.rows(job.scales), size: job.size };
       case "normalize":
-        return { kind: "normalize", from: this.rows(job.input), weights: this.#weights.floats(job.weights), to: this.rows(job.output), size: job.size, epsilon: job.epsilon };
+        return { kind: "normalize", from: this.rows(job.input), weights: this.#weights.floats(job.weights), to: this.rows(job.output), size: job.size, parts: job.parts, epsilon: job.epsilon };
       case "add":
       case "mul":
       case "siluMul":

@@ -116,7 +116,7 @@ function rowByRow(work: Exclude<Work, { kind: "product" | "store" | "attend" }>,
       kernels.round(at(work.from, row, post), at(work.to, row, post), at(work.scales, row, post), rows, work.size);
       break;
     case "normalize":
-      kernels.normalize(at(work.from, row, post), work.weights, at(work.to, row, post), rows, work.size, work.epsilon);
+      kernels.normalize(at(work.from, row, post), work.weights, at(work.to, row, post), rows * work.parts, work.size / work.parts, work.epsilon);
       break;
     case "add":
     case "mul":
