@@ -13,13 +13,13 @@ import type { Backend, Manifest } from "../../schema/contract/models.ts";
 import type { SelfTest } from "../../schema/contract/self-test.ts";
 import { LeaseholdError, type ClientCode } from "../errors.ts";
 import { orAborted } from "./abort.ts";
-import { chooseBackend, type Candidate } from "./backends/choose.ts";
+import { chooseBackend, MOST_THREADS, type Candidate } from "./backends/choose.ts";
 import { probeBrowser } from "./backends/probe.ts";
 import { timed } from "../timing.ts";
 import { KernelFault } from "./decode/kernel-fault.ts";
 import { ORT_PATH } from "./ort-files.ts";
 import { memoryBudget } from "./memory-budget.ts";
-import type { ArrivingFile, InputOf, LoadedFile, NoteOf, OutputOf, PieceOf, RuntimeFile, Stage, StoredFile, TaskName } from "./protocol.ts";
+import type { Answer, ArrivingFile, InputOf, LoadedFile, NoteOf, OutputOf, PieceOf, RuntimeFile, Stage, StoredFile, TaskName } from "./protocol.ts";
 import type { OcrBlock, OcrReading } from "./tasks/ocr/reading.ts";
 import { WorkerLink, type Patience } from "./worker-link.ts";
 
@@ -55,6 +55,8 @@ export interface LoadOptions {
   readonly selfTest?: SelfTest;
   /** From the manifest: the model may have Loop, Scan or If. Default: it may not. */
   readonly allowControlFlow?: boolean;
+  /** How many threads on WASM. Default: by the cores, at most four, and single tokens of text by as many of them as bring these soonest. */
+  readonly threads?: number;
   /** How much memory the model may take. Default: by what the browser says of the device. */
   readonly memoryBytes?: number;
   /** The folder with onnxruntime-web's files. Default: `ORT_PATH` on this origin. */
@@ -107,7 +109,8 @@ const RUN_BY: Record<Manifest["task"], TaskName> = {
 };
 
 export async function loadRuntime(options: LoadOptions): Promise<Runtime> {
-  const { signal } = options;
+  const { signal, threads } = options;
+  if (threads !== undefined && !(Number.isSafeInteger(threads) && threads >= 1 && threads <= MOST_THREADS)) throw new LeaseholdError("invalid-request", `threads is a whole number from 1 to ${MOST_THREADS}.`);
   // A newer control plane may know tasks that this client does not.
   const task = Object.hasOwn(RUN_BY, options.task) ? RUN_BY[options.task] : null;
   if (task === null) throw new LeaseholdError("model-invalid", `This client runs no models for the task "${options.task}".`);
@@ -118,6 +121,8 @@ export async function loadRuntime(options: LoadOptions): Promise<Runtime> {
 
 interface Running extends Candidate {
   readonly link: WorkerLink;
+  /** What the model goes by now, where that is measured. */
+  measuredThreads: number | null;
 }
 
 class HostedRuntime implements Runtime {
@@ -129,7 +134,7 @@ class HostedRuntime implements Runtime {
   #running: Running | null = null;
   /** When a worker on WebGPU was last found dead. */
   #crashedMs = -Infinity;
-  #last: Candidate | null = null;
+  #last: Running | null = null;
   #turn: Promise<void> = Promise.resolve();
   /** Asked for, and not yet with a worker: an engine that does not start leaves them for the next. */
   #files: Promise<GivenFiles> | null = null;
@@ -141,18 +146,19 @@ class HostedRuntime implements Runtime {
   }
 
   get backend(): Backend {
-    return this.#candidate.backend;
+    return this.#now.backend;
   }
 
   get threads(): number {
-    return this.#candidate.threads;
+    return this.#now.measuredThreads ?? this.#now.threads;
   }
 
   get reason(): string {
-    return this.#candidate.reason;
+    const { reason, threads, measuredThreads } = this.#now;
+    return measuredThreads === null || measuredThreads === threads ? reason : `${reason} Single tokens come soonest by ${measuredThreads === 1 ? "one thread" : `${measuredThreads} threads`}, as measured.`;
   }
 
-  get #candidate(): Candidate {
+  get #now(): Running {
     if (!this.#last) throw new Error("loadRuntime gives out loaded runtimes only");
     return this.#last;
   }
@@ -184,7 +190,7 @@ class HostedRuntime implements Runtime {
   async #start(signal: AbortSignal): Promise<Running> {
     const ended = this.#running?.link.end;
     if (this.#running && !ended) return this.#running;
-    const { backend: wish } = this.#options;
+    const { backend: wish, threads: asked } = this.#options;
     if (this.#running?.backend === "webgpu" && ended) {
       if (wish === "auto" || performance.now() - this.#crashedMs < SOON_MS) this.#failures.set("webgpu", `WebGPU stopped working here (${sentence(ended)})`);
       this.#crashedMs = performance.now();
@@ -194,7 +200,7 @@ class HostedRuntime implements Runtime {
     const failures = new Map(this.#failures);
     const probe = await orAborted(probeBrowser(wish !== "wasm"), signal);
     for (;;) {
-      const choice = chooseBackend(wish, probe, failures);
+      const choice = chooseBackend(wish, probe, failures, asked ?? null);
       if (!choice.ok) throw new LeaseholdError("backend-unavailable", `The model can't run in this browser: ${choice.why}.`);
       try {
         return await this.#startOn(choice.candidate, signal);
@@ -211,26 +217,30 @@ class HostedRuntime implements Runtime {
   }
 
   async #startOn(candidate: Candidate, signal: AbortSignal): Promise<Running> {
-    const { task, onProgress, allowControlFlow = false, ortBase = new URL(ORT_PATH, location.origin).href, patience, selfTest, memoryBytes = memoryBudget(navigator) } = this.#options;
+    const { task, onProgress, allowControlFlow = false, ortBase = new URL(ORT_PATH, location.origin).href, patience, selfTest, threads: asked, memoryBytes = memoryBudget(navigator) } = this.#options;
     const files = this.#askForFiles();
+    let measuredThreads: number | null;
     let remark: string | undefined;
     const link = new WorkerLink(new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: `leasehold ${task}` }));
     try {
       const { backend, threads, withoutJspi } = candidate;
       const how = { signal, patience: patience?.load ?? LOAD_PATIENCE, onStage: (stage: Stage) => onProgress?.({ stage }) };
-      const [given] = await Promise.all([orAborted(files, signal), timed("worker and engine", () => link.ask({ kind: "start", task, backend, withoutJspi, threads, ortBase }, how))]);
+      const [given] = await Promise.all([orAborted(files, signal), timed("worker and engine", () => link.ask({ kind: "start", task, backend, withoutJspi, threads, areThreadsFixed: asked !== undefined, ortBase }, how))]);
       this.#files = null;
       const options = { memoryBytes, allowControlFlow, ...(selfTest && { selfTest }), ...(this.#withoutKernels !== null && { withoutKernels: this.#withoutKernels }) };
       const load = (its: readonly RuntimeFile[]) => timed("load in the worker", () => link.ask({ kind: "load", files: its, options }, how));
       const [answer] = await ("deliver" in given ? Promise.all([load(given.files), link.feed((give) => given.deliver(give))]) : [await load(given)]);
       remark = answer.kind === "loaded" ? answer.remark : undefined;
+      measuredThreads = threadsOf(answer);
     } catch (error) {
       link.close(asEnd(error));
       throw error;
     }
-    this.#last = { ...candidate, reason: remark === undefined ? candidate.reason : `${candidate.reason} ${remark}.` };
-    this.#running = { ...this.#last, link };
-    return this.#running;
+    const reason = remark === undefined ? candidate.reason : `${candidate.reason} ${remark}.`;
+    const running = { ...candidate, reason, link, measuredThreads };
+    this.#running = running;
+    this.#last = running;
+    return running;
   }
 
   #askForFiles(): Promise<GivenFiles> {
@@ -244,11 +254,13 @@ class HostedRuntime implements Runtime {
     return asked;
   }
 
-  async #run<Name extends TaskName>({ link, isEmulated }: Running, task: Name, input: InputOf<Name>, { signal, onPiece, onSent }: CallOptions<Name>): Promise<OutputOf<Name>> {
+  async #run<Name extends TaskName>(running: Running, task: Name, input: InputOf<Name>, { signal, onPiece, onSent }: CallOptions<Name>): Promise<OutputOf<Name>> {
+    const { link, isEmulated } = running;
     const patience = this.#options.patience?.run ?? (isEmulated ? EMULATED_PATIENCE : RUN_PATIENCE);
     // The worker answers for the task that it was asked for, or with a fault.
     const answer = await link.ask({ kind: "run", task, input }, { signal, patience, onPiece: (piece) => onPiece?.(piece as PieceOf<Name>), onSent: (tell) => onSent?.((note) => tell(note as NoteOf<TaskName>)) });
     if (answer.kind !== "done") throw new LeaseholdError("runtime-crashed", "The worker answered something else.");
+    running.measuredThreads = threadsOf(answer);
     return answer.output as OutputOf<Name>;
   }
 
@@ -266,6 +278,8 @@ class HostedRuntime implements Runtime {
     }
   }
 }
+
+const threadsOf = (answer: Answer): number | null => ("threads" in answer ? answer.threads : null);
 
 /** Crashes that are no further apart are likely to go on: what the model does is too much for this GPU. */
 const SOON_MS = 5 * 60_000;

@@ -83,6 +83,7 @@ export interface StartRequest {
   readonly backend: Backend;
   readonly withoutJspi: boolean;
   readonly threads: number;
+  readonly areThreadsFixed: boolean;
   readonly ortBase: string;
 }
 
@@ -110,11 +111,12 @@ export interface Fault {
   readonly isOfKernels?: true;
 }
 
+/** `threads`: what the model goes by now, where that is measured. */
 export type Answer =
   | { readonly kind: "started"; readonly id: RequestId }
   /** `remark`: what whoever looks should know of how it runs. Without a full stop. */
-  | { readonly kind: "loaded"; readonly id: RequestId; readonly remark?: string }
-  | { readonly kind: "done"; readonly id: RequestId; readonly output: OutputOf<TaskName> }
+  | { readonly kind: "loaded"; readonly id: RequestId; readonly remark?: string; readonly threads: number | null }
+  | { readonly kind: "done"; readonly id: RequestId; readonly output: OutputOf<TaskName>; readonly threads: number | null }
   | { readonly kind: "failed"; readonly id: RequestId; readonly fault: Fault };
 
 export type FromRuntime =

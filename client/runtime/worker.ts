@@ -20,6 +20,7 @@ import type { Call, PreparedTask, Step, TaskAdapter } from "./tasks/task.ts";
 
 interface Loaded {
   readonly name: TaskName;
+  readonly threads: () => number | null;
   readonly remark: string | undefined;
   readonly run: (input: InputOf<TaskName>, call: Call<PieceOf<TaskName>, NoteOf<TaskName>>) => Promise<OutputOf<TaskName>>;
 }
@@ -76,7 +77,7 @@ async function answer(id: RequestId, request: Request, step: Step): Promise<Answ
     case "load":
       if (!load) throw new Error("no engine is started");
       loaded = await load(request, step);
-      return { kind: "loaded", id, ...(loaded.remark !== undefined && { remark: loaded.remark }) };
+      return { kind: "loaded", id, ...(loaded.remark !== undefined && { remark: loaded.remark }), threads: loaded.threads() };
     case "run":
       return run(id, request, step);
   }
@@ -122,6 +123,7 @@ async function preparing<Input, Output, Piece, Note>(adapter: TaskAdapter<Input,
 /** `run` refuses calls of another task, so the input is this one's. */
 const loadedAs = <Name extends TaskName>(name: Name, task: PreparedTask<InputOf<Name>, OutputOf<Name>, PieceOf<Name>, NoteOf<Name>>): Loaded => ({
   name,
+  threads: () => task.threads?.() ?? null,
   remark: task.remark,
   run: (input, call) => task.run(input as InputOf<Name>, call as Call<PieceOf<Name>, NoteOf<Name>>),
 });
@@ -134,5 +136,7 @@ function watched<E extends Engine>(engine: E): E {
 async function run(id: RequestId, { task, input }: RunRequest, step: Step): Promise<Answer> {
   if (!loaded) throw new Error("no model is loaded");
   if (loaded.name !== task) throw new LeaseholdError("model-invalid", `This model is for ${loaded.name}, not for ${task}.`);
-  return { kind: "done", id, output: await loaded.run(input, { step, emit: (piece) => post({ kind: "piece", id, piece }), notes: () => notes.get(id)?.splice(0) ?? [] }) };
+  const { run: call, threads } = loaded;
+  const output = await call(input, { step, emit: (piece) => post({ kind: "piece", id, piece }), notes: () => notes.get(id)?.splice(0) ?? [] });
+  return { kind: "done", id, output, threads: threads() };
 }

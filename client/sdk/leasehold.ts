@@ -55,6 +55,11 @@ export interface LeaseholdOptions {
   readonly baseUrl?: string;
   readonly metadata?: Metadata;
   readonly backend?: "auto" | Backend;
+  /**
+   * How many threads a model gets on WASM, 1 to 16. Where it isn't given they follow the cores, four at most, and each
+   * model of text goes on with as many of them as it measures to be soonest here (`threads` of what `preload` gives).
+   */
+  readonly threads?: number;
   /** The build of each model to take, by id; without it the first that fits the device. */
   readonly variant?: string;
   /** The folder that the files in the package's `engine` folder are served from, by this page's own origin; `/assets/ort/<version>/` where it isn't given. */
@@ -167,7 +172,7 @@ export class Leasehold {
   readonly #onOnline = () => void this.#desk.sendReports();
   readonly #listeners: { [E in keyof LeaseholdEvents]: Set<(event: LeaseholdEvents[E]) => void> } = { quota: new Set(), "report-failed": new Set(), update: new Set(), "update-failed": new Set() };
 
-  constructor({ publishableKey, user, userSignature, baseUrl, metadata, backend = "auto", variant, engineUrl, pool = {} }: LeaseholdOptions) {
+  constructor({ publishableKey, user, userSignature, baseUrl, metadata, backend = "auto", threads, variant, engineUrl, pool = {} }: LeaseholdOptions) {
     const tenant = tenantOfKey(publishableKey);
     this.#prover = new Prover(timed("proof key", () => openProofKey(tenant)));
     const api = new ControlPlane(baseUrl ?? location.origin, this.#prover);
@@ -192,7 +197,7 @@ export class Leasehold {
       idleMs: pool.idleMs ?? IDLE_MS,
       unload: (model) => this.#loader.unload(model),
     });
-    this.#loader = new ModelLoader({ tenant, backend, variant, engineUrl: engineUrl === undefined ? undefined : folderUrl(engineUrl), api, desk: this.#desk, store: this.#store, pool: this.#pool, onUpdate: (update) => this.#emit("update", update), onUpdateFailed: (failure) => this.#emit("update-failed", failure) });
+    this.#loader = new ModelLoader({ tenant, backend, threads, variant, engineUrl: engineUrl === undefined ? undefined : folderUrl(engineUrl), api, desk: this.#desk, store: this.#store, pool: this.#pool, onUpdate: (update) => this.#emit("update", update), onUpdateFailed: (failure) => this.#emit("update-failed", failure) });
   }
 
   /** Labels of texts or pictures; with `labels`, those of a zero-shot model. */

@@ -16,10 +16,12 @@ import { type ControlPlane, startControlPlane } from "../../cli/control-plane/st
 import { publishModel } from "../../cli/publish.ts";
 import { ORT_FILES, ORT_PATH } from "../../client/runtime/ort-files.ts";
 import type { Leasehold as Sdk, LeaseholdOptions } from "../../client/sdk/leasehold.ts";
+import { BLOCK_DECODER_CONFIG, blockDecoderFile } from "../support/block-decoder.ts";
 import { rendererBytes } from "../support/process-memory.ts";
 import { expectedOf, madeModel, smallDecoder, titled } from "../support/real-models.ts";
 import { person } from "../support/sdk-page.ts";
-import { classifierModel } from "../support/small-models.ts";
+import { classifierModel, colourModel, nliModel, pictureEmbeddingModel, taggerModel, wavesModel } from "../support/small-models.ts";
+import { byteLevelTokenizer } from "../support/small-tokenizers.ts";
 import { type SdkSite, sdkSite } from "../support/sdk-site.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
@@ -51,6 +53,15 @@ let options: LeaseholdOptions;
 /** Greedy text after the prompt. */
 const told = ({ prompt, text }: Case) => text.slice(prompt.length);
 
+/** These files on the disk, to be published. */
+const written = (name: string, files: Readonly<Record<string, string | Uint8Array>>) =>
+  Object.entries(files).map(([path, bytes]) => {
+    const source = join(folder.path, name, path);
+    mkdirSync(dirname(source), { recursive: true });
+    writeFileSync(source, bytes);
+    return { path, source };
+  });
+
 describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small), () => {
   beforeAll(async () => {
     ({ cases } = JSON.parse(readFileSync(expectedOf("tinystories"), "utf8")) as { cases: Case[] });
@@ -65,12 +76,10 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
     const publish = (model: string, expected: readonly number[]) =>
       publishModel(admin, "tales", model, { task: "text-generation", usage: { measure: "text-tokens" }, prices: { input_nanos_per_token: 1, output_nanos_per_token: 2 }, variants: [{ id: "fp32", files }], self_test: { kind: "tokens", input_ids, output_ids: [...expected] } });
     await publish("stories", output_ids.slice(0, 8));
-    const topics = Object.entries(classifierModel()).map(([path, bytes]) => {
-      const source = join(folder.path, "topics", path);
-      mkdirSync(dirname(source), { recursive: true });
-      writeFileSync(source, bytes);
-      return { path, source };
-    });
+    const topics = written("topics", classifierModel());
+    const { file, config } = byteLevelTokenizer();
+    const blocks = written("blocks", { "config.json": JSON.stringify(BLOCK_DECODER_CONFIG), "tokenizer.json": JSON.stringify(file), "tokenizer_config.json": JSON.stringify(config), "onnx/model.onnx": blockDecoderFile() });
+    await publishModel(admin, "tales", "blocks", { task: "text-generation", usage: { measure: "text-tokens" }, prices: { input_nanos_per_token: 1, output_nanos_per_token: 2 }, variants: [{ id: "q4", files: blocks }] });
     await publishModel(admin, "tales", "topics", { task: "text-classification", usage: { measure: "text-tokens" }, prices: { input_nanos_per_token: 1, output_nanos_per_token: 0 }, variants: [{ id: "fp32", files: topics }] });
     await publish("other-stories", [...output_ids.slice(0, 7), 5]);
     const { key: publishable } = await admin.post("/v1/tenants/tales/keys", { type: "publishable", name: "page", origins: [site.origin] }, keyCreated);
@@ -240,18 +249,27 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
     expect(await eventually(used, ({ held }) => held === 0)).toMatchObject({ posted: before.posted + 4 * 3 });
   });
 
-  test("memory stays as it was after 50 times of loading and unloading", { timeout: 300_000 }, async () => {
+  test.each([
+    ["on onnxruntime", "topics", {}],
+    ["on kernels of our own, with nothing of onnxruntime to be had", "blocks", { engineUrl: "/nowhere/" }],
+  ])("memory stays as it was after 50 times of loading and unloading a model %s", { timeout: 300_000 }, async (_, model, more) => {
     const cycle = (times: number) =>
-      page.evaluate(async (count) => {
-        for (let at = 0; at < count; at++) {
-          await globalThis.lh.models.load("topics");
-          await globalThis.lh.models.unload("topics");
-        }
-        return globalThis.lh.models.list().map(({ model }) => model);
-      }, times);
+      page.evaluate(
+        async ({ count, model, options }) => {
+          const lh = new (globalThis.Leasehold as unknown as typeof Sdk)(options);
+          for (let at = 0; at < count; at++) {
+            await lh.models.load(model);
+            await lh.models.unload(model);
+          }
+          const left = lh.models.list().map(({ model }) => model);
+          lh.close();
+          return left;
+        },
+        { count: times, model, options: { ...options, ...more } },
+      );
     await cycle(1);
     const first = await rendererBytes(page);
-    expect(await cycle(50)).not.toContain("topics");
+    expect(await cycle(50)).not.toContain(model);
     // What a worker had goes back to the machine a little after its end.
     await expect.poll(() => rendererBytes(page), { timeout: 60_000, interval: 1000 }).toBeLessThanOrEqual(first * 1.1);
   });
@@ -266,10 +284,68 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
     expect(rows.data[0]?.input_tokens).toBeGreaterThan(5);
   });
 
+  test("each task answers in its shape through the SDK, costs what its manifest says, and says what is wrong with a call", async () => {
+    const textTokens = { measure: "text-tokens" } as const;
+    const models = {
+      names: { task: "token-classification", usage: textTokens, files: taggerModel() },
+      nli: { task: "zero-shot-classification", usage: textTokens, files: nliModel() },
+      colours: { task: "image-classification", usage: { measure: "image-tokens" }, files: colourModel() },
+      pictures: { task: "image-embeddings", usage: { measure: "per-run", tokens: 9 }, files: pictureEmbeddingModel() },
+      waves: { task: "raw", usage: { measure: "per-run", tokens: 7 }, files: wavesModel() },
+    } as const;
+    for (const [name, { task, usage, files }] of Object.entries(models)) await publishModel(admin, "tales", name, { task, usage, prices: { input_nanos_per_token: 1, output_nanos_per_token: 0 }, variants: [{ id: "fp32", files: written(name, files) }] });
+    const before = await used();
+    const { names, nli, colours, pictures, waves } = await page.evaluate(async () => {
+      const { lh } = globalThis;
+      const canvas = new OffscreenCanvas(30, 25); // 750 pixels: a token
+      const context = canvas.getContext("2d");
+      if (!context) throw new Error("no canvas");
+      context.fillStyle = "#00f";
+      context.fillRect(0, 0, 30, 25);
+      const blue = await canvas.convertToBlob();
+      const { y, ...waves } = await lh.run({ model: "waves", inputs: { x: { type: "float32", dims: [2], data: Float32Array.of(0, Math.PI / 2) } } });
+      return {
+        names: await lh.tag({ model: "names", input: "The vote is about Anna." }),
+        nli: await lh.classify({ model: "nli", input: ["the goal"], labels: ["vote", "goal"], hypothesis_template: "the {}" }),
+        colours: await lh.classify({ model: "colours", input: blue }),
+        pictures: (await lh.embeddings.ofImages({ model: "pictures", input: [blue] })).data.map((numbers) => [...numbers]),
+        waves: Object.entries({ ...waves, ...(y && { y }) }).map(([name, { type, dims, data }]) => ({ name, type, dims, data: Array.from(data as Float32Array) })),
+      };
+    });
+    expect(names.data).toEqual([[{ entity: "PER", text: "Anna", start: 18, end: 22, score: expect.closeTo(0.997, 2) }]]);
+    expect(nli.data[0]?.map(({ label }) => label)).toEqual(["goal", "vote"]);
+    expect(colours.data[0]?.[0]).toEqual({ label: "blue", score: expect.any(Number) });
+    expect(pictures).toEqual([[expect.closeTo(-1 / Math.sqrt(3), 3), expect.closeTo(-1 / Math.sqrt(3), 3), expect.closeTo(1 / Math.sqrt(3), 3)]]);
+    expect(waves).toEqual([{ name: "waves", type: "float32", dims: [2], data: [expect.closeTo(1, 5), expect.closeTo(Math.E, 4)] }]);
+    for (const { leasehold } of [names, nli, colours]) expect(leasehold).toMatchObject({ backend: "wasm", lease_ids: [expect.stringMatching(/^ls_/)], request_id: expect.stringMatching(/^req_/) });
+
+    const codes = await page.evaluate(async () => {
+      const { lh } = globalThis;
+      const x = { type: "float32", dims: [1], data: Float32Array.of(1) } as const;
+      const wrong = {
+        missing: lh.run({ model: "waves", inputs: {} }),
+        unknown: lh.run({ model: "waves", inputs: { x, z: x } }),
+        type: lh.run({ model: "waves", inputs: { x: { ...x, type: "int32" } } }),
+        dims: lh.run({ model: "waves", inputs: { x: { ...x, dims: [2] } } }),
+        rank: lh.run({ model: "waves", inputs: { x: { ...x, dims: [1, 1] } } }),
+        task: lh.tag({ model: "nli", input: "a" }),
+        picture: lh.classify({ model: "colours", input: new Blob(["no picture"]) }),
+        labels: lh.classify({ model: "nli", input: "a", labels: [] }),
+        long: lh.tag({ model: "names", input: "anna ".repeat(200) }),
+      };
+      const code = (call: Promise<unknown>) => call.then(() => "done", (error: { code: string }) => error.code);
+      return Object.fromEntries(await Promise.all(Object.entries(wrong).map(async ([name, call]) => [name, await code(call)] as const)));
+    });
+    expect(codes).toEqual({ missing: "input-invalid", unknown: "input-invalid", type: "input-invalid", dims: "input-invalid", rank: "input-invalid", task: "model-invalid", picture: "image-unreadable", labels: "invalid-request", long: "context-length-exceeded" });
+    // The text's tokens, of the pair for each label; the picture's; what the other two state. What was refused cost nothing.
+    const after = await eventually(used, ({ held }) => held === 0);
+    expect(after.posted - before.posted).toBe(8 + 2 * 7 + 1 + 9 + 7);
+  });
+
   test("embeddings are the reference's, whatever texts they come with", { timeout: MAKING_MS }, async ({ skip }) => {
     const { folder, missing } = await madeModel("minilm");
     if (missing !== null) return skip(missing);
-    const reference = JSON.parse(readFileSync(expectedOf("minilm"), "utf8")) as { sentences: string[]; token_ids: number[][]; first8: number[][] };
+    const reference = JSON.parse(readFileSync(expectedOf("minilm"), "utf8")) as { sentences: string[]; token_ids: number[][]; first8: number[][]; cosines: number[][] };
     const files = ["config.json", "tokenizer.json", "tokenizer_config.json", "1_Pooling/config.json", "onnx/model_quantized.onnx"].map((path) => ({ path, source: join(folder, path) }));
     await publishModel(admin, "tales", "minilm", { task: "feature-extraction", usage: { measure: "text-tokens" }, prices: { input_nanos_per_token: 1, output_nanos_per_token: 0 }, variants: [{ id: "q8", files }] });
     const { each, together, packed } = await page.evaluate(async (sentences) => {
@@ -284,6 +360,8 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
       expect(cosine(embedding.slice(0, 8), reference.first8[at] ?? [])).toBeGreaterThan(0.999);
       expect(usage.prompt_tokens).toBe(reference.token_ids[at]?.length);
     });
+    const vectors = each.map(({ data }) => data[0]?.embedding as number[]);
+    reference.cosines.forEach((row, at) => row.forEach((expected, other) => expect(Math.abs(cosine(vectors[at] ?? [], vectors[other] ?? []) - expected), `${at} and ${other}`).toBeLessThan(1e-3)));
     // Texts of one batch share their dynamic int8 scales.
     together.data.forEach(({ embedding }, at) => expect(cosine(embedding as number[], (each[at]?.data[0]?.embedding ?? []) as number[])).toBeGreaterThan(0.98));
     expect(together.usage.prompt_tokens).toBe(reference.token_ids.flat().length);

@@ -15,6 +15,8 @@ export interface BlockDecoderShape {
   readonly seed?: number;
   /** Queries, keys and values apart, each with a bias; embeddings apart from the logits, with zero points. */
   readonly isSplit?: boolean;
+  /** Only so many of its tokens. */
+  readonly vocabulary?: number;
   readonly heads?: number;
   readonly kvHeads?: number;
   readonly headSize?: number;
@@ -26,7 +28,7 @@ const NOTHING = new Uint8Array(0);
 const floatBytes = (values: ArrayLike<number>): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);
 const value = (name: string, elementType: number, shape: readonly (number | string)[]): OnnxValue => ({ name, tensor: { elementType, shape }, rest: NOTHING });
 
-export function blockDecoder({ seed = 1, isSplit = false, heads = 4, kvHeads = 2, headSize = 16 }: BlockDecoderShape = {}): OnnxModel {
+export function blockDecoder({ seed = 1, isSplit = false, heads = 4, kvHeads = 2, headSize = 16, vocabulary = VOCABULARY }: BlockDecoderShape = {}): OnnxModel {
   const random = randomOf(seed);
   const fraction = (): number => random.int(-1000, 1000) / 1000;
   const initializers: OnnxTensor[] = [];
@@ -39,8 +41,8 @@ export function blockDecoder({ seed = 1, isSplit = false, heads = 4, kvHeads = 2
     return name;
   };
   const noise = (count: number, most: number): Uint8Array => Uint8Array.from({ length: count }, () => random.int(0, most));
-  const scales = (name: string, rows: number, columns: number, size: number): string =>
-    tensor(name, ELEMENT.float, [rows, columns / BLOCK], floatBytes(Array.from({ length: (rows * columns) / BLOCK }, () => (size * (1.5 + fraction())) / 2)));
+  const scales = (name: string, rows: number, columns: number, size: number, kept = rows): string =>
+    tensor(name, ELEMENT.float, [kept, columns / BLOCK], floatBytes(Array.from({ length: (rows * columns) / BLOCK }, () => (size * (1.5 + fraction())) / 2)).slice(0, (4 * kept * columns) / BLOCK));
   const product = (input: string, output: string, rows: number, columns: number, hasZeros: boolean): void => {
     const blocks = columns / BLOCK;
     const inputs = [input, tensor(`${output}.q`, ELEMENT.uint8, [rows, blocks, 16], noise(rows * blocks * 16, 255)), scales(`${output}.s`, rows, columns, 0.04)];
@@ -51,18 +53,18 @@ export function blockDecoder({ seed = 1, isSplit = false, heads = 4, kvHeads = 2
   const epsilon = { name: "epsilon", type: 1, f: 1e-5, rest: NOTHING };
   const angles = (of: (angle: number) => number): number[] => Array.from({ length: (CONTEXT * headSize) / 2 }, (_, at) => of(Math.floor(at / (headSize / 2)) * 10_000 ** (-(at % (headSize / 2)) / (headSize / 2))));
 
-  initializers.push(int64Tensor("one", [1]), int64Tensor("index-1", [1], []), int64Tensor("embedding-shape", [VOCABULARY, HIDDEN]));
+  initializers.push(int64Tensor("one", [1]), int64Tensor("index-1", [1], []), int64Tensor("embedding-shape", [vocabulary, HIDDEN]));
   tensor("cos", ELEMENT.float, [CONTEXT, headSize / 2], floatBytes(angles(Math.cos)));
   tensor("sin", ELEMENT.float, [CONTEXT, headSize / 2], floatBytes(angles(Math.sin)));
   const table = (name: string): void => {
-    tensor(`${name}.q`, ELEMENT.uint8, [VOCABULARY, HIDDEN / BLOCK, BLOCK], noise(VOCABULARY * HIDDEN, 255));
-    scales(`${name}.s`, VOCABULARY, HIDDEN, 0.02);
+    tensor(`${name}.q`, ELEMENT.uint8, [vocabulary, HIDDEN / BLOCK, BLOCK], noise(VOCABULARY * HIDDEN, 255).slice(0, vocabulary * HIDDEN));
+    scales(`${name}.s`, VOCABULARY, HIDDEN, 0.02, vocabulary);
   };
   table("head");
   const words = isSplit ? "words" : "head";
   if (isSplit) {
     table(words);
-    tensor("words.z", ELEMENT.uint8, [VOCABULARY, HIDDEN / BLOCK], noise((VOCABULARY * HIDDEN) / BLOCK, 255));
+    tensor("words.z", ELEMENT.uint8, [vocabulary, HIDDEN / BLOCK], noise((VOCABULARY * HIDDEN) / BLOCK, 255).slice(0, (vocabulary * HIDDEN) / BLOCK));
   }
 
   add("ReduceSum", ["attention_mask", "one"], ["mask-sum"], [intAttribute("keepdims", 0)]);
@@ -95,7 +97,7 @@ export function blockDecoder({ seed = 1, isSplit = false, heads = 4, kvHeads = 2
     product(own("inner"), own("down"), HIDDEN, INNER, false);
     add("SkipSimplifiedLayerNormalization", [own("y"), own("down"), norm(next("norm"))], [next("n"), "", "", next("x")], [epsilon], "com.microsoft");
   }
-  add("MatMulNBits", [`n${LAYERS}`, "head.q", "head.s"], ["logits"], [intAttribute("K", HIDDEN), intAttribute("N", VOCABULARY), intAttribute("bits", 8), intAttribute("block_size", BLOCK)], "com.microsoft");
+  add("MatMulNBits", [`n${LAYERS}`, "head.q", "head.s"], ["logits"], [intAttribute("K", HIDDEN), intAttribute("N", vocabulary), intAttribute("bits", 8), intAttribute("block_size", BLOCK)], "com.microsoft");
 
   const kv = Array.from({ length: LAYERS }, (_, layer) => ["key", "value"].map((name) => `${layer}.${name}`)).flat();
   const kvValue = (name: string) => value(name, ELEMENT.float, ["batch", kvHeads, "tokens", headSize]);
@@ -109,7 +111,7 @@ export function blockDecoder({ seed = 1, isSplit = false, heads = 4, kvHeads = 2
       nodes,
       initializers,
       inputs: [value("input_ids", ELEMENT.int64, ["batch", "s"]), value("attention_mask", ELEMENT.int64, ["batch", "t"]), ...kv.map((name) => kvValue(`past_key_values.${name}`))],
-      outputs: [value("logits", ELEMENT.float, ["batch", "s", VOCABULARY]), ...kv.map((name) => kvValue(`present.${name}`))],
+      outputs: [value("logits", ELEMENT.float, ["batch", "s", vocabulary]), ...kv.map((name) => kvValue(`present.${name}`))],
       valueInfos: [],
       rest: NOTHING,
     },

@@ -74,7 +74,7 @@ const leasehold = (file: string, threads: number, sampling: SamplingWish = GREED
       channel.postMessage(ASK);
     });
   const files = await filesOf(model, [...TEXT_FILES, file]);
-  await link.ask({ kind: "start", task: "text-generation", backend: "wasm", withoutJspi: false, threads: threads || choice.candidate.threads, ortBase: new URL(ORT_PATH, location.origin).href }, { patience: PATIENCE });
+  await link.ask({ kind: "start", task: "text-generation", backend: "wasm", withoutJspi: false, areThreadsFixed: threads > 0, threads: threads || choice.candidate.threads, ortBase: new URL(ORT_PATH, location.origin).href }, { patience: PATIENCE });
   await link.ask({ kind: "load", files, options: { memoryBytes: MEMORY } }, { patience: PATIENCE });
   const loaded = await runsOf();
   return {

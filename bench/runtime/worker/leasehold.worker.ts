@@ -27,6 +27,9 @@ Hired.prototype.enlist = async function timedThreads(...given) {
   threads = hired.count;
   return {
     ...hired,
+    get best() {
+      return hired.best;
+    },
     run(run) {
       const began = performance.now();
       hired.run(run);

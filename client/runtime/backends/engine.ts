@@ -24,6 +24,8 @@ export interface EngineOptions {
   /** WebGPU by the build that does without. */
   readonly withoutJspi?: boolean;
   readonly threads: number;
+  /** The caller named that number: nothing goes by fewer. */
+  readonly areThreadsFixed: boolean;
   /** The folder with the files of `ORT_BUILDS`; ends with a slash. */
   readonly ortBase: string;
 }
@@ -78,12 +80,13 @@ const PROVIDERS: Record<Backend, Providers> = { webgpu: [{ name: "webgpu" }], wa
 export interface EngineOnDemand {
   readonly backend: Backend;
   readonly threads: number;
+  readonly areThreadsFixed: boolean;
   start(): Promise<Engine>;
 }
 
 export function engineOnDemand(options: EngineOptions): EngineOnDemand {
   let started: Promise<Engine> | null = null;
-  return { backend: options.backend, threads: options.threads, start: () => (started ??= startEngine(options)) };
+  return { backend: options.backend, threads: options.threads, areThreadsFixed: options.areThreadsFixed, start: () => (started ??= startEngine(options)) };
 }
 
 async function startEngine(options: EngineOptions): Promise<Engine> {

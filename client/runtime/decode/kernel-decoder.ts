@@ -46,6 +46,10 @@ export class KernelDecoder implements Decoder {
     return this.#position;
   }
 
+  get threads(): number {
+    return this.#parts.threads.best;
+  }
+
   get memoryBytes(): number {
     return this.#parts.memory.byteLength;
   }
@@ -62,6 +66,7 @@ export class KernelDecoder implements Decoder {
     return {
       greedy: () => current(async () => found(kernels.likeliest(program.logits, this.vocabulary))),
       top: async (count) => candidatesOf(await read(), count, this.#scores),
+      view: read,
       logits: async () => (await read()).slice(),
     };
   }

@@ -26,6 +26,8 @@ export interface PreparedTask<Input, Output, Piece = never, Note = never> {
   /** What whoever looks should know of how it runs. Without a full stop. */
   readonly remark?: string;
   run(input: Input, call: Call<Piece, Note>): Promise<Output>;
+  /** How many it goes by now, where it measures that. */
+  threads?(): number | null;
 }
 
 interface Adapter<Kind extends EngineKind, Needs extends SessionEngine | EngineOnDemand, Input, Output, Piece, Note> {

@@ -95,6 +95,31 @@ it.each([
   expect(await faultOf(hub().describe("org/open", "main"))).toEqual({ code, isFinal });
 });
 
+describe("a hub that drips", () => {
+  const limits = { silenceMs: 20_000, paceMs: 400, paceBytes: 50_000 };
+  const dripping = async (cancelled?: AbortSignal, pace = limits) => {
+    for await (const _ of new Hub(server.url, null, cancelled, pace).read("org/open", COMMIT, weights, 0)) continue;
+  };
+  const drip = () => (server.fault = ({ path }) => (path.startsWith("/cdn/") ? "drip" : null));
+
+  it("is left when too little has come for a while, and may be asked again", async () => {
+    drip();
+    expect(await faultOf(dripping())).toEqual({ code: "source-unreachable", isFinal: false });
+    await expect.poll(() => server.dripping, { timeout: 10_000 }).toBe(0);
+  });
+
+  it("is left at once where that is wanted, in the middle of a body and before the next request", async () => {
+    drip();
+    const cancelled = new AbortController();
+    const reading = faultOf(dripping(cancelled.signal, { ...limits, paceMs: 1e9 }));
+    await expect.poll(() => server.dripping, { timeout: 10_000 }).toBe(1);
+    cancelled.abort();
+    expect(await reading).toEqual({ code: "source-unreachable", isFinal: false });
+    await expect.poll(() => server.dripping, { timeout: 10_000 }).toBe(0);
+    expect((await faultOf(dripping(cancelled.signal))).code).toBe("source-unreachable");
+  });
+});
+
 it("a body that breaks off, and a hub that is gone, are asked again", async () => {
   server.fault = (_, index) => (index === 0 ? null : "cut");
   expect(await faultOf(read(0))).toEqual({ code: "source-unreachable", isFinal: false });

@@ -39,6 +39,7 @@ export const textGeneration: TaskAdapter<GenerateInput, GenerateOutput, Generate
         };
         return generator.run(input, looking, { emit: pieces.emit, notes });
       },
+      threads: () => decoder.threads ?? null,
     };
   },
 };

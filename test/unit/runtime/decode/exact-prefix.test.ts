@@ -6,7 +6,7 @@ import { Sequence } from "../../../../client/runtime/generate/sequence.ts";
 import { ModelFiles } from "../../../../client/runtime/tasks/model-files.ts";
 import { BLOCK_DECODER_CONFIG, blockDecoderFile } from "../../../support/block-decoder.ts";
 
-const noEngine: EngineOnDemand = { backend: "wasm", threads: 1, start: () => Promise.reject(new Error("no engine is needed")) };
+const noEngine: EngineOnDemand = { backend: "wasm", threads: 1, areThreadsFixed: true, start: () => Promise.reject(new Error("no engine is needed")) };
 const step = async () => undefined;
 const tokens = (count: number, salt = 0): number[] => Array.from({ length: count }, (_, at) => (at * 37 + salt) % BLOCK_DECODER_CONFIG.vocab_size);
 

@@ -8,7 +8,7 @@ import { ModelFiles } from "../../../../client/runtime/tasks/model-files.ts";
 import { BLOCK_DECODER_CONFIG, blockDecoder, blockDecoderFile, fileOf } from "../../../support/block-decoder.ts";
 
 const { vocab_size: VOCABULARY, max_position_embeddings: CONTEXT } = BLOCK_DECODER_CONFIG;
-const noEngine: EngineOnDemand = { backend: "wasm", threads: 1, start: () => Promise.reject(new Error("no engine is needed")) };
+const noEngine: EngineOnDemand = { backend: "wasm", threads: 1, areThreadsFixed: false, start: () => Promise.reject(new Error("no engine is needed")) };
 const steps = async () => undefined;
 const tokens = (count: number, salt = 0): Int32Array => Int32Array.from({ length: count }, (_, at) => (at * 37 + salt) % VOCABULARY);
 
@@ -106,6 +106,18 @@ describe("a decoder on kernels", () => {
     const decoder = await openDecoder(filesOf(partsOf(fileOf(unstated)), config), noEngine, { memoryBytes: 1e9 }, steps);
     expect(decoder.vocabulary).toBe(VOCABULARY);
     expect(await (await decoder.feed(tokens(4), steps)).logits()).toHaveLength(VOCABULARY);
+  });
+
+  test.each([121, 122, 127])("has a vocabulary of any length: %i", async (vocabulary) => {
+    const [whole, cut] = [await open(), await openDecoder(filesOf(partsOf(blockDecoderFile({ vocabulary })), { ...BLOCK_DECODER_CONFIG, vocab_size: vocabulary }), noEngine, { memoryBytes: 1e9 }, steps)];
+    expect(cut.description).toContain("kernels");
+    const ids = tokens(20).map((id) => id % vocabulary);
+    for (const feed of [ids, ids.subarray(0, 1)]) {
+      const [expected, next] = [await logitsAfter(whole, feed), await cut.feed(feed, steps)];
+      const logits = await next.logits();
+      expect([...logits]).toEqual([...expected.subarray(0, vocabulary)]);
+      expect(await next.greedy()).toBe(logits.indexOf(Math.max(...logits)));
+    }
   });
 
   test("that misses its self-test is a fault of the kernels, and not of a model that is opened without them", async () => {

@@ -3,7 +3,10 @@ import { describe, expect, it } from "vitest";
 import { batchesByLength } from "../../../../client/runtime/tasks/encoder/batches.ts";
 import { entities } from "../../../../client/runtime/tasks/encoder/entities.ts";
 import { pixelValues, planPicture } from "../../../../client/runtime/tasks/encoder/picture-plan.ts";
+import { mostTokens } from "../../../../client/runtime/tasks/encoder/text-encoder.ts";
 import { normalized, pool, poolingOf, softmax } from "../../../../client/runtime/tasks/encoder/pooling.ts";
+import { Tokenizer } from "../../../../client/runtime/tokenizer/tokenizer.ts";
+import { byteLevelTokenizer } from "../../../support/small-tokenizers.ts";
 
 describe("batches", () => {
   it("hold every text once, few at a time, of about one length", () => {
@@ -45,6 +48,12 @@ describe("pooling", () => {
   });
 });
 
+it("a text is as long as the model has positions for it", () => {
+  expect(mostTokens({ max_position_embeddings: 512 }, Infinity)).toBe(512);
+  expect(mostTokens({ max_position_embeddings: 512 }, 128)).toBe(128);
+  expect(mostTokens({ model_type: "roberta", max_position_embeddings: 514, pad_token_id: 1 }, Infinity)).toBe(512);
+});
+
 describe("entities", () => {
   const tagged = (...words: [string, string][]) => words.map(([token, label]) => ({ token, label, score: 0.9 }));
 
@@ -55,6 +64,18 @@ describe("entities", () => {
       { entity: "PER", text: "Zoë Müller", start: 0, end: 10 },
       { entity: "LOC", text: "New York", start: 20, end: 28 },
     ]);
+  });
+
+  it("are found where the tokens are bytes, also of letters that are two of them", () => {
+    const { file, config } = byteLevelTokenizer();
+    const tokenizer = new Tokenizer(file, config, null);
+    const text = "then Zoë 世界 the cat";
+    const { ids } = tokenizer.encode(text, { addSpecialTokens: false });
+    const spelled = tokenizer.spell(ids);
+    expect(spelled.join("")).toBe(text);
+    const [from, to] = [spelled.indexOf(" Z") < 0 ? spelled.indexOf("Z") : spelled.indexOf(" Z"), spelled.indexOf("界")];
+    const found = entities(text, spelled.map((token, at) => ({ token, label: at >= from && at <= to ? "I-PER" : "O", score: 0.9 })), "simple");
+    expect(found).toMatchObject([{ entity: "PER", text: "Zoë 世界", start: 5, end: 11 }]);
   });
 
   it("begin anew at B-, and stay single where nothing is put together", () => {
