@@ -13,7 +13,7 @@ import type { Proof } from "../leases/dpop.ts";
 import { type DrawnPass, TELL_MS } from "./egress-passes.ts";
 
 const NONCE_MS = 5 * 60_000;
-/** Some 13 MB a nonce, of the 128 that an object has. */
+/** Some 13 MB a nonce, twice that where each is of another lease, of the 128 that an object has. */
 const MOST_SEEN = 50_000;
 /** What is lent travels with every pass; a lease that has brought more is asked for by the chunk. */
 const MOST_LENT = 2_000;
