@@ -24,8 +24,9 @@ export interface Candidate {
 /** In units of the scaled logit: e⁻² is an eighth of the likeliest token, e⁻¹⁶ nothing to speak of. */
 const WINDOWS = [1, 2, 4, 8, 16, Infinity] as const;
 
-export function shortlist(scores: Scores, limits: Limits): Candidate[] {
-  const max = scores.numbers[scores.likeliest()] ?? NaN;
+/** `best`: the likeliest, for who knows it. */
+export function shortlist(scores: Scores, limits: Limits, best = scores.likeliest()): Candidate[] {
+  const max = scores.numbers[best] ?? NaN;
   const { temperature, topK, topP, minP } = limits;
   const total = topP < 1 && topK === 0 ? scores.weigh(max, temperature).total : null;
   for (const window of WINDOWS) {
