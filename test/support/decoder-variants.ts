@@ -78,6 +78,17 @@ const scaledEmbeddings = (): OnnxModel => after(blockDecoder(), "x0", (from) => 
 const wholeEmbeddings = (): OnnxModel =>
   changed(blockDecoder(), (node) => (node.opType === "GatherBlockQuantized" ? nodeOf("Gather", "embed", ["table", "input_ids"], node.outputs) : node), [floats("table", [VOCABULARY, HIDDEN], numbers(VOCABULARY * HIDDEN, wave))]);
 
+/** Embeddings of 4 bits; zero points for each block where they are stated. */
+const smallEmbeddings = (hasZeros: boolean): OnnxModel =>
+  changed(
+    blockDecoder(),
+    (node) => (node.opType === "GatherBlockQuantized" ? { ...node, inputs: ["small", "input_ids", "head.s", ...(hasZeros ? ["small.z"] : [])], attributes: node.attributes.map((attribute) => (attribute.name === "bits" ? intAttribute("bits", 4) : attribute)) } : node),
+    [
+      tensorOf("small", ELEMENT.uint8, [VOCABULARY, HIDDEN / 2], Uint8Array.from({ length: (VOCABULARY * HIDDEN) / 2 }, (_, at) => (at * 73 + (at >> 5) * 29) & 255)),
+      tensorOf("small.z", ELEMENT.uint8, [VOCABULARY, 1], Uint8Array.from({ length: VOCABULARY }, (_, at) => (at * 37) & 255)),
+    ],
+  );
+
 const cappedLogits = (): OnnxModel =>
   after(blockDecoder(), "logits", (from) => [nodeOf("Div", "down", [from, "cap"], ["down"]), nodeOf("Tanh", "bent", ["down"], ["bent"]), nodeOf("Mul", "up", ["bent", "cap"], ["logits"])], [floats("cap", [], Float32Array.of(0.5))]);
 
@@ -195,6 +206,8 @@ export const variants = (): readonly Variant[] => [
   ...[48, 80, 96, 112, 128, 256].map((headSize) => of(`heads of ${headSize}`, blockDecoder({ heads: 2, kvHeads: 1, headSize }), isKnown)),
   of("a scale of its own", attending(float("scale", 0.3)), isKnown),
   of("embeddings in full", wholeEmbeddings(), isKnown),
+  of("embeddings of 4 bits", smallEmbeddings(false), isKnown),
+  of("embeddings of 4 bits with zero points", smallEmbeddings(true), isLeft),
   of("no rotation", withoutRotation(), isKnown),
   of("normed heads", normedHeads(), isKnown),
   of("normed heads, all in one row of them", normedHeads([0, -1, HEAD]), isKnown),

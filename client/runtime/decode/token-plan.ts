@@ -5,7 +5,7 @@
  *   token to the logits, and there is no plan: then the session does it all.
  * - What only says how long the text is (masks, positions) is left out: the runner knows.
  */
-import { ELEMENT, type OnnxGraph, type OnnxNode, type OnnxTensor } from "../../../schema/onnx/types.ts";
+import { ELEMENT, elementCount, type OnnxGraph, type OnnxNode, type OnnxTensor } from "../../../schema/onnx/types.ts";
 import { readAttention, type Attention } from "../graph/attend-pieces.ts";
 import { readWeights, type Weights } from "../graph/expand-blocks.ts";
 import { floatOf, intOf, plainElements } from "../graph/tensors.ts";
@@ -33,7 +33,8 @@ export type TokenStep =
 
 export interface BlockTable {
   readonly kind: "blocks";
-  /** 8 bits, [vocabulary, size]. */
+  readonly bits: 4 | 8;
+  /** [vocabulary, size], of 4 bits two in a byte. */
   readonly rows: OnnxTensor;
   /** One for each 32. */
   readonly scales: OnnxTensor;
@@ -181,13 +182,15 @@ class Planner {
     const scaleRows = this.#constants.get(scales);
     const whole = { ...node, inputs: [], outputs: [] };
     if (this.#embedding || ids !== this.#ids || !rows || scaleRows?.dataType !== ELEMENT.float || rows.dataType !== ELEMENT.uint8) throw new NoStep();
-    if (intOf(whole, "bits") !== 8 || intOf(whole, "block_size") !== BLOCK || (intOf(whole, "gather_axis") ?? 0) !== 0 || intOf(whole, "quantize_axis") !== 1) throw new NoStep();
-    const size = (scaleRows.dims[1] ?? 0) * BLOCK;
+    const bits = intOf(whole, "bits") ?? 4;
+    if ((bits !== 4 && bits !== 8) || intOf(whole, "block_size") !== BLOCK || (intOf(whole, "gather_axis") ?? 0) !== 0 || intOf(whole, "quantize_axis") !== 1) throw new NoStep();
+    const [vocabulary = 0, blocks = 0] = scaleRows.dims;
+    const size = blocks * BLOCK;
     const zeroRows = zeros === "" ? null : this.#constants.get(zeros);
-    const vocabulary = scaleRows.dims[0] ?? 0;
-    if (zeroRows === undefined || size * vocabulary !== rows.dims.reduce((product, dim) => product * dim, 1)) throw new NoStep();
-    if (![rows, scaleRows, ...(zeroRows ? [zeroRows] : [])].every(plainElements) || (zeroRows && zeroRows.dataType !== ELEMENT.uint8)) throw new NoStep();
-    this.#embedding = { output: this.#value(output, size), table: { kind: "blocks", rows, scales: scaleRows, zeros: zeroRows }, vocabulary, size };
+    if (zeroRows === undefined || (size * vocabulary * bits) / 8 !== elementCount(rows.dims)) throw new NoStep();
+    if (zeroRows && (bits === 4 || zeroRows.dataType !== ELEMENT.uint8 || elementCount(zeroRows.dims) !== vocabulary * blocks)) throw new NoStep();
+    if (![rows, scaleRows, ...(zeroRows ? [zeroRows] : [])].every(plainElements)) throw new NoStep();
+    this.#embedding = { output: this.#value(output, size), table: { kind: "blocks", bits, rows, scales: scaleRows, zeros: zeroRows }, vocabulary, size };
   }
 
   #embedFloats({ inputs: [data = "", ids], outputs: [output = ""], ...node }: OnnxNode): void {
