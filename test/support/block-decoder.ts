@@ -9,12 +9,16 @@ import { encodeOnnx, payloadBytes } from "../../schema/onnx/write.ts";
 import { randomOf } from "./random.ts";
 
 export const BLOCK_DECODER_CONFIG = { max_position_embeddings: 512, vocab_size: 128 };
-const { max_position_embeddings: CONTEXT, vocab_size: VOCABULARY } = BLOCK_DECODER_CONFIG;
+const { vocab_size: VOCABULARY } = BLOCK_DECODER_CONFIG;
 
 export interface BlockDecoderShape {
   readonly seed?: number;
   /** Queries, keys and values apart, each with a bias; embeddings apart from the logits, with zero points. */
   readonly isSplit?: boolean;
+  /** Tokens that there are angles for. */
+  readonly context?: number;
+  /** Of a split one: the token whose embedding is no numbers. */
+  readonly broken?: number;
 }
 const [LAYERS, HIDDEN, INNER, HEADS, KV_HEADS, HEAD] = [2, 64, 96, 4, 2, 16];
 const BLOCK = 32;
@@ -23,7 +27,7 @@ const NOTHING = new Uint8Array(0);
 const floatBytes = (values: ArrayLike<number>): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);
 const value = (name: string, elementType: number, shape: readonly (number | string)[]): OnnxValue => ({ name, tensor: { elementType, shape }, rest: NOTHING });
 
-export function blockDecoder({ seed = 1, isSplit = false }: BlockDecoderShape = {}): OnnxModel {
+export function blockDecoder({ seed = 1, isSplit = false, context = BLOCK_DECODER_CONFIG.max_position_embeddings, broken }: BlockDecoderShape = {}): OnnxModel {
   const random = randomOf(seed);
   const fraction = (): number => random.int(-1000, 1000) / 1000;
   const initializers: OnnxTensor[] = [];
@@ -46,11 +50,11 @@ export function blockDecoder({ seed = 1, isSplit = false }: BlockDecoderShape = 
   };
   const norm = (name: string): string => tensor(name, ELEMENT.float, [HIDDEN], floatBytes(Array.from({ length: HIDDEN }, () => 1 + fraction() / 4)));
   const epsilon = { name: "epsilon", type: 1, f: 1e-5, rest: NOTHING };
-  const angles = (of: (angle: number) => number): number[] => Array.from({ length: (CONTEXT * HEAD) / 2 }, (_, at) => of(Math.floor(at / (HEAD / 2)) * 10_000 ** (-(at % (HEAD / 2)) / (HEAD / 2))));
+  const angles = (of: (angle: number) => number): number[] => Array.from({ length: (context * HEAD) / 2 }, (_, at) => of(Math.floor(at / (HEAD / 2)) * 10_000 ** (-(at % (HEAD / 2)) / (HEAD / 2))));
 
   initializers.push(int64Tensor("one", [1]), int64Tensor("index-1", [1], []), int64Tensor("embedding-shape", [VOCABULARY, HIDDEN]));
-  tensor("cos", ELEMENT.float, [CONTEXT, HEAD / 2], floatBytes(angles(Math.cos)));
-  tensor("sin", ELEMENT.float, [CONTEXT, HEAD / 2], floatBytes(angles(Math.sin)));
+  tensor("cos", ELEMENT.float, [context, HEAD / 2], floatBytes(angles(Math.cos)));
+  tensor("sin", ELEMENT.float, [context, HEAD / 2], floatBytes(angles(Math.sin)));
   const table = (name: string): void => {
     tensor(`${name}.q`, ELEMENT.uint8, [VOCABULARY, HIDDEN / BLOCK, BLOCK], noise(VOCABULARY * HIDDEN, 255));
     scales(`${name}.s`, VOCABULARY, HIDDEN, 0.02);
@@ -59,6 +63,8 @@ export function blockDecoder({ seed = 1, isSplit = false }: BlockDecoderShape = 
   const words = isSplit ? "words" : "head";
   if (isSplit) {
     table(words);
+    const last = initializers.at(-1);
+    if (broken !== undefined && last?.data.kind === "raw" && last.data.bytes instanceof Uint8Array) new Float32Array(last.data.bytes.buffer).fill(NaN, (broken * HIDDEN) / BLOCK, ((broken + 1) * HIDDEN) / BLOCK);
     tensor("words.z", ELEMENT.uint8, [VOCABULARY, HIDDEN / BLOCK], noise((VOCABULARY * HIDDEN) / BLOCK, 255));
   }
 

@@ -27,20 +27,16 @@ export interface SessionSubject {
   readonly description: string;
 }
 
-/** Tokens that there is room for on a GPU from the start. */
-const CAPACITY = 4096;
-
 /** `fault`: runs it, and says what is wrong. Without a decoder: why not. */
 export async function openRecorded({ source, model, io, vocabulary, contextLength, description }: SessionSubject, engine: SessionEngine, fault: (decoder: Decoder) => Promise<string | null>): Promise<{ readonly decoder: Decoder | null; readonly why: string | null }> {
   if (engine.backend !== "webgpu" || io.attention !== "grouped" || io.mask === null || vocabulary < TOP_COUNT) return { decoder: null, why: null };
-  const capacity = Math.min(contextLength, CAPACITY);
-  const placed = withStaticPositions(model, io.mask, capacity);
+  const placed = withStaticPositions(model, io.mask);
   if (!placed) return { decoder: null, why: "its mask is used beside its attention" };
   let decoder: Decoder | null = null;
   try {
     const opened = await openSession(source, withTop(placed, io), engine.openRecording);
     if (!opened) return { decoder, why: "this engine has no way to" };
-    decoder = await CapturedDecoder.open({ ...opened, engine, io, vocabulary, capacity, description: `${description}, recorded` });
+    decoder = await CapturedDecoder.open({ ...opened, engine, io, vocabulary, contextLength, description: `${description}, recorded` });
     const wrong = await fault(decoder);
     if (wrong === null) return { decoder, why: null };
     await decoder.close();

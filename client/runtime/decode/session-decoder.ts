@@ -15,7 +15,7 @@ import type { Candidates, Decoder, KvPair, NextToken, SavedSequence } from "./de
 import { feedInPieces, whileCurrent } from "./feeding.ts";
 import { PIECE } from "./heap-decoder.ts";
 import { eachHead, kvBytesPerToken, tokenBytes } from "./kv-cache.ts";
-import { candidatesOf, likeliest } from "./logits.ts";
+import { candidatesOf, likeliest, sound } from "./logits.ts";
 import { smallInputs, type SmallInput } from "./small-inputs.ts";
 
 export interface SessionDecoderParts {
@@ -120,11 +120,7 @@ export class SessionDecoder implements Decoder {
   async #top(count: number): Promise<Candidates> {
     const [ids, logits, sum] = await Promise.all([TOP_OUTPUTS.ids, TOP_OUTPUTS.logits, TOP_OUTPUTS.logSumExp].map((name) => this.#output(name)));
     if (!ids || !logits || !sum || count > TOP_COUNT) throw new Error(`the graph picks ${TOP_COUNT} candidates`);
-    return {
-      ids: Int32Array.from(ids.data as BigInt64Array, Number).slice(0, count),
-      logits: floats(logits).slice(0, count),
-      logSumExp: floats(sum)[0] ?? NaN,
-    };
+    return sound({ ids: Int32Array.from(ids.data as BigInt64Array, Number).slice(0, count), logits: floats(logits).slice(0, count), logSumExp: floats(sum)[0] ?? NaN }, this.vocabulary);
   }
 
   async #output(name: string): Promise<Pick<Tensor, "data" | "type">> {
