@@ -17,8 +17,9 @@ import { CAPACITY, SEQUENCE_LENGTH } from "../graph/static-positions.ts";
 import { TOP_COUNT, TOP_OUTPUTS } from "../graph/top-candidates.ts";
 import { floatsOf } from "../tasks/floats.ts";
 import type { Step } from "../tasks/task.ts";
+import type { DecoderInPieces } from "./check-pieces.ts";
 import type { DecoderIo } from "./decoder-io.ts";
-import type { Candidates, Decoder, KvPair, KvType, NextToken, SavedSequence } from "./decoder.ts";
+import type { Candidates, KvPair, KvType, NextToken, SavedSequence } from "./decoder.ts";
 import { feedInPieces, whileCurrent } from "./feeding.ts";
 import { PIECE } from "./heap-decoder.ts";
 import { eachHead, kvBytesPerToken, tokenBytes } from "./kv-cache.ts";
@@ -31,6 +32,7 @@ export interface CapturedDecoderParts {
   readonly vocabulary: number;
   /** The most tokens that a sequence may have. */
   readonly contextLength: number;
+  readonly firstRoom?: number | undefined;
   /** Of the weights. */
   readonly weightBytes: number;
   readonly description: string;
@@ -40,11 +42,11 @@ export interface CapturedDecoderParts {
 const UNRECORDED = "-1";
 
 /** Tokens that there is room for from the start, and how much more each time. */
-const FIRST_CAPACITY = 1024;
+const FIRST_ROOM = 1024;
 const GROWTH = 4;
 
-export function capacityFor(tokens: number, limit: number): number {
-  let capacity = FIRST_CAPACITY;
+export function capacityFor(tokens: number, limit: number, first = FIRST_ROOM): number {
+  let capacity = first;
   while (capacity < tokens) capacity *= GROWTH;
   return Math.min(capacity, limit);
 }
@@ -63,9 +65,10 @@ interface Places {
   readonly logSumExp: GpuBuffer;
 }
 
-export class CapturedDecoder implements Decoder {
+export class CapturedDecoder implements DecoderInPieces {
   readonly vocabulary: number;
-  readonly description: string;
+  description: string;
+  piece = PIECE;
   readonly #parts: CapturedDecoderParts;
   readonly #gpu: GpuBuffers;
   readonly #places: Places;
@@ -94,7 +97,7 @@ export class CapturedDecoder implements Decoder {
     const { engine, io, vocabulary } = parts;
     const device: GPUDevice = await engine.api.env.webgpu.device;
     const contextLength = Math.min(parts.contextLength, mostInOneBuffer(io, device.limits));
-    const capacity = capacityFor(0, contextLength);
+    const capacity = capacityFor(0, contextLength, parts.firstRoom);
     const gpu = await GpuBuffers.make(engine, [
       { type: io.idType, dims: [1, PIECE] },
       { type: io.idType, dims: [1, PIECE] },
@@ -122,7 +125,7 @@ export class CapturedDecoder implements Decoder {
 
   async feed(ids: Int32Array, step: Step): Promise<NextToken> {
     if (this.#position + ids.length <= this.#contextLength) await this.#makeRoom(this.#position + ids.length);
-    await feedInPieces(this, ids, PIECE, step, (piece) => this.#run(piece));
+    await feedInPieces(this, ids, this.piece, step, (piece) => this.#run(piece));
     const current = whileCurrent(() => this.#runs);
     return {
       greedy: () => current(async () => (await this.#top(1)).ids[0] ?? 0),
@@ -170,9 +173,9 @@ export class CapturedDecoder implements Decoder {
 
   /** What is there stays; where there is no room to be had, all stays as it was. */
   async #makeRoom(tokens: number): Promise<void> {
-    const { io } = this.#parts;
+    const { io, firstRoom } = this.#parts;
     if (tokens <= this.#capacity) return;
-    const capacity = capacityFor(tokens, this.#contextLength);
+    const capacity = capacityFor(tokens, this.#contextLength, firstRoom);
     const kv = await makeKv(this.#parts, capacity).catch((error: unknown) => {
       if (!(error instanceof GpuFull)) throw error;
       this.#contextLength = this.#capacity;

@@ -83,4 +83,6 @@ export interface DecoderOptions {
   readonly selfTest?: SelfTest;
   /** Upper limit for `contextLength`. */
   readonly maxContext?: number;
+  /** Tokens that a graphics device makes room for before there are any. Default: 1,024. */
+  readonly firstRoom?: number;
 }

@@ -60,14 +60,14 @@ async function openOnEngine(subject: Subject, engine: Engine, remark: string | n
   const noted = ({ form, why }: RewriteChoice, more: string | null): RewriteChoice => ({ form, why: more === null ? why : `${why}; ${more}` });
   const choice = noted(engine.backend === "webgpu" ? { form: "as-is", why: "the GPU multiplies with blocks" } : planRewrite(sizesOf(model, io), options.memoryBytes, options.selfTest?.kind === "tokens"), remark);
   // Its own file knows when that is to be had; a decoder that comes of it has been tried.
-  const recorded = engine.kind === "sessions" ? await openRecorded({ ...subject, model: rewrite(model, io, choice.form), description: describe(choice, io, "WebGPU") }, engine, (decoder) => faultOf(decoder, options, step)) : null;
+  const recorded = engine.kind === "sessions" ? await openRecorded({ ...subject, firstRoom: options.firstRoom, model: rewrite(model, io, choice.form), description: describe(choice, io, "WebGPU") }, engine, step, (decoder) => faultOf(decoder, options, step)) : null;
   if (recorded?.decoder) return recorded.decoder;
-  const first = await openAs(subject, engine, noted(choice, recorded?.why ? `not recorded, for ${recorded.why}` : null));
+  const first = await openAs(subject, engine, noted(choice, recorded?.why ? `not recorded, for ${recorded.why}` : null), step);
   if (choice.form !== "int8") return trusted(first, options, step);
   const fault = await faultOf(first, options, step);
   if (fault === null) return first;
   await first.close();
-  return trusted(await openAs(subject, engine, { form: "as-is", why: `rounded weights were tried: ${fault}` }), options, step);
+  return trusted(await openAs(subject, engine, { form: "as-is", why: `rounded weights were tried: ${fault}` }, step), options, step);
 }
 
 /** Runs it, and says what is wrong; `null` where nothing is. */
@@ -88,14 +88,14 @@ async function trusted(decoder: Decoder, options: DecoderOptions, step: Step): P
   }
 }
 
-async function openAs({ source, model, io, ...sizes }: Subject, engine: Engine, choice: RewriteChoice): Promise<Decoder> {
+async function openAs({ source, model, io, ...sizes }: Subject, engine: Engine, choice: RewriteChoice, step: Step): Promise<Decoder> {
   const rewritten = rewrite(model, io, choice.form);
   if (engine.kind === "heap") {
     const pieces = io.attention === "grouped" ? attendPieces(rewritten) : null;
     const session = await openSession(source, pieces?.model ?? rewritten, engine.ort);
     return new HeapDecoder({ ...sizes, ort: engine.ort, session, io, pieces: pieces?.shape ?? null, description: describe(choice, io, engine.ort.threads === 1 ? "one thread" : `${engine.ort.threads} threads`) });
   }
-  return openOnSessions({ source, model: rewritten, io, ...sizes, description: describe(choice, io, engine.backend === "webgpu" ? "WebGPU" : "the public API") }, engine);
+  return openOnSessions({ source, model: rewritten, io, ...sizes, description: describe(choice, io, engine.backend === "webgpu" ? "WebGPU" : "the public API") }, engine, step);
 }
 
 const rewrite = (model: OnnxModel, io: DecoderIo, form: WeightForm): OnnxModel => {

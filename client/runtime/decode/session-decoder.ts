@@ -10,8 +10,9 @@ import type { SessionEngine } from "../backends/engine.ts";
 import { TOP_COUNT, TOP_OUTPUTS } from "../graph/top-candidates.ts";
 import { floatsOf } from "../tasks/floats.ts";
 import type { Step } from "../tasks/task.ts";
+import type { DecoderInPieces } from "./check-pieces.ts";
 import type { DecoderIo } from "./decoder-io.ts";
-import type { Candidates, Decoder, KvPair, NextToken, SavedSequence } from "./decoder.ts";
+import type { Candidates, KvPair, NextToken, SavedSequence } from "./decoder.ts";
 import { feedInPieces, whileCurrent } from "./feeding.ts";
 import { PIECE } from "./heap-decoder.ts";
 import { eachHead, kvBytesPerToken, tokenBytes } from "./kv-cache.ts";
@@ -29,10 +30,11 @@ export interface SessionDecoderParts {
   readonly description: string;
 }
 
-export class SessionDecoder implements Decoder {
+export class SessionDecoder implements DecoderInPieces {
   readonly vocabulary: number;
   readonly contextLength: number;
-  readonly description: string;
+  description: string;
+  piece = PIECE;
   readonly #parts: SessionDecoderParts;
   readonly #inputs: readonly SmallInput[];
   readonly #hasTop: boolean;
@@ -61,7 +63,7 @@ export class SessionDecoder implements Decoder {
   }
 
   async feed(ids: Int32Array, step: Step): Promise<NextToken> {
-    await feedInPieces(this, ids, PIECE, step, (piece) => this.#run(piece));
+    await feedInPieces(this, ids, this.piece, step, (piece) => this.#run(piece));
     const current = whileCurrent(() => this.#runs);
     return {
       greedy: () => current(async () => (this.#hasTop ? ((await this.#top(1)).ids[0] ?? 0) : likeliest(await this.#logits()))),
