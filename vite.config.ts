@@ -10,6 +10,7 @@
  */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { notices } from "./cli/build/notices.ts";
 import { ortFiles } from "./cli/build/ort-files.ts";
 import { pagesAtRoot } from "./cli/build/pages-at-root.ts";
 import { workersBeside } from "./cli/build/workers-beside.ts";
@@ -18,6 +19,9 @@ import { ORT_FILES, ORT_PATH } from "./client/runtime/ort-files.ts";
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const outDir = process.env.LEASEHOLD_CLIENT_OUT ?? at("dist/client");
 const target = "es2023";
+/** Copied as files, beside what is bundled. */
+const ENGINE = ["onnxruntime-web", "onnxruntime-common"].map((name) => at(`node_modules/${name}`));
+const ofPages = notices("assets/third-party-notices.txt", ENGINE);
 
 const widget = defineConfig({
   publicDir: false,
@@ -31,8 +35,8 @@ const widget = defineConfig({
 
 const pages = defineConfig({
   root: at("client"),
-  plugins: [ortFiles(ORT_PATH, ORT_FILES), pagesAtRoot(["embed", "console"])],
-  worker: { format: "es" },
+  plugins: [ortFiles(ORT_PATH, ORT_FILES), pagesAtRoot(["embed", "console"]), ofPages.main],
+  worker: { format: "es", plugins: () => [ofPages.worker] },
   build: {
     outDir,
     emptyOutDir: true,
@@ -47,7 +51,7 @@ const pages = defineConfig({
 
 const npmPackage = defineConfig({
   publicDir: false,
-  plugins: [workersBeside(), ortFiles("/engine/", ORT_FILES)],
+  plugins: [workersBeside(), ortFiles("/engine/", ORT_FILES), notices("third-party-notices.txt", ENGINE).main],
   build: {
     outDir: process.env.LEASEHOLD_PACKAGE_OUT ?? at("dist/package"),
     target,

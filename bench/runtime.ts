@@ -3,7 +3,7 @@
  *
  * - The same model and the same tokens, greedy; every contestant is loaded once, then each measure runs on one after
  *   the other, repeat by repeat. Medians, with the least and the most; the machine's load is noted.
- * - `-- --only text,cold,embeddings,threads`, `--repeats 3`, `--contexts 32,256,1024`, `--tokens 32` (timed),
+ * - `-- --only text,cold,embeddings,threads,sampling`, `--repeats 3`, `--contexts 32,256,1024`, `--tokens 32` (timed),
  *   `--names Leasehold,wllama` (contestants whose names begin so).
  * - Models are made by ../shared/models/make.sh; peers and their files go to .leasehold/ at the first run.
  */
@@ -24,6 +24,7 @@ const PARTS: Readonly<Record<string, (plan: Plan) => Promise<void>>> = {
   cold,
   embeddings,
   threads: (plan) => text({ ...plan, names: [`${OURS}, 1 thread`, `${OURS}, 2 threads`] }),
+  sampling: (plan) => text({ ...plan, names: [OURS, `${OURS}, sampling`] }),
 };
 const USUAL = ["text", "cold", "embeddings"];
 const NAMES = [OURS, "transformers.js q4", "transformers.js q8", "wllama Q8_0", "wllama Q4_1", "wllama Q4_0"];

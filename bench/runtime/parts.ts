@@ -2,6 +2,7 @@
 import type { BenchBrowser } from "./browser.ts";
 import { MEASURE } from "./goals.ts";
 import type { Samples } from "./samples.ts";
+import type { TimedRun } from "./worker/leasehold-protocol.ts";
 
 export interface Plan {
   readonly repeats: number;
@@ -40,13 +41,15 @@ export async function text({ repeats, tokens, contexts, names, samples, open, no
       for (const name of names) {
         const timed = isSlow(name) ? Math.min(tokens, MOST_OF_SLOW) : tokens;
         const prompt = { tokens: context, salt: repeat * contexts.length + contexts.indexOf(context) + 1 };
-        const { times, wholeMs, runMs } = await page.generate(name, prompt, SKIPPED + timed + 1);
+        const { times, runs } = await page.generate(name, prompt, SKIPPED + timed + 1);
         const [first = NaN] = times;
         if (times.length < SKIPPED + 3) throw new Error(`${name} ended its text after ${times.length} tokens`);
         samples.add(MEASURE.prefill(context), name, (context * 1000) / first);
-        samples.add(MEASURE.decode(context), name, ((times.length - 1 - SKIPPED) * 1000) / ((times.at(-1) ?? NaN) - (times[SKIPPED] ?? NaN)));
+        const from = times.lastIndexOf(times[SKIPPED] ?? NaN); // several tokens may come in one piece
+        samples.add(MEASURE.decode(context), name, ((times.length - 1 - from) * 1000) / ((times.at(-1) ?? NaN) - (times[from] ?? NaN)));
         if (context === 32) samples.add(MEASURE.first, name, first);
-        if (context === 32 && runMs > 0) samples.add(MEASURE.overhead, name, (1 - runMs / wholeMs) * 100);
+        const outside = shareOutside(runs);
+        if (outside !== null) samples.add(MEASURE.overhead(context), name, outside * 100);
         if (context !== WITH_TURN) continue;
         const turn = keepsPrefix(name) ? ((await page.generate(name, { ...prompt, kept: HISTORY }, 1)).times[0] ?? NaN) : first;
         samples.add(MEASURE.turn, name, turn);
@@ -55,6 +58,14 @@ export async function text({ repeats, tokens, contexts, names, samples, open, no
     }
   }
   await page.close();
+}
+
+/** Of the time from the beginning of one token's run to that of the next: what is in no run. After the first tokens, as for the speed. */
+function shareOutside(runs: readonly TimedRun[]): number | null {
+  const single = runs.filter(({ rows }) => rows === 1).slice(SKIPPED);
+  const [first, last] = [single[0], single.at(-1)];
+  if (!first || !last || first === last) return null;
+  return 1 - single.slice(0, -1).reduce((sum, { ms }) => sum + ms, 0) / (last.began - first.began);
 }
 
 /** From nothing but the weights' address: a fresh browser, load, first token; then a longer text, and what memory that took. */

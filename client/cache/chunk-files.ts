@@ -4,6 +4,7 @@
  * - `write` leaves the whole file, or one that no record names and that is swept away later.
  * - In a worker files are read and written at once, where the browser can: through a page they go by way of other processes.
  * - A file that another tab has in its hands just then is neither written nor removed: by its name it is the same there.
+ *   One that another tab removes between two steps is not there, and is written anew.
  * - Rejects where the browser refuses storage (private window, quota; in a page, a browser without `createWritable`).
  */
 import type { Sha256 } from "../../schema/contract/ids.ts";
@@ -38,7 +39,7 @@ export class ChunkFiles {
   /** The file's snapshot, or null where there is none. */
   async find(sha256: Sha256): Promise<File | null> {
     const handle = await this.#handle(sha256);
-    return handle && handle.getFile();
+    return handle && unlessGone(() => handle.getFile());
   }
 
   /** Its bytes, in memory that `room` gives; null where there is none of this length. */
@@ -54,21 +55,30 @@ export class ChunkFiles {
         open.close();
       }
     }
-    const file = await handle?.getFile();
+    const file = handle && (await unlessGone(() => handle.getFile()));
     if (file?.size !== size) return null;
     return file.arrayBuffer().then((buffer) => new Uint8Array(buffer), () => null); // a file changed under its snapshot can't be read
   }
 
   async write(sha256: Sha256, parts: readonly Bytes[]): Promise<void> {
-    const handle = await this.#folder.getFileHandle(sha256, { create: true });
     try {
-      const open = await openAtOnce(handle, "readwrite");
-      await (open ? writeAtOnce(open, parts) : writeInTurn(handle, parts));
+      const isThere = (await this.#put(sha256, parts)) ?? (await this.#put(sha256, parts));
+      if (!isThere) throw new DOMException("The file was removed while it was written.", "NotFoundError");
     } catch (error) {
       if (isNamed(error, "NoModificationAllowedError")) return;
       await this.remove(sha256);
       throw error;
     }
+  }
+
+  /** Null where the file was removed meanwhile. */
+  async #put(sha256: Sha256, parts: readonly Bytes[]): Promise<true | null> {
+    const handle = await this.#folder.getFileHandle(sha256, { create: true });
+    return unlessGone(async (): Promise<true> => {
+      const open = await openAtOnce(handle, "readwrite");
+      await (open ? writeAtOnce(open, parts) : writeInTurn(handle, parts));
+      return true;
+    });
   }
 
   async names(): Promise<Sha256[]> {
@@ -86,12 +96,16 @@ export class ChunkFiles {
   }
 
   async #handle(sha256: Sha256): Promise<FileSystemFileHandle | null> {
-    try {
-      return await this.#folder.getFileHandle(sha256);
-    } catch (error) {
-      if (isNamed(error, "NotFoundError")) return null;
-      throw error;
-    }
+    return unlessGone(() => this.#folder.getFileHandle(sha256));
+  }
+}
+
+async function unlessGone<T>(work: () => Promise<T>): Promise<T | null> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isNamed(error, "NotFoundError")) return null;
+    throw error;
   }
 }
 
@@ -100,7 +114,7 @@ async function openAtOnce(handle: FileSystemFileHandle & WorkerFileHandle, mode:
   try {
     return (await handle.createSyncAccessHandle?.({ mode })) ?? null;
   } catch (error) {
-    if (mode === "read-only" && isNamed(error, "NoModificationAllowedError")) return null;
+    if (mode === "read-only" && (isNamed(error, "NoModificationAllowedError") || isNamed(error, "NotFoundError"))) return null; // the slow way sees which
     throw error;
   }
 }

@@ -4,19 +4,22 @@
  * - Calls run one after another; one that waits can be aborted at once.
  * - "auto" tries WebGPU, then WASM, each in a fresh worker: a failed start may poison what follows in the same one.
  * - A crash, a hang or a lost GPU fails the call with `runtime-crashed`; the next call loads the model anew. After a
- *   crash on WebGPU, "auto" goes on with WASM. `backend`, `threads` and `reason` say what runs now.
+ *   crash on WebGPU, "auto" goes on with WASM; where WebGPU was named it is tried again on a new device, and is
+ *   `backend-unavailable` after a second crash soon after. `backend`, `threads` and `reason` say what runs now.
+ * - A model that kernels of our own don't compute as they should is started once more without them, for good.
  * - `close` ends the worker and gives all memory back; calls in flight and later ones fail with `aborted`.
  */
 import type { Backend, Manifest } from "../../schema/contract/models.ts";
 import type { SelfTest } from "../../schema/contract/self-test.ts";
 import { LeaseholdError, type ClientCode } from "../errors.ts";
 import { orAborted } from "./abort.ts";
-import { chooseBackend, type Candidate } from "./backends/choose.ts";
+import { chooseBackend, MOST_THREADS, type Candidate } from "./backends/choose.ts";
 import { probeBrowser } from "./backends/probe.ts";
 import { timed } from "../timing.ts";
+import { KernelFault } from "./decode/kernel-fault.ts";
 import { ORT_PATH } from "./ort-files.ts";
 import { memoryBudget } from "./memory-budget.ts";
-import type { ArrivingFile, InputOf, LoadedFile, NoteOf, OutputOf, PieceOf, RuntimeFile, Stage, StoredFile, TaskName } from "./protocol.ts";
+import type { Answer, ArrivingFile, InputOf, LoadedFile, NoteOf, OutputOf, PieceOf, RuntimeFile, Stage, StoredFile, TaskName } from "./protocol.ts";
 import type { OcrBlock, OcrReading } from "./tasks/ocr/reading.ts";
 import { WorkerLink, type Patience } from "./worker-link.ts";
 
@@ -44,12 +47,16 @@ export interface LoadOptions {
    */
   readonly files: readonly StoredFile[] | (() => Promise<GivenFiles>);
   readonly backend: "auto" | Backend;
+  /** Why "auto" is not to try WebGPU; without a full stop. */
+  readonly gpuFault?: string | undefined;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: RuntimeProgress) => void;
   /** From the manifest: a backend that misses it is not used. */
   readonly selfTest?: SelfTest;
   /** From the manifest: the model may have Loop, Scan or If. Default: it may not. */
   readonly allowControlFlow?: boolean;
+  /** How many threads on WASM. Default: by the cores, at most four, and single tokens of text by as many of them as bring these soonest. */
+  readonly threads?: number;
   /** How much memory the model may take. Default: by what the browser says of the device. */
   readonly memoryBytes?: number;
   /** The folder with onnxruntime-web's files. Default: `ORT_PATH` on this origin. */
@@ -102,7 +109,8 @@ const RUN_BY: Record<Manifest["task"], TaskName> = {
 };
 
 export async function loadRuntime(options: LoadOptions): Promise<Runtime> {
-  const { signal } = options;
+  const { signal, threads } = options;
+  if (threads !== undefined && !(Number.isSafeInteger(threads) && threads >= 1 && threads <= MOST_THREADS)) throw new LeaseholdError("invalid-request", `threads is a whole number from 1 to ${MOST_THREADS}.`);
   // A newer control plane may know tasks that this client does not.
   const task = Object.hasOwn(RUN_BY, options.task) ? RUN_BY[options.task] : null;
   if (task === null) throw new LeaseholdError("model-invalid", `This client runs no models for the task "${options.task}".`);
@@ -113,14 +121,20 @@ export async function loadRuntime(options: LoadOptions): Promise<Runtime> {
 
 interface Running extends Candidate {
   readonly link: WorkerLink;
+  /** What the model goes by now, where that is measured. */
+  measuredThreads: number | null;
 }
 
 class HostedRuntime implements Runtime {
   readonly #options: LoadOptions & { readonly task: TaskName };
-  /** "auto": why WebGPU is not tried again. */
+  /** Why WebGPU is not tried again. */
   readonly #failures = new Map<Backend, string>();
+  /** Why kernels of our own are not tried again; null while they are. */
+  #withoutKernels: string | null = null;
   #running: Running | null = null;
-  #last: Candidate | null = null;
+  /** When a worker on WebGPU was last found dead. */
+  #crashedMs = -Infinity;
+  #last: Running | null = null;
   #turn: Promise<void> = Promise.resolve();
   /** Asked for, and not yet with a worker: an engine that does not start leaves them for the next. */
   #files: Promise<GivenFiles> | null = null;
@@ -128,21 +142,23 @@ class HostedRuntime implements Runtime {
 
   constructor(options: LoadOptions & { readonly task: TaskName }) {
     this.#options = options;
+    if (options.gpuFault !== undefined && options.backend === "auto") this.#failures.set("webgpu", options.gpuFault);
   }
 
   get backend(): Backend {
-    return this.#candidate.backend;
+    return this.#now.backend;
   }
 
   get threads(): number {
-    return this.#candidate.threads;
+    return this.#now.measuredThreads ?? this.#now.threads;
   }
 
   get reason(): string {
-    return this.#candidate.reason;
+    const { reason, threads, measuredThreads } = this.#now;
+    return measuredThreads === null || measuredThreads === threads ? reason : `${reason} Single tokens come soonest by ${measuredThreads === 1 ? "one thread" : `${measuredThreads} threads`}, as measured.`;
   }
 
-  get #candidate(): Candidate {
+  get #now(): Running {
     if (!this.#last) throw new Error("loadRuntime gives out loaded runtimes only");
     return this.#last;
   }
@@ -174,18 +190,25 @@ class HostedRuntime implements Runtime {
   async #start(signal: AbortSignal): Promise<Running> {
     const ended = this.#running?.link.end;
     if (this.#running && !ended) return this.#running;
-    const { backend: wish } = this.#options;
-    if (this.#running && ended && wish === "auto" && this.#running.backend === "webgpu") this.#failures.set("webgpu", `WebGPU stopped working here (${sentence(ended)})`);
+    const { backend: wish, threads: asked } = this.#options;
+    if (this.#running?.backend === "webgpu" && ended) {
+      if (wish === "auto" || performance.now() - this.#crashedMs < SOON_MS) this.#failures.set("webgpu", `WebGPU stopped working here (${sentence(ended)})`);
+      this.#crashedMs = performance.now();
+    }
     this.#running = null;
 
     const failures = new Map(this.#failures);
     const probe = await orAborted(probeBrowser(wish !== "wasm"), signal);
     for (;;) {
-      const choice = chooseBackend(wish, probe, failures);
+      const choice = chooseBackend(wish, probe, failures, asked ?? null);
       if (!choice.ok) throw new LeaseholdError("backend-unavailable", `The model can't run in this browser: ${choice.why}.`);
       try {
         return await this.#startOn(choice.candidate, signal);
       } catch (error) {
+        if (error instanceof KernelFault && this.#withoutKernels === null) {
+          this.#withoutKernels = sentence(error);
+          continue;
+        }
         if (wish !== "auto" || !(error instanceof LeaseholdError) || !BACKEND_FAULTS.has(error.code)) throw error;
         failures.set(choice.candidate.backend, sentence(error));
         if (choice.candidate.backend === "webgpu") this.#failures.set("webgpu", sentence(error));
@@ -194,23 +217,30 @@ class HostedRuntime implements Runtime {
   }
 
   async #startOn(candidate: Candidate, signal: AbortSignal): Promise<Running> {
-    const { task, onProgress, allowControlFlow = false, ortBase = new URL(ORT_PATH, location.origin).href, patience, selfTest, memoryBytes = memoryBudget(navigator) } = this.#options;
+    const { task, onProgress, allowControlFlow = false, ortBase = new URL(ORT_PATH, location.origin).href, patience, selfTest, threads: asked, memoryBytes = memoryBudget(navigator) } = this.#options;
     const files = this.#askForFiles();
+    let measuredThreads: number | null;
+    let remark: string | undefined;
     const link = new WorkerLink(new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: `leasehold ${task}` }));
     try {
       const { backend, threads, withoutJspi } = candidate;
       const how = { signal, patience: patience?.load ?? LOAD_PATIENCE, onStage: (stage: Stage) => onProgress?.({ stage }) };
-      const [given] = await Promise.all([orAborted(files, signal), timed("worker and engine", () => link.ask({ kind: "start", task, backend, withoutJspi, threads, ortBase }, how))]);
+      const [given] = await Promise.all([orAborted(files, signal), timed("worker and engine", () => link.ask({ kind: "start", task, backend, withoutJspi, threads, areThreadsFixed: asked !== undefined, ortBase }, how))]);
       this.#files = null;
-      const load = (its: readonly RuntimeFile[]) => timed("load in the worker", () => link.ask({ kind: "load", files: its, options: { memoryBytes, allowControlFlow, ...(selfTest ? { selfTest } : {}) } }, how));
-      await ("deliver" in given ? Promise.all([load(given.files), link.feed((give) => given.deliver(give))]) : load(given));
+      const options = { memoryBytes, allowControlFlow, ...(selfTest && { selfTest }), ...(this.#withoutKernels !== null && { withoutKernels: this.#withoutKernels }) };
+      const load = (its: readonly RuntimeFile[]) => timed("load in the worker", () => link.ask({ kind: "load", files: its, options }, how));
+      const [answer] = await ("deliver" in given ? Promise.all([load(given.files), link.feed((give) => given.deliver(give))]) : [await load(given)]);
+      remark = answer.kind === "loaded" ? answer.remark : undefined;
+      measuredThreads = threadsOf(answer);
     } catch (error) {
       link.close(asEnd(error));
       throw error;
     }
-    this.#running = { ...candidate, link };
-    this.#last = candidate;
-    return this.#running;
+    const reason = remark === undefined ? candidate.reason : `${candidate.reason} ${remark}.`;
+    const running = { ...candidate, reason, link, measuredThreads };
+    this.#running = running;
+    this.#last = running;
+    return running;
   }
 
   #askForFiles(): Promise<GivenFiles> {
@@ -224,11 +254,13 @@ class HostedRuntime implements Runtime {
     return asked;
   }
 
-  async #run<Name extends TaskName>({ link, isEmulated }: Running, task: Name, input: InputOf<Name>, { signal, onPiece, onSent }: CallOptions<Name>): Promise<OutputOf<Name>> {
+  async #run<Name extends TaskName>(running: Running, task: Name, input: InputOf<Name>, { signal, onPiece, onSent }: CallOptions<Name>): Promise<OutputOf<Name>> {
+    const { link, isEmulated } = running;
     const patience = this.#options.patience?.run ?? (isEmulated ? EMULATED_PATIENCE : RUN_PATIENCE);
     // The worker answers for the task that it was asked for, or with a fault.
     const answer = await link.ask({ kind: "run", task, input }, { signal, patience, onPiece: (piece) => onPiece?.(piece as PieceOf<Name>), onSent: (tell) => onSent?.((note) => tell(note as NoteOf<TaskName>)) });
     if (answer.kind !== "done") throw new LeaseholdError("runtime-crashed", "The worker answered something else.");
+    running.measuredThreads = threadsOf(answer);
     return answer.output as OutputOf<Name>;
   }
 
@@ -246,6 +278,11 @@ class HostedRuntime implements Runtime {
     }
   }
 }
+
+const threadsOf = (answer: Answer): number | null => ("threads" in answer ? answer.threads : null);
+
+/** Crashes that are no further apart are likely to go on: what the model does is too much for this GPU. */
+const SOON_MS = 5 * 60_000;
 
 /** Faults that another backend may not have. */
 const BACKEND_FAULTS: ReadonlySet<string> = new Set<ClientCode>(["backend-unavailable", "runtime-crashed"]);

@@ -5,11 +5,13 @@
  * - `progress`, `piece` and `alive` come in between. Silence beyond a limit means that the worker hangs.
  * - A `note` goes to a request that is being worked on; one for another is lost.
  * - `lost` comes unasked: the worker is of no further use.
+ * - The bell comes before all else, where there is one; it is not counted.
  * - Requests are worked on one after another, in the order sent; `abort` overtakes.
  * - `start` comes first, once; then `load`, once. The parts of files that are on their way follow in any order, each once.
  */
 import type { Backend } from "../../schema/contract/models.ts";
 import type { SelfTest } from "../../schema/contract/self-test.ts";
+import type { Bell } from "./bell.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { ClassifyInput, ClassifyOutput, EmbedInput, EmbedOutput, ImageInput, ImageOutput, TagInput, TagOutput, ZeroShotInput } from "./tasks/encoder/calls.ts";
 import type { OcrReading } from "./tasks/ocr/reading.ts";
@@ -70,6 +72,8 @@ export interface ModelOptions {
   readonly allowControlFlow?: boolean;
   /** From the manifest; a backend that misses it is not used. */
   readonly selfTest?: SelfTest;
+  /** Kernels of our own are not tried: why not. */
+  readonly withoutKernels?: string;
 }
 
 /** The engine alone, so that it starts while the files are still on their way. */
@@ -79,6 +83,7 @@ export interface StartRequest {
   readonly backend: Backend;
   readonly withoutJspi: boolean;
   readonly threads: number;
+  readonly areThreadsFixed: boolean;
   readonly ortBase: string;
 }
 
@@ -95,17 +100,21 @@ export interface RunRequest {
 }
 
 export type Request = StartRequest | LoadRequest | RunRequest;
-export type ToRuntime = (Request & { readonly id: RequestId }) | { readonly kind: "part"; readonly part: number; readonly bytes: Uint8Array<ArrayBuffer> } | { readonly kind: "abort"; readonly id: RequestId } | { readonly kind: "note"; readonly id: RequestId; readonly note: NoteOf<TaskName> };
+export type ToRuntime = { readonly kind: "bell"; readonly bell: Bell } | (Request & { readonly id: RequestId }) | { readonly kind: "part"; readonly part: number; readonly bytes: Uint8Array<ArrayBuffer> } | { readonly kind: "abort"; readonly id: RequestId } | { readonly kind: "note"; readonly id: RequestId; readonly note: NoteOf<TaskName> };
 
 export interface Fault {
   readonly code: ErrorCode;
   readonly message: string;
+  /** Of kernels of our own: without them the model may do. */
+  readonly isOfKernels?: true;
 }
 
+/** `threads`: what the model goes by now, where that is measured. */
 export type Answer =
   | { readonly kind: "started"; readonly id: RequestId }
-  | { readonly kind: "loaded"; readonly id: RequestId }
-  | { readonly kind: "done"; readonly id: RequestId; readonly output: OutputOf<TaskName> }
+  /** `remark`: what whoever looks should know of how it runs. Without a full stop. */
+  | { readonly kind: "loaded"; readonly id: RequestId; readonly remark?: string; readonly threads: number | null }
+  | { readonly kind: "done"; readonly id: RequestId; readonly output: OutputOf<TaskName>; readonly threads: number | null }
   | { readonly kind: "failed"; readonly id: RequestId; readonly fault: Fault };
 
 export type FromRuntime =

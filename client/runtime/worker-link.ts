@@ -10,7 +10,9 @@
  */
 import { LeaseholdError } from "../errors.ts";
 import { abortedError } from "./abort.ts";
-import type { Answer, FromRuntime, NoteOf, PieceOf, Request, RequestId, Stage, TaskName, ToRuntime } from "./protocol.ts";
+import { newBell, ring } from "./bell.ts";
+import { KernelFault } from "./decode/kernel-fault.ts";
+import type { Answer, Fault, FromRuntime, NoteOf, PieceOf, Request, RequestId, Stage, TaskName, ToRuntime } from "./protocol.ts";
 
 export interface Patience {
   /** How long a worker may be silent while it has something to do. */
@@ -38,6 +40,7 @@ type Success = Exclude<Answer, { kind: "failed" }>;
 
 export class WorkerLink {
   readonly #worker: Worker;
+  readonly #bell = newBell();
   readonly #pending = new Map<RequestId, Pending>();
   readonly #onIdle: (() => void)[] = [];
   #nextId = 1;
@@ -47,6 +50,7 @@ export class WorkerLink {
 
   constructor(worker: Worker) {
     this.#worker = worker;
+    if (this.#bell) worker.postMessage({ kind: "bell", bell: this.#bell } satisfies ToRuntime);
     worker.addEventListener("message", ({ data }: MessageEvent<FromRuntime>) => this.#receive(data));
     worker.addEventListener("messageerror", () => this.#crash("The model's worker sent what can't be read"));
     worker.addEventListener("error", (event) => {
@@ -72,7 +76,7 @@ export class WorkerLink {
         settle(outcome) {
           signal?.removeEventListener("abort", onAbort);
           if (outcome instanceof LeaseholdError) reject(outcome);
-          else if (outcome.kind === "failed") reject(new LeaseholdError(outcome.fault.code, outcome.fault.message));
+          else if (outcome.kind === "failed") reject(errorOf(outcome.fault));
           else resolve(outcome);
         },
       };
@@ -130,6 +134,7 @@ export class WorkerLink {
 
   #send(message: ToRuntime): void {
     this.#worker.postMessage(message, memoryOf(message));
+    if (this.#bell) ring(this.#bell);
   }
 
   #receive(message: FromRuntime): void {
@@ -179,6 +184,8 @@ export class WorkerLink {
     }, limit);
   }
 }
+
+const errorOf = ({ code, message, isOfKernels }: Fault): LeaseholdError => (isOfKernels ? new KernelFault(message) : new LeaseholdError(code, message));
 
 /** What goes to the worker with its memory. Each once: files may share parts. */
 function memoryOf(message: ToRuntime): ArrayBuffer[] {

@@ -7,9 +7,11 @@
  */
 import { LeaseholdError, type ErrorCode } from "../errors.ts";
 import { engineOnDemand, plainly, startSessions, type Engine } from "./backends/engine.ts";
+import { Listening } from "./bell.ts";
 import { timed, timing } from "../timing.ts";
 import { MessageTurn } from "./message-turn.ts";
 import type { Answer, FromRuntime, InputOf, LoadRequest, ModelOptions, NoteOf, OutputOf, PieceOf, Request, RequestId, RunRequest, StartRequest, TaskName, ToRuntime } from "./protocol.ts";
+import { KernelFault } from "./decode/kernel-fault.ts";
 import { Arrivals } from "./tasks/file-content.ts";
 import { inspectModels } from "./tasks/inspect-models.ts";
 import { ModelFiles } from "./tasks/model-files.ts";
@@ -18,12 +20,15 @@ import type { Call, PreparedTask, Step, TaskAdapter } from "./tasks/task.ts";
 
 interface Loaded {
   readonly name: TaskName;
+  readonly threads: () => number | null;
+  readonly remark: string | undefined;
   readonly run: (input: InputOf<TaskName>, call: Call<PieceOf<TaskName>, NoteOf<TaskName>>) => Promise<OutputOf<TaskName>>;
 }
 
 const aborted = new Set<RequestId>();
 const notes = new Map<RequestId, NoteOf<TaskName>[]>();
 const messageTurn = new MessageTurn();
+const listening = new Listening();
 const arrivals = new Arrivals();
 let load: ((request: LoadRequest, step: Step) => Promise<Loaded>) | null = null;
 let loaded: Loaded | null = null;
@@ -32,6 +37,8 @@ let queue: Promise<void> = Promise.resolve();
 const post = (message: FromRuntime): void => postMessage(message);
 
 addEventListener("message", ({ data }: MessageEvent<ToRuntime>) => {
+  if (data.kind === "bell") return listening.to(data.bell);
+  listening.received();
   if (data.kind === "part") arrivals.give(data.part, data.bytes);
   else if (data.kind === "abort") aborted.add(data.id);
   else if (data.kind === "note") notes.get(data.id)?.push(data.note);
@@ -39,17 +46,23 @@ addEventListener("message", ({ data }: MessageEvent<ToRuntime>) => {
 });
 
 async function serve(id: RequestId, request: Request): Promise<void> {
-  const step: Step = async (stage) => {
-    post(stage === undefined ? { kind: "alive", id } : { kind: "progress", id, stage });
+  const stop = async (message: FromRuntime): Promise<void> => {
+    post(message);
     await messageTurn.next(); // lets an abort in
+    listening.stopped(performance.now());
     if (aborted.has(id)) throw new LeaseholdError("aborted", "The call was aborted.");
+  };
+  const step: Step = async (stage) => {
+    if (stage !== undefined) await stop({ kind: "progress", id, stage });
+    else if (listening.isDue(performance.now())) await stop({ kind: "alive", id });
   };
   notes.set(id, []);
   try {
-    await step();
+    await stop({ kind: "alive", id });
     post(await answer(id, request, step));
   } catch (error) {
-    post({ kind: "failed", id, fault: { code: codeOf(error), message: error instanceof LeaseholdError ? error.message : `The model stopped: ${plainly(error)}.` } });
+    const message = error instanceof LeaseholdError ? error.message : `The model stopped: ${plainly(error)}.`;
+    post({ kind: "failed", id, fault: { code: codeOf(error), message, ...(error instanceof KernelFault && { isOfKernels: true }) } });
   } finally {
     aborted.delete(id);
     notes.delete(id);
@@ -65,7 +78,7 @@ async function answer(id: RequestId, request: Request, step: Step): Promise<Answ
     case "load":
       if (!load) throw new Error("no engine is started");
       loaded = await load(request, step);
-      return { kind: "loaded", id };
+      return { kind: "loaded", id, ...(loaded.remark !== undefined && { remark: loaded.remark }), threads: loaded.threads() };
     case "run":
       return run(id, request, step);
   }
@@ -111,6 +124,8 @@ async function preparing<Input, Output, Piece, Note>(adapter: TaskAdapter<Input,
 /** `run` refuses calls of another task, so the input is this one's. */
 const loadedAs = <Name extends TaskName>(name: Name, task: PreparedTask<InputOf<Name>, OutputOf<Name>, PieceOf<Name>, NoteOf<Name>>): Loaded => ({
   name,
+  threads: () => task.threads?.() ?? null,
+  remark: task.remark,
   run: (input, call) => task.run(input as InputOf<Name>, call as Call<PieceOf<Name>, NoteOf<Name>>),
 });
 
@@ -122,7 +137,9 @@ function watched<E extends Engine>(engine: E): E {
 async function run(id: RequestId, { task, input }: RunRequest, step: Step): Promise<Answer> {
   if (!loaded) throw new Error("no model is loaded");
   if (loaded.name !== task) throw new LeaseholdError("model-invalid", `This model is for ${loaded.name}, not for ${task}.`);
-  return { kind: "done", id, output: await loaded.run(input, { step, emit: (piece) => post({ kind: "piece", id, piece }), notes: () => notes.get(id)?.splice(0) ?? [] }) };
+  const { run: call, threads } = loaded;
+  const output = await call(input, { step, emit: (piece) => post({ kind: "piece", id, piece }), notes: () => notes.get(id)?.splice(0) ?? [] });
+  return { kind: "done", id, output, threads: threads() };
 }
 
 const codeOf = (error: unknown): ErrorCode => (error instanceof LeaseholdError ? error.code : "runtime-crashed");

@@ -57,13 +57,16 @@ export class ControlPlane {
     this.#prover = prover;
   }
 
-  /** A request that got no answer is sent once more under the same idempotency key, so that it is granted once. */
-  async createLease(publishableKey: string, ask: LeaseAsk, signal?: AbortSignal): Promise<LeaseGranted> {
+  /**
+   * A request that got no answer is sent once more under the same idempotency key, so that it is granted once. Nothing
+   * stops it: what is granted has to be heard of, or nobody gives it back.
+   */
+  async createLease(publishableKey: string, ask: LeaseAsk): Promise<LeaseGranted> {
     const headers = { "Idempotency-Key": crypto.randomUUID() };
     const body = { ...ask, dpop_jkt: await this.#prover.jkt() };
     const grant = await withRetries(
-      () => this.#json("/v1/leases", { method: "POST", as: { kind: "key", token: publishableKey }, body, headers, signal }, isLeaseGranted),
-      { delaysMs: [400], isWorthIt: (error) => error.code === "network-failed", signal },
+      () => this.#json("/v1/leases", { method: "POST", as: { kind: "key", token: publishableKey }, body, headers }, isLeaseGranted),
+      { delaysMs: [400], isWorthIt: (error) => error.code === "network-failed" },
     );
     await this.#prover.prepare(grant.lease, "POST", this.#url(usagePath(grant)).href);
     return grant;

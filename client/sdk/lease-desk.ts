@@ -4,7 +4,8 @@
  * - The newest grant's content key opens what is cached.
  * - Every grant's quota goes to `onQuota`; so does what comes back when less than the hold was used.
  * - Without a network an inference runs on what an offline lease has left, where the page has one (`goOffline`).
- * - No lease is left open on purpose: whoever asked settles it, or `abandonAll` does when the page goes away.
+ * - No lease is left open on purpose: whoever asked settles it, or `abandonAll` does when the page goes away. One that is
+ *   granted when whoever asked has given up goes back: the hold of a lease that nobody knows of is charged in full.
  * - A report that failed for good goes to `onReportFailed`: the result stands, but the hold is charged in full.
  */
 import type { LeaseGranted, Metadata, UsageReport } from "../../schema/contract/leases.ts";
@@ -19,6 +20,7 @@ import type { OfflineBook } from "./offline-book.ts";
 import { OpenLease, type Outcome } from "./open-lease.ts";
 import { withRefusal, withReturned } from "./quota.ts";
 import { newRequestId } from "./request-id.ts";
+import { unlessStopped } from "./unless-stopped.ts";
 
 export interface DeskOptions {
   readonly api: ControlPlane;
@@ -59,6 +61,7 @@ export interface LeaseWish {
 const OFFLINE_CALLS = 1000;
 /** A call waits this long for its report to arrive; after that it arrives behind the call's back. */
 const REPORT_PATIENCE_MS = 2000;
+const GIVEN_UP = new LeaseholdError("aborted", "Stopped before the lease was granted.");
 
 export class LeaseDesk {
   readonly #options: DeskOptions;
@@ -84,11 +87,15 @@ export class LeaseDesk {
     return this.#content.key();
   }
 
-  async ask(wish: LeaseWish): Promise<OpenLease> {
+  ask(wish: LeaseWish): Promise<OpenLease> {
+    return unlessStopped(() => this.#lease(wish), wish.signal, (late) => this.abandon(late, GIVEN_UP));
+  }
+
+  async #lease(wish: LeaseWish): Promise<OpenLease> {
     const { api, likelyBackend } = this.#options;
-    const { model, tokens, calls, revision, requestId, signal } = wish;
+    const { model, tokens, calls, revision, requestId } = wish;
     try {
-      const grant = await this.#grant({ model, purpose: tokens === undefined ? "download" : "inference", tokens, calls, revision, request_id: requestId }, signal);
+      const grant = await this.#grant({ model, purpose: tokens === undefined ? "download" : "inference", tokens, calls, revision, request_id: requestId });
       return this.#opened(new OpenLease((report) => api.reportUsage(grant, report), grant, requestId, likelyBackend));
     } catch (error) {
       const held = error instanceof LeaseholdError && error.code === "network-failed" ? await this.#offline(wish) : null;
@@ -99,12 +106,14 @@ export class LeaseDesk {
 
   /** A lease to run on without a network: so many tokens for so long. Its usage is reported when there is one again. */
   async goOffline({ model, tokens, calls = Math.min(tokens, OFFLINE_CALLS), ttlSeconds, signal }: OfflineWish): Promise<LeaseGranted> {
-    const grant = await this.#grant({ model, purpose: "inference", tokens, calls, request_id: newRequestId(), offline: true, ttl_s: ttlSeconds }, signal);
+    const ask = () => this.#grant({ model, purpose: "inference", tokens, calls, request_id: newRequestId(), offline: true, ttl_s: ttlSeconds });
+    const giveBack = (grant: LeaseGranted, why: LeaseholdError) => this.abandon(new OpenLease((report) => this.#options.api.reportUsage(grant, report), grant, newRequestId(), this.#options.likelyBackend), why);
+    const grant = await unlessStopped(ask, signal, (late) => giveBack(late, GIVEN_UP));
     try {
       await this.#options.offline.keep(grant, await this.contentKey());
     } catch (cause) {
       const error = new LeaseholdError("storage-refused", "This browser keeps nothing for this page, so it can't work offline.", { cause });
-      await this.abandon(new OpenLease((report) => this.#options.api.reportUsage(grant, report), grant, newRequestId(), this.#options.likelyBackend), error);
+      await giveBack(grant, error);
       throw error;
     }
     return grant;
@@ -164,9 +173,9 @@ export class LeaseDesk {
     clearTimeout(timer);
   }
 
-  async #grant(ask: LeaseAsk, signal: AbortSignal | undefined): Promise<LeaseGranted> {
+  async #grant(ask: LeaseAsk): Promise<LeaseGranted> {
     const { api, publishableKey, user, userSignature, metadata } = this.#options;
-    const grant = await timed(`lease for ${ask.purpose}`, () => api.createLease(publishableKey, { ...ask, user, user_signature: userSignature, metadata }, signal)).catch((error: unknown) => {
+    const grant = await timed(`lease for ${ask.purpose}`, () => api.createLease(publishableKey, { ...ask, user, user_signature: userSignature, metadata })).catch((error: unknown) => {
       this.#noteRefusal(error);
       throw error;
     });

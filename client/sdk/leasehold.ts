@@ -22,7 +22,7 @@ import { OfflineBook, type OfflineLease } from "./offline-book.ts";
 import { type LeaseBinding, openProofKey } from "./proof-key.ts";
 import { Prover } from "./prover.ts";
 import { type QuotaView, viewQuota } from "./quota.ts";
-import { type ReadRequest, type ReadResult, readImage } from "./read-image.ts";
+import type { ReadRequest, ReadResult } from "./read-image.ts";
 import type { Caller } from "./shared-task.ts";
 import { type Engine, engineOf, type Progress } from "./progress.ts";
 import type { Classified, ClassifyRequest, EmbeddingRequest, EmbeddingResponse, ImageEmbeddingRequest, ImageEmbeddings, RunRequest, Tagged, TagRequest } from "./text/encoder-calls.ts";
@@ -32,6 +32,7 @@ import type { RawTensor } from "../runtime/tasks/raw/tensors.ts";
 
 // Parts of a page's bundle only where they are called.
 const writers = () => import("./text/completions.ts");
+const viewers = () => import("./read-image.ts");
 const readers = () => import("./text/encoder-calls.ts");
 
 interface CreateChat {
@@ -54,6 +55,11 @@ export interface LeaseholdOptions {
   readonly baseUrl?: string;
   readonly metadata?: Metadata;
   readonly backend?: "auto" | Backend;
+  /**
+   * How many threads a model gets on WASM, 1 to 16. Where it isn't given they follow the cores, four at most, and each
+   * model of text goes on with as many of them as it measures to be soonest here (`threads` of what `preload` gives).
+   */
+  readonly threads?: number;
   /** The build of each model to take, by id; without it the first that fits the device. */
   readonly variant?: string;
   /** The folder that the files in the package's `engine` folder are served from, by this page's own origin; `/assets/ort/<version>/` where it isn't given. */
@@ -143,7 +149,7 @@ export class Leasehold {
   readonly ocr = {
     /** Reads the text of a picture. A picture without text gives no blocks. */
     read: (request: ReadRequest): Promise<ReadResult> =>
-      this.#guarded(request.signal, (signal) => readImage({ loader: this.#loader, desk: this.#desk, pool: this.#pool }, { ...request, signal })),
+      this.#guarded(request.signal, async (signal) => (await viewers()).readImage(this.#parts, { ...request, signal })),
   };
 
   readonly chat = { completions: { create: this.#createChat.bind(this) as CreateChat } };
@@ -166,7 +172,7 @@ export class Leasehold {
   readonly #onOnline = () => void this.#desk.sendReports();
   readonly #listeners: { [E in keyof LeaseholdEvents]: Set<(event: LeaseholdEvents[E]) => void> } = { quota: new Set(), "report-failed": new Set(), update: new Set(), "update-failed": new Set() };
 
-  constructor({ publishableKey, user, userSignature, baseUrl, metadata, backend = "auto", variant, engineUrl, pool = {} }: LeaseholdOptions) {
+  constructor({ publishableKey, user, userSignature, baseUrl, metadata, backend = "auto", threads, variant, engineUrl, pool = {} }: LeaseholdOptions) {
     const tenant = tenantOfKey(publishableKey);
     this.#prover = new Prover(timed("proof key", () => openProofKey(tenant)));
     const api = new ControlPlane(baseUrl ?? location.origin, this.#prover);
@@ -191,7 +197,7 @@ export class Leasehold {
       idleMs: pool.idleMs ?? IDLE_MS,
       unload: (model) => this.#loader.unload(model),
     });
-    this.#loader = new ModelLoader({ tenant, backend, variant, engineUrl: engineUrl === undefined ? undefined : folderUrl(engineUrl), api, desk: this.#desk, store: this.#store, pool: this.#pool, onUpdate: (update) => this.#emit("update", update), onUpdateFailed: (failure) => this.#emit("update-failed", failure) });
+    this.#loader = new ModelLoader({ tenant, backend, threads, variant, engineUrl: engineUrl === undefined ? undefined : folderUrl(engineUrl), api, desk: this.#desk, store: this.#store, pool: this.#pool, onUpdate: (update) => this.#emit("update", update), onUpdateFailed: (failure) => this.#emit("update-failed", failure) });
   }
 
   /** Labels of texts or pictures; with `labels`, those of a zero-shot model. */

@@ -19,7 +19,8 @@ import { cacheModeOf, type Keeping } from "../cache/keeping.ts";
 import type { ModelStore } from "../cache/model-store.ts";
 import { memoryOf } from "../pool/policy.ts";
 import type { Pool } from "../pool/pool.ts";
-import { type GivenFiles, loadRuntime } from "../runtime/host.ts";
+import type { LeaseholdError } from "../errors.ts";
+import type { GivenFiles } from "../runtime/host.ts";
 import { timed } from "../timing.ts";
 import { asLeaseholdError } from "./as-error.ts";
 import { BuildChoice } from "./build-choice.ts";
@@ -49,6 +50,7 @@ interface LoadWish {
 export interface LoaderOptions extends UpdateEvents {
   readonly tenant: string;
   readonly backend: "auto" | Backend;
+  readonly threads: number | undefined;
   /** The build to take, whatever the device. */
   readonly variant?: string | undefined;
   /** The folder with the engine's files; where it isn't given, the one that the operator's pages have. */
@@ -58,6 +60,9 @@ export interface LoaderOptions extends UpdateEvents {
   readonly store: Promise<ModelStore>;
   readonly pool: Pool;
 }
+
+/** Part of a page's bundle only where a model is loaded. */
+const host = () => import("../runtime/host.ts");
 
 export class ModelLoader {
   readonly #options: LoaderOptions;
@@ -114,9 +119,14 @@ export class ModelLoader {
     });
   }
 
-  /** The next call starts over. */
-  discard(model: string, broken: LoadedModel): void {
-    broken.runtime.close();
+  /**
+   * A call on it came to nothing. Where a new worker of the same would not mend that, the next call loads the model anew:
+   * from what is good of its files, and in another build where WebGPU is not to be had any more.
+   */
+  async failed(model: string, broken: LoadedModel, error: LeaseholdError): Promise<void> {
+    if (error.code === "backend-unavailable") await this.#builds.passOver(broken.manifest, error, broken.variant);
+    else if (error.code !== "model-invalid") return;
+    this.#uses.retire(broken); // who waits for it hears of it by its own call
     if (this.#loads.get(model)?.loaded !== broken) return;
     this.#loads.delete(model);
     this.#options.pool.gone(model);
@@ -136,6 +146,7 @@ export class ModelLoader {
   }
 
   #begin(model: string, mayUseCache: boolean, lease?: Promise<void>): ModelLoad {
+    host().catch(() => undefined); // on its way meanwhile; whoever takes it hears of it
     const load = new ModelLoad((signal, onProgress, onRevision) => this.#load(model, { mayUseCache, lease, signal, onProgress, onRevision }));
     this.#loads.set(model, load);
     load.result.then(
@@ -181,7 +192,7 @@ export class ModelLoader {
   }
 
   async #openRevision(revision: Revision, source: WeightsSource, { signal, onProgress, lease, beside }: LoadWish): Promise<LoadedModel> {
-    const { backend, engineUrl, pool } = this.#options;
+    const { backend, threads, engineUrl, pool } = this.#options;
     const { manifest, digest } = revision;
     const store = await this.#options.store;
     if (revision.isAtHand) onProgress({ stage: "preparing", step: "files" });
@@ -218,12 +229,15 @@ export class ModelLoader {
       return parts;
     };
     const selfTest = variant.self_test ?? manifest.self_test;
+    const { loadRuntime } = await host();
     const runtime = await loadRuntime({
       task: manifest.task,
       ...(selfTest && { selfTest }),
       ...(engineUrl !== undefined && { ortBase: engineUrl }),
       files: filesOf(first, weights, source),
       backend: backendFor(variant, backend),
+      ...(threads !== undefined && { threads }),
+      gpuFault: this.#builds.gpuFault(manifest),
       allowControlFlow: manifest.control_flow === true,
       signal,
       // The engine starts while the files are on their way: then their progress is what there is to tell.

@@ -3,6 +3,7 @@
  *
  * - Tokens and a call are taken before a run, and what it didn't use given back after it, so that what runs never passes the hold. A page that goes
  *   away in between keeps them taken here; the final report gives them back at the control plane.
+ * - The key to the weights goes with the lease's end, though what it has to report may wait for days.
  * - A report keeps its number until it is acknowledged: sent twice, it counts once.
  */
 import type { LeaseGranted, UsageReport } from "../../schema/contract/leases.ts";
@@ -14,8 +15,8 @@ export interface OfflineRecord {
   readonly lease_id: string;
   readonly model: string;
   readonly grant: HeldLease;
-  /** Opens the cached weights. Can't be taken out of the browser. */
-  readonly contentKey: CryptoKey;
+  /** Opens the cached weights. Can't be taken out of the browser. Null once the lease has ended. */
+  readonly contentKey: CryptoKey | null;
   readonly usedTokens: number;
   readonly usedCalls: number;
   readonly nextSeq: number;
@@ -50,7 +51,7 @@ export function enter(record: OfflineRecord, taken: number, report: UsageReport)
 export function end(record: OfflineRecord, requestId: UsageReport["request_id"]): OfflineRecord {
   if (record.isEnded) return record;
   const last: UsageReport = { seq: record.nextSeq, request_id: requestId, input_tokens: 0, output_tokens: 0, calls: 0, outcome: "ok", latency_ms: 0, backend: "wasm", cache: "hit", final: true };
-  return { ...record, nextSeq: record.nextSeq + 1, queue: [...record.queue, last], isEnded: true };
+  return { ...record, nextSeq: record.nextSeq + 1, queue: [...record.queue, last], isEnded: true, contentKey: null };
 }
 
 /** Null once there is nothing left to send and nothing left to run. */

@@ -101,8 +101,7 @@ async function readSized({ loader, desk, pool }: Desks, { model, image, signal, 
     return { blocks, width: result.width, height: result.height, ...engine, usage, lease_id: lease.grant.lease_id, request_id: lease.requestId, cache };
   } catch (thrown) {
     const error = asLeaseholdError(thrown, signal);
-    // The runtime mends its own crashes from the files it has; files that can't be read any more are fetched anew.
-    if (error.code === "model-invalid") loader.discard(model, loaded);
+    await loader.failed(model, loaded, error);
     await desk.abandon(lease, error);
     throw error;
   } finally {

@@ -22,7 +22,7 @@ export const grantPut = z
 export type GrantPut = z.infer<typeof grantPut>;
 
 /** A revision of the catalogue that a tenant may use, and build on. */
-export const grant = z.object({ model: modelId, revision: revisionId, granted_at: timestamp, follows: z.boolean().meta({ description: "The model goes with what is live in the catalogue." }) }).meta({ id: "Grant" });
+export const grant = z.object({ model: modelId, revision: revisionId, granted_at: timestamp, follows: z.boolean().meta({ description: "The model goes with what is live in the catalogue." }), waits: z.boolean().meta({ description: "It goes live when the model's canary has ended." }) }).meta({ id: "Grant" });
 export type Grant = z.infer<typeof grant>;
 
 export const holder = z

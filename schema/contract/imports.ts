@@ -63,6 +63,7 @@ export const IMPORT_FAULTS = {
   "source-changed": "A file is not as large as the hub said.",
   "digest-mismatch": "A file is not the one whose digest the hub states.",
   "task-unknown": "What the model is for can't be read off the hub. State task and usage.",
+  "service-failed": "Something failed on our side, many times in a row. Tell the operator, and import it again.",
   "model-refused": "The model can't be published: the detail says which limit or check refused it.",
 } as const satisfies Record<string, string>;
 export type ImportFault = keyof typeof IMPORT_FAULTS;

@@ -3,7 +3,7 @@
  *
  * - Files are cut into chunks; a chunk is addressed by its SHA-256 and is at most `MAX_CHUNK_BYTES`.
  * - A file's `size` is the sum of its chunks' sizes; its `sha256` is over the whole file, for whoever has it whole. What
- *   is verified is each chunk.
+ *   is verified is each chunk, which has one size wherever it stands; of a file of one chunk that is the whole.
  * - The manifest's digest (SHA-256 of its bytes as served) is pinned by each lease.
  */
 import { z } from "zod";
@@ -36,6 +36,7 @@ export type Chunk = z.infer<typeof chunk>;
 export const modelFile = z
   .strictObject({ path: filePath, size: positiveAmount.max(MAX_FILE_BYTES), sha256: sha256.optional().meta({ description: "Of the whole file. Left out where nobody has had it whole: a base's file with changed tensors." }), chunks: z.array(chunk).min(1).max(MAX_FILE_CHUNKS) })
   .refine((file) => file.chunks.reduce((sum, c) => sum + c.size, 0) === file.size, { path: ["chunks"], message: "the chunks' sizes must add up to the file's size" })
+  .refine(({ sha256: whole, chunks: [only, more] }) => whole === undefined || more !== undefined || only?.sha256 === whole, { path: ["sha256"], message: "a file of one chunk has that chunk's SHA-256" })
   .meta({ id: "ModelFile" });
 export type ModelFile = z.infer<typeof modelFile>;
 
@@ -49,6 +50,16 @@ export const variant = z
   .refine((v) => new Set(v.files.map((file) => file.path)).size === v.files.length, { path: ["files"], message: "each path once" })
   .meta({ id: "Variant" });
 export type Variant = z.infer<typeof variant>;
+
+/** A chunk that is stated with two sizes: no bytes are both. */
+export function tornChunk(variants: readonly Variant[]): string | null {
+  const sizes = new Map<string, number>();
+  for (const { sha256: digest, size } of variants.flatMap(({ files }) => files).flatMap(({ chunks }) => chunks)) {
+    if ((sizes.get(digest) ?? size) !== size) return digest;
+    sizes.set(digest, size);
+  }
+  return null;
+}
 
 export const usageMeasure = z
   .strictObject({
@@ -98,6 +109,8 @@ export const revisionCreate = z
   .strictObject({ ...revisionDescription, variants: z.array(variant).min(1).max(16), prices })
   .refine((body) => new Set(body.variants.map((v) => v.id)).size === body.variants.length, { path: ["variants"], message: "each variant id once" })
   .superRefine((body, ctx) => {
+    const torn = tornChunk(body.variants);
+    if (torn !== null) ctx.addIssue({ code: "custom", path: ["variants"], message: `the chunk ${torn} has two sizes` });
     [body, ...body.variants].forEach(({ self_test }, at) => {
       const tasks = self_test && SELF_TEST_TASKS[self_test.kind];
       if (tasks && !tasks.includes(body.task)) ctx.addIssue({ code: "custom", path: at === 0 ? ["self_test"] : ["variants", at - 1, "self_test"], message: `a self-test of ${self_test.kind} is for ${tasks.join(", ")}` });
@@ -144,6 +157,7 @@ export const model = z
     variants: z.array(z.object({ id: z.string(), requires: requirements, size_bytes: amount })),
     published_at: timestamp,
     canary: canary.nullable().meta({ description: "The revision that a share of the users gets instead." }),
+    waiting: revisionId.nullable().meta({ description: "What the catalogue gives by now, and what goes live by itself when the canary has ended; null where nothing waits." }),
   })
   .meta({ id: "Model" });
 export type Model = z.infer<typeof model>;

@@ -1,20 +1,26 @@
 /**
  * How a model's nodes hang together: nothing is made twice or needed to make itself, and functions put in the place of
- * their calls, as a runtime does it, give no more nodes than the limit. Pure; throws `Refused` and nothing else.
+ * their calls, as a runtime does it, give no more nodes, and no more bytes of constants, than the limits. Pure; throws `Refused` and nothing else.
  *
  * - Nodes may stand in any order: runtimes sort them.
  * - Functions may call functions, and none itself; how deep is bounded, for the stack's sake.
  */
 import { Refused, quoted } from "./fault.ts";
-import type { OnnxFunction, OnnxGraph, OnnxModel, OnnxNode } from "./types.ts";
+import { type OnnxFunction, type OnnxGraph, type OnnxModel, type OnnxNode, type OnnxTensor, elementCount, tensorBytes } from "./types.ts";
 
 /** Exporters nest a few; each level may multiply the nodes. */
 const CALLS = 16;
 
-export function inspectFlow({ graph, functions }: OnnxModel, mostNodes: number): void {
+/** What a model comes to once its functions are put in place: nodes, and bytes that their attributes hold in functions. */
+export interface Expanse {
+  readonly nodes: number;
+  readonly bytes: number;
+}
+
+export function inspectFlow({ graph, functions }: OnnxModel, most: Expanse): void {
   neededBy(graph.nodes, namesOf(graph));
   for (const { nodes } of functions) neededBy(nodes, new Set());
-  new Expansion(functions, mostNodes).count(graph.nodes, 0);
+  new Expansion(functions, most).count(graph.nodes, 0);
 }
 
 const namesOf = ({ inputs, initializers }: OnnxGraph): Set<string> => new Set([...inputs, ...initializers].map(({ name }) => name));
@@ -63,11 +69,11 @@ function neededBy(nodes: readonly OnnxNode[], given: ReadonlySet<string>): Set<s
 
 class Expansion {
   readonly #functions = new Map<string, OnnxFunction>();
-  /** Nodes of a function once it is put in place; null while they are being counted. */
-  readonly #counted = new Map<string, number | null>();
-  readonly #most: number;
+  /** What a function comes to once it is put in place; null while that is being counted. */
+  readonly #counted = new Map<string, Expanse | null>();
+  readonly #most: Expanse;
 
-  constructor(functions: readonly OnnxFunction[], most: number) {
+  constructor(functions: readonly OnnxFunction[], most: Expanse) {
     this.#most = most;
     for (const one of functions) {
       const key = keyOf(one.domain, one.name);
@@ -76,30 +82,47 @@ class Expansion {
     }
   }
 
-  count(nodes: readonly OnnxNode[], calls: number): number {
-    let sum = 0;
-    for (const node of nodes) {
-      sum += this.#call(node, calls);
-      for (const graph of subgraphs(node)) sum += this.count(graph.nodes, calls);
-      if (sum > this.#most) throw new Refused("model-too-complex", `The model's functions come to more than ${this.#most} nodes.`);
+  count(of: readonly OnnxNode[], calls: number): Expanse {
+    let [nodes, bytes] = [0, 0];
+    const add = (more: Expanse) => {
+      nodes += more.nodes;
+      bytes += more.bytes;
+    };
+    for (const node of of) {
+      add(this.#call(node, calls));
+      for (const graph of subgraphs(node)) {
+        if (calls > 0) bytes += bytesOf(graph.initializers);
+        add(this.count(graph.nodes, calls));
+      }
+      if (nodes > this.#most.nodes) throw new Refused("model-too-complex", `The model's functions come to more than ${this.#most.nodes} nodes.`);
+      if (bytes > this.#most.bytes) throw new Refused("model-too-complex", `The calls of the model's functions copy more than ${this.#most.bytes} bytes.`);
     }
-    return sum;
+    return { nodes, bytes };
   }
 
-  #call({ domain, opType }: OnnxNode, calls: number): number {
+  #call(node: OnnxNode, calls: number): Expanse {
+    const { domain, opType } = node;
     const key = keyOf(domain, opType);
     const called = this.#functions.get(key);
-    if (!called) return 1;
+    if (!called) return { nodes: 1, bytes: calls > 0 ? constantBytes(node) : 0 }; // in the graph itself it is there once
     const known = this.#counted.get(key);
     if (known === null) throw new Refused("model-graph-invalid", `The function ${quoted(opType)} calls itself.`);
     if (known !== undefined) return known;
     if (calls >= CALLS) throw new Refused("model-too-complex", `Functions call functions more than ${CALLS} deep.`);
     this.#counted.set(key, null);
-    const nodes = this.count(called.nodes, calls + 1);
-    this.#counted.set(key, nodes);
-    return nodes;
+    const expanse = this.count(called.nodes, calls + 1);
+    this.#counted.set(key, expanse);
+    return expanse;
   }
 }
+
+const bytesOf = (tensors: readonly OnnxTensor[]): number => tensors.reduce((sum, tensor) => sum + (tensorBytes(tensor) ?? elementCount(tensor.dims)), 0);
+
+const constantBytes = ({ attributes }: OnnxNode): number =>
+  attributes.reduce((sum, { t, tensors = [], s, strings = [], floats = [], ints = [] }) => {
+    const words = [...(s ? [s] : []), ...strings].reduce((length, word) => length + word.length, 0);
+    return sum + bytesOf(t ? [t, ...tensors] : tensors) + words + 4 * floats.length + 8 * ints.length;
+  }, 0);
 
 /** The standard's own domain has two names. */
 const keyOf = (domain: string, name: string): string => `${domain === "ai.onnx" ? "" : domain}\n${name}`;

@@ -33,6 +33,10 @@ export const INSPECT_LIMITS: InspectLimits = { allowControlFlow: false, depth: 4
 const MAX_ONNX_BYTES = 2 * 1024 ** 3;
 /** Tied weights name the same bytes twice; thousands of tensors over the same bytes are a bomb. */
 const MAX_SHARING = 4;
+/** Functions of a small model may still be called often. */
+const LEAST_SHARED_BYTES = 64 * 1024 ** 2;
+/** onnxruntime takes a file with these letters at this place for its own format, and reads none of what is judged here. */
+const OTHER_FORMAT = { at: 4, letters: "ORTM" };
 const CONTROL_FLOW: ReadonlySet<string> = new Set(["Loop", "Scan", "If", "SequenceMap"]);
 
 export type Inspected = { readonly ok: true; readonly model: OnnxModel; readonly hasControlFlow: boolean } | { readonly ok: false; readonly refusal: ModelRefusal };
@@ -43,10 +47,12 @@ const refused = (refusal: ModelRefusal): Inspected => ({ ok: false, refusal });
 export async function inspectOnnx(source: ByteSource, external: ReadonlyMap<string, number>, limits: InspectLimits = INSPECT_LIMITS, spent?: Spent): Promise<Inspected> {
   if (source.size > MAX_ONNX_BYTES) return refused({ code: "model-too-complex", detail: `The file has ${source.size} bytes. Put the weights into external data beside it.` });
   try {
+    if (await isOtherFormat(source)) throw new OnnxError("malformed", "onnxruntime would take the file for its own format");
     const model = await readOnnx(source, READ_LIMITS, spent);
+    const there = sumOf(external.values());
     const inspection = new Inspection(external, limits);
-    inspection.model(model);
-    inspectFlow(model, limits.nodes);
+    inspection.model(model, there);
+    inspectFlow(model, { nodes: limits.nodes, bytes: Math.max(LEAST_SHARED_BYTES, (source.size + there) * MAX_SHARING) });
     return { ok: true, model, hasControlFlow: inspection.hasControlFlow };
   } catch (cause) {
     if (cause instanceof Refused) return refused(cause.refusal);
@@ -55,6 +61,14 @@ export async function inspectOnnx(source: ByteSource, external: ReadonlyMap<stri
     return refused({ code: isLimit ? "model-too-complex" : "model-unreadable", detail: shown(cause.message, 200) });
   }
 }
+
+async function isOtherFormat(source: ByteSource): Promise<boolean> {
+  const { at, letters } = OTHER_FORMAT;
+  if (source.size < at + letters.length) return false;
+  return String.fromCharCode(...(await source.read(at, letters.length))) === letters;
+}
+
+const sumOf = (sizes: Iterable<number>): number => [...sizes].reduce((sum, size) => sum + size, 0);
 
 /** Bytes that an element takes at least, by the field that holds it, its tag aside. */
 const LEAST_BYTES: Readonly<Record<TypedField, number>> = { 4: 4, 5: 1, 6: 2, 7: 1, 10: 8, 11: 1 };
@@ -74,10 +88,10 @@ class Inspection {
     this.#limits = limits;
   }
 
-  model({ graph, functions }: OnnxModel): void {
+  /** `there`: bytes of external data. */
+  model({ graph, functions }: OnnxModel, there: number): void {
     this.#graph(graph, 0);
     for (const one of functions) this.#function(one);
-    const there = [...this.#external.values()].reduce((sum, size) => sum + size, 0);
     if (this.#outside > there * MAX_SHARING) throw new Refused("model-too-complex", `The tensors take ${this.#outside} bytes of external data, which have ${there}.`);
   }
 

@@ -223,4 +223,9 @@ export const TENANT_OBJECT_MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE ended_sessions (id TEXT PRIMARY KEY, ends_at INTEGER NOT NULL) WITHOUT ROWID;
   `,
+  // What the catalogue gave while the tenant's own canary went on; and who is to be asked whether it follows still.
+  `
+  ALTER TABLE models ADD COLUMN waiting TEXT;
+  ALTER TABLE followers ADD COLUMN doubted INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

@@ -1,7 +1,8 @@
 /**
- * A model from a hub to a tenant, with workerd killed in the middle of a file: twice, and then to its end. And the ways
- * in which a hub can be wrong.
+ * A model from a hub to a tenant, with workerd killed in the middle of a file: twice, then to its end, and on to a
+ * visitor's browser, where it tells what the reference tells. And the ways in which a hub can be wrong.
  */
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -12,9 +13,13 @@ import { manifest, model } from "../../schema/contract/models.ts";
 import { type ModelImport, modelImport } from "../../schema/contract/imports.ts";
 import { keyCreated, tenant as tenantShape } from "../../schema/contract/tenants.ts";
 import { secret } from "../../schema/contract/secrets.ts";
-import { quota } from "../../schema/contract/policy.ts";
+import { policy, quota } from "../../schema/contract/policy.ts";
+import { ORT_FILES, ORT_PATH } from "../../client/runtime/ort-files.ts";
 import { COMMIT, TestHub } from "../support/hub.ts";
-import { smallDecoder, titled } from "../support/real-models.ts";
+import { expectedOf, smallDecoder, titled } from "../support/real-models.ts";
+import { SdkPage, person } from "../support/sdk-page.ts";
+import { sdkSite } from "../support/sdk-site.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const MIB = 1024 ** 2;
 const tiny = smallDecoder();
@@ -29,6 +34,7 @@ const location = [0x0a, 8, ...new TextEncoder().encode("location"), 0x12, 11, ..
 const initializer = [0x08, 4, 0x10, 1, 0x42, 1, 0x77, 0x6a, location.length, ...location, 0x70, 1];
 const outside = new Uint8Array([0x3a, initializer.length + 2, 0x2a, initializer.length, ...initializer]);
 
+const folder = temporaryFolder();
 let hub: TestHub;
 let deployment: Deployment;
 let api: Api;
@@ -38,7 +44,7 @@ describe.skipIf(tiny.missing !== null)(titled("an import", tiny), () => {
   beforeAll(async () => {
     const names = readdirSync(TINY).filter((name) => name.endsWith(".json"));
     const files = { ...Object.fromEntries(names.map((name) => [name, read(name)])), "README.md": new Uint8Array(10), "onnx/model.onnx": read("onnx/model.onnx"), "onnx/model.onnx_data": data };
-    hub = await TestHub.start({ "karpathy/tinystories": { files, licence: "mit" }, "karpathy/private": { files: { "config.json": read("config.json"), "onnx/model.onnx": read("onnx/model.onnx") }, token: "hf_secret" }, "evil/outside": { files: { "onnx/model.onnx": outside }, pipeline: "text-generation" } });
+    hub = await TestHub.start({ "karpathy/tinystories": { files, licence: "mit" }, "karpathy/mirrored": { files, isTerse: true }, "karpathy/private": { files: { "config.json": read("config.json"), "onnx/model.onnx": read("onnx/model.onnx") }, token: "hf_secret" }, "karpathy/other": { files: { "config.json": read("config.json"), "onnx/model.onnx": data.slice().reverse() }, pipeline: "text-generation" }, "evil/outside": { files: { "onnx/model.onnx": outside }, pipeline: "text-generation" } });
     deployment = await deploy({ variables: { HF_ENDPOINT: hub.url } });
     const operator = apiAt(deployment.url, deployment.operatorKey);
     await operator.post("/v1/tenants", { id: "acme", name: "Acme" }, tenantShape);
@@ -96,12 +102,36 @@ describe.skipIf(tiny.missing !== null)(titled("an import", tiny), () => {
     }
   });
 
+  test("then tells in a browser what the reference tells", async () => {
+    await using site = await sdkSite(join(folder.path, "vite"), { path: ORT_PATH, files: ORT_FILES });
+    const { key: publishableKey } = await api.post("/v1/tenants/acme/keys", { type: "publishable", name: "page", origins: [site.origin] }, keyCreated);
+    const { cases } = JSON.parse(readFileSync(expectedOf("tinystories"), "utf8")) as { cases: { prompt: string; text: string }[] };
+    const context = await person(join(folder.path, "profile"));
+    try {
+      const page = await SdkPage.open(context, `${site.origin}/page`, { publishableKey, baseUrl: deployment.url });
+      const loaded = await page.preload("stories");
+      expect(loaded).toMatchObject({ cache: "miss", variant: "fp32" });
+      for (const { prompt, text } of cases.slice(0, 2)) {
+        const told = await page.complete("stories", prompt, 40);
+        expect(told).toEqual(expect.stringMatching(/.{60}/s));
+        expect(text.slice(prompt.length)).toContain(told);
+      }
+    } finally {
+      await context.close();
+    }
+  });
+
   test("of the same model again fetches it again, stores nothing twice, and is the same revision", async () => {
     const before = await api.get("/v1/tenants/acme/quota", quota);
     const first = await api.get("/v1/models/stories/manifest", manifest);
     const { id } = await begin("stories");
     expect(await ended(id)).toMatchObject({ state: "done", revision: first.revision });
     expect((await api.get("/v1/tenants/acme/quota", quota)).storage_bytes).toEqual(before.storage_bytes);
+  });
+
+  test("from a mirror that states neither sizes nor digests in its description is as any", async () => {
+    const done = await ended((await begin("mirrored", { source: "hf:karpathy/mirrored" })).id);
+    expect(done).toMatchObject({ state: "done", fault: null, bytes_total: done.bytes_done });
   });
 
   test("survives a body that breaks off, a hub that fails and one broken answer", async () => {
@@ -132,6 +162,32 @@ describe.skipIf(tiny.missing !== null)(titled("an import", tiny), () => {
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect((await api.get(`/v1/tenants/acme/imports/${id}`, modelImport)).state).toBe("cancelled");
     await expect(api.get("/v1/models/cancelled/manifest", manifest)).rejects.toThrow();
+  });
+
+  test("whose hub drips holds up no other, and is left at once when it is cancelled", async () => {
+    hub.fault = ({ path }) => (path.startsWith("/cdn/karpathy/tinystories/") ? "drip" : null);
+    const slow = await begin("slow");
+    await expect.poll(() => hub.dripping, { timeout: 60_000 }).toBe(1);
+    hub.fault = () => null;
+    expect(await ended((await begin("beside")).id)).toMatchObject({ state: "done", fault: null });
+    expect((await api.get(`/v1/tenants/acme/imports/${slow.id}`, modelImport)).state).toBe("running");
+    expect(hub.dripping).toBe(1);
+    await api.delete(`/v1/tenants/acme/imports/${slow.id}`, modelImport);
+    await expect.poll(() => hub.dripping, { timeout: 10_000 }).toBe(0);
+  });
+
+  test("that the tenant has no room for is refused before the first byte is fetched; what is stored already counts as no more", async () => {
+    const operator = apiAt(deployment.url, deployment.operatorKey);
+    const { storage_bytes } = await api.get("/v1/tenants/acme/quota", quota);
+    const limits = (limits: object) => operator.put("/v1/tenants/acme/policy", limits, policy);
+    await limits({ storage_bytes: storage_bytes.posted + 8 * MIB });
+    hub.heard.length = 0;
+    expect(await ended((await begin("full", { source: "hf:karpathy/other" })).id)).toMatchObject({ state: "failed", bytes_done: 0, fault: { code: "model-refused", detail: expect.stringContaining("storage_bytes") } });
+    expect(hub.heard.filter(({ path }) => path.includes("onnx"))).toEqual([]);
+    expect(await ended((await begin("stories")).id)).toMatchObject({ state: "done" });
+    await limits({ model_quota: 0 });
+    await expect(begin("refused")).rejects.toThrow("model_quota");
+    await limits({});
   });
 
   test("of a model that names a file outside of itself is refused before it is published", async () => {
@@ -172,6 +228,20 @@ describe.skipIf(tiny.missing !== null)(titled("an import", tiny), () => {
     expect((await operator.delete(`/v1/catalog/imports/${cancelled.id}`, modelImport)).state).toBe("cancelled");
     await expect(api.get("/v1/catalog/imports", modelImport)).rejects.toThrow("operator key");
   }, 180_000);
+
+  test("from the command line shows how far it is and prints what it became; one that fails ends with 1 and the reason", async () => {
+    const cli = (...args: string[]) =>
+      new Promise<{ code: number | string | null; stdout: string; stderr: string }>((resolve) => {
+        const env = { ...process.env, LEASEHOLD_KEY: deployment.operatorKey };
+        execFile(process.execPath, ["cli/catalog.ts", "import", ...args, "--url", deployment.url], { env }, (error, stdout, stderr) => resolve({ code: error?.code ?? 0, stdout, stderr }));
+      });
+    const done = await cli("by-cli", "--source", "hf:karpathy/tinystories", "--variants", "fp32", "--licence", "mit");
+    expect({ code: done.code, made: modelImport.parse(JSON.parse(done.stdout)) }).toMatchObject({ code: 0, made: { state: "done", model: "by-cli", commit: COMMIT } });
+    expect(done.stderr).toMatch(/^queued: 0 of 0 bytes\n/);
+    const failed = await cli("missing", "--source", "hf:karpathy/none", "--variants", "fp32");
+    expect(failed).toMatchObject({ code: 1, stdout: "" });
+    expect(failed.stderr).toContain("The import failed: The hub answered 404.");
+  });
 
   test("that leads to a private address is refused", async () => {
     hub.fault = ({ path }) => (path.endsWith("config.json") ? { location: "http://169.254.169.254/latest/meta-data" } : null);

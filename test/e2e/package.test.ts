@@ -50,6 +50,14 @@ describe("the package", () => {
     expect(gzipSync(readFileSync(at("ai-sdk.js"))).length).toBeLessThan(4096);
   });
 
+  test("tells the licences of all that is in it and not its own", () => {
+    const root = join(project.path, "node_modules/leasehold");
+    const notices = readFileSync(join(root, "dist/package/third-party-notices.txt"), "utf8");
+    expect(notices.match(/^\S+ [\d.]+ \(.+\)$/gm)?.map((line) => line.replace(/ [\d.]+ /, " "))).toEqual(["@huggingface/jinja (MIT)", "@huggingface/tokenizers (Apache-2.0)", "idb (ISC)", "onnxruntime-common (MIT)", "onnxruntime-web (MIT)"]);
+    expect(notices).toContain("Permission is hereby granted");
+    for (const name of ["LICENSE", "README.md"]) expect(statSync(join(root, name)).size).toBeGreaterThan(1000);
+  });
+
   test.each([["bundler", "ESNext"], ["nodenext", "NodeNext"]])("brings types that a project compiles against (%s)", (moduleResolution, module) => {
     project.write("page.ts", SHOP_PAGE);
     project.write("react-dom.d.ts", 'declare module "react-dom/client" { export function createRoot(at: Element): { render(what: unknown): void } }');
@@ -125,7 +133,7 @@ describe.skipIf(small.missing !== null)(titled("a page built on the package", sm
     expect(whole).toMatchObject({ finishReason: "length", output: 16, leases: [expect.stringMatching(/^ls_/)] });
     const streamed = await call("stream", "Once upon a time");
     expect(streamed).toMatchObject({ output: 16, finishReason: "length" });
-    expect(streamed.pieces.length).toBeGreaterThan(3);
+    expect(streamed.pieces.length).toBeGreaterThan(1); // a frame's text at a time
     expect(streamed.pieces.join("")).toBe(whole.text);
     const { daily_token_limit: after } = await eventually(() => admin.get("/v1/tenants/shop/quota", quota), ({ daily_token_limit: { held } }) => held === 0);
     expect(after.posted - before.daily_token_limit.posted).toBe(2 * ((whole.input ?? 0) + 16));

@@ -18,6 +18,7 @@ import { model as modelShape } from "../../schema/contract/models.ts";
 import { leaseState } from "../../schema/contract/leases.ts";
 import { keyCreated, tenant as tenantShape, tenantCreate } from "../../schema/contract/tenants.ts";
 import { descendantsOf } from "../support/dev-process.ts";
+import { doubleModel } from "../support/small-models.ts";
 import { person, SdkPage, type Loaded } from "../support/sdk-page.ts";
 import { type SdkSite, sdkSite } from "../support/sdk-site.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -113,10 +114,12 @@ const auditPage = z.object({ data: z.array(z.object({ details: z.record(z.string
 
 const cors = { "access-control-allow-origin": "*", "access-control-expose-headers": "*, Content-Range" };
 
-const cutShort = async (route: Route) => {
+/** Gives the status of what was cut. */
+const cutShort = async (route: Route): Promise<number> => {
   const answer = await route.fetch();
   const body = await answer.body();
   await route.fulfill({ response: answer, headers: { ...answer.headers(), ...cors, "content-length": String(Math.floor(body.length / 2)) }, body: body.subarray(0, Math.floor(body.length / 2)) });
+  return answer.status();
 };
 
 test("an update fetches the part that changed and says what it saved; the model then reads with it", async () => {
@@ -200,8 +203,22 @@ test("two tabs fetch a model once between them", async () => {
   for (const tab of [one, two]) expect((await tab.told()).at(-1)?.loadedBytes).toBe(size);
 });
 
+test("an answer that is cut short, and the answer with its rest that is cut too, are gone on with in the same call", async () => {
+  const context = await newPerson();
+  const page = await visit(context);
+  const cut: number[] = [];
+  let chunk: string | undefined;
+  await context.route(BLOBS, async (route) => {
+    chunk ??= route.request().url();
+    if (route.request().url() !== chunk || cut.length === 2) return route.continue();
+    cut.push(await cutShort(route));
+  });
+  expect(await page.preload("ocr")).toMatchObject({ cache: "miss", fetchedBytes: size });
+  expect(cut).toEqual([200, 206]);
+  expect(await page.read("ocr", receipt)).toBe(TEXT);
+});
+
 test.each<[string, (route: Route) => Promise<void>]>([
-  ["an answer that is cut short", cutShort],
   ["a connection that breaks", (route) => route.abort("connectionreset")],
   ["a lease that ends", (route) => route.fulfill({ status: 401, headers: { ...cors, "content-type": "application/problem+json" }, body: JSON.stringify({ type: "x", title: "x", status: 401, code: "lease-expired", detail: "Ask for a new one.", request_id: "req_1" }) })],
   ["a flipped bit", async (route) => {
@@ -289,6 +306,35 @@ test("a build for WebGPU that does not start gives way to the one that runs with
   const page = await SdkPage.open(context, `${site.origin}/page`, { ...optionsOf("acme"), backend: "auto" });
   expect(await page.preload("two-builds")).toMatchObject({ variant: "cpu", backend: "wasm" });
   expect(await page.read("two-builds", receipt)).toBe(TEXT);
+});
+
+test("a graphics device that is lost is replaced; lost again soon, the build for WebGPU gives way to the one that runs without", async () => {
+  const source = join(folder.path, "double.onnx");
+  writeFileSync(source, doubleModel());
+  const files = [{ path: "model.onnx", source }];
+  await publish("globex", "double", { task: "raw", usage: { measure: "per-run", tokens: 1 }, prices: PUBLICATION.prices, variants: [{ id: "gpu", requires: { backend: "webgpu" }, files }, { id: "cpu", files }] });
+  const context = await newPerson();
+  await context.addInitScript(() => {
+    Object.defineProperty(GPUAdapter.prototype, "info", { get: () => ({ vendor: "A vendor", architecture: "", description: "A card", isFallbackAdapter: false }) });
+  });
+  const page = await SdkPage.open(context, `${site.origin}/page`, { ...optionsOf("globex"), backend: "auto" });
+  expect(await page.preload("double")).toMatchObject({ variant: "gpu", backend: "webgpu" });
+  expect(await page.compute("double", 21)).toBe(42);
+
+  const cdp = await context.newCDPSession(page.page);
+  const engines = () => page.page.workers().filter((one) => one.url().includes("runtime/worker.ts")).length;
+  const crash = async () => {
+    await cdp.send("Browser.crashGpuProcess");
+    await expect.poll(engines).toBe(0); // the page has heard of it
+  };
+  await crash();
+  expect(await page.compute("double", 22)).toBe(44);
+  expect(await page.preload("double")).toMatchObject({ variant: "gpu", backend: "webgpu" });
+
+  await crash();
+  expect(await page.compute("double", 23)).toEqual({ code: "backend-unavailable" });
+  expect(await page.compute("double", 24)).toBe(48);
+  expect(await page.preload("double")).toMatchObject({ variant: "cpu", backend: "wasm" });
 });
 
 test("three models, room for two, two tenants: the one used longest ago leaves, the other tenant's stay, and memory falls", async () => {

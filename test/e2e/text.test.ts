@@ -16,10 +16,12 @@ import { type ControlPlane, startControlPlane } from "../../cli/control-plane/st
 import { publishModel } from "../../cli/publish.ts";
 import { ORT_FILES, ORT_PATH } from "../../client/runtime/ort-files.ts";
 import type { Leasehold as Sdk, LeaseholdOptions } from "../../client/sdk/leasehold.ts";
+import { BLOCK_DECODER_CONFIG, blockDecoderFile } from "../support/block-decoder.ts";
 import { rendererBytes } from "../support/process-memory.ts";
 import { expectedOf, madeModel, smallDecoder, titled } from "../support/real-models.ts";
 import { person } from "../support/sdk-page.ts";
 import { classifierModel } from "../support/small-models.ts";
+import { byteLevelTokenizer } from "../support/small-tokenizers.ts";
 import { type SdkSite, sdkSite } from "../support/sdk-site.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
@@ -65,12 +67,17 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
     const publish = (model: string, expected: readonly number[]) =>
       publishModel(admin, "tales", model, { task: "text-generation", usage: { measure: "text-tokens" }, prices: { input_nanos_per_token: 1, output_nanos_per_token: 2 }, variants: [{ id: "fp32", files }], self_test: { kind: "tokens", input_ids, output_ids: [...expected] } });
     await publish("stories", output_ids.slice(0, 8));
-    const topics = Object.entries(classifierModel()).map(([path, bytes]) => {
-      const source = join(folder.path, "topics", path);
-      mkdirSync(dirname(source), { recursive: true });
-      writeFileSync(source, bytes);
-      return { path, source };
-    });
+    const written = (name: string, files: Readonly<Record<string, string | Uint8Array>>) =>
+      Object.entries(files).map(([path, bytes]) => {
+        const source = join(folder.path, name, path);
+        mkdirSync(dirname(source), { recursive: true });
+        writeFileSync(source, bytes);
+        return { path, source };
+      });
+    const topics = written("topics", classifierModel());
+    const { file, config } = byteLevelTokenizer();
+    const blocks = written("blocks", { "config.json": JSON.stringify(BLOCK_DECODER_CONFIG), "tokenizer.json": JSON.stringify(file), "tokenizer_config.json": JSON.stringify(config), "onnx/model.onnx": blockDecoderFile() });
+    await publishModel(admin, "tales", "blocks", { task: "text-generation", usage: { measure: "text-tokens" }, prices: { input_nanos_per_token: 1, output_nanos_per_token: 2 }, variants: [{ id: "q4", files: blocks }] });
     await publishModel(admin, "tales", "topics", { task: "text-classification", usage: { measure: "text-tokens" }, prices: { input_nanos_per_token: 1, output_nanos_per_token: 0 }, variants: [{ id: "fp32", files: topics }] });
     await publish("other-stories", [...output_ids.slice(0, 7), 5]);
     const { key: publishable } = await admin.post("/v1/tenants/tales/keys", { type: "publishable", name: "page", origins: [site.origin] }, keyCreated);
@@ -106,7 +113,7 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
       for await (const chunk of stream) chunks.push(chunk);
       return { pieces: chunks.map(({ choices }) => choices[0]?.text ?? ""), last: chunks.at(-1) };
     });
-    expect(pieces.length).toBeGreaterThan(40);
+    expect(pieces.filter((piece) => piece !== "").length).toBeGreaterThan(1); // a frame's text at a time
     expect(told(story).startsWith(pieces.join(""))).toBe(true);
     expect(pieces.join("").length).toBeGreaterThan(100);
     expect(last).toMatchObject({ usage: { prompt_tokens: 1, completion_tokens: 64, total_tokens: 65 }, leasehold: { backend: "wasm", stop_codes: ["max-tokens"], lease_ids: [expect.stringMatching(/^ls_/)] } });
@@ -134,10 +141,10 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
     await page.evaluate(async () => {
       const stream = await globalThis.lh.completions.create({ model: "stories", prompt: "", max_tokens: 400, stream: true });
       let count = 0;
-      for await (const _ of stream) if (++count === 5) break;
+      for await (const _ of stream) if (++count === 2) break;
     });
     const after = await eventually(used, ({ held }) => held === 0);
-    expect(after.posted - before.posted).toBeGreaterThanOrEqual(6);
+    expect(after.posted - before.posted).toBeGreaterThanOrEqual(3);
     expect(after.posted - before.posted).toBeLessThan(350); // not the 401 of the whole story; how soon it stops depends on the machine
     expect((await complete({ max_tokens: 5 })).usage?.completion_tokens).toBe(5);
   });
@@ -179,18 +186,27 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
     expect(await eventually(used, ({ held }) => held === 0)).toMatchObject({ posted: before.posted + 4 * 3 });
   });
 
-  test("memory stays as it was after 50 times of loading and unloading", { timeout: 300_000 }, async () => {
+  test.each([
+    ["on onnxruntime", "topics", {}],
+    ["on kernels of our own, with nothing of onnxruntime to be had", "blocks", { engineUrl: "/nowhere/" }],
+  ])("memory stays as it was after 50 times of loading and unloading a model %s", { timeout: 300_000 }, async (_, model, more) => {
     const cycle = (times: number) =>
-      page.evaluate(async (count) => {
-        for (let at = 0; at < count; at++) {
-          await globalThis.lh.models.load("topics");
-          await globalThis.lh.models.unload("topics");
-        }
-        return globalThis.lh.models.list().map(({ model }) => model);
-      }, times);
+      page.evaluate(
+        async ({ count, model, options }) => {
+          const lh = new (globalThis.Leasehold as unknown as typeof Sdk)(options);
+          for (let at = 0; at < count; at++) {
+            await lh.models.load(model);
+            await lh.models.unload(model);
+          }
+          const left = lh.models.list().map(({ model }) => model);
+          lh.close();
+          return left;
+        },
+        { count: times, model, options: { ...options, ...more } },
+      );
     await cycle(1);
     const first = await rendererBytes(page);
-    expect(await cycle(50)).not.toContain("topics");
+    expect(await cycle(50)).not.toContain(model);
     // What a worker had goes back to the machine a little after its end.
     await expect.poll(() => rendererBytes(page), { timeout: 60_000, interval: 1000 }).toBeLessThanOrEqual(first * 1.1);
   });
@@ -208,7 +224,7 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
   test("embeddings are the reference's, whatever texts they come with", { timeout: MAKING_MS }, async ({ skip }) => {
     const { folder, missing } = await madeModel("minilm");
     if (missing !== null) return skip(missing);
-    const reference = JSON.parse(readFileSync(expectedOf("minilm"), "utf8")) as { sentences: string[]; token_ids: number[][]; first8: number[][] };
+    const reference = JSON.parse(readFileSync(expectedOf("minilm"), "utf8")) as { sentences: string[]; token_ids: number[][]; first8: number[][]; cosines: number[][] };
     const files = ["config.json", "tokenizer.json", "tokenizer_config.json", "1_Pooling/config.json", "onnx/model_quantized.onnx"].map((path) => ({ path, source: join(folder, path) }));
     await publishModel(admin, "tales", "minilm", { task: "feature-extraction", usage: { measure: "text-tokens" }, prices: { input_nanos_per_token: 1, output_nanos_per_token: 0 }, variants: [{ id: "q8", files }] });
     const { each, together, packed } = await page.evaluate(async (sentences) => {
@@ -223,6 +239,8 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
       expect(cosine(embedding.slice(0, 8), reference.first8[at] ?? [])).toBeGreaterThan(0.999);
       expect(usage.prompt_tokens).toBe(reference.token_ids[at]?.length);
     });
+    const vectors = each.map(({ data }) => data[0]?.embedding as number[]);
+    reference.cosines.forEach((row, at) => row.forEach((expected, other) => expect(Math.abs(cosine(vectors[at] ?? [], vectors[other] ?? []) - expected), `${at} and ${other}`).toBeLessThan(1e-3)));
     // Texts of one batch share their dynamic int8 scales.
     together.data.forEach(({ embedding }, at) => expect(cosine(embedding as number[], (each[at]?.data[0]?.embedding ?? []) as number[])).toBeGreaterThan(0.98));
     expect(together.usage.prompt_tokens).toBe(reference.token_ids.flat().length);

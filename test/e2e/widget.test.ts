@@ -1,22 +1,24 @@
 /**
  * What can go wrong over the real widget, on a real control plane: each has its code and its words, costs nothing that
- * was not used, and the next picture is read.
+ * was not used, and the next picture is read. And a chat, with a small model that writes.
  */
-import { globSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, globSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { leaseGranted } from "../../schema/contract/leases.ts";
-import { quota } from "../../schema/contract/policy.ts";
+import { policy, quota } from "../../schema/contract/policy.ts";
 import { keyCreated, tenant as tenantShape } from "../../schema/contract/tenants.ts";
 import { apiAt } from "../../cli/api.ts";
 import { SMALL_RECEIPT, drawReceipt } from "../../cli/check/receipt.ts";
 import { type Visit, visit } from "../../cli/check/visit.ts";
 import { type Demo, type RunningTenant, startDemo } from "../../cli/demo/start.ts";
 import { ocrPublication } from "../../cli/demo/ocr-model.ts";
+import { publishChat } from "../../cli/demo/provision.ts";
 import { publishModel } from "../../cli/publish.ts";
 import { type HostPage, hostPage } from "../support/host-page.ts";
 import { plainPng } from "../support/plain-png.ts";
+import { smallDecoder, titled } from "../support/real-models.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const TEXT = SMALL_RECEIPT.lines.join("\n");
@@ -169,6 +171,80 @@ test("a chunk that is damaged on its way is never used; once it is whole again, 
   expect((await tokensOf(globex)).held).toBe(0);
   for (const path of copies) writeFileSync(path, whole);
   expect((await person.read(receipt)).text).toBe(TEXT);
+});
+
+const writer = smallDecoder();
+const WIDTHS = [1280, 360] as const;
+
+test.skipIf(writer.missing !== null)(titled("a person chats by the keyboard, stops an answer, asks on, is told what is used up or gone, and goes on", writer), { timeout: 240_000 }, async () => {
+  const model = join(folder.path, "writer");
+  for (const path of ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "onnx/model.onnx"]) {
+    mkdirSync(dirname(join(model, path)), { recursive: true });
+    copyFileSync(join(writer.folder ?? "", path), join(model, path));
+  }
+  writeFileSync(join(model, "chat_template.jinja"), "{{ bos_token }}{% for message in messages %}{{ message.content }} {% endfor %}");
+  const { tenant, keys } = globex;
+  await publishChat(demo.plane.url, tenant, keys, model, { signal: new AbortController().signal, onProgress: () => undefined });
+  const { page } = await newVisitor(host.url({ key: await keyForHost(globex), model: "chat", view: "chat" }));
+  const frame = page.frameLocator("leasehold-widget iframe");
+  const [status, message, log, error] = [frame.getByTestId("status"), frame.getByTestId("message"), frame.getByRole("log"), frame.getByTestId("error")];
+  const isDone = () => expect.poll(() => status.innerText(), { timeout: 60_000 }).toBe("Your turn");
+  const said = () => frame.locator("p.said").allTextContents();
+  const { keyboard } = page;
+
+  // Nothing but keys: into the box, a question, and what is written of it.
+  await message.focus();
+  await keyboard.type("Once upon a time");
+  await keyboard.press("Enter");
+  await isDone();
+  expect(await said()).toEqual(["You: Once upon a time", expect.stringMatching(/^Answer: .{20}/s)]);
+  expect(await frame.getByTestId("engine").getAttribute("data-backend")).toBe("wasm");
+  const first = await tokensOf(globex);
+  expect(first.posted).toBeGreaterThan(20);
+
+  // A second turn, which is stopped: what was written stays, and is no failure.
+  await keyboard.type("The dog");
+  await keyboard.press("Enter");
+  await expect.poll(async () => (await said()).length).toBeGreaterThanOrEqual(3);
+  await keyboard.press("Escape");
+  await isDone();
+  expect((await said())[2]).toBe("You: The dog");
+  expect(await error.count()).toBe(0);
+  await expect.poll(async () => (await tokensOf(globex)).held).toBe(0);
+  expect((await tokensOf(globex)).posted).toBeGreaterThanOrEqual(first.posted);
+
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: 800 });
+    await expect.poll(() => log.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+    expect(await frame.getByTestId("send").isVisible()).toBe(true);
+    // All of its head in one row, and what was said last in sight.
+    await expect.poll(async () => (await frame.getByTestId("new").boundingBox())?.y).toBe((await frame.getByTestId("engine").boundingBox())?.y);
+    await expect.poll(() => log.evaluate(({ scrollTop, scrollHeight, clientHeight }) => scrollHeight - scrollTop - clientHeight)).toBeLessThan(2);
+  }
+
+  // Used up: it says so, and offers nothing that can't help. Once there is more, it goes on.
+  const admin = apiAt(demo.plane.url, keys.admin);
+  const path = `/v1/tenants/${tenant.id}/policy`;
+  const limits = await admin.get(path, policy);
+  const limit = (daily: number | null) => admin.put(path, { ...limits, daily_token_limit: daily }, policy);
+  await limit((await tokensOf(globex)).posted);
+  await frame.getByTestId("new").click();
+  await message.fill("A cat");
+  await keyboard.press("Enter");
+  await expect.poll(() => error.getAttribute("data-code")).toBe("daily-quota-exceeded");
+  expect(await error.getByRole("button").count()).toBe(0);
+  await limit(limits.daily_token_limit ?? null);
+
+  // No network: it says so, keeps the question, and asks it again.
+  await page.context().setOffline(true);
+  await message.fill("A bird");
+  await keyboard.press("Enter");
+  await expect.poll(() => error.getAttribute("data-code"), { timeout: 60_000 }).toBe("network-failed");
+  await page.context().setOffline(false);
+  await frame.getByTestId("retry").click();
+  await isDone();
+  expect(await error.count()).toBe(0);
+  expect((await said()).slice(-2)).toEqual(["You: A bird", expect.stringMatching(/^Answer: ./s)]);
 });
 
 /** Where R2 keeps these bytes on disk: each tenant has a copy of its own. */

@@ -5,7 +5,7 @@ import { freePort } from "../../cli/control-plane/ports.ts";
 export interface HostPage extends AsyncDisposable {
   readonly origin: string;
   /** The page with a widget of these settings. */
-  url(settings: { readonly key: string; readonly model: string; readonly user?: string }): string;
+  url(settings: { readonly key: string; readonly model: string; readonly user?: string; readonly view?: "chat"; readonly theme?: "light" | "dark" }): string;
 }
 
 export async function hostPage(operatorUrl: string): Promise<HostPage> {

@@ -19,10 +19,12 @@ export interface Repository {
   readonly licence?: string;
   /** Needs this token. */
   readonly token?: string;
+  /** Described as a mirror may do it: by names alone. */
+  readonly isTerse?: true;
 }
 
-/** `cut`: the body breaks off in the middle. `corrupt`: one bit of it is flipped. `whole`: the range is ignored. A number: that status. */
-export type HubFault = null | "cut" | "corrupt" | "whole" | number | { readonly location: string };
+/** `drip`: a byte now and then, without end. `cut`: the body breaks off in the middle. `corrupt`: one bit of it is flipped. `whole`: the range is ignored. A number: that status. */
+export type HubFault = null | "drip" | "cut" | "corrupt" | "whole" | number | { readonly location: string };
 
 export interface Heard {
   readonly path: string;
@@ -35,6 +37,8 @@ export class TestHub {
   fault: (request: Heard, index: number) => HubFault = () => null;
   /** Milliseconds between two pieces of a body. */
   pause = 0;
+  /** Bodies that are dripping now. */
+  dripping = 0;
   readonly #repositories: Readonly<Record<string, Repository>>;
   readonly #server: Server;
 
@@ -80,12 +84,22 @@ export class TestHub {
     await this.#send(bytes, heard.range, fault, response);
   }
 
+  async #drip(response: ServerResponse): Promise<void> {
+    this.dripping++;
+    while (!response.destroyed) {
+      response.write("x");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    this.dripping--;
+  }
+
   async #send(all: Uint8Array, range: string | undefined, fault: HubFault, response: ServerResponse): Promise<void> {
     const first = fault === "whole" ? 0 : Number(/^bytes=(\d+)-$/.exec(range ?? "")?.[1] ?? 0);
     const body = Buffer.from(all.subarray(first));
     if (fault === "corrupt" && body.length > 0) body.writeUInt8(body.readUInt8(0) ^ 1, 0);
     const partial = range !== undefined && fault !== "whole";
     response.writeHead(partial ? 206 : 200, { "content-length": body.length, etag: `"${digest("sha256", all)}"`, ...(partial && { "content-range": `bytes ${first}-${all.length - 1}/${all.length}` }) });
+    if (fault === "drip") return this.#drip(response);
     const end = fault === "cut" ? Math.floor(body.length / 2) : body.length;
     for (let at = 0; at < end; at += 1024 * 1024) {
       if (!response.write(body.subarray(at, Math.min(end, at + 1024 * 1024)))) await drained(response);
@@ -108,12 +122,11 @@ function drained(response: ServerResponse): Promise<void> {
   });
 }
 
-function described({ files, pipeline, licence }: Repository) {
+function described({ files, pipeline, licence, isTerse }: Repository) {
   const siblings = Object.entries(files).map(([rfilename, bytes]) => ({
     rfilename,
-    size: bytes.length,
-    blobId: digest("sha1", Buffer.concat([Buffer.from(`blob ${bytes.length}\0`), bytes])),
-    ...(bytes.length > LFS_BYTES && { lfs: { sha256: digest("sha256", bytes), size: bytes.length, pointerSize: 130 } }),
+    ...(!isTerse && { size: bytes.length, blobId: digest("sha1", Buffer.concat([Buffer.from(`blob ${bytes.length}\0`), bytes])) }),
+    ...(!isTerse && bytes.length > LFS_BYTES && { lfs: { sha256: digest("sha256", bytes), size: bytes.length, pointerSize: 130 } }),
   }));
   return { sha: COMMIT, pipeline_tag: pipeline, cardData: { license: licence }, siblings };
 }

@@ -4,9 +4,11 @@
  * - `smallDecoder` lies there ready. `madeModel` makes the others once a machine, by the models' own script (MiniLM in a
  *   minute, SmolLM2 in eight), into the folder that the script says: `LEASEHOLD_MODELS`, or one in the user's cache.
  * - What can't be had says why: a test is skipped with that reason. Where CI=true it throws, and the test fails.
+ * - `readyModel` makes nothing but where CI=true: nobody should wait eight minutes for a test.
  */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import { homedir } from "node:os";
 import { join } from "node:path";
 
 export type Found = { readonly folder: string; readonly missing: null } | { readonly folder: null; readonly missing: string };
@@ -31,6 +33,13 @@ export async function madeModel(name: keyof typeof MADE): Promise<Found> {
   const folder = join(out.trim().split("\n").at(-1) ?? "", MADE[name]);
   if (status === 0 && existsSync(join(folder, "onnx"))) return { folder, missing: null };
   return without(`${script} ${name} failed (${status}): ${err.trim().split("\n").at(-1) ?? ""}`);
+}
+
+export async function readyModel(name: keyof typeof MADE): Promise<Found> {
+  const { LEASEHOLD_MODELS: stated, XDG_CACHE_HOME: cache = join(homedir(), ".cache"), CI } = process.env;
+  const folder = join(stated ?? join(cache, "leasehold-models"), MADE[name]);
+  if (existsSync(join(folder, ".ready")) && existsSync(expectedOf(name))) return { folder, missing: null };
+  return CI === "true" ? madeModel(name) : { folder: null, missing: `there is no ${folder}; ${join(SHARED_MODELS, "make.sh")} ${name} makes it` };
 }
 
 /** A test's name, with the reason where it is skipped. */

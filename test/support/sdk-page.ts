@@ -23,7 +23,9 @@ interface PageSdk {
     unload(model: string): Promise<void>;
     list(): readonly { readonly model: string }[];
   };
+  run(request: { model: string; inputs: object }): Promise<Readonly<Record<string, { readonly data: ArrayLike<unknown> }>>>;
   readonly ocr: { read(request: { model: string; image: Blob }): Promise<{ readonly blocks: readonly { readonly text: string }[] }> };
+  readonly completions: { create(request: { model: string; prompt: string; max_tokens: number }): Promise<{ readonly choices: readonly { readonly text: string }[] }> };
   readonly offline: {
     prepare(plan: { model: string; tokens: number }): Promise<OfflineLease>;
     list(): Promise<readonly OfflineLease[]>;
@@ -121,6 +123,30 @@ export class SdkPage {
         );
       },
       { model, name, data: picture.toString("base64") },
+    ) as Promise<Ended<string>>;
+  }
+
+  /** What a model of one float in and one out makes of `x`. */
+  compute(model: string, x: number): Promise<Ended<number>> {
+    return this.page.evaluate(
+      ({ model, x }) =>
+        globalThis.sdks["main"]?.run({ model, inputs: { x: { type: "float32", dims: [1], data: Float32Array.of(x) } } }).then(
+          ({ y }) => Number(y?.data[0]),
+          (error: { code: string }) => ({ code: error.code }),
+        ),
+      { model, x },
+    ) as Promise<Ended<number>>;
+  }
+
+  /** What a model of text goes on with, at its likeliest. */
+  complete(model: string, prompt: string, max_tokens: number): Promise<Ended<string>> {
+    return this.page.evaluate(
+      (request) =>
+        globalThis.sdks["main"]?.completions.create(request).then(
+          ({ choices }) => choices[0]?.text ?? "",
+          (error: { code: string }) => ({ code: error.code }),
+        ),
+      { model, prompt, max_tokens },
     ) as Promise<Ended<string>>;
   }
 

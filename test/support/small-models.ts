@@ -29,6 +29,9 @@ export function onnxBytes(graph: Pick<OnnxModel["graph"], "nodes" | "initializer
   return concat(encodeOnnx(model).parts.map((part) => payloadBytes(part, () => NOTHING)));
 }
 
+/** y = x + x, of one float. */
+export const doubleModel = (): Uint8Array => onnxBytes({ nodes: [node("Add", ["x", "x"], ["y"])], initializers: [], inputs: [value("x", ELEMENT.float, [1])], outputs: [value("y", ELEMENT.float, [1])] });
+
 const json = (of: unknown) => new TextEncoder().encode(JSON.stringify(of));
 
 const TOKENIZER = {
@@ -57,11 +60,11 @@ const EMBED = [
 ];
 const LAST = int64s("last", [-1]);
 
-const textFiles = (config: object, nodes: readonly OnnxNode[], initializers: readonly OnnxTensor[], output: readonly [name: string, shape: readonly Dimension[]]): SmallModel => ({
+const textFiles = (config: object, nodes: readonly OnnxNode[], initializers: readonly OnnxTensor[], ...outputs: readonly (readonly [name: string, shape: readonly Dimension[]])[]): SmallModel => ({
   "config.json": json({ max_position_embeddings: 64, pad_token_id: 0, ...config }),
   "tokenizer.json": json(TOKENIZER),
   "tokenizer_config.json": json({ tokenizer_class: "BertTokenizer", model_max_length: 64 }),
-  "onnx/model.onnx": onnxBytes({ nodes: [...EMBED, ...nodes], initializers: [TABLE, LAST, ...initializers], inputs: TEXT_INPUTS, outputs: [value(output[0], ELEMENT.float, output[1])] }),
+  "onnx/model.onnx": onnxBytes({ nodes: [...EMBED, ...nodes], initializers: [TABLE, LAST, ...initializers], inputs: TEXT_INPUTS, outputs: outputs.map(([name, shape]) => value(name, ELEMENT.float, shape)) }),
 });
 
 /** Words to scores; words that aren't named score 0. */
@@ -69,7 +72,11 @@ const weights = (rows: readonly Partial<Record<Word, number>>[]): OnnxTensor =>
   floats("weights", [SIZE, rows.length], VOCABULARY.flatMap((token) => rows.map((row) => row[token as Word] ?? 0)));
 
 /** What the words are, one number a word of the vocabulary. */
-export const embeddingModel = (): SmallModel => textFiles({}, [node("Identity", ["states"], ["last_hidden_state"])], [], ["last_hidden_state", ["batch", "length", SIZE]]);
+export const embeddingModel = (more: SmallModel = {}): SmallModel => ({ ...more, ...textFiles({}, [node("Identity", ["states"], ["last_hidden_state"])], [], ["last_hidden_state", ["batch", "length", SIZE]]) });
+
+/** As CLIP's text side: beside the states of its tokens it gives an embedding that it made of them, here their sum. */
+export const textEmbedsModel = (): SmallModel =>
+  textFiles({}, [node("ReduceSum", ["states", "tokens"], ["text_embeds"], [int("keepdims", 0)]), node("Identity", ["states"], ["last_hidden_state"])], [int64s("tokens", [1])], ["last_hidden_state", ["batch", "length", SIZE]], ["text_embeds", ["batch", SIZE]]);
 
 /** "good" is POSITIVE, "bad" NEGATIVE. */
 export const classifierModel = (config: object = {}): SmallModel =>

@@ -70,6 +70,7 @@ export function grantRoutes(app: OpenAPIHono<AppEnv>): void {
     const taken = admitted.ok ? await give(c.env, entered, loan, granted, (made, sizes, admission) => object.loans.take(call, loan, { revision: made, sizes, admission }, follows)) : admitted;
     // What the tenant does not take it does not hold, unless it had it before.
     if (!taken.ok && !(await entered.object.loans.base(entered.call, loan.base)).ok) unwrap(await catalog.object.lending.release(catalog.call, entered.tenant, name, loan.base.revision));
+    if (taken.ok && !follows) unwrap(await catalog.object.lending.doubt(catalog.call, entered.tenant, name));
     return c.json(unwrap(taken), 200);
   });
 

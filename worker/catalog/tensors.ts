@@ -8,7 +8,7 @@
  */
 import type { DerivationCreate, TensorChange } from "../../schema/contract/catalog.ts";
 import type { Sha256 } from "../../schema/contract/ids.ts";
-import { type Chunk, MAX_FILE_CHUNKS, type ModelFile, type RevisionBody, type Variant } from "../../schema/contract/models.ts";
+import { type Chunk, MAX_FILE_CHUNKS, type ModelFile, type RevisionBody, type Variant, tornChunk } from "../../schema/contract/models.ts";
 import { OnnxError } from "../../schema/onnx/error.ts";
 import { quoted, shown } from "../../schema/onnx/fault.ts";
 import { READ_LIMITS, type Spent } from "../../schema/onnx/limits.ts";
@@ -46,7 +46,10 @@ export async function withTensors(body: RevisionBody, { files, tensors }: Pick<D
     if (edges.size > MAX_EDGES) unfit(`tensors: ${edges.size} pieces of the base's chunks would stay beside the changed ones, more than ${MAX_EDGES}. Derive with the whole file.`);
     const kept = new Map<string, Chunk>();
     for (const [key, edge] of edges) kept.set(key, { sha256: await keep(edge), size: edge.size });
-    return done({ ...body, variants: composed.map(({ variant, parts }) => ({ ...variant, files: variant.files.map((file) => withParts(file, parts.get(file.path), kept)) })) });
+    const variants = composed.map(({ variant, parts }) => ({ ...variant, files: variant.files.map((file) => withParts(file, parts.get(file.path), kept)) }));
+    const torn = tornChunk(variants);
+    if (torn !== null) unfit(`tensors: the chunk ${torn} would have two sizes.`);
+    return done({ ...body, variants });
   } catch (cause) {
     if (cause instanceof Unfit) return refuse("invalid-request", cause.message);
     if (cause instanceof OnnxError) return refuse("invalid-request", `tensors: the base's structure can't be read: ${shown(cause.message, 200)}. Derive with the whole file.`);

@@ -82,12 +82,12 @@ export class Upkeep {
   /** null: it has what is live. The tenant is noted as a holder before it is asked. */
   #offerFor(follower: Follower): Offer | null {
     const { shelf } = this.#room;
-    const { model, tenant, given } = follower;
+    const { model, tenant, given, isDoubted } = follower;
     return this.#room.transact(() => {
       const live = shelf.live(model);
       if (!live) this.#followers.drop(tenant, model);
-      else if (live.revision === given) this.#followers.given(follower, given, given);
-      if (!live || live.revision === given) return null;
+      else if (live.revision === given && !isDoubted) this.#followers.given(follower, given, given);
+      if (!live || (live.revision === given && !isDoubted)) return null;
       this.#lending.note(tenant, { model, revision: live.revision }, Date.now());
       const withdrawn = given !== null && shelf.rollouts.isWithdrawn(model, given) ? given : null;
       return { loan: { base: { model, revision: live.revision }, manifestSha256: live.manifestSha256, prices: live.facts.prices }, withdrawn };
@@ -100,9 +100,11 @@ export class Upkeep {
     const receiver: Receiver = { tenant, object: authorityOf(env, tenant), call: operatorCall(tenant, `req_${sortableId(Date.now())}` as RequestId) };
     const { loans } = receiver.object;
     const awaited = await loans.awaits(receiver.call, model);
-    if (!awaited.ok && awaited.refusal.code === "not-found") return this.#room.transact(() => this.#followers.drop(tenant, model)); // it follows no more, or is gone
-    const taken = awaited.ok && awaited.value ? await this.#give(follower, receiver, { loan, withdrawn }) : awaited;
-    if (taken.ok) this.#room.transact(() => this.#followers.given(follower, loan.base.revision, this.#room.shelf.live(model)?.revision ?? null));
+    const hasIt = follower.given === loan.base.revision;
+    const taken = awaited.ok && awaited.value && !hasIt ? await this.#give(follower, receiver, { loan, withdrawn }) : awaited;
+    // It follows no more, or is gone.
+    if (!taken.ok && taken.refusal.code === "not-found") this.#room.transact(() => this.#followers.dropAsked(follower));
+    else if (taken.ok) this.#room.transact(() => this.#followers.given(follower, loan.base.revision, this.#room.shelf.live(model)?.revision ?? null));
     else this.#failed(follower, taken.refusal.detail);
     // What the tenant does not have it does not hold.
     if (!(await loans.base(receiver.call, loan.base)).ok) this.#room.transact(() => this.#lending.unnote(tenant, loan.base));

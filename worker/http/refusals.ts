@@ -59,7 +59,7 @@ const OWN: Partial<Record<Way, readonly ProblemCode[]>> = {
   "POST /v1/leases": [...LIMITS, "tenant-disabled", "model-not-available", "user-not-verified", "lease-revoked"],
   "POST /v1/leases/{id}/usage": [...LEASE_OVER, "conflict", "usage-exceeds-hold"],
   "GET /v1/models": LEASE_OVER,
-  "GET /v1/models/{model}/manifest": [...LEASE_OVER, "model-not-available"],
+  "GET /v1/models/{model}/manifest": [...LEASE_OVER, "model-not-available", "precondition-failed"],
   "GET /v1/blobs/{sha256}": [...LEASE_OVER, "egress-quota-exceeded", "precondition-failed", "range-not-satisfiable"],
 };
 

@@ -5,6 +5,7 @@
  *   all others must be on the public internet.
  * - The token goes to the endpoint's own origin and nowhere else.
  * - Files are asked for at a commit, never at a branch: all of an import are of one state.
+ * - A hub may be slow; one that stops, or drips, is left (`HubLimits`).
  * - Throws `HubFault`: one that `isFinal` will be no better the next time.
  */
 import { z } from "zod";
@@ -48,47 +49,84 @@ const described = z.object({
 });
 
 const MAX_REDIRECTS = 5;
-/** A hub that sends nothing for this long has stopped. */
-const SILENCE_MS = 30_000;
+/** A model has a dozen files, and an import some builds of it. */
+const MAX_ASKED = 64;
+
+/** A hub that sends nothing for `silenceMs` has stopped; one that sends less than `paceBytes` in `paceMs` might as well have. */
+export interface HubLimits {
+  readonly silenceMs: number;
+  readonly paceMs: number;
+  readonly paceBytes: number;
+}
+
+/** 35 kB a second: a chunk of 4 MiB takes two minutes at most. */
+const LIMITS: HubLimits = { silenceMs: 30_000, paceMs: 60_000, paceBytes: 2 * 1024 ** 2 };
+/** `linked`: fields of the endpoint's own answer, which may have led on. */
+interface Answered {
+  readonly response: Response;
+  readonly linked: Headers;
+}
+
 const MAX_DESCRIPTION_BYTES = 8 * 1024 * 1024;
 
 export class Hub {
   readonly #endpoint: URL;
   readonly #token: string | null;
+  readonly #cancelled: AbortSignal | undefined;
+  readonly #limits: HubLimits;
 
-  constructor(endpoint: string, token: string | null) {
+  /** `cancelled`: ends whatever is under way, at once. */
+  constructor(endpoint: string, token: string | null, cancelled?: AbortSignal, limits: HubLimits = LIMITS) {
     this.#endpoint = new URL(endpoint.endsWith("/") ? endpoint : `${endpoint}/`);
     this.#token = token;
+    this.#cancelled = cancelled;
+    this.#limits = limits;
   }
 
-  async describe(repository: string, revision: string): Promise<HubModel> {
-    const { response, signal } = await this.#get(`api/models/${repository}/revision/${encodeURIComponent(revision)}?blobs=true`, {});
-    const parsed = described.safeParse(parsedJson(await text(response, signal, MAX_DESCRIPTION_BYTES)));
+  /** Of files whose size the description leaves out, as that of a mirror may, those that are `wanted` are asked for one by one. */
+  async describe(repository: string, revision: string, wanted: (path: string) => boolean = () => true): Promise<HubModel> {
+    const { response, patience } = await this.#get(`api/models/${repository}/revision/${encodeURIComponent(revision)}?blobs=true`, {});
+    const parsed = described.safeParse(parsedJson(await text(response, patience, MAX_DESCRIPTION_BYTES)));
     if (!parsed.success) throw new HubFault("source-unsafe", "The hub's description of the model is not one.");
     const { sha, pipeline_tag, cardData, siblings } = parsed.data;
-    const files = siblings.flatMap(({ rfilename, size, blobId, lfs }) => {
+    const files: HubFile[] = [];
+    let asked = 0;
+    for (const { rfilename: path, size, blobId, lfs } of siblings) {
       const bytes = lfs?.size ?? size;
-      return bytes == null ? [] : [{ path: rfilename, size: bytes, sha256: lfs?.sha256 ?? null, git: lfs ? null : (blobId ?? null) }];
-    });
+      if (bytes != null) files.push({ path, size: bytes, sha256: lfs?.sha256 ?? null, git: lfs ? null : (blobId ?? null) });
+      else if (wanted(path)) {
+        if (++asked > MAX_ASKED) throw new HubFault("source-unsafe", `The hub states no sizes, of more than ${MAX_ASKED} files.`);
+        files.push(await this.#stated(repository, sha, path));
+      }
+    }
     return { commit: sha, pipeline: pipeline_tag ?? null, licence: cardData?.license ?? null, files };
+  }
+
+  /** What the hub says of a file when that is asked for; the SHA-256 is that of Hugging Face's own field. */
+  async #stated(repository: string, commit: string, path: string): Promise<HubFile> {
+    const { response, linked } = await this.#get(fileAt(repository, commit, path), { "accept-encoding": "identity" });
+    await response.body?.cancel();
+    const size = /^\d{1,15}$/.exec(linked.get("x-linked-size") ?? response.headers.get("content-length") ?? "")?.[0];
+    if (size === undefined) throw new HubFault("source-unsafe", `The hub states no size of ${path}.`);
+    return { path, size: Number(size), sha256: /^"([0-9a-f]{64})"$/.exec(linked.get("x-linked-etag") ?? "")?.[1] ?? null, git: null };
   }
 
   /** A small file, whole. */
   async text(repository: string, commit: string, path: string, max: number): Promise<string> {
-    const { response, signal } = await this.#get(fileAt(repository, commit, path), {});
-    return text(response, signal, max);
+    const { response, patience } = await this.#get(fileAt(repository, commit, path), {});
+    return text(response, patience, max);
   }
 
   /** The file's bytes from `offset` on. A hub that does not know ranges sends all of it, and what comes before is passed over. */
   async *read(repository: string, commit: string, { path, size }: Pick<HubFile, "path" | "size">, offset: number): AsyncGenerator<Uint8Array> {
-    const { response, signal } = await this.#get(fileAt(repository, commit, path), { range: `bytes=${offset}-`, "accept-encoding": "identity" });
+    const { response, patience } = await this.#get(fileAt(repository, commit, path), { range: `bytes=${offset}-`, "accept-encoding": "identity" });
     let skip = offset;
     if (response.status === 206) {
       const [, first, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get("content-range") ?? "") ?? [];
       if (Number(first) !== offset || Number(total) !== size) throw new HubFault("source-changed", `${path}: the hub sends another range, or of another file, than was asked for.`);
       skip = 0;
     }
-    for await (const bytes of parts(response, signal)) {
+    for await (const bytes of parts(response, patience)) {
       if (skip >= bytes.byteLength) skip -= bytes.byteLength;
       else {
         yield skip > 0 ? bytes.subarray(skip) : bytes;
@@ -97,19 +135,15 @@ export class Hub {
     }
   }
 
-  /** Follows redirects, each judged. */
-  async #get(path: string, headers: Readonly<Record<string, string>>): Promise<{ response: Response; signal: Silence }> {
-    const signal = new Silence(SILENCE_MS);
-    try {
-      return { response: await this.#follow(path, headers, signal), signal };
-    } catch (cause) {
-      signal.end();
-      throw cause;
-    }
+  async #get(path: string, headers: Readonly<Record<string, string>>): Promise<Answered & { patience: Patience }> {
+    const patience = new Patience(this.#limits, this.#cancelled);
+    return { ...(await this.#follow(path, headers, patience)), patience };
   }
 
-  async #follow(path: string, headers: Readonly<Record<string, string>>, signal: Silence): Promise<Response> {
+  /** Follows redirects, each judged. */
+  async #follow(path: string, headers: Readonly<Record<string, string>>, patience: Patience): Promise<Answered> {
     let url = new URL(path, this.#endpoint);
+    let linked = new Headers();
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
       const isHome = url.origin === this.#endpoint.origin;
       if (!isHome) {
@@ -118,10 +152,10 @@ export class Hub {
       }
       const asked = new Headers({ ...headers, "user-agent": "Leasehold-Import/1" });
       if (isHome && this.#token !== null) asked.set("authorization", `Bearer ${this.#token}`);
-      const response = await reached(() => fetch(url, { headers: asked, redirect: "manual", signal: signal.signal }));
-      signal.heard();
+      const response = await patience.wait(() => fetch(url, { headers: asked, redirect: "manual", signal: patience.signal }), () => 0);
+      if (isHome && response.headers.has("x-linked-size")) linked = response.headers;
       const location = response.headers.get("location");
-      if (response.status < 300 || response.status >= 400 || location === null) return good(response);
+      if (response.status < 300 || response.status >= 400 || location === null) return { response: await good(response), linked };
       await response.body?.cancel();
       if (!URL.canParse(location, url)) throw new HubFault("source-unsafe", "The hub leads to what is no address.");
       url = new URL(location, url);
@@ -132,32 +166,39 @@ export class Hub {
 
 const fileAt = (repository: string, commit: string, path: string) => `${repository}/resolve/${commit}/${path.split("/").map(encodeURIComponent).join("/")}`;
 
-/** Aborts what it is given to where nothing was heard for a while. */
-class Silence {
+/**
+ * What is waited for of the hub: aborts where nothing comes for a while, or too little in a longer one. Only waiting
+ * counts, not what is done with what came.
+ */
+class Patience {
+  readonly #limits: HubLimits;
   readonly #controller = new AbortController();
-  readonly #ms: number;
-  #timer: ReturnType<typeof setTimeout>;
+  #waitedMs = 0;
+  #bytes = 0;
 
-  constructor(ms: number) {
-    this.#ms = ms;
-    this.#timer = this.#start();
+  constructor(limits: HubLimits, cancelled: AbortSignal | undefined) {
+    this.#limits = limits;
+    if (cancelled?.aborted) this.#controller.abort();
+    cancelled?.addEventListener("abort", () => this.#controller.abort());
   }
 
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  heard(): void {
-    clearTimeout(this.#timer);
-    this.#timer = this.#start();
-  }
-
-  end(): void {
-    clearTimeout(this.#timer);
-  }
-
-  #start() {
-    return setTimeout(() => this.#controller.abort(new Error("silence")), this.#ms);
+  async wait<T>(work: () => Promise<T>, bytesOf: (answer: T) => number): Promise<T> {
+    const { silenceMs, paceMs, paceBytes } = this.#limits;
+    const began = Date.now();
+    const timer = setTimeout(() => this.#controller.abort(), Math.max(0, Math.min(silenceMs, paceMs - this.#waitedMs)));
+    try {
+      const answer = await reached(work);
+      this.#bytes += bytesOf(answer);
+      this.#waitedMs += Date.now() - began;
+      if (this.#bytes >= paceBytes) this.#bytes = this.#waitedMs = 0;
+      return answer;
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 
@@ -177,30 +218,28 @@ async function reached<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (cause) {
     if (cause instanceof HubFault) throw cause;
-    throw new HubFault("source-unreachable", "The connection to the hub broke, or it sent nothing for a while.");
+    throw new HubFault("source-unreachable", "The connection to the hub broke, or it sent nothing, or too little, for a while.");
   }
 }
 
-async function* parts(response: Response, silence: Silence): AsyncGenerator<Uint8Array> {
+async function* parts(response: Response, patience: Patience): AsyncGenerator<Uint8Array> {
   const reader = (response.body as ReadableStream<Uint8Array> | null)?.getReader();
-  if (!reader) return silence.end();
+  if (!reader) return;
   try {
     for (;;) {
-      const { done, value } = await reached(() => reader.read());
+      const { done, value } = await patience.wait(() => reader.read(), (read) => read.value?.byteLength ?? 0);
       if (done) return;
-      silence.heard();
       yield value;
     }
   } finally {
-    silence.end();
     await reader.cancel().catch(() => undefined); // it has ended, or broken, already
   }
 }
 
-async function text(response: Response, silence: Silence, max: number): Promise<string> {
+async function text(response: Response, patience: Patience, max: number): Promise<string> {
   const decoder = new TextDecoder();
   let [size, all] = [0, ""];
-  for await (const bytes of parts(response, silence)) {
+  for await (const bytes of parts(response, patience)) {
     size += bytes.byteLength;
     if (size > max) throw new HubFault("source-unsafe", `The hub sends more than ${max} bytes where less is due.`);
     all += decoder.decode(bytes, { stream: true });

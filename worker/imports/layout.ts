@@ -16,6 +16,9 @@ const SHARED = new Set([
   "1_Pooling/config.json", "modules.json",
 ]);
 
+/** Whether a file is of a build, or beside all of them. */
+export const isOfModel = (path: string): boolean => SHARED.has(path) || buildOf(path) !== null;
+
 export type Chosen = { readonly ok: true; readonly files: HubFile[]; readonly task: Task; readonly usage: UsageMeasure } | { readonly ok: false; readonly code: ImportFault; readonly detail: string };
 
 export function chooseFiles(model: HubModel, config: { readonly architectures?: readonly string[] | undefined } | null, builds: readonly Build[], stated: { readonly task?: Task | undefined; readonly usage?: UsageMeasure | undefined }): Chosen {

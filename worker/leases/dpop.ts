@@ -1,12 +1,15 @@
 /**
  * Verifies a DPoP proof (RFC 9449 §4.3) as far as that is possible without the tenant object: signature by the key that
- * the lease is bound to, method, URL, time, and the lease itself. Whether it is fresh and new, the object says.
+ * the lease is bound to, method, URL, time, and the lease itself. Whether it is fresh and new, the object says, or the
+ * isolate to which the object lent what it has seen (models/passes.ts).
  *
  * - A header holds `typ`, `alg` and `jwk`, nothing else; the key is a public one of the algorithm's own kind.
  */
 import { type JWK, calculateJwkThumbprint, compactVerify, decodeProtectedHeader, errors, importJWK } from "jose";
 import { PROOF_ALGORITHMS, PROOF_SKEW_SECONDS, PROOF_TYPE, proofClaims } from "../../schema/contract/dpop.ts";
 import { sha256Base64Url } from "../ledger/audit-chain.ts";
+
+export const REPLAYED_PROOF = "This proof came with another request before. Make a new one for each request.";
 
 /** A proof that holds, on its way to the object. */
 export interface Proof {

@@ -16,6 +16,9 @@ export interface Follower {
   readonly prices: Prices | null;
   readonly given: RevisionId | null;
   readonly attempts: number;
+  readonly nextAt: number | null;
+  /** It may follow no more: it is asked, though it has what is live. */
+  readonly isDoubted: boolean;
 }
 
 interface FollowerRow extends Row {
@@ -24,6 +27,8 @@ interface FollowerRow extends Row {
   prices: string | null;
   given: string | null;
   attempts: number;
+  next_at: number | null;
+  doubted: number;
 }
 
 export class FollowerBook {
@@ -45,6 +50,16 @@ export class FollowerBook {
     );
   }
 
+  /** A grant that does not follow is about to take its place, or is refused: at `askAt` it is asked whether it follows still. */
+  doubt(tenant: string, model: string, askAt: number): void {
+    this.#store.run("UPDATE followers SET doubted = 1, next_at = min(coalesce(next_at, ?), ?) WHERE model = ? AND tenant = ?", askAt, askAt, model, tenant);
+  }
+
+  /** It said that it follows no more, unless it was granted anew since it was asked. */
+  dropAsked({ tenant, model, nextAt }: Follower): void {
+    this.#store.run("DELETE FROM followers WHERE model = ? AND tenant = ? AND next_at IS ?", model, tenant, nextAt);
+  }
+
   drop(tenant: string, model: string): void {
     this.#store.run("DELETE FROM followers WHERE model = ? AND tenant = ?", model, tenant);
   }
@@ -64,13 +79,13 @@ export class FollowerBook {
 
   due(now: number, limit: number): Follower[] {
     return this.#store
-      .all<FollowerRow>("SELECT model, tenant, prices, given, attempts FROM followers WHERE next_at <= ? ORDER BY next_at, model, tenant LIMIT ?", now, limit)
-      .map((row) => ({ model: row.model as ModelId, tenant: row.tenant as TenantId, prices: row.prices === null ? null : (JSON.parse(row.prices) as Prices), given: row.given as RevisionId | null, attempts: row.attempts }));
+      .all<FollowerRow>("SELECT model, tenant, prices, given, attempts, next_at, doubted FROM followers WHERE next_at <= ? ORDER BY next_at, model, tenant LIMIT ?", now, limit)
+      .map((row) => ({ model: row.model as ModelId, tenant: row.tenant as TenantId, prices: row.prices === null ? null : (JSON.parse(row.prices) as Prices), given: row.given as RevisionId | null, attempts: row.attempts, nextAt: row.next_at, isDoubted: row.doubted === 1 }));
   }
 
   /** `live`: what is live by now. */
   given({ model, tenant }: Follower, revision: string, live: string | null): void {
-    this.#store.run("UPDATE followers SET given = ?, attempts = 0, error = NULL, next_at = CASE WHEN ? THEN NULL ELSE next_at END WHERE model = ? AND tenant = ?", revision, revision === live ? 1 : 0, model, tenant);
+    this.#store.run("UPDATE followers SET given = ?, attempts = 0, error = NULL, doubted = 0, next_at = CASE WHEN ? THEN NULL ELSE next_at END WHERE model = ? AND tenant = ?", revision, revision === live ? 1 : 0, model, tenant);
   }
 
   failed({ model, tenant }: Follower, error: string, at: number): void {

@@ -44,7 +44,6 @@ export interface StoredImport {
   readonly requestId: RequestId;
   readonly commit: string | null;
   readonly plan: ImportPlan | null;
-  readonly attempts: number;
 }
 
 export interface ImportFile extends HubFile {
@@ -77,13 +76,35 @@ export class ImportBook {
     return this.#store.first<{ n: number }>("SELECT count(*) AS n FROM imports WHERE next_at IS NOT NULL")?.n ?? 0;
   }
 
-  nextAt(): number | null {
-    return this.#store.first<{ at: number | null }>("SELECT min(next_at) AS at FROM imports")?.at ?? null;
+  /** `but`: not of these, which are being taken up. */
+  nextAt(but: readonly ImportId[]): number | null {
+    return this.#store.first<{ at: number | null }>("SELECT min(next_at) AS at FROM imports WHERE id NOT IN (SELECT value FROM json_each(?))", JSON.stringify(but))?.at ?? null;
   }
 
-  due(now: number): StoredImport | null {
-    const row = this.#store.first<ImportRow>("SELECT * FROM imports WHERE next_at <= ? ORDER BY next_at, id LIMIT 1", now);
-    return row && toStored(row);
+  /** Those that wait longest. */
+  due(now: number, but: readonly ImportId[], limit: number): StoredImport[] {
+    return this.#store.all<ImportRow>("SELECT * FROM imports WHERE next_at <= ? AND id NOT IN (SELECT value FROM json_each(?)) ORDER BY next_at, id LIMIT ?", now, JSON.stringify(but), Math.max(0, limit)).map(toStored);
+  }
+
+  /** It has had its turn. One that has ended stays so. */
+  queue(id: string, now: number): void {
+    this.#store.run("UPDATE imports SET next_at = ?, attempts = 0, error = NULL WHERE id = ? AND next_at IS NOT NULL", now, id);
+  }
+
+  /** How often it failed in a row; null: it has ended. */
+  attempts(id: string): number | null {
+    return this.#store.first<{ attempts: number }>("SELECT attempts FROM imports WHERE id = ? AND next_at IS NOT NULL", id)?.attempts ?? null;
+  }
+
+  /** Bytes of this file that an earlier import has stored, as far as the hub states what the file is. */
+  storedBytes({ sha256, git, size }: HubFile): number {
+    const found = this.#store.first<{ bytes: number | null }>(
+      `SELECT sum(size) AS bytes FROM (
+         SELECT DISTINCT b.sha256, b.size FROM import_files f JOIN import_chunks c ON c.import_id = f.import_id AND c.position = f.position JOIN blobs b ON b.sha256 = c.sha256
+         WHERE f.stated_sha256 = ? OR f.stated_git = ?)`,
+      sha256, git,
+    );
+    return Math.min(size, found?.bytes ?? 0);
   }
 
   activeOf(model: string): StoredImport[] {
@@ -200,5 +221,4 @@ const toStored = (row: ImportRow): StoredImport => ({
   requestId: row.request_id as RequestId,
   commit: row.commit_sha,
   plan: row.plan === null ? null : (JSON.parse(row.plan) as ImportPlan),
-  attempts: row.attempts,
 });

@@ -17,6 +17,7 @@ interface LentRow extends Row {
   revision: string;
   granted_at: number;
   follows: number;
+  waits: number;
 }
 
 export class LoanBook {
@@ -88,7 +89,12 @@ export class LoanBook {
   /** By model and revision, after the one that the cursor names. */
   list(after: { model: string; revision: string }, limit: number): Grant[] {
     return this.#store
-      .all<LentRow>("SELECT model, revision, granted_at, model IN (SELECT model FROM following) AS follows FROM lent WHERE (model, revision) > (?, ?) ORDER BY model, revision LIMIT ?", after.model, after.revision, limit)
-      .map((row) => ({ model: row.model as ModelId, revision: row.revision as RevisionId, granted_at: toTimestamp(row.granted_at), follows: row.follows === 1 }));
+      .all<LentRow>(
+        `SELECT model, revision, granted_at, model IN (SELECT model FROM following) AS follows, EXISTS (
+           SELECT 1 FROM models m JOIN revisions r ON r.model = m.model AND r.revision = m.waiting WHERE m.model = lent.model AND r.facts ->> '$.base.revision' = lent.revision
+         ) AS waits FROM lent WHERE (model, revision) > (?, ?) ORDER BY model, revision LIMIT ?`,
+        after.model, after.revision, limit,
+      )
+      .map((row) => ({ model: row.model as ModelId, revision: row.revision as RevisionId, granted_at: toTimestamp(row.granted_at), follows: row.follows === 1, waits: row.waits === 1 }));
   }
 }

@@ -205,8 +205,8 @@ export class ModelShelf {
   }
 }
 
-/** The live revision as the API shows it, with the prices that are in force and the canary beside it. */
-export function toModel(revision: Revision, prices: Prices, canary: Staged | null): Model {
+/** The live revision as the API shows it, with the prices that are in force, the canary beside it and what waits for its end. */
+export function toModel(revision: Revision, prices: Prices, canary: Staged | null, waiting: RevisionId | null): Model {
   return {
     id: revision.model,
     task: revision.facts.task,
@@ -218,5 +218,6 @@ export function toModel(revision: Revision, prices: Prices, canary: Staged | nul
     variants: revision.facts.variants,
     published_at: toTimestamp(revision.publishedAt ?? 0),
     canary: canary && toCanary(canary),
+    waiting,
   };
 }

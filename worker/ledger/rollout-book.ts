@@ -78,6 +78,16 @@ export class RolloutBook {
     return name == null ? null : this.find(model, name);
   }
 
+  /** What goes live when the canary has ended; null where nothing waits, or it was deleted meanwhile. */
+  waitingOf(model: string): RevisionId | null {
+    const name = this.#store.first<{ waiting: string | null }>("SELECT waiting FROM models WHERE model = ?", model)?.waiting;
+    return name == null ? null : (this.find(model, name)?.revision ?? null);
+  }
+
+  wait(model: string, revision: string | null): void {
+    this.#store.run("UPDATE models SET waiting = ? WHERE model = ?", revision, model);
+  }
+
   /** Complete and checked; whatever stage it has stays. */
   commit(model: string, revision: string, now: number): void {
     this.#store.run("UPDATE revisions SET committed_at = ?, since = ? WHERE model = ? AND revision = ? AND committed_at IS NULL", now, now, model, revision);
@@ -88,12 +98,12 @@ export class RolloutBook {
     this.#store.run("UPDATE models SET canary = ? WHERE model = ?", revision, model);
   }
 
-  /** What was live, or the canary, is replaced by it. */
-  toLive(model: string, revision: string, now: number): void {
-    this.#retire("model = ? AND revision <> ? AND stage IN ('live', 'canary')", now, now + KEEP_REPLACED_SECONDS * 1000, model, revision);
+  /** What was live, and the canary if not said otherwise, is replaced by it. Nothing waits any more. */
+  toLive(model: string, revision: string, now: number, canaryStays = false): void {
+    this.#retire(`model = ? AND revision <> ? AND stage IN ('live'${canaryStays ? "" : ", 'canary'"})`, now, now + KEEP_REPLACED_SECONDS * 1000, model, revision);
     const last = this.#store.first<{ n: number | null }>("SELECT max(live_order) AS n FROM revisions WHERE model = ?", model)?.n ?? 0;
     this.#store.run("UPDATE revisions SET live_order = ? WHERE model = ? AND revision = ?", last + 1, model, revision);
-    this.#serve(model, revision, now);
+    this.#serve(model, revision, now, canaryStays);
   }
 
   endCanary(model: string, now: number): void {
@@ -129,11 +139,11 @@ export class RolloutBook {
     return this.#store.all<{ model: string; revision: string; since: number }>("SELECT model, revision, since FROM revisions WHERE stage = 'retired'") as unknown as Pick<Staged, "model" | "revision" | "since">[];
   }
 
-  #serve(model: string, revision: string, now: number): void {
+  #serve(model: string, revision: string, now: number, canaryStays = false): void {
     this.#store.run("UPDATE revisions SET stage = 'live', since = ?, percent = NULL, granted_until = NULL, published_at = ? WHERE model = ? AND revision = ?", now, now, model, revision);
     this.#store.run(
-      "INSERT INTO models (model, revision, published_at) VALUES (?, ?, ?) ON CONFLICT (model) DO UPDATE SET revision = excluded.revision, published_at = excluded.published_at, canary = NULL",
-      model, revision, now,
+      "INSERT INTO models (model, revision, published_at) VALUES (?, ?, ?) ON CONFLICT (model) DO UPDATE SET revision = excluded.revision, published_at = excluded.published_at, waiting = NULL, canary = CASE WHEN ? THEN canary END",
+      model, revision, now, canaryStays ? 1 : 0,
     );
   }
 

@@ -11,6 +11,7 @@ import type { TenantId } from "../../schema/contract/ids.ts";
 import type { Base, Prices } from "../../schema/contract/models.ts";
 import type { Quota } from "../../schema/contract/policy.ts";
 import type { Env } from "../env.ts";
+import { REPLAYED_PROOF } from "../leases/dpop.ts";
 import { toBase64Url } from "../secrets/envelope.ts";
 import { type Access, type Identity, type IsolationLevel, type Presented, type Verified, asVerified, isDataPlane } from "../tenants/credential.ts";
 import { TenantRecords } from "../tenants/records.ts";
@@ -158,9 +159,9 @@ export class Room {
   /** Why the proof of a bound lease is not taken; null: it is, or there is none to take. */
   #unproved(presented: Presented, now: number): Refused | null {
     if (presented.kind !== "lease" || !presented.proof) return null;
-    const verdict = this.proofs.take(presented.proof, now);
+    const verdict = this.proofs.take(presented.leaseId, presented.proof, now);
     if (verdict === "taken") return null;
-    if (verdict === "replayed") return refuse("invalid-dpop-proof", "This proof came with another request before. Make a new one for each request.");
+    if (verdict === "replayed") return refuse("invalid-dpop-proof", REPLAYED_PROOF);
     return refuse("dpop-nonce-required", "Make a proof with the nonce of the header DPoP-Nonce, and send the request again.", { dpopNonce: this.proofs.nonce(now) });
   }
 

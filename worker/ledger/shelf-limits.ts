@@ -37,6 +37,11 @@ export class ShelfLimits {
     return this.#refusesBytes("blob", size, now);
   }
 
+  /** `size`: what it is about to store, as far as the hub says. */
+  refusesImport(size: number, now: number): Refused | null {
+    return size > 0 ? this.#refusesBytes("import", size, now) : null;
+  }
+
   /** Asked of a revision that has a manifest already, or one on its way out, there is none. */
   refusesManifest({ model, revision, manifestBytes }: Begun, now: number): Refused | null {
     const { manifests } = this.#room.shelf;
@@ -47,7 +52,7 @@ export class ShelfLimits {
     return this.#refusesBytes("manifest", manifestBytes, now);
   }
 
-  #refusesBytes(what: "blob" | "manifest", size: number, now: number): Refused | null {
+  #refusesBytes(what: "blob" | "manifest" | "import", size: number, now: number): Refused | null {
     const { shelf, store } = this.#room;
     const limit = readConfig(store).policy.storage_bytes;
     if (limit === null) return null;

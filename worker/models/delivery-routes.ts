@@ -16,7 +16,7 @@ import type { Delivered } from "../ledger/desks/model-desk.ts";
 import { LentBlobs } from "../catalog/lent-blobs.ts";
 import { TenantBlobs } from "../tenants/blobs.ts";
 import { asVerified } from "../tenants/credential.ts";
-import { Passes } from "./passes.ts";
+import { Passes, type SpentPass } from "./passes.ts";
 import { type Conditions, bytesOf, decideDelivery } from "./range.ts";
 
 const tags = ["Delivery"];
@@ -25,17 +25,17 @@ const IMMUTABLE = "private, max-age=31536000, immutable";
 /** RFC 9110 §13, §14; read in `conditionsOf`. A malformed field is ignored, as the RFC says. */
 const conditions = z.object({
   "if-none-match": z.string().optional().meta({ description: "The answer is 304 where it names the ETag." }),
+  "if-match": z.string().optional().meta({ description: "The answer is 412 where it does not name the ETag." }),
 });
 const rangeConditions = conditions.extend({
   range: z.string().optional().meta({ description: "One byte range. Several that touch are one; of several apart, the whole blob is sent.", example: "bytes=0-1023" }),
   "if-range": z.string().optional().meta({ description: "The blob's ETag: its SHA-256 in quotes." }),
-  "if-match": z.string().optional(),
 });
 
 const list = createRoute({
   method: "get", path: "/v1/models", tags, ...guarded("GET /v1/models"), summary: "The models that this credential may use",
   request: { query: pageQuery },
-  responses: { 200: json(page(model.omit({ prices: true, canary: true })), "Models by id."), ...problems },
+  responses: { 200: json(page(model.omit({ prices: true, canary: true, waiting: true })), "Models by id."), ...problems },
 });
 
 const readManifest = createRoute({
@@ -57,7 +57,7 @@ export function deliveryRoutes(app: OpenAPIHono<AppEnv>): void {
     const { object, call } = enter(c, "GET /v1/models");
     const { limit, cursor } = c.req.valid("query");
     const { models, quota } = unwrap(await object.models.list(call, cursor ?? "", limit + 1));
-    return c.json(pageOf(models, limit, (item) => item.id, ({ prices: _, canary: __, ...shown }) => shown), 200, limitsOf(c, quota));
+    return c.json(pageOf(models, limit, (item) => item.id, ({ prices: _, canary: __, waiting: ___, ...shown }) => shown), 200, limitsOf(c, quota));
   });
 
   app.openapi(readManifest, async (c) => {
@@ -66,9 +66,12 @@ export function deliveryRoutes(app: OpenAPIHono<AppEnv>): void {
     const text = await TenantBlobs.for(asVerified(identity), c.env).getManifest(revision.model, revision.revision);
     if (text === null) throw problem("model-not-available", "This model has no manifest. Publish it again.");
     const etag = `"${revision.manifestSha256}"`;
-    const headers = { etag, "cache-control": "private, no-cache", "content-type": "application/json", ...limitsOf(c, quota) };
-    if (decideDelivery(conditionsOf(c), etag, text.length).kind === "not-modified") return asSent(new Response(null, { status: 304, headers }));
-    return asSent(new Response(text, { headers }));
+    const limits = limitsOf(c, quota);
+    const headers = { ...limits, etag, "cache-control": "private, no-cache", "content-type": "application/json" };
+    // It is small: it comes in no parts.
+    const { kind } = decideDelivery({ ...conditionsOf(c), range: undefined }, etag, text.length);
+    if (kind === "precondition-failed") throw problem(kind, "If-Match names another manifest. Its ETag is its SHA-256, in quotes.", { headers: { ...limits, etag } });
+    return asSent(kind === "not-modified" ? new Response(null, { status: 304, headers }) : new Response(text, { headers }));
   });
 
   // Hono answers HEAD with the GET handler and drops the body.
@@ -82,10 +85,10 @@ const passes = new Passes();
 
 function decide(c: Context<AppEnv>, { object, call, presented }: Entered, digest: Sha256): Promise<Delivered> {
   const conditions = conditionsOf(c);
-  const ask = async () => unwrap(await object.models.deliver(call, digest, conditions));
-  if (presented.kind !== "lease" || presented.proof || presented.late) return ask();
-  return passes.decide(presented.leaseId, digest, conditions, ask, (pass, used) => {
-    const settled = scheduler.wait(Math.max(0, pass.until - Date.now())).then(() => object.models.settlePass(pass.id, used()));
+  const ask = async (spent: SpentPass | null) => unwrap(await object.models.deliver(call, digest, conditions, spent));
+  if (presented.kind !== "lease" || presented.late) return ask(null);
+  return passes.decide({ lease: presented.leaseId, proof: presented.proof ?? null, digest, conditions }, ask, (held) => {
+    const settled = scheduler.wait(Math.max(0, held.until - Date.now())).then(() => passes.settle(held, (spent) => object.models.settlePass(spent)));
     c.executionCtx.waitUntil(settled.catch((cause) => console.warn(JSON.stringify({ level: "warn", message: "a pass was not settled: it will count whole", tenant: call.tenant, error: String(cause) }))));
   });
 }

@@ -43,7 +43,7 @@ export type Presented =
       readonly kind: "lease";
       readonly tenant: TenantId;
       readonly leaseId: LeaseId;
-      /** The proof of its key that a bound lease came with; the object takes each once. */
+      /** The proof of its key that a bound lease came with; each is taken once. */
       readonly proof?: Proof | null;
       /** An offline lease past its end: it may be reported, and nothing else. */
       readonly late?: boolean;

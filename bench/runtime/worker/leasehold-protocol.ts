@@ -1,16 +1,17 @@
-/** What the bench's page asks of `leasehold.worker.ts`. */
-import type { StoredFile } from "../../../client/runtime/protocol.ts";
-
-export type LeaseholdRequest =
-  /** `threads`: 0 leaves it to the runtime. */
-  | { readonly kind: "load"; readonly files: readonly StoredFile[]; readonly threads: number; readonly ortBase: string }
-  | { readonly kind: "generate"; readonly ids: readonly number[]; readonly count: number };
-
-export interface LeaseholdAnswer {
-  readonly note: string;
-  /** Milliseconds from the request to each token. */
-  readonly times: readonly number[];
-  /** Until the answer was whole; and of it, in the model's own runs. */
-  readonly wholeMs: number;
-  readonly runMs: number;
+/** What `leasehold.worker.ts` tells of itself, on a channel of the name that the worker has. */
+export interface TimedRun {
+  /** Tokens at once. */
+  readonly rows: number;
+  /** On the worker's own clock. */
+  readonly began: number;
+  readonly ms: number;
 }
+
+/** The runs since it was asked last. */
+export interface RunsOf {
+  readonly threads: number;
+  readonly memoryBytes: number;
+  readonly runs: readonly TimedRun[];
+}
+
+export const ASK = "ask";

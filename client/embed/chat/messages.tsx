@@ -1,5 +1,5 @@
 /** What was said, the newest in sight while the person has not scrolled away from it. */
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { ChatMessage } from "../../react/chat-hook.ts";
 import type { Progress } from "../../sdk/progress.ts";
 import { Bar } from "../bar.tsx";
@@ -18,10 +18,20 @@ export function Messages({ messages, isAnswering, progress }: MessagesProps) {
   const isAtEnd = useRef(true);
   const isWaiting = isAnswering && messages.at(-1)?.role === "user";
 
-  useLayoutEffect(() => {
+  const stay = () => {
     const { current } = log;
     if (current && isAtEnd.current) current.scrollTop = current.scrollHeight;
-  });
+  };
+
+  useLayoutEffect(stay);
+  // A phone that is turned, or its keyboard.
+  useEffect(() => {
+    const { current } = log;
+    if (!current) return;
+    const observer = new ResizeObserver(stay);
+    observer.observe(current);
+    return () => observer.disconnect();
+  }, []);
   return (
     <div
       ref={log}

@@ -37,9 +37,12 @@ export type Choice = { readonly ok: true; readonly candidate: Candidate } | { re
 export type Failures = ReadonlyMap<Backend, string>;
 
 /** More threads than this wait for memory and for each other. */
-const MAX_THREADS = 4;
+const USUAL_THREADS = 4;
+/** Whatever is asked for. */
+export const MOST_THREADS = 16;
 
-export function chooseBackend(wish: "auto" | Backend, probe: Probe, failures: Failures): Choice {
+/** `asked`: how many threads there are to be on WASM, where that isn't left to the runtime. */
+export function chooseBackend(wish: "auto" | Backend, probe: Probe, failures: Failures, asked: number | null = null): Choice {
   const noWebgpu = failures.get("webgpu") ?? whyNoWebgpu(wish, probe);
   if (wish !== "wasm" && noWebgpu === null) {
     const reason = `WebGPU ${probe.hasJspi ? "" : "without JSPI (asyncify) "}on ${probe.adapter?.name || "the graphics adapter"}.`;
@@ -49,7 +52,7 @@ export function chooseBackend(wish: "auto" | Backend, probe: Probe, failures: Fa
   const why = wish === "wasm" ? "as asked for" : (noWebgpu ?? "");
   const noWasm = failures.get("wasm");
   if (noWasm !== undefined) return { ok: false, why: wish === "wasm" ? noWasm : `${noWasm}; ${why}` };
-  const threads = chooseThreads(probe);
+  const threads = chooseThreads(probe, asked);
   const limits = probe.isCrossOriginIsolated ? "" : " (the page is not cross-origin isolated)";
   const reason = `WASM with ${threads === 1 ? "one thread" : `${threads} threads`}${limits}: ${why}.`;
   return { ok: true, candidate: { backend: "wasm", threads, withoutJspi: false, reason, isEmulated: false } };
@@ -62,6 +65,6 @@ function whyNoWebgpu(wish: "auto" | Backend, { adapter }: Probe): string | null 
   return null;
 }
 
-export function chooseThreads({ isCrossOriginIsolated, cores }: Probe): number {
-  return isCrossOriginIsolated ? Math.max(1, Math.min(MAX_THREADS, cores)) : 1;
+export function chooseThreads({ isCrossOriginIsolated, cores }: Probe, asked: number | null): number {
+  return isCrossOriginIsolated ? Math.max(1, asked === null ? Math.min(USUAL_THREADS, cores) : Math.min(MOST_THREADS, asked)) : 1;
 }

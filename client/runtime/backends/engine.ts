@@ -24,6 +24,8 @@ export interface EngineOptions {
   /** WebGPU by the build that does without. */
   readonly withoutJspi?: boolean;
   readonly threads: number;
+  /** The caller named that number: nothing goes by fewer. */
+  readonly areThreadsFixed: boolean;
   /** The folder with the files of `ORT_BUILDS`; ends with a slash. */
   readonly ortBase: string;
 }
@@ -69,18 +71,22 @@ export interface HeapEngine {
 
 type Providers = SessionOptions["executionProviders"];
 
+/** Never as onnxruntime's own format, whatever the bytes look like: what was judged is ONNX. */
+const SETTINGS = { logSeverityLevel: 3, extra: { session: { load_model_format: "ONNX" } } } as const satisfies SessionOptions;
+
 const PROVIDERS: Record<Backend, Providers> = { webgpu: [{ name: "webgpu" }], wasm: ["wasm"] };
 
 /** An engine that starts when it is first asked for. */
 export interface EngineOnDemand {
   readonly backend: Backend;
   readonly threads: number;
+  readonly areThreadsFixed: boolean;
   start(): Promise<Engine>;
 }
 
 export function engineOnDemand(options: EngineOptions): EngineOnDemand {
   let started: Promise<Engine> | null = null;
-  return { backend: options.backend, threads: options.threads, start: () => (started ??= startEngine(options)) };
+  return { backend: options.backend, threads: options.threads, areThreadsFixed: options.areThreadsFixed, start: () => (started ??= startEngine(options)) };
 }
 
 async function startEngine(options: EngineOptions): Promise<Engine> {
@@ -106,7 +112,7 @@ export async function startSessions({ backend, withoutJspi = false, threads, ort
     const trial = await openSession(ort, IDENTITY_MODEL, PROVIDERS[backend]);
     const { tensor } = await trial.run({ tensor: new Float32Array([42]), dims: [1] });
     if (tensor[0] !== 42) throw new Error("the trial run gave a wrong result");
-    const openNamed: SessionEngine["openNamed"] = (model, more = {}) => ort.InferenceSession.create(model, { executionProviders: PROVIDERS[backend], logSeverityLevel: 3, ...more });
+    const openNamed: SessionEngine["openNamed"] = (model, more = {}) => ort.InferenceSession.create(model, { executionProviders: PROVIDERS[backend], ...SETTINGS, ...more });
     return {
       kind: "sessions",
       backend,
@@ -126,7 +132,7 @@ const notStarted = (backend: Backend, error: unknown): LeaseholdError =>
   new LeaseholdError("backend-unavailable", `${backend === "webgpu" ? "WebGPU" : "WebAssembly"} could not be started: ${plainly(error)}.`, { cause: error });
 
 async function openSession(ort: OrtApi, model: Uint8Array, executionProviders: Providers): Promise<Session> {
-  const session = await ort.InferenceSession.create(model, { executionProviders, logSeverityLevel: 3 });
+  const session = await ort.InferenceSession.create(model, { executionProviders, ...SETTINGS });
   const [inputName] = session.inputNames;
   const [outputName] = session.outputNames;
   if (inputName === undefined || outputName === undefined) throw new Error("the model has no input or no output");

@@ -168,7 +168,7 @@ class Heap implements OrtModule {
     const ort = this.#ort;
     const options = ort._OrtCreateSessionOptions(ALL_OPTIMIZATIONS, 1, 1, 0, 0, 0, 0, ERRORS_ONLY, 0, 0);
     this.check(options === 0 ? 1 : 0, "set up a session");
-    for (const [key, value] of Object.entries(config)) {
+    for (const [key, value] of Object.entries({ "session.load_model_format": "ONNX", ...config })) { // never as its own format: what was judged is ONNX
       const [keyAt, valueAt] = [this.#string(key), this.#string(value)];
       this.check(ort._OrtAddSessionConfigEntry(options, keyAt, valueAt), key);
       ort._free(keyAt);

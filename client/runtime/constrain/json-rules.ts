@@ -8,6 +8,7 @@
 import { jsonNumber, widest } from "./json-number.ts";
 import { jsonString } from "./json-string.ts";
 import { choice, lazy, literal, NOTHING, type Rule, sequence } from "./rules.ts";
+import { matchingString } from "./patterns/matching-string.ts";
 import { type Property, type Shape, unsupported } from "./schema.ts";
 
 const SPACE = choice(NOTHING, literal(" "));
@@ -16,7 +17,7 @@ const COLON = sequence(literal(":"), SPACE);
 
 const ANY_NUMBER = jsonNumber(widest(6));
 const ANY_STRING = jsonString({ min: 0, max: Infinity });
-export const ANY_OBJECT: Shape = { kind: "object", properties: [], rest: { kind: "any" } };
+export const ANY_OBJECT: Shape = { kind: "object", properties: [], others: { names: { kind: "string", min: 0, max: Infinity }, shape: { kind: "any" } } };
 const ANY: Rule = lazy(() =>
   choice(ANY_STRING, ANY_NUMBER, literal("true"), literal("false"), literal("null"), new Writer().rule(ANY_OBJECT), new Writer().rule({ kind: "array", first: [], rest: { kind: "any" }, min: 0, max: Infinity })),
 );
@@ -77,6 +78,8 @@ class Writer {
         return choice(...shape.texts.map((text) => literal(text)));
       case "string":
         return jsonString(shape);
+      case "matching":
+        return matchingString(shape.machine, shape.max);
       case "number":
         return jsonNumber(shape.limits);
       case "union":
@@ -112,9 +115,9 @@ class Writer {
     return sequence(literal("["), choice(literal("]"), sequence(this.rule(rest), more)));
   }
 
-  #object({ properties, rest }: Extract<Shape, { kind: "object" }>): Rule {
+  #object({ properties, others: given }: Extract<Shape, { kind: "object" }>): Rule {
     const named = properties.filter(({ shape }) => this.isFinite(shape));
-    const others = rest && this.isFinite(rest) ? { key: jsonString({ min: 0, max: Infinity, except: properties.map(({ name }) => name) }), value: rest } : null;
+    const others = given && this.isFinite(given.shape) ? { key: this.rule(given.names), value: given.shape } : null;
     const after = new Map<string, Rule>();
     /** What may come where the properties before `at` are done with. */
     const from = (at: number, isFirst: boolean): Rule => {
@@ -145,7 +148,7 @@ class Writer {
 function partsOf(shape: Shape): readonly Shape[] {
   switch (shape.kind) {
     case "object":
-      return [...shape.properties.map((property) => property.shape), ...(shape.rest ? [shape.rest] : [])];
+      return [...shape.properties.map((property) => property.shape), ...(shape.others ? [shape.others.shape] : [])];
     case "array":
       return shape.rest ? [...shape.first, shape.rest] : shape.first;
     case "union":

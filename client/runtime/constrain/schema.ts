@@ -3,7 +3,7 @@
  *
  * - What can't be kept is refused before anything is generated: `schema-unsupported`, with the keyword and its place.
  *   So is a schema that nothing satisfies.
- * - Keywords that only describe are skipped; `format` too, as JSON Schema has it.
+ * - Keywords that only describe are skipped, and a `format` that JSON Schema doesn't name.
  * - A schema without a type is what its keywords are about; without keywords, any JSON.
  * - An object gets only properties that are named, in the schema's order, unless `additionalProperties` is there or
  *   no property is named.
@@ -11,13 +11,14 @@
 import { LeaseholdError } from "../../errors.ts";
 import { isSatisfiable, type NumberLimits } from "./json-number.ts";
 import { readNumber } from "./schema-number.ts";
+import { isFitting, isKnownFormat, readString, STRING_KEYWORDS, stringSchemas, type StringShape } from "./schema-string.ts";
 
 export type Shape =
   | { readonly kind: "any" }
   | { readonly kind: "literals"; readonly texts: readonly string[] }
-  | { readonly kind: "string"; readonly min: number; readonly max: number }
+  | StringShape
   | { readonly kind: "number"; readonly limits: NumberLimits }
-  | { readonly kind: "object"; readonly properties: readonly Property[]; readonly rest: Shape | null }
+  | { readonly kind: "object"; readonly properties: readonly Property[]; readonly others: Others | null }
   | { readonly kind: "array"; readonly first: readonly Shape[]; readonly rest: Shape | null; readonly min: number; readonly max: number }
   | { readonly kind: "union"; readonly options: readonly Shape[] }
   | { readonly kind: "reference"; readonly to: () => Shape };
@@ -28,18 +29,25 @@ export interface Property {
   readonly shape: Shape;
 }
 
+/** Properties that are not named. */
+export interface Others {
+  readonly names: StringShape;
+  readonly shape: Shape;
+}
+
 type Schema = Readonly<Record<string, unknown>>;
 
 const DESCRIBES = new Set(["title", "description", "default", "examples", "example", "$schema", "$id", "id", "$comment", "$anchor", "$defs", "definitions", "deprecated", "readOnly", "writeOnly", "format", "contentEncoding", "contentMediaType", "strict"]);
 const OF_TYPE: Readonly<Record<string, readonly string[]>> = {
-  object: ["properties", "required", "additionalProperties"],
+  object: ["properties", "required", "additionalProperties", "propertyNames"],
   array: ["items", "prefixItems", "minItems", "maxItems", "additionalItems", "uniqueItems"],
-  string: ["minLength", "maxLength"],
+  string: STRING_KEYWORDS,
   number: ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"],
   integer: ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"],
   boolean: [],
   null: [],
 };
+const isDescribing = (keyword: string): boolean => DESCRIBES.has(keyword);
 const TYPES = Object.keys(OF_TYPE);
 const COMBINERS = ["$ref", "enum", "const", "anyOf", "oneOf", "allOf"];
 const KNOWN = new Set([...DESCRIBES, ...COMBINERS, "type", ...Object.values(OF_TYPE).flat()]);
@@ -64,6 +72,8 @@ class Reader {
     const combiners = COMBINERS.filter((keyword) => schema[keyword] !== undefined);
     if (combiners.length > 1) throw unsupported(at, `${combiners.join(" beside ")} is not supported`);
     const [combiner] = combiners;
+    const strings = combiner === "allOf" && schema["type"] === "string" ? stringSchemas(schema, isDescribing) : null;
+    if (strings) return this.#string(strings, at);
     if (combiner === undefined) return this.#typed(schema, at);
     const others = Object.keys(schema).filter((keyword) => keyword !== combiner && !DESCRIBES.has(keyword) && !(keyword === "type" && combiner !== "$ref" && combiner !== "allOf"));
     if (others.length > 0) throw unsupported(at, `"${others[0]}" beside "${combiner}" is not supported`);
@@ -105,12 +115,8 @@ class Reader {
 
   #ofType(type: string, schema: Schema, at: string): Shape {
     switch (type) {
-      case "string": {
-        const min = count(schema, "minLength", 0, at);
-        const max = count(schema, "maxLength", Infinity, at);
-        if (min > max) throw unsupported(at, "nothing satisfies its lengths");
-        return { kind: "string", min, max };
-      }
+      case "string":
+        return this.#string([schema], at);
       case "integer":
       case "number": {
         const limits = readNumber(schema, type === "integer", (why) => unsupported(at, why));
@@ -126,6 +132,12 @@ class Reader {
       default:
         return this.#object(schema, at);
     }
+  }
+
+  #string(schemas: readonly Schema[], at: string): Shape {
+    const shape = readString(schemas, (why) => unsupported(at, why));
+    if (!shape) throw unsupported(at, "no text satisfies its lengths, pattern and format");
+    return shape;
   }
 
   #array(schema: Schema, at: string): Shape {
@@ -155,7 +167,29 @@ class Reader {
       if (others === false) throw unsupported(at, `it requires "${name}" and allows no such property`);
       properties.push({ name, isRequired: true, shape: rest ?? { kind: "any" } });
     }
-    return { kind: "object", properties, rest };
+    return this.#named(properties, rest, schema["propertyNames"], at);
+  }
+
+  /** With the names that properties may have. */
+  #named(properties: readonly Property[], rest: Shape | null, names: unknown, at: string): Shape {
+    const here = `${at}/propertyNames`;
+    const refuse = (why: string) => unsupported(here, why);
+    const schema = names ?? true;
+    const listed = isObject(schema) ? (schema["enum"] ?? (schema["const"] === undefined ? undefined : [schema["const"]])) : undefined;
+    const schemas = schema === true ? [{}] : stringSchemas(schema, isDescribing);
+    const isListed = Array.isArray(listed);
+    if (!isListed && !schemas) throw refuse("other than lengths, a pattern, or a list of names is not supported");
+    const any = isListed ? null : readString(schemas ?? [], refuse);
+    const isAllowed = ({ name }: Property) => (isListed ? listed.includes(name) : any !== null && isFitting(any, name));
+    const missing = properties.find((property) => property.isRequired && !isAllowed(property));
+    if (missing) throw refuse(`it allows no "${missing.name}", which is required`);
+    const allowed = properties.filter(isAllowed);
+    if (!isListed) {
+      const free = rest && readString(schemas ?? [], refuse, properties.map(({ name }) => name));
+      return { kind: "object", properties: allowed, others: rest && free ? { names: free, shape: rest } : null };
+    }
+    const others = rest ? listed.filter((name): name is string => typeof name === "string" && !properties.some((property) => property.name === name)) : [];
+    return { kind: "object", properties: [...allowed, ...others.map((name) => ({ name, isRequired: false, shape: rest ?? { kind: "any" as const } }))], others: null };
   }
 
   #reference(value: unknown, at: string): Shape {
@@ -199,7 +233,7 @@ function typesOf(schema: Schema, at: string): readonly string[] {
   const { type } = schema;
   if (type === undefined) {
     const keywords = Object.keys(schema);
-    return ["object", "array", "string", "number"].filter((name) => keywords.some((keyword) => OF_TYPE[name]?.includes(keyword)));
+    return ["object", "array", "string", "number"].filter((name) => keywords.some((keyword) => OF_TYPE[name]?.includes(keyword)) || (name === "string" && isKnownFormat(schema["format"])));
   }
   const types: readonly unknown[] = Array.isArray(type) ? type : [type];
   for (const name of types) if (typeof name !== "string" || !TYPES.includes(name)) throw unsupported(at, `the type ${JSON.stringify(name)} is not known`);

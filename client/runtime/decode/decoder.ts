@@ -21,6 +21,8 @@ export interface Decoder {
   readonly position: number;
   /** Memory that model and sequence take now. */
   readonly memoryBytes: number;
+  /** How many threads compute single tokens now, where that is measured. */
+  readonly threads?: number;
   /** What was done to the model, and what it runs on, in plain words. */
   readonly description: string;
 
@@ -85,4 +87,8 @@ export interface DecoderOptions {
   readonly maxContext?: number;
   /** Tokens that a graphics device makes room for before there are any. Default: 1,024. */
   readonly firstRoom?: number;
+  /** Kernels of our own are not tried: why not. */
+  readonly withoutKernels?: string;
+  /** Told why kernels that know the graph don't compute it. */
+  readonly onWithoutKernels?: (why: string) => void;
 }

@@ -4,6 +4,7 @@
  * - A piece of a prompt is one run of all threads; where more follow, nothing is computed of what only logits need.
  */
 import type { Kernels } from "../kernels/kernels.ts";
+import { Scores } from "../kernels/scores.ts";
 import type { Step } from "../tasks/task.ts";
 import type { Decoder, NextToken, SavedSequence } from "./decoder.ts";
 import { feedInPieces, whileCurrent } from "./feeding.ts";
@@ -32,6 +33,7 @@ export class KernelDecoder implements Decoder {
   #position = 0;
   /** Counts runs, so that logits are read only while they are there. */
   #runs = 0;
+  readonly #scores = new Scores();
 
   constructor(parts: KernelDecoderParts) {
     this.vocabulary = parts.vocabulary;
@@ -42,6 +44,10 @@ export class KernelDecoder implements Decoder {
 
   get position(): number {
     return this.#position;
+  }
+
+  get threads(): number {
+    return this.#parts.threads.best;
   }
 
   get memoryBytes(): number {
@@ -59,7 +65,7 @@ export class KernelDecoder implements Decoder {
     const read = () => current(async () => this.#logits());
     return {
       greedy: () => current(async () => found(kernels.likeliest(program.logits, this.vocabulary))),
-      top: async (count) => candidatesOf(await read(), count),
+      top: async (count) => candidatesOf(await read(), count, this.#scores),
       logits: async () => (await read()).slice(),
     };
   }

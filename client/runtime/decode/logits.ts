@@ -1,4 +1,6 @@
 /** Looking at logits. Pure. */
+import type { Scores } from "../kernels/scores.ts";
+import { shortlist } from "../sampling/shortlist.ts";
 import type { Candidates } from "./decoder.ts";
 
 /** Throws where none is a number: a backend that gives such logits must not go on. */
@@ -23,26 +25,9 @@ export function sound(picked: Candidates, vocabulary: number): Candidates {
   return picked;
 }
 
-/** Likeliest first; on equal logits the smaller id. */
-export function candidatesOf(logits: Float32Array, count: number): Candidates {
-  const ids: number[] = [];
-  for (let id = 0; id < logits.length; id++) {
-    const logit = logits[id] ?? -Infinity;
-    if (ids.length === count && logit <= (logits[ids[count - 1] ?? 0] ?? 0)) continue;
-    let at = Math.min(ids.length, count - 1);
-    while (at > 0 && logit > (logits[ids[at - 1] ?? 0] ?? 0)) {
-      ids[at] = ids[at - 1] ?? 0;
-      at--;
-    }
-    ids[at] = id;
-  }
-  return { ids: Int32Array.from(ids), logits: Float32Array.from(ids, (id) => logits[id] ?? 0), logSumExp: logSumExp(logits) };
-}
-
-export function logSumExp(logits: Float32Array): number {
-  let most = -Infinity;
-  for (const logit of logits) most = Math.max(most, logit);
-  let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - most);
-  return most + Math.log(sum);
+/** Likeliest first; on equal logits the smaller id. `scores`: to look with. */
+export function candidatesOf(logits: Float32Array, count: number, scores: Scores): Candidates {
+  scores.load(logits);
+  const found = shortlist(scores, { temperature: 1, topK: count, topP: 1, minP: 0 });
+  return { ids: Int32Array.from(found, ({ token }) => token), logits: Float32Array.from(found, ({ token }) => logits[token] ?? 0), logSumExp: scores.logSumExp() };
 }

@@ -4,10 +4,11 @@
  * - Reads `config.json` and the one `.onnx` file. On WASM kernels of our own compute it where they know all of the graph
  *   (`token-plan.ts`), and no engine is started; else the graph is rewritten for the backend, and opened.
  * - Fits the rewrite into the memory given; where rounding is the only way to speed, the model's self-test decides.
- * - A decoder that comes out has run: its numbers are finite, and the engine's code is warm.
+ * - A decoder that comes out has run: its numbers are finite, and the engine's code is warm. One on kernels that does
+ *   not do is a `KernelFault`: the model is to be opened anew, without them.
  */
 import { elementCount, tensorBytes, type OnnxModel } from "../../../schema/onnx/types.ts";
-import { LeaseholdError } from "../../errors.ts";
+import { LeaseholdError, type ClientCode } from "../../errors.ts";
 import { plainly, type Engine, type EngineOnDemand } from "../backends/engine.ts";
 import { EXTERNAL_PATH, type OrtModule } from "../backends/ort-module.ts";
 import { attendPieces } from "../graph/attend-pieces.ts";
@@ -20,6 +21,7 @@ import { readDecoderIo, type DecoderIo } from "./decoder-io.ts";
 import { tokenFault } from "./check-tokens.ts";
 import type { Decoder, DecoderOptions } from "./decoder.ts";
 import { HeapDecoder } from "./heap-decoder.ts";
+import { KernelFault } from "./kernel-fault.ts";
 import { kvBytesPerToken } from "./kv-cache.ts";
 import { openOnKernels } from "./open-on-kernels.ts";
 import { openOnSessions, openRecorded } from "./open-on-sessions.ts";
@@ -48,10 +50,19 @@ export async function openDecoder(files: ModelFiles, engine: EngineOnDemand, opt
   if (vocabulary === null) throw invalidFile("config.json", "does not state the vocabulary's size, and neither does the model");
   const longest = Math.min(config.contextLength ?? DEFAULT_CONTEXT, options.maxContext ?? Infinity);
   const plan = engine.backend === "wasm" ? planToken(model.graph, io) : null;
-  const opened = plan && (await openOnKernels({ source, plan, io, vocabulary: plan.lengths.get(plan.logits) ?? vocabulary, contextLength: longest, memoryBytes: options.memoryBytes, threads: engine.threads }, step));
-  if (opened?.decoder) return trusted(opened.decoder, options, step);
+  const opened = plan && (options.withoutKernels === undefined ? await openOnKernels({ source, plan, io, vocabulary: plan.lengths.get(plan.logits) ?? vocabulary, contextLength: longest, memoryBytes: options.memoryBytes, threads: engine.threads, areThreadsFixed: engine.areThreadsFixed }, step).catch(throwAsKernelFault) : { decoder: null, why: options.withoutKernels });
+  if (opened?.decoder) return trusted(opened.decoder, options, step).catch(throwAsKernelFault);
+  if (opened) options.onWithoutKernels?.(opened.why);
   const subject = { source, model, io, vocabulary, contextLength: Math.min(longest, room(io, options.memoryBytes)) };
   return openOnEngine(subject, await engine.start(), opened ? `not by kernels, for ${opened.why}` : null, options, step);
+}
+
+/** The model's own fault, or the caller's wish: the same without kernels. */
+const NOT_OF_KERNELS: ReadonlySet<string> = new Set<ClientCode>(["aborted", "model-invalid"]);
+
+function throwAsKernelFault(error: unknown): never {
+  if (error instanceof LeaseholdError && NOT_OF_KERNELS.has(error.code)) throw error;
+  throw new KernelFault(error instanceof LeaseholdError ? error.message : `The kernels stopped: ${plainly(error)}.`, error);
 }
 
 /** `remark`: for the description. */

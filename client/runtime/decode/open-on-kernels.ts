@@ -29,6 +29,7 @@ export interface KernelSubject {
   readonly contextLength: number;
   readonly memoryBytes: number;
   readonly threads: number;
+  readonly areThreadsFixed: boolean;
 }
 
 export type KernelOpening = { readonly decoder: Decoder } | { readonly decoder: null; readonly why: string };
@@ -51,7 +52,7 @@ export async function openOnKernels(subject: KernelSubject, step: Step): Promise
     }
     const { memory, module, kernels } = started;
     await fillWeights(weights.placements, source, memory, kernels, program.end, step);
-    const enlisted = await hired.enlist(memory.memory, module, kernels, program);
+    const enlisted = await hired.enlist(memory.memory, module, kernels, program, subject.areThreadsFixed);
     return {
       decoder: new KernelDecoder({ memory, program, kernels, threads: enlisted, stores: io.kv.length, vocabulary: subject.vocabulary, contextLength, description: `weights in blocks as they are; kernels; ${enlisted.count === 1 ? "one thread" : `${enlisted.count} threads`}` }),
     };

@@ -28,13 +28,24 @@ export type TokenStep =
   | { readonly kind: "sigmoid"; readonly input: string; readonly output: string }
   | { readonly kind: "attention"; readonly attention: Attention; readonly query: Operand; readonly key: Operand; readonly value: Operand; readonly output: string; readonly pastKey: string; readonly pastValue: string; readonly cos: OnnxTensor | null; readonly sin: OnnxTensor | null };
 
-export interface Embedding {
-  readonly output: string;
+export interface BlockTable {
+  readonly kind: "blocks";
   /** 8 bits, [vocabulary, size]. */
   readonly rows: OnnxTensor;
   /** One for each 32. */
   readonly scales: OnnxTensor;
   readonly zeros: OnnxTensor | null;
+}
+
+/** 32-bit floats, [vocabulary, size]. */
+export interface FloatTable {
+  readonly kind: "floats";
+  readonly rows: OnnxTensor;
+}
+
+export interface Embedding {
+  readonly output: string;
+  readonly table: BlockTable | FloatTable;
   readonly vocabulary: number;
   readonly size: number;
 }
@@ -52,17 +63,20 @@ export interface TokenPlan {
 /** Where a node states none: onnxruntime's for either operator. */
 const EPSILON = { SimplifiedLayerNormalization: 1e-5, SkipSimplifiedLayerNormalization: 1e-12 } as const;
 
+/** Their likeliest is looked for among so many at a time. */
+const LEAST_LOGITS = 8;
+
 /** What a graph has that there is no step for. */
 class NoStep extends Error {}
 
 export function planToken(graph: OnnxGraph, io: DecoderIo): TokenPlan | null {
   if (io.attention !== "grouped" || io.kvType !== "float32" || io.logitsType !== "float32") return null;
   try {
-    const planner = new Planner(graph, io.ids);
+    const planner = new Planner(graph, io.ids, io.logits);
     const makers = new Map(graph.nodes.flatMap((node) => node.outputs.filter((name) => name !== "").map((name) => [name, node])));
     const needed = onTheWay(io.logits, makers, io.ids);
     for (const node of graph.nodes) if (needed.has(node)) planner.add(node);
-    return planner.plan(io.logits);
+    return planner.plan();
   } catch (error) {
     if (error instanceof NoStep) return null;
     throw error;
@@ -85,19 +99,22 @@ function onTheWay(logits: string, makers: ReadonlyMap<string, OnnxNode>, ids: st
 class Planner {
   readonly #graph: OnnxGraph;
   readonly #ids: string;
+  readonly #logits: string;
   readonly #constants: ReadonlyMap<string, OnnxTensor>;
   readonly #lengths = new Map<string, number>();
   readonly #steps: TokenStep[] = [];
   #embedding: Embedding | null = null;
 
-  constructor(graph: OnnxGraph, ids: string) {
+  constructor(graph: OnnxGraph, ids: string, logits: string) {
     this.#graph = graph;
     this.#ids = ids;
+    this.#logits = logits;
     this.#constants = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
   }
 
-  plan(logits: string): TokenPlan {
-    if (!this.#embedding || !this.#lengths.has(logits)) throw new NoStep();
+  plan(): TokenPlan {
+    const logits = this.#logits;
+    if (!this.#embedding || (this.#lengths.get(logits) ?? 0) < LEAST_LOGITS) throw new NoStep();
     const tables = this.#steps.flatMap((step) => (step.kind === "attention" && step.cos && step.sin ? [step.cos, step.sin] : []));
     const positions = Math.min(...tables.map(({ dims: [rows = 0] }) => rows));
     return { embedding: this.#embedding, steps: withSilu(this.#steps, logits), lengths: this.#lengths, logits, positions };
@@ -110,6 +127,9 @@ class Planner {
     switch (node.opType) {
       case "GatherBlockQuantized":
         this.#embed(node);
+        break;
+      case "Gather":
+        this.#embedFloats(node);
         break;
       case "MatMulNBits":
         this.#multiply(node);
@@ -156,16 +176,24 @@ class Planner {
     const size = (scaleRows.dims[1] ?? 0) * BLOCK;
     const zeroRows = zeros === "" ? null : this.#constants.get(zeros);
     const vocabulary = scaleRows.dims[0] ?? 0;
-    if (zeroRows === undefined || vocabulary % OUTPUTS !== 0 || size * vocabulary !== rows.dims.reduce((product, dim) => product * dim, 1)) throw new NoStep();
+    if (zeroRows === undefined || size * vocabulary !== rows.dims.reduce((product, dim) => product * dim, 1)) throw new NoStep();
     if (![rows, scaleRows, ...(zeroRows ? [zeroRows] : [])].every(plainElements) || (zeroRows && zeroRows.dataType !== ELEMENT.uint8)) throw new NoStep();
-    this.#embedding = { output: this.#value(output, size), rows, scales: scaleRows, zeros: zeroRows, vocabulary, size };
+    this.#embedding = { output: this.#value(output, size), table: { kind: "blocks", rows, scales: scaleRows, zeros: zeroRows }, vocabulary, size };
+  }
+
+  #embedFloats({ inputs: [data = "", ids], outputs: [output = ""], ...node }: OnnxNode): void {
+    const rows = this.#constants.get(data);
+    if (this.#embedding || ids !== this.#ids || rows?.dataType !== ELEMENT.float || rows.dims.length !== 2 || !plainElements(rows)) throw new NoStep();
+    if ((intOf({ ...node, inputs: [], outputs: [] }, "axis") ?? 0) !== 0) throw new NoStep();
+    const [vocabulary = 0, size = 0] = rows.dims;
+    this.#embedding = { output: this.#value(output, size), table: { kind: "floats", rows }, vocabulary, size };
   }
 
   #multiply(node: OnnxNode): void {
     const [input = "", , , , , bias = ""] = node.inputs;
     const [output = ""] = node.outputs;
     const weights = readWeights(node, this.#constants);
-    if (!weights || weights.shape.blockSize !== BLOCK || weights.shape.k % BLOCK !== 0 || weights.shape.n % OUTPUTS !== 0 || this.#length(input) !== weights.shape.k) throw new NoStep();
+    if (!weights || weights.shape.blockSize !== BLOCK || weights.shape.k % BLOCK !== 0 || (weights.shape.n % OUTPUTS !== 0 && output !== this.#logits) || this.#length(input) !== weights.shape.k) throw new NoStep();
     const [, , zeros] = weights.tensors;
     if (zeros && zeros.dataType !== ELEMENT.uint8) throw new NoStep();
     const product = bias === "" ? output : `${output}/product`;
@@ -210,7 +238,7 @@ class Planner {
   }
 
   #value(name: string, length: number): string {
-    if (length % 4 !== 0) throw new NoStep();
+    if (length % 4 !== 0 && name !== this.#logits && name !== `${this.#logits}/product`) throw new NoStep();
     this.#lengths.set(name, length);
     return name;
   }

@@ -9,6 +9,7 @@
  */
 import type { Constraint, ConstrainedText } from "../constrain/constraint.ts";
 import type { NextToken } from "../decode/decoder.ts";
+import type { Scores } from "../kernels/scores.ts";
 import { isAllowed, logprobsOf, type Sampler } from "../sampling/sampler.ts";
 import type { Step } from "../tasks/task.ts";
 import type { ChosenToken, FinishReason, StopCode, TokenChance, ToolCall } from "../tasks/text-generation/request.ts";
@@ -21,6 +22,8 @@ import type { ToolCallReader } from "./tool-calls.ts";
 export interface AnswerOptions {
   readonly sequence: Sequence;
   readonly sampler: Sampler;
+  /** To look at logits with. */
+  readonly scores: Scores;
   readonly stream: TextStream;
   readonly ends: ReadonlySet<number>;
   readonly stop: readonly string[];
@@ -75,7 +78,7 @@ export async function writeAnswer(first: NextToken, options: AnswerOptions, step
     const token = await pick(next, sampler, held);
     if (ends.has(token)) return finish("stop", "end-token");
 
-    if (options.logprobs !== null) waiting.push(describe(await next.logits(), token, options.logprobs, options.spelling));
+    if (options.logprobs !== null) waiting.push(describe(await next.logits(), token, options.logprobs, options));
     budget.use(1);
     sampler.accept(token);
     held?.accept(token);
@@ -103,8 +106,8 @@ async function pick(next: NextToken, sampler: Sampler, held: ConstrainedText | n
   return sampler.next(await next.logits(), mask);
 }
 
-function describe(logits: Float32Array, token: number, count: number, spelling: (token: number) => Uint8Array | null): ChosenToken {
-  const { own, top } = logprobsOf(logits, token, count);
+function describe(logits: Float32Array, token: number, count: number, { scores, spelling }: Pick<AnswerOptions, "scores" | "spelling">): ChosenToken {
+  const { own, top } = logprobsOf(logits, token, count, scores);
   const chance = ({ token: id, logprob }: { readonly token: number; readonly logprob: number }): TokenChance => {
     const bytes = spelling(id) ?? new Uint8Array(0);
     return { text: new TextDecoder().decode(bytes), bytes: [...bytes], logprob };

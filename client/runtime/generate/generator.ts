@@ -11,6 +11,7 @@ import type { Rule } from "../constrain/rules.ts";
 import { readSchema } from "../constrain/schema.ts";
 import { Vocabulary } from "../constrain/vocabulary.ts";
 import type { Decoder } from "../decode/decoder.ts";
+import { Scores } from "../kernels/scores.ts";
 import { seededRandom } from "../sampling/random.ts";
 import { Sampler } from "../sampling/sampler.ts";
 import type { Step } from "../tasks/task.ts";
@@ -48,6 +49,7 @@ export class Generator {
   readonly #parts: GeneratorParts;
   readonly #sequence: Sequence;
   readonly #ends: ReadonlySet<number>;
+  readonly #scores = new Scores();
   #vocabulary: Vocabulary | null = null;
 
   constructor(parts: GeneratorParts) {
@@ -86,7 +88,8 @@ export class Generator {
         first,
         {
           sequence: this.#sequence,
-          sampler: new Sampler(settings, seededRandom(seed, choice), plan.ids),
+          sampler: new Sampler(settings, seededRandom(seed, choice), plan.ids, this.#scores),
+          scores: this.#scores,
           stream: new TextStream(tokenizer.bytes, plan.isStart),
           ends: this.#ends,
           stop: input.stop,

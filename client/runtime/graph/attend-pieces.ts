@@ -136,12 +136,13 @@ export function readAttention(node: OnnxNode, graph: OnnxGraph): Attention | nul
   if (attributes.some(({ name, i, f, s }) => !KNOWN.has(name) || (NEUTRAL.has(name) && Number(i ?? f ?? 0) !== NEUTRAL.get(name)) || (s !== undefined && new TextDecoder().decode(s) !== "NONE"))) return null;
   const heads = intOf(node, "num_heads") ?? 0;
   const kvHeads = intOf(node, "kv_num_heads") ?? 0;
-  const past = graph.inputs.find(({ name }) => name === inputs[3])?.tensor;
-  const headSize = past?.shape?.[3];
-  if (past?.elementType !== ELEMENT.float || typeof headSize !== "number" || kvHeads < 1 || heads % kvHeads !== 0) return null;
+  const [keys, values] = [inputs[3], inputs[4]].map((past) => graph.inputs.find(({ name }) => name === past)?.tensor);
+  const headSize = keys?.shape?.[3];
+  if (typeof headSize !== "number" || kvHeads < 1 || heads % kvHeads !== 0) return null;
+  if ([keys, values].some((past) => past?.elementType !== ELEMENT.float || past.shape?.[1] !== kvHeads || past.shape[3] !== headSize)) return null;
   const hasRotary = intOf(node, "do_rotary") === 1;
-  const cos = graph.initializers.find(({ name }) => name === inputs[7]);
-  if (hasRotary && cos?.dims[1] !== headSize / 2) return null;
+  const [cos, sin] = [inputs[7], inputs[8]].map((table) => graph.initializers.find(({ name }) => name === table)?.dims);
+  if (hasRotary && (cos?.[1] !== headSize / 2 || sin?.[1] !== headSize / 2 || sin[0] !== cos[0])) return null;
   const isPacked = (inputs[1] ?? "") === "" && (inputs[2] ?? "") === "";
   if (!isPacked && ((inputs[1] ?? "") === "" || (inputs[2] ?? "") === "")) return null;
   return { kvHeads, group: heads / kvHeads, headSize, scale: floatOf(node, "scale") || 1 / Math.sqrt(headSize), hasRotary, isInterleaved: intOf(node, "rotary_interleaved") === 1, isPacked };

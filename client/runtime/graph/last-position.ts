@@ -4,9 +4,10 @@
  * - Why: a prefill of s tokens else multiplies s rows with the largest matrix of the model, and makes s × vocabulary
  *   floats, of which one row is looked at.
  * - The row is picked before the last matrix product. What stands between that and `logits` (casts, scaling, a cap by
- *   tanh) works on rows one by one; where anything else does, the row is picked at the end.
+ *   tanh) works on rows one by one, with nothing beside them but constants; where anything else does, the row is picked
+ *   at the end.
  */
-import type { OnnxModel, OnnxNode } from "../../../schema/onnx/types.ts";
+import type { OnnxGraph, OnnxModel, OnnxNode } from "../../../schema/onnx/types.ts";
 import { int64Tensor, intAttribute, nodeOf } from "./tensors.ts";
 
 const PRODUCTS: ReadonlySet<string> = new Set(["MatMul", "MatMulNBits", "DynamicQuantizeMatMul", "MatMulInteger"]);
@@ -18,7 +19,7 @@ const INDEX = "leasehold/last-index";
 
 export function lastPositionOnly(model: OnnxModel, logits: string): OnnxModel {
   const { graph } = model;
-  const at = pickBefore(graph.nodes, logits);
+  const at = pickBefore(graph, logits);
   const pick = (from: string, to: string): OnnxNode => nodeOf("Gather", LAST, [from, INDEX], [to], [intAttribute("axis", 1)]);
   const nodes = graph.nodes.flatMap((node): OnnxNode[] => {
     if (node === at) return [pick(node.inputs[0] ?? "", LAST), { ...node, inputs: [LAST, ...node.inputs.slice(1)] }];
@@ -31,9 +32,10 @@ export function lastPositionOnly(model: OnnxModel, logits: string): OnnxModel {
 const withoutShape = ({ name, tensor, rest }: OnnxModel["graph"]["outputs"][number]) => ({ name, rest, ...(tensor ? { tensor: { ...tensor, shape: null } } : {}) });
 
 /** The product that makes the logits; `null` where what lies between isn't row by row. */
-function pickBefore(nodes: readonly OnnxNode[], logits: string): OnnxNode | null {
+function pickBefore({ nodes, initializers }: OnnxGraph, logits: string): OnnxNode | null {
   const makers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node])));
+  const constants = new Set([...initializers.map(({ name }) => name), ...nodes.filter(({ opType }) => opType === "Constant").flatMap(({ outputs }) => outputs)]);
   let node = makers.get(logits);
-  while (node && ROW_BY_ROW.has(node.opType)) node = makers.get(node.inputs[0] ?? "");
+  while (node && ROW_BY_ROW.has(node.opType) && node.inputs.slice(1).every((name) => constants.has(name))) node = makers.get(node.inputs[0] ?? "");
   return node && PRODUCTS.has(node.opType) && node.opType !== "MatMulInteger" ? node : null;
 }

@@ -61,6 +61,7 @@ export const i32 = {
   value: (value: number): Code => [0x41, signed(value)],
   add: two(0x6a), sub: two(0x6b), mul: two(0x6c), divUnsigned: two(0x6e), shl: two(0x74), shiftRight: two(0x76), and: two(0x71), lessUnsigned: two(0x49),
   load8: access([0x2d]),
+  store: (address: Code, value: Code, offset = 0): Code => [address, value, 0x36, 0, index(offset)],
   store8: (address: Code, value: Code, offset = 0): Code => [address, value, 0x3a, 0, index(offset)],
 };
 
@@ -76,7 +77,7 @@ export const v128 = {
   /** Eight bytes as i16x8. */
   load8Unsigned: access(vector(0x02)),
   store: (address: Code, value: Code, offset = 0): Code => [address, value, vector(0x0b), 0, index(offset)],
-  and: vectorTwo(0x4e), or: vectorTwo(0x50), xor: vectorTwo(0x51),
+  and: vectorTwo(0x4e), hasAny: vectorOne(0x53), or: vectorTwo(0x50), xor: vectorTwo(0x51),
   ofInts: (...four: readonly [number, number, number, number]): Code => [vector(0x0c), [...new Uint8Array(Int32Array.from(four).buffer)]],
   /** `lanes`: of the bytes of both, 0 to 31. */
   shuffle: (a: Code, b: Code, lanes: readonly number[]): Code => [a, b, vector(0x0d), lanes],
@@ -86,11 +87,13 @@ export const i8x16 = { splat: vectorOne(0x0f), shiftRight: vectorTwo(0x6d), narr
 export const i16x8 = { splat: vectorOne(0x10), add: vectorTwo(0x8e), shiftRight: vectorTwo(0x8d), ofLowUnsigned: vectorOne(0x89), narrow: vectorTwo(0x85) };
 export const i32x4 = {
   splat: vectorOne(0x11), ofLowUnsigned: vectorOne(0xa9), ofHighUnsigned: vectorOne(0xaa), add: vectorTwo(0xae), sub: vectorTwo(0xb1), shl: vectorTwo(0xab), minUnsigned: vectorTwo(0xb7), dot: vectorTwo(0xba),
+  /** One bit of each, its highest. */
+  bits: vectorOne(0xa4),
   lane: (a: Code, lane: number): Code => [a, vector(0x1b), lane],
 };
 /** `min` and `max` are the plain comparisons: where one is no number, the first. */
 export const f32x4 = {
-  splat: vectorOne(0x13), unequal: vectorTwo(0x42), abs: vectorOne(0xe0), neg: vectorOne(0xe1),
+  splat: vectorOne(0x13), unequal: vectorTwo(0x42), atLeast: vectorTwo(0x46), abs: vectorOne(0xe0), neg: vectorOne(0xe1),
   add: vectorTwo(0xe4), sub: vectorTwo(0xe5), mul: vectorTwo(0xe6), div: vectorTwo(0xe7), min: vectorTwo(0xea), max: vectorTwo(0xeb), ofInts: vectorOne(0xfa),
   lane: (a: Code, lane: number): Code => [a, vector(0x1f), lane],
 };

@@ -23,7 +23,7 @@ import { copy, normalize, pairwise, rotate, sigmoid, siluMul } from "./rows.ts";
 import { availableSimd } from "./simd.ts";
 
 export { scoresBytes } from "./attention-tiles.ts";
-export { BLOCK, OUTPUTS, packedBytes, roundedBytes, type Bits } from "./layout.ts";
+export { BLOCK, OUTPUTS, packedBytes, roundedBytes, wholeOutputs, type Bits } from "./layout.ts";
 
 export interface Kernels {
   /** Rows of `k` floats to what products take (`roundedBytes` each), and a scale each. */

@@ -9,8 +9,9 @@
 export type Bits = 4 | 8;
 
 export const BLOCK = 32;
-/** What the count of outputs is a multiple of, and where a range of them may begin and end. */
+/** Packed together: what a matrix is filled up to with outputs of nothing, and where a range of them may begin and end. */
 export const OUTPUTS = 8;
+export const wholeOutputs = (n: number): number => Math.ceil(n / OUTPUTS) * OUTPUTS;
 /** Outputs in a vector. */
 export const QUAD = 4;
 
@@ -25,4 +26,4 @@ export const zerosAt = (bits: Bits): number => scalesAt(bits) + SCALES;
 export const packedBlock = (bits: Bits): number => zerosAt(bits) + OUTPUTS;
 
 export const roundedBytes = (k: number): number => (k / BLOCK) * ROUNDED_BLOCK;
-export const packedBytes = (bits: Bits, n: number, k: number): number => (n / OUTPUTS) * (k / BLOCK) * packedBlock(bits);
+export const packedBytes = (bits: Bits, n: number, k: number): number => (wholeOutputs(n) / OUTPUTS) * (k / BLOCK) * packedBlock(bits);

@@ -7,7 +7,7 @@ const LANES = 4;
 const HALVES = [0, 1] as const;
 const EIGHT = VECTOR * HALVES.length;
 /** Of the numbers that are finite; what isn't one, or is −∞, is never found. */
-const LEAST = -3.4028234663852886e38;
+export const LEAST = -3.4028234663852886e38;
 const NOWHERE = -1;
 
 /** `likeliest(logits, count)`, of eight at least: the smallest index of the largest, or −1 where there is none. */

@@ -8,6 +8,7 @@
  * - Logprobs are those of the model, before penalties, bias, mask and temperature.
  * - Logits that are no numbers are an error: a backend that gives them must not go on.
  */
+import type { Scores } from "../kernels/scores.ts";
 import { shortlist } from "./shortlist.ts";
 import type { Random } from "./random.ts";
 
@@ -40,12 +41,14 @@ const MOST_OF_TOP = 64;
 export class Sampler {
   readonly #settings: SamplingSettings;
   readonly #random: Random;
+  readonly #scores: Scores;
   readonly #seen = new Set<number>();
   readonly #counts = new Map<number, number>();
-  #scratch = new Float32Array(0);
 
-  constructor(settings: SamplingSettings, random: Random, prompt: readonly number[]) {
+  /** `scores`: to look with; samplers that take turns may share it. */
+  constructor(settings: SamplingSettings, random: Random, prompt: readonly number[], scores: Scores) {
     this.#settings = settings;
+    this.#scores = scores;
     this.#random = random;
     if (settings.repetitionPenalty !== 1) for (const token of prompt) this.#seen.add(token);
   }
@@ -69,10 +72,12 @@ export class Sampler {
 
   next(logits: Float32Array, mask?: TokenMask): number {
     const { temperature, topK, topP, minP } = this.#settings;
-    const scores = this.#adjusted(logits, mask);
-    const best = argmax(scores);
+    const scores = this.#scores;
+    scores.load(logits);
+    this.#adjust(scores.numbers, mask);
+    const best = scores.likeliest();
     if (temperature === 0) return best;
-    if (topK === 0 && topP >= 1 && minP === 0) return drawAny(scores, scores[best] as number, temperature, this.#random());
+    if (topK === 0 && topP >= 1 && minP === 0) return drawAny(scores.weigh(scores.numbers[best] as number, temperature), this.#random());
     const candidates = shortlist(scores, { temperature, topK, topP, minP });
     let left = this.#random() * candidates.reduce((sum, { weight }) => sum + weight, 0);
     for (const { token, weight } of candidates) {
@@ -88,11 +93,7 @@ export class Sampler {
     this.#counts.set(token, (this.#counts.get(token) ?? 0) + 1);
   }
 
-  #adjusted(logits: Float32Array, mask?: TokenMask): Float32Array {
-    if (mask === undefined && this.#isBare) return logits;
-    if (this.#scratch.length !== logits.length) this.#scratch = new Float32Array(logits.length);
-    const scores = this.#scratch;
-    scores.set(logits);
+  #adjust(scores: Float32Array, mask: TokenMask | undefined): void {
     const { repetitionPenalty, frequencyPenalty, presencePenalty, logitBias } = this.#settings;
     if (repetitionPenalty !== 1) {
       for (const token of this.#seen) change(scores, token, (score) => (score > 0 ? score / repetitionPenalty : score * repetitionPenalty));
@@ -101,10 +102,7 @@ export class Sampler {
       for (const [token, count] of this.#counts) change(scores, token, (score) => score - count * frequencyPenalty - presencePenalty);
     }
     for (const [token, bias] of logitBias) change(scores, token, (score) => score + bias);
-    if (mask !== undefined) {
-      for (let token = 0; token < scores.length; token++) if (!isAllowed(mask, token)) scores[token] = -Infinity;
-    }
-    return scores;
+    if (mask !== undefined) forbid(scores, mask);
   }
 
   get #isBare(): boolean {
@@ -113,41 +111,21 @@ export class Sampler {
   }
 }
 
-/** The token's own logprob, and those of the `count` likeliest. */
-export function logprobsOf(logits: Float32Array, token: number, count: number): { readonly own: TokenLogprob; readonly top: readonly TokenLogprob[] } {
-  const max = logits[argmax(logits)] ?? 0;
-  let sum = 0;
-  for (const logit of logits) sum += Math.exp(logit - max);
-  const norm = max + Math.log(sum);
+/** The token's own logprob, and those of the `count` likeliest. `scores`: to look with. */
+export function logprobsOf(logits: Float32Array, token: number, count: number, scores: Scores): { readonly own: TokenLogprob; readonly top: readonly TokenLogprob[] } {
+  scores.load(logits);
+  const norm = scores.logSumExp();
   const at = (id: number): TokenLogprob => ({ token: id, logprob: (logits[id] ?? -Infinity) - norm });
-  const top = count === 0 ? [] : shortlist(logits, { temperature: 1, topK: count, topP: 1, minP: 0 }).map((candidate) => at(candidate.token));
+  const top = count === 0 ? [] : shortlist(scores, { temperature: 1, topK: count, topP: 1, minP: 0 }).map((candidate) => at(candidate.token));
   return { own: at(token), top };
 }
 
-export function argmax(logits: Float32Array): number {
-  let best = -1;
-  let max = -Infinity;
-  for (let token = 0; token < logits.length; token++) {
-    const logit = logits[token] as number;
-    if (logit > max) {
-      max = logit;
-      best = token;
-    } else if (Number.isNaN(logit)) best = NO_NUMBER;
-    if (best === NO_NUMBER) break;
-  }
-  if (best < 0) throw new Error("the model's logits are no numbers");
-  return best;
-}
-const NO_NUMBER = -2;
-
-/** Without limits the whole vocabulary has a chance: two passes, and no list. */
-function drawAny(scores: Float32Array, max: number, temperature: number, chance: number): number {
-  let total = 0;
-  for (const score of scores) total += Math.exp((score - max) / temperature);
+/** Without limits the whole vocabulary has a chance. */
+function drawAny({ weights, total }: { readonly weights: Float32Array; readonly total: number }, chance: number): number {
   let left = chance * total;
   let last = 0;
-  for (let token = 0; token < scores.length; token++) {
-    const weight = Math.exp(((scores[token] as number) - max) / temperature);
+  for (let token = 0; token < weights.length; token++) {
+    const weight = weights[token] as number;
     if (weight === 0) continue;
     left -= weight;
     last = token;
@@ -155,6 +133,17 @@ function drawAny(scores: Float32Array, max: number, temperature: number, chance:
   }
   return last;
 }
+
+/** Word by word: most forbid all of their tokens. */
+function forbid(scores: Float32Array, mask: TokenMask): void {
+  for (let first = 0; first < scores.length; first += 32) {
+    const word = mask[first >>> 5] ?? 0;
+    const end = Math.min(first + 32, scores.length);
+    if (word === 0) scores.fill(-Infinity, first, end);
+    else if (word !== ALL) for (let token = first; token < end; token++) if (!isAllowed(mask, token)) scores[token] = -Infinity;
+  }
+}
+const ALL = 0xffffffff;
 
 function change(scores: Float32Array, token: number, by: (score: number) => number): void {
   const score = scores[token];

@@ -1,11 +1,13 @@
 /**
- * The tokens that sampling chooses among, likeliest first. Pure.
+ * The tokens that sampling chooses among, likeliest first.
  *
  * - Top-k, then top-p of what that left, then min-p; the likeliest always stays.
  * - Of equal scores the lower id comes first, so that a seed gives the same text everywhere.
  * - Sorting a whole vocabulary costs more than a small model's step. So only tokens within a window below the best
  *   are sorted, and the window grows until it holds all that the limits could let through.
  */
+import type { Scores } from "../kernels/scores.ts";
+
 export interface Limits {
   readonly temperature: number;
   readonly topK: number;
@@ -19,14 +21,13 @@ export interface Candidate {
   readonly weight: number;
 }
 
-/** In units of the scaled logit: e⁻⁸ is 0.03 % of the likeliest token. */
-const WINDOWS = [8, 16, Infinity] as const;
+/** In units of the scaled logit: e⁻² is an eighth of the likeliest token, e⁻¹⁶ nothing to speak of. */
+const WINDOWS = [1, 2, 4, 8, 16, Infinity] as const;
 
-export function shortlist(scores: Float32Array, limits: Limits): Candidate[] {
-  let max = -Infinity;
-  for (const score of scores) if (score > max) max = score;
+export function shortlist(scores: Scores, limits: Limits): Candidate[] {
+  const max = scores.numbers[scores.likeliest()] ?? NaN;
   const { temperature, topK, topP, minP } = limits;
-  const total = topP < 1 && topK === 0 ? sumOfWeights(scores, max, temperature) : null;
+  const total = topP < 1 && topK === 0 ? scores.weigh(max, temperature).total : null;
   for (const window of WINDOWS) {
     const inside = within(scores, max, window, temperature);
     const isAll = window === Infinity || (minP > 0 && Math.exp(-window) < minP);
@@ -52,20 +53,9 @@ function cut(candidates: readonly Candidate[], mass: number, minP: number): Cand
   return candidates.slice(0, end);
 }
 
-function within(scores: Float32Array, max: number, window: number, temperature: number): Candidate[] {
-  const found: Candidate[] = [];
-  const floor = window === Infinity ? -Infinity : max - window * temperature;
-  for (let token = 0; token < scores.length; token++) {
-    const score = scores[token] as number;
-    if (score >= floor && score > -Infinity) found.push({ token, weight: Math.exp((score - max) / temperature) });
-  }
-  return found;
-}
-
-function sumOfWeights(scores: Float32Array, max: number, temperature: number): number {
-  let total = 0;
-  for (const score of scores) total += Math.exp((score - max) / temperature);
-  return total;
+function within(scores: Scores, max: number, window: number, temperature: number): Candidate[] {
+  const { numbers } = scores;
+  return Array.from(scores.above(max - window * temperature), (token) => ({ token, weight: Math.exp(((numbers[token] ?? -Infinity) - max) / temperature) }));
 }
 
 const sum = (candidates: readonly Candidate[]): number => candidates.reduce((total, { weight }) => total + weight, 0);

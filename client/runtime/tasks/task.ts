@@ -1,5 +1,6 @@
 /**
- * What a task is to the runtime: one adapter, in one file of `tasks/`, with one row in `registry.ts`.
+ * What a task is to the runtime: one adapter, in one file of `tasks/`. The compiler asks for its rows in `registry.ts`,
+ * `protocol.ts` and the host's `RUN_BY`.
  *
  * - `prepare` takes the model's files to something that runs, warmed up and tested on this backend.
  *   It throws `model-invalid` naming the file at fault, or `backend-unavailable` where another backend may do.
@@ -22,7 +23,11 @@ export interface Call<Piece, Note = never> {
 }
 
 export interface PreparedTask<Input, Output, Piece = never, Note = never> {
+  /** What whoever looks should know of how it runs. Without a full stop. */
+  readonly remark?: string;
   run(input: Input, call: Call<Piece, Note>): Promise<Output>;
+  /** How many it goes by now, where it measures that. */
+  threads?(): number | null;
 }
 
 interface Adapter<Kind extends EngineKind, Needs extends SessionEngine | EngineOnDemand, Input, Output, Piece, Note> {

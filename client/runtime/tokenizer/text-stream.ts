@@ -11,6 +11,8 @@ export class TextStream {
   readonly #tokens: TokenBytes;
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   #mayStrip: boolean;
+  /** Of the bytes so far, none waits for more. */
+  #isClosed = true;
 
   /** `isStart`: nothing stands before this text, so a space that the tokenizer puts before the first word is left out. */
   constructor(tokens: TokenBytes, isStart: boolean) {
@@ -20,7 +22,11 @@ export class TextStream {
 
   push(token: number): string {
     const bytes = this.#tokens.bytes[token];
-    return bytes == null || bytes.length === 0 ? "" : this.#take(this.#decoder.decode(bytes, { stream: true }));
+    if (bytes == null || bytes.length === 0) return "";
+    const last = bytes[bytes.length - 1] ?? 0;
+    const isPlain = this.#isClosed && bytes.every(isAscii); // most are, and the decoder takes longer than all else that is done to a token
+    this.#isClosed = isAscii(last);
+    return this.#take(isPlain ? String.fromCharCode(...bytes) : this.#decoder.decode(bytes, { stream: true }));
   }
 
   end(): string {
@@ -33,3 +39,5 @@ export class TextStream {
     return text.startsWith(" ") ? text.slice(1) : text;
   }
 }
+
+const isAscii = (byte: number): boolean => byte < 0x80;

@@ -49,6 +49,8 @@ export function tokenBytes(file: TokenizerFile, vocabulary: ReadonlyMap<string, 
   return { bytes, stripsLeadingSpace: family.stripsLeadingSpace };
 }
 
+export const isByteLevel = ({ decoder }: TokenizerFile): boolean => flat(decoder).some(({ type }) => type === "ByteLevel");
+
 function familyOf(steps: readonly DecoderStep[]): { spell: Spelling; stripsLeadingSpace: boolean } | null {
   const has = (type: string) => steps.some((step) => step.type === type);
   if (steps.length === 0) return { spell: (token) => encoder.encode(token), stripsLeadingSpace: false };

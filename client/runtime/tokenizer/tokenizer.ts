@@ -9,7 +9,8 @@ import { Tokenizer as HubTokenizer } from "@huggingface/tokenizers";
 import { LeaseholdError } from "../../errors.ts";
 import { invalidFile, type ModelFiles } from "../tasks/model-files.ts";
 import { ChatTemplate } from "./chat-template.ts";
-import { tokenBytes, type TokenBytes, type TokenizerFile } from "./token-bytes.ts";
+import { TextStream } from "./text-stream.ts";
+import { isByteLevel, tokenBytes, type TokenBytes, type TokenizerFile } from "./token-bytes.ts";
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -58,6 +59,13 @@ export class Tokenizer {
 
   tokenOf(id: number): string | undefined {
     return this.#hub.id_to_token(id);
+  }
+
+  /** What each token shows of its text: as it is spelled, or where tokens are bytes, the characters that it completes. */
+  spell(ids: readonly number[]): string[] {
+    if (!isByteLevel(this.#file)) return ids.map((id) => this.tokenOf(id) ?? "");
+    const stream = new TextStream(this.bytes, false);
+    return ids.map((id) => stream.push(id));
   }
 
   isSpecial(id: number): boolean {

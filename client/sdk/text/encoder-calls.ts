@@ -204,7 +204,7 @@ async function callHeld<Name extends TaskName>(parts: Parts, task: Name, model: 
     return { output, tokens: measured.counted ?? measured.tokens, account: { ...engineOf(runtime), request_id: lease.requestId, lease_ids: [lease.grant.lease_id], cache } };
   } catch (thrown) {
     const error = asLeaseholdError(thrown, signal);
-    if (error.code === "model-invalid") parts.loader.discard(model, loaded);
+    await parts.loader.failed(model, loaded, error);
     await short.failed(model, held, measured.tokens, began !== null, error);
     throw error;
   } finally {

@@ -97,7 +97,7 @@ async function begin(parts: Parts, model: string, input: GenerateInput, options:
       return closing;
     } catch (thrown) {
       const error = asLeaseholdError(thrown, signal);
-      if (error.code === "model-invalid") parts.loader.discard(model, loaded);
+      await parts.loader.failed(model, loaded, error);
       await chain.abandon(error);
       taken.reject(error);
       queue.end(error);

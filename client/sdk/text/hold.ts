@@ -15,6 +15,7 @@ import type { LoadedModel } from "../model-load.ts";
 import type { ModelLoader } from "../model-loader.ts";
 import type { OpenLease } from "../open-lease.ts";
 import type { OnProgress } from "../progress.ts";
+import { asLeaseholdError } from "../as-error.ts";
 import { newRequestId } from "../request-id.ts";
 
 export interface Parts {
@@ -60,7 +61,10 @@ export async function holdFrom<T extends { readonly tokens: number }, L>(source:
     const loaded = await load.join({ signal, onProgress });
     const release = loader.use(loaded);
     try {
-      const measured = await measure(loaded);
+      const measured = await measure(loaded).catch(async (thrown: unknown) => {
+        await loader.failed(model, loaded, asLeaseholdError(thrown, signal)); // the model's worker measures, and may have to start for it
+        throw thrown;
+      });
       const lease = await source.take({ model, tokens: measured.tokens, revision: loaded.manifest.revision, requestId, ...(signal && { signal }) });
       const { model: granted } = source.openOf(lease).grant;
       if (granted.manifest_sha256 === loaded.digest) {

@@ -1,5 +1,6 @@
 /** The model cache on the real OPFS, IndexedDB and Web Locks of a Chromium. */
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { ChunkFiles } from "../../../client/cache/chunk-files.ts";
 import { type FetchedModel, isStored } from "../../../client/cache/fetch-model.ts";
 import { type ModelStore, openModelStore } from "../../../client/cache/model-store.ts";
 import { LeaseholdError } from "../../../client/errors.ts";
@@ -306,6 +307,41 @@ describe("storage that is refused", () => {
     const source = sourceOf(model);
     await expectWhole(model, await fetchKept({ ...model, store, fetchChunk: source.fetchChunk }));
     expect(source.asked.size).toBe(model.chunks.length);
+  });
+});
+
+describe("a chunk that another tab drops between two steps of this one", () => {
+  const { getFile, createWritable } = FileSystemFileHandle.prototype;
+  afterEach(() => Object.assign(FileSystemFileHandle.prototype, { getFile, createWritable }));
+
+  /** The file is gone when the handle to it is used, the first time. */
+  const goneOnce = <Step extends "getFile" | "createWritable">(step: Step, files: string) => {
+    const real = { getFile, createWritable }[step];
+    FileSystemFileHandle.prototype[step] = async function (this: FileSystemFileHandle) {
+      FileSystemFileHandle.prototype[step] = real as FileSystemFileHandle[Step];
+      await (await (await (await navigator.storage.getDirectory()).getDirectoryHandle("leasehold")).getDirectoryHandle(files).then((folder) => folder.getDirectoryHandle("chunks"))).removeEntry(this.name);
+      return real.call(this);
+    } as FileSystemFileHandle[Step];
+  };
+
+  it("is one that is not here, and no failure of the disk", async () => {
+    const tenant = freshTenant();
+    const [model, store] = [await makeModel({ "a.onnx": [5000] }), await open(tenant)];
+    await fetchKept({ ...model, store, fetchChunk: sourceOf(model).fetchChunk });
+    goneOnce("getFile", tenant);
+    expect([await isStored(model.variant, store), store.place]).toEqual([false, { kind: "disk" }]);
+  });
+
+  it("is not here for who reads it either, and is written whole for who writes it", async () => {
+    const tenant = freshTenant();
+    const files = await ChunkFiles.open(tenant);
+    const digest = "a".repeat(64) as Sha256;
+    const content = new TextEncoder().encode("a chunk");
+    goneOnce("createWritable", tenant);
+    await files.write(digest, [content]);
+    expect(await files.read(digest, content.length, (size) => new Uint8Array(size))).toEqual(content);
+    goneOnce("getFile", tenant);
+    expect(await files.read(digest, content.length, (size) => new Uint8Array(size))).toBeNull();
   });
 });
 

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { LeaseholdError } from "../../../client/errors.ts";
 import { loadRuntime, type LoadOptions } from "../../../client/runtime/host.ts";
+import { concat } from "../../../schema/onnx/concat.ts";
 import { ELEMENT, type OnnxGraph, type OnnxModel, type OnnxTensor } from "../../../schema/onnx/types.ts";
 import { madeModel, madeNode, modelBytes } from "../../support/onnx.ts";
 
@@ -32,6 +33,7 @@ test.each<[string, OnnxModel | Uint8Array<ArrayBuffer>, string]>([
   ["a path out of its folder", outside("../weights.bin"), "model-external-path"],
   ["an address in the engine's memory", outside("*/_ORT_MEM_ADDR_/*", 1024), "model-external-path"],
   ["data beyond the end of their file", outside("weights.bin", 8), "model-external-range"],
+  ["what onnxruntime would take for its own format", concat([new Uint8Array([0x32, 6, 0x20, 0x20, ...new TextEncoder().encode("ORTM")]), modelBytes(madeModel({}))]) as Uint8Array<ArrayBuffer>, "model-unreadable"],
   ["a second graph in the same field", new Uint8Array([0x3a, 0, 0x3a, 0]), "model-unreadable"],
 ])("%s", async (_, model, code) => {
   const error = await load(model).then(() => null, (fault: unknown) => fault);

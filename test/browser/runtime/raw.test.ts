@@ -60,6 +60,21 @@ test("a call that can't be handed to the worker is refused, and the next one wor
   expect((await runtime.run("raw", { inputs: { a: floats(3), b: floats(4) } })).outputs.sum).toEqual(floats(7));
 });
 
+test("tensors of every type come back as they went in", async () => {
+  const sent = {
+    float32: Float32Array.of(1.5, -2), float16: Uint16Array.of(0x3c00, 0xc000), float64: Float64Array.of(1e300, -0.1), uint8: Uint8Array.of(0, 255), int8: Int8Array.of(-128, 127), uint16: Uint16Array.of(0, 65_535), int16: Int16Array.of(-32_768, 7),
+    uint32: Uint32Array.of(0, 4_294_967_295), int32: Int32Array.of(-2_147_483_648, 7), uint64: BigUint64Array.of(0n, 2n ** 64n - 1n), int64: BigInt64Array.of(-(2n ** 63n), 7n), bool: Uint8Array.of(1, 0), string: ["", "héllo 👋"],
+  } as const;
+  const types = Object.keys(sent) as (keyof typeof sent)[];
+  const elements: Record<keyof typeof sent, number> = { float32: 1, uint8: 2, int8: 3, uint16: 4, int16: 5, int32: 6, int64: 7, string: 8, bool: 9, float16: 10, float64: 11, uint32: 12, uint64: 13 };
+  const graph = { ...ADD_AND_COUNT.graph, nodes: types.map((type) => ({ ...node("Identity", [type], [`${type}-out`]), name: type })), inputs: types.map((type) => value(type, elements[type], [2])), outputs: types.map((type) => value(`${type}-out`, elements[type], [2])) };
+  const bytes = concat(encodeOnnx({ ...ADD_AND_COUNT, graph }).parts.map((part) => payloadBytes(part, () => NOTHING)));
+  const mirror = await loadRuntime({ task: "raw", files: [{ path: "model.onnx", blob: new Blob([bytes.slice()]) }], backend: "wasm" });
+  const { outputs } = await mirror.run("raw", { inputs: Object.fromEntries(types.map((type) => [type, { type, dims: [2], data: sent[type] }])) });
+  mirror.close();
+  expect(outputs).toEqual(Object.fromEntries(types.map((type) => [`${type}-out`, { type, dims: [2], data: sent[type] }])));
+});
+
 test("another task's call is refused", async () => {
   await expect(runtime.readOcr(new Blob())).rejects.toMatchObject({ code: "model-invalid" });
 });

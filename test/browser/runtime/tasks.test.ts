@@ -1,7 +1,7 @@
 /** Each task that reads its input once, with a small real model in a real session. */
 import { afterEach, describe, expect, test } from "vitest";
 import { loadRuntime, type LoadOptions, type Runtime } from "../../../client/runtime/host.ts";
-import { classifierModel, colourModel, embeddingModel, nliModel, pictureEmbeddingModel, type SmallModel, taggerModel, WORDS } from "../../support/small-models.ts";
+import { classifierModel, colourModel, embeddingModel, nliModel, pictureEmbeddingModel, type SmallModel, taggerModel, textEmbedsModel, WORDS } from "../../support/small-models.ts";
 import { filesOf } from "./model-blobs.ts";
 
 const open: Runtime[] = [];
@@ -68,6 +68,24 @@ describe("texts", () => {
     expect(dot(one, near)).toBeGreaterThan(dot(one, far) + 0.2);
     expect(dot(one, far)).toBeCloseTo(0.5, 5); // [CLS] and [SEP] of four tokens
     expect(tokens).toBe(4 + 6 + 4 + 12);
+  });
+
+  const files = (of: Readonly<Record<string, unknown>>): SmallModel => Object.fromEntries(Object.entries(of).map(([path, content]) => [path, new TextEncoder().encode(JSON.stringify(content))]));
+  const embed = async (model: SmallModel) => [...((await (await load("feature-extraction", model)).run("feature-extraction", { ...plain(["good"]), dimensions: null })).embeddings[0] ?? [])];
+
+  test("get the embedding that the model makes of them by itself, as CLIP's text side does", async () => {
+    const third = 1 / Math.sqrt(3); // [CLS], the word, [SEP]
+    expect((await embed(textEmbedsModel())).filter((number) => number !== 0)).toEqual([1, 2, 3].map(() => expect.closeTo(third, 4)));
+  });
+
+  test("are pooled as the model's files say, and not at all where they say what isn't known here", async () => {
+    const modules = (...names: string[]) => names.map((name) => ({ type: `sentence_transformers.models.${name}` }));
+    const cls = await embed(embeddingModel(files({ "1_Pooling/config.json": { pooling_mode_cls_token: true }, "modules.json": modules("Transformer", "Pooling") })));
+    expect(cls.filter((number) => number !== 0)).toEqual([1]);
+    const mean = await embed(embeddingModel(files({ "modules.json": modules("Transformer", "Pooling") })));
+    expect(Math.hypot(...mean)).toBeCloseTo(1 / Math.sqrt(3), 4); // nothing is brought to length 1
+    await expect(embed(embeddingModel(files({ "modules.json": modules("Transformer", "Pooling", "Dense") })))).rejects.toMatchObject({ code: "model-invalid", message: expect.stringContaining("Dense") });
+    await expect(embed(embeddingModel(files({ "1_Pooling/config.json": { pooling_mode_weightedmean_tokens: true } })))).rejects.toMatchObject({ code: "model-invalid" });
   });
 
   test("that are too long are refused with their place, and the model stays usable", async () => {

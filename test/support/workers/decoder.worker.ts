@@ -47,7 +47,7 @@ async function serve(request: DecoderRequest): Promise<DecoderAnswer> {
   switch (request.kind) {
     case "open": {
       if (request.hasBrokenKernel) breakKernel();
-      const started = (engine ??= engineOnDemand(request));
+      const started = (engine ??= engineOnDemand({ ...request, areThreadsFixed: false }));
       if (request.isUnrecorded) engine = { ...started, start: async () => unrecorded(await started.start()) };
       decoder = await openDecoder(new ModelFiles(request.files), engine, request.options, step);
       return stateOf(decoder);

@@ -35,6 +35,30 @@ describe("what a variant requires", () => {
   ])("is refused: %s", (_, requires, path) => expect(faults(body({}, { requires }))).toEqual([path]));
 });
 
+describe("chunks", () => {
+  const [other, half] = ["b".repeat(64), { sha256: "c".repeat(64), size: 5 }];
+  const of = (...files: object[]) => faults(body({}, { files }));
+
+  it.each([
+    ["a chunk in two files", [file, { ...file, path: "copy" }]],
+    ["a file of several, whose digest none of them has", [{ ...file, size: 10, sha256: other, chunks: [file.chunks[0], half] }]],
+    ["a file whose own digest nobody knows", [{ path: "a", size: 5, chunks: [half] }]],
+  ])("are taken: %s", (_, files) => expect(of(...files)).toEqual([]));
+
+  it.each([
+    ["sizes that don't add up to the file's", [{ ...file, size: 6 }], "variants.0.files.0.chunks"],
+    ["a chunk of nothing", [{ ...file, size: 5, chunks: [half, { sha256: other, size: 0 }] }], "variants.0.files.0.chunks.1.size"],
+    ["a file of one chunk, and of another digest than that", [{ ...file, sha256: other }], "variants.0.files.0.sha256"],
+    ["a chunk that has two sizes", [file, { path: "a", size: 7, chunks: [{ sha256: DIGEST, size: 7 }] }], "variants"],
+    ["a chunk that has two sizes in one file", [{ path: "a", size: 12, chunks: [file.chunks[0], { sha256: DIGEST, size: 7 }] }], "variants"],
+  ])("are refused: %s", (_, files, path) => expect(of(...files)).toEqual([path]));
+
+  it("have one size in all variants together", () => {
+    const variants = [{ id: "a", files: [file] }, { id: "b", files: [{ path: "a", size: 7, chunks: [{ sha256: DIGEST, size: 7 }] }] }];
+    expect(faults(body({ variants }))).toEqual(["variants"]);
+  });
+});
+
 describe("a self-test", () => {
   it.each([
     [{ self_test: tokens }],

@@ -149,14 +149,15 @@ describe("each proof once", () => {
     return new ProofLog(() => `n${n++}`);
   };
   const MINUTE = 60_000;
+  const LEASE_ID = "ls_acme_1";
 
   test("taken once; the object may ask again for the same request", () => {
     const proofs = log();
     const nonce = proofs.nonce(NOW);
-    expect(proofs.take(proof("a", nonce, "r1"), NOW)).toBe("taken");
-    expect(proofs.take(proof("a", nonce, "r1"), NOW)).toBe("taken");
-    expect(proofs.take(proof("a", nonce, "r2"), NOW)).toBe("replayed");
-    expect(proofs.take(proof("b", nonce, "r2"), NOW)).toBe("taken");
+    expect(proofs.take(LEASE_ID, proof("a", nonce, "r1"), NOW)).toBe("taken");
+    expect(proofs.take(LEASE_ID, proof("a", nonce, "r1"), NOW)).toBe("taken");
+    expect(proofs.take(LEASE_ID, proof("a", nonce, "r2"), NOW)).toBe("replayed");
+    expect(proofs.take(LEASE_ID, proof("b", nonce, "r2"), NOW)).toBe("taken");
   });
 
   test("a nonce is taken for 10 minutes, and a proof under it is a replay as long", () => {
@@ -165,28 +166,28 @@ describe("each proof once", () => {
     expect(proofs.nonce(NOW + 5 * MINUTE - 1)).toBe(first);
     const second = proofs.nonce(NOW + 5 * MINUTE);
     expect(second).not.toBe(first);
-    expect(proofs.take(proof("a", first, "r1"), NOW + 6 * MINUTE)).toBe("taken");
-    expect(proofs.take(proof("a", first, "r2"), NOW + 10 * MINUTE - 1)).toBe("replayed");
-    expect(proofs.take(proof("a", first, "r3"), NOW + 10 * MINUTE)).toBe("stale");
-    expect(proofs.take(proof("c", second), NOW + 10 * MINUTE)).toBe("taken");
+    expect(proofs.take(LEASE_ID, proof("a", first, "r1"), NOW + 6 * MINUTE)).toBe("taken");
+    expect(proofs.take(LEASE_ID, proof("a", first, "r2"), NOW + 10 * MINUTE - 1)).toBe("replayed");
+    expect(proofs.take(LEASE_ID, proof("a", first, "r3"), NOW + 10 * MINUTE)).toBe("stale");
+    expect(proofs.take(LEASE_ID, proof("c", second), NOW + 10 * MINUTE)).toBe("taken");
   });
 
   test("a flood of proofs ends nonces, and fills no memory: what is remembered is bounded, and nothing is taken twice", () => {
     let n = 0;
     const proofs = new ProofLog(() => `n${n++}`, 3);
     const first = proofs.nonce(NOW);
-    for (const jti of ["a", "b", "c"]) expect(proofs.take(proof(jti, first), NOW)).toBe("taken");
+    for (const jti of ["a", "b", "c"]) expect(proofs.take(LEASE_ID, proof(jti, first), NOW)).toBe("taken");
     const second = proofs.nonce(NOW);
     expect(second).not.toBe(first);
     // Under the one that is full nothing more is taken, though its time is not over; the object may still ask again.
-    expect(proofs.take(proof("d", first), NOW)).toBe("stale");
-    expect(proofs.take(proof("a", first, "a"), NOW)).toBe("taken");
-    expect(proofs.take(proof("a", first, "other"), NOW)).toBe("replayed");
-    for (const jti of ["a", "b", "c"]) expect(proofs.take(proof(jti, second), NOW)).toBe("taken");
+    expect(proofs.take(LEASE_ID, proof("d", first), NOW)).toBe("stale");
+    expect(proofs.take(LEASE_ID, proof("a", first, "a"), NOW)).toBe("taken");
+    expect(proofs.take(LEASE_ID, proof("a", first, "other"), NOW)).toBe("replayed");
+    for (const jti of ["a", "b", "c"]) expect(proofs.take(LEASE_ID, proof(jti, second), NOW)).toBe("taken");
     const third = proofs.nonce(NOW);
-    expect(proofs.take(proof("a", first, "other"), NOW)).toBe("stale");
-    expect(proofs.take(proof("a", second, "other"), NOW)).toBe("replayed");
-    expect(proofs.take(proof("a", third), NOW)).toBe("taken");
+    expect(proofs.take(LEASE_ID, proof("a", first, "other"), NOW)).toBe("stale");
+    expect(proofs.take(LEASE_ID, proof("a", second, "other"), NOW)).toBe("replayed");
+    expect(proofs.take(LEASE_ID, proof("a", third), NOW)).toBe("taken");
   });
 
   test("a nonce is 128 bits that nobody can guess", () => {
@@ -198,7 +199,7 @@ describe("each proof once", () => {
   test("a nonce of an earlier life of the object, none, or a made-up one: stale", () => {
     const before = log().nonce(NOW);
     const proofs = new ProofLog();
-    for (const nonce of [before, null, "", "made-up"]) expect(proofs.take(proof("a", nonce), NOW)).toBe("stale");
+    for (const nonce of [before, null, "", "made-up"]) expect(proofs.take(LEASE_ID, proof("a", nonce), NOW)).toBe("stale");
   });
 });
 

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { Hub, HubFault } from "../../../worker/imports/hub.ts";
 import { COMMIT, TestHub } from "../../support/hub.ts";
@@ -7,7 +8,7 @@ const SMALL = new TextEncoder().encode("{}");
 let server: TestHub;
 beforeAll(async () => {
   const files = { "config.json": SMALL, "onnx/model.onnx": LARGE };
-  server = await TestHub.start({ "org/open": { files, pipeline: "text-generation", licence: "apache-2.0" }, "org/private": { files, token: "hf_secret" } });
+  server = await TestHub.start({ "org/open": { files, pipeline: "text-generation", licence: "apache-2.0" }, "org/private": { files, token: "hf_secret" }, "org/terse": { files: { ...files, "README.md": SMALL }, isTerse: true } });
 });
 afterAll(() => server.stop());
 afterEach(() => {
@@ -33,6 +34,15 @@ it("describes a model with the digests that the hub states", async () => {
   const model = await hub().describe("org/open", "main");
   expect(model).toMatchObject({ commit: COMMIT, pipeline: "text-generation", licence: "apache-2.0" });
   expect(model.files.map(({ path, size, sha256, git }) => [path, size, sha256 !== null, git !== null])).toEqual([["config.json", 2, false, true], ["onnx/model.onnx", 100_000, true, false]]);
+});
+
+it("asks for what a description of names alone leaves out, of the files that are wanted", async () => {
+  const { files } = await hub().describe("org/terse", "main", (path) => path !== "README.md");
+  expect(files).toEqual([
+    { path: "config.json", size: 2, sha256: null, git: null },
+    { path: "onnx/model.onnx", size: 100_000, sha256: createHash("sha256").update(LARGE).digest("hex"), git: null },
+  ]);
+  expect(server.heard.some(({ path }) => path.endsWith("README.md"))).toBe(false);
 });
 
 it.each([0, 1, 99_999])("reads a file from byte %i on, through the redirect", async (offset) => {
@@ -83,6 +93,31 @@ it.each([
 ])("an answer of %i is %s", async (status, code, isFinal) => {
   server.fault = () => status;
   expect(await faultOf(hub().describe("org/open", "main"))).toEqual({ code, isFinal });
+});
+
+describe("a hub that drips", () => {
+  const limits = { silenceMs: 20_000, paceMs: 400, paceBytes: 50_000 };
+  const dripping = async (cancelled?: AbortSignal, pace = limits) => {
+    for await (const _ of new Hub(server.url, null, cancelled, pace).read("org/open", COMMIT, weights, 0)) continue;
+  };
+  const drip = () => (server.fault = ({ path }) => (path.startsWith("/cdn/") ? "drip" : null));
+
+  it("is left when too little has come for a while, and may be asked again", async () => {
+    drip();
+    expect(await faultOf(dripping())).toEqual({ code: "source-unreachable", isFinal: false });
+    await expect.poll(() => server.dripping, { timeout: 10_000 }).toBe(0);
+  });
+
+  it("is left at once where that is wanted, in the middle of a body and before the next request", async () => {
+    drip();
+    const cancelled = new AbortController();
+    const reading = faultOf(dripping(cancelled.signal, { ...limits, paceMs: 1e9 }));
+    await expect.poll(() => server.dripping, { timeout: 10_000 }).toBe(1);
+    cancelled.abort();
+    expect(await reading).toEqual({ code: "source-unreachable", isFinal: false });
+    await expect.poll(() => server.dripping, { timeout: 10_000 }).toBe(0);
+    expect((await faultOf(dripping(cancelled.signal))).code).toBe("source-unreachable");
+  });
 });
 
 it("a body that breaks off, and a hub that is gone, are asked again", async () => {

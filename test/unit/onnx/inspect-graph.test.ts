@@ -42,6 +42,12 @@ describe("functions", () => {
     const doubling = Array.from({ length: 15 }, (_, at) => fn(`f${at}`, ...Array.from({ length: 8 }, (__, twice) => call("d", `f${at + 1}`, [], [`o${twice}`]))));
     expect(await withFunctions(...doubling, fn("f15", node("Relu", ["x"], ["y"])))).toBe("model-too-complex");
   });
+  it("that copy their weights with every call are refused by what they come to; called a few times they are not", async () => {
+    const weights: OnnxAttribute = { name: "value", type: 4, t: tensor({ dims: [1024, 1024], data: { kind: "raw", bytes: new Uint8Array(4 * 1024 ** 2) } }), rest: NOTHING };
+    const text: OnnxAttribute = { name: "value_string", type: 3, s: new Uint8Array(1024 ** 2), rest: NOTHING };
+    const called = (times: number, constant: OnnxAttribute) => judge({ ...modelOf({ nodes: Array.from({ length: times }, (_, at) => call("d", "f0", [], [`out${at}`])) }), functions: [fn("f0", node("Constant", [], ["w"], { attributes: [constant] }))] });
+    expect([await called(4, weights), await called(1000, weights), await called(1000, text)]).toEqual([null, "model-too-complex", "model-too-complex"]);
+  });
   it("that call functions without end are refused", async () => {
     const chain = Array.from({ length: 1000 }, (_, at) => fn(`f${at}`, call("d", `f${at + 1}`, [], ["a"])));
     expect(await withFunctions(...chain)).toBe("model-too-complex");

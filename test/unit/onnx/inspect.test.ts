@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { concat } from "../../../schema/onnx/concat.ts";
 import { MODEL_FAULTS, type ModelRefusal } from "../../../schema/onnx/fault.ts";
 import { INSPECT_LIMITS, inspectOnnx } from "../../../schema/onnx/inspect.ts";
 import { bytesSource } from "../../../schema/onnx/source.ts";
@@ -48,6 +49,12 @@ describe("refuses", () => {
     const elsewhere = (place: number) => codeOf(model({ initializers: [tensor({ rest: encoded(new WireMessage().message(13, entry).int(14, place)) })] }));
     expect(await elsewhere(0)).toBeNull();
     expect(await elsewhere(2 ** 32 + 1)).toBe("model-unreadable");
+  });
+  it("what onnxruntime would take for its own format, for the four letters of that stand where it looks for them", async () => {
+    const beginning = (words: string) => new Uint8Array([0x32, 2 + words.length, 0x20, 0x20, ...new TextEncoder().encode(words)]); // doc_string
+    const plain = await bytesOf(model());
+    expect(await inspect(concat([beginning("ortm"), plain]))).toBeNull();
+    expect((await inspect(concat([beginning("ORTM"), plain])))?.code).toBe("model-unreadable");
   });
   it.each<[string, OnnxTensor, string]>([
     ["external data that begin beyond the end", outside("model.onnx_data", { offset: 1 }), "model-external-range"],

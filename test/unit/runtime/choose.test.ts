@@ -39,11 +39,15 @@ describe("the backend", () => {
 });
 
 test.each([
-  [1, true, 1],
-  [2, true, 2],
-  [16, true, 4],
-  [16, false, 1],
-  [0, true, 1],
-])("%i cores, isolated %s: %i threads", (cores, isCrossOriginIsolated, threads) => {
-  expect(chooseThreads({ ...PROBE, cores, isCrossOriginIsolated })).toBe(threads);
+  [1, true, null, 1],
+  [2, true, null, 2],
+  [16, true, null, 4],
+  [16, false, null, 1],
+  [0, true, null, 1],
+  [2, true, 3, 3],
+  [8, true, 8, 8],
+  [8, true, 100, 16],
+  [8, false, 8, 1],
+])("%i cores, isolated %s, asked for %s: %i threads", (cores, isCrossOriginIsolated, asked, threads) => {
+  expect(chooseThreads({ ...PROBE, cores, isCrossOriginIsolated }, asked)).toBe(threads);
 });

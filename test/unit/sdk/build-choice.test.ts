@@ -25,6 +25,15 @@ it("passes over a build for WebGPU that did not start, of that model and no othe
   expect(await choice.passOver(both, unavailable)).toBe(false);
 });
 
+it("passes over a build for WebGPU that ran, where it is not to be had any more", async () => {
+  const choice = new BuildChoice({ backend: "auto" });
+  expect(await choice.passOver(both, unavailable, "cpu")).toBe(false);
+  expect(choice.gpuFault(both)).toBe(undefined);
+  expect(await choice.passOver(both, unavailable, "gpu")).toBe(true);
+  expect(choice.gpuFault(both)).toBe("WebGPU could not be started");
+  expect((await choice.of(both)).id).toBe("cpu");
+});
+
 describe("stays with what it has", () => {
   it.each<[string, unknown]>([
     ["a call that was stopped", new LeaseholdError("aborted", "Stopped.")],

@@ -19,6 +19,14 @@ async function errorOf(work: Promise<unknown>): Promise<LeaseholdError> {
   throw new Error(`expected a LeaseholdError, got ${String(error)}`);
 }
 
+describe("asking for a manifest", () => {
+  it("is aborted where the signal fires, before and while it waits", async () => {
+    const api = await plane(() => undefined);
+    expect((await errorOf(api.manifest(granted(), AbortSignal.abort()))).code).toBe("aborted");
+    expect((await errorOf(api.manifest(granted(), AbortSignal.timeout(30)))).code).toBe("aborted");
+  });
+});
+
 describe("asking for a lease", () => {
   it("sends the key and the ask, and gives the grant", async () => {
     const api = await plane((response) => json(response, 201, granted()));
@@ -54,12 +62,6 @@ describe("asking for a lease", () => {
   it("is network-failed where nobody answers", async () => {
     const api = await plane((response) => response.destroy());
     expect((await errorOf(api.createLease("lh_pk_acme_x", ASK))).code).toBe("network-failed");
-  });
-
-  it("is aborted where the signal fires, before and while it waits", async () => {
-    const api = await plane(() => undefined);
-    expect((await errorOf(api.createLease("lh_pk_acme_x", ASK, AbortSignal.abort()))).code).toBe("aborted");
-    expect((await errorOf(api.createLease("lh_pk_acme_x", ASK, AbortSignal.timeout(30)))).code).toBe("aborted");
   });
 
   it.each<[string, Answer]>([

@@ -23,6 +23,9 @@ it.each<[string, () => Promise<unknown>]>([
 it.each([
   ["inputs that are none", undefined, "its inputs are no tensors by name"],
   ["an input that is none", { x: null }, "x is no tensor"],
+  ["a type that there isn't", { x: { type: "complex64", dims: [1], data: new Float32Array(2) } }, "x is of the type complex64, which no tensor has"],
+  ["a text among numbers", { x: { type: "string", dims: [2], data: ["a", 1] } }, "the data of x is not what string takes"],
+  ["elements of another width", { x: { type: "float64", dims: [1], data: new Float32Array(1) } }, "the data of x is not what float64 takes"],
   ["dims that are no list", { x: { type: "float32", dims: 1, data: new Float32Array(1) } }, "the dims of x are no sizes"],
 ])("a raw run says what is wrong with %s", (_, inputs, fault) => {
   expect(callFault({ inputs: inputs as never }, ["x"], ["y"])).toBe(fault);

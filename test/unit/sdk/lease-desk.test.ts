@@ -14,8 +14,10 @@ const OK = { outcome: "ok", inputTokens: 200, outputTokens: 0, latencyMs: 12.6, 
 let server: ScriptedServer;
 afterEach(() => server[Symbol.asyncDispose]());
 
-async function desk(onReport: Answer) {
-  server = await serve((response, heard) => (heard.path === "/v1/leases" ? json(response, 201, granted()) : onReport(response, heard)));
+const grantAll: Answer = (response) => json(response, 201, granted());
+
+async function desk(onReport: Answer, onAsk: Answer = grantAll) {
+  server = await serve((response, heard) => (heard.path === "/v1/leases" ? onAsk : onReport)(response, heard));
   const quotas: Quota[] = [];
   const failures: LeaseholdError[] = [];
   const made = new LeaseDesk({
@@ -43,6 +45,30 @@ describe("asking", () => {
       { model: "ocr", purpose: "inference", tokens: 200, user: "user-456", request_id: "req_1", metadata: { region: "eu" } },
       { model: "ocr", purpose: "download", user: "user-456", request_id: "req_2", metadata: { region: "eu" } },
     ]);
+  });
+});
+
+describe("whoever gives up", () => {
+  it("is let go at once, and the lease that is granted after all goes back", async () => {
+    let grant: () => void = () => undefined;
+    const { desk: it, left } = await desk(takeAll, (response) => {
+      grant = () => json(response, 201, granted());
+    });
+    const stopping = new AbortController();
+    const asked = it.ask({ model: "chat", tokens: 200, requestId: "req_1", signal: stopping.signal });
+    await expect.poll(() => server.heard).toHaveLength(1);
+    stopping.abort();
+    await expect(asked).rejects.toMatchObject({ code: "aborted" });
+    expect(reports()).toEqual([]);
+    grant();
+    await expect.poll(reports).toMatchObject([{ request_id: "req_1", outcome: "aborted", input_tokens: 0, output_tokens: 0, final: true }]);
+    await expect.poll(left).toEqual([800, 1000]);
+  });
+
+  it("before anything was asked asks for nothing", async () => {
+    const { desk: it } = await desk(takeAll);
+    await expect(it.ask({ model: "chat", tokens: 200, requestId: "req_1", signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "aborted" });
+    expect(server.heard).toEqual([]);
   });
 });
 

@@ -15,6 +15,12 @@ it("keeps neither the content key's text nor balances", () => {
   expect(fresh().grant).not.toHaveProperty("quota");
 });
 
+it("keeps the key to the weights for no longer than the lease, though reports wait for a network", () => {
+  const entered = enter(take(fresh(), 10, BEFORE) as OfflineRecord, 10, report(5));
+  expect(entered.contentKey).not.toBeNull();
+  expect(end(entered, ID)).toMatchObject({ contentKey: null, queue: [{ input_tokens: 5 }, { final: true }] });
+});
+
 it("gives tokens until there are none left, and none once the lease is over or ended", () => {
   const used = take(fresh(), 150, BEFORE);
   expect(used && tokensLeft(used)).toBe(50);

@@ -23,14 +23,14 @@ const upkeep = () => runDurableObjectAlarm(objectOf("_catalog"));
 const baseOf = async (tenant: TestTenant, name: string) => expectStatus(await api.get(`/v1/models/${name}/manifest`, { key: tenant.secret }), 200).json.base.revision as string;
 const comesTo = (tenant: TestTenant, name: string, base: Base) => expect.poll(async () => (await upkeep(), baseOf(tenant, name)), PATIENT).toBe(base.revision);
 const holdersOf = async (name: string) => expectStatus(await api.get(`/v1/catalog/models/${name}/grants?limit=200`, operator), 200).json.data as { tenant: string; revision: string; follows: boolean; behind: { error: string } | null }[];
-const grantsOf = async (tenant: TestTenant) => expectStatus(await api.get(`/v1/tenants/${tenant.id}/catalog`, { key: tenant.reader }), 200).json.data as { revision: string; follows: boolean }[];
+const grantsOf = async (tenant: TestTenant) => expectStatus(await api.get(`/v1/tenants/${tenant.id}/catalog`, { key: tenant.reader }), 200).json.data as { revision: string; follows: boolean; waits: boolean }[];
 const remove = ({ model, revision }: Base) => api.delete(`/v1/catalog/models/${model}/revisions/${revision}`, operator);
 const rollBack = (name: string) => api.post(`/v1/catalog/models/${name}/rollback`, operator);
-const derive = async (tenant: TestTenant, name: string, base: Base, text: string) => {
+const derive = async (tenant: TestTenant, name: string, base: Base, text: string, stage: "live" | "draft" = "live") => {
   const bytes = Uint8Array.from(new TextEncoder().encode(text));
   const begun = expectStatus(await api.post(`/v1/tenants/${tenant.id}/models/${name}/derive`, { key: tenant.admin, body: { base, files: [await fileOf("labels.json", bytes)], prices: DEFAULT_PRICES } }), 201).json;
   expectStatus(await api.put(`/v1/tenants/${tenant.id}/blobs/${await sha256Hex(bytes)}`, { key: tenant.admin, body: bytes }), 200, 201);
-  return expectStatus(await api.post(`/v1/tenants/${tenant.id}/models/${name}/revisions/${begun.revision}/commit`, { key: tenant.admin }), 200).json;
+  return expectStatus(await api.post(`/v1/tenants/${tenant.id}/models/${name}/revisions/${begun.revision}/commit`, { key: tenant.admin, body: { stage } }), 200).json;
 };
 
 describe("what goes live in the catalogue", () => {
@@ -119,6 +119,103 @@ describe("what goes live in the catalogue", () => {
     await expect.poll(async () => (await upkeep(), (await holdersOf(name)).find(({ behind }) => behind !== null)?.behind?.error), PATIENT).toContain("of its own");
     expect((await getLease(tenant, { model: name })).model.revision).toBe(own.revision);
   });
+});
+
+describe("a canary of the tenant's own", () => {
+  /** A tenant that follows, and tries a derived revision of the first on half of its users. */
+  async function tenantWithCanary() {
+    const name = newName();
+    const first = await publish(name);
+    const tenant = await provisionTenant();
+    const granted = expectStatus(await grant(tenant, name), 200).json.revision as string;
+    const own = await derive(tenant, name, first, '{"own":1}', "draft");
+    expectStatus(await rollOut(tenant, name, { revision: own.revision, stage: "canary", percent: 50 }), 200);
+    return { name, tenant, first, granted, own: own.revision as string };
+  }
+  const rollOut = (tenant: TestTenant, name: string, body: object) => api.post(`/v1/tenants/${tenant.id}/models/${name}/rollout`, { key: tenant.admin, body });
+  const rollBackOwn = (tenant: TestTenant, name: string) => api.post(`/v1/tenants/${tenant.id}/models/${name}/rollback`, { key: tenant.admin });
+  const modelOf = async (tenant: TestTenant, name: string) => {
+    const models = expectStatus(await api.get(`/v1/tenants/${tenant.id}/models`, { key: tenant.reader }), 200).json.data as { id: string; revision: string; canary: { revision: string; percent: number } | null; waiting: string | null }[];
+    return models.find(({ id }) => id === name);
+  };
+  const waitsFor = async (tenant: TestTenant, { revision }: Base) =>
+    expect.poll(async () => (await upkeep(), (await grantsOf(tenant)).filter(({ waits }) => waits).map((one) => one.revision)), PATIENT).toEqual([revision]);
+
+  test("goes on when another revision goes live in the catalogue, which waits, and goes live when the canary is rolled back", async () => {
+    const { name, tenant, granted, own } = await tenantWithCanary();
+    const second = await publish(name);
+    await waitsFor(tenant, second);
+    const shown = await modelOf(tenant, name);
+    expect(shown).toMatchObject({ revision: granted, canary: { revision: own, percent: 50 }, waiting: expect.any(String) });
+    // The newest waits, not each in turn.
+    const third = await publish(name);
+    await waitsFor(tenant, third);
+    const waiting = (await modelOf(tenant, name))?.waiting;
+    expect(waiting).not.toBe(shown?.waiting);
+    expect(expectStatus(await rollBackOwn(tenant, name), 200).json).toMatchObject({ revision: waiting, canary: null, waiting: null });
+    expect(await baseOf(tenant, name)).toBe(third.revision);
+    expect((await grantsOf(tenant)).some(({ waits }) => waits)).toBe(false);
+    const events = expectStatus(await api.get(`/v1/tenants/${tenant.id}/audit?limit=200`, { key: tenant.admin }), 200).json.data as { action: string; actor: string; details: { revision?: string } }[];
+    expect(events.filter(({ action, details }) => action === "MODEL_PUBLISHED" && details.revision === waiting).map(({ actor }) => actor)).toEqual(["operator"]);
+  });
+
+  test("that is promoted stays live, and what waited is kept beside it", async () => {
+    const { name, tenant, own } = await tenantWithCanary();
+    const second = await publish(name);
+    await waitsFor(tenant, second);
+    expect(expectStatus(await rollOut(tenant, name, { revision: own, stage: "live" }), 200).json).toMatchObject({ revision: own, canary: null, waiting: null });
+    expectStatus(await rollOut(tenant, name, { revision: (await draftOf(tenant, name)).revision, stage: "live" }), 200);
+    expect(await baseOf(tenant, name)).toBe(second.revision);
+  });
+
+  test("is not ended by a grant that is put anew either; the operator rolls out what must not wait", async () => {
+    const { name, tenant, own } = await tenantWithCanary();
+    const second = await publish(name);
+    const put = expectStatus(await grant(tenant, name, { revision: second.revision }), 200).json;
+    expect(put).toMatchObject({ canary: { revision: own }, waiting: expect.any(String) });
+    expectStatus(await api.post(`/v1/tenants/${tenant.id}/models/${name}/rollout`, { ...operator, body: { revision: put.waiting, stage: "live" } }), 200);
+    expect(await baseOf(tenant, name)).toBe(second.revision);
+  });
+
+  test("does not keep what was rolled back from in the catalogue: not as live beside it, not waiting, not as the canary itself", async () => {
+    const { name, tenant, first, granted, own } = await tenantWithCanary();
+    await waitsFor(tenant, await publish(name));
+    expectStatus(await rollBack(name), 200);
+    await expect.poll(async () => (await upkeep(), (await modelOf(tenant, name))?.waiting), PATIENT).toBe(null);
+    expectStatus(await rollBackOwn(tenant, name), 200);
+    expect((await modelOf(tenant, name))?.revision).toBe(granted);
+    // Live beside a canary, it is replaced beneath it.
+    const third = await publish(name);
+    await comesTo(tenant, name, third);
+    expectStatus(await rollOut(tenant, name, { revision: own, stage: "canary", percent: 20 }), 200);
+    expectStatus(await rollBack(name), 200);
+    await comesTo(tenant, name, first);
+    expect(await modelOf(tenant, name)).toMatchObject({ revision: granted, canary: { revision: own, percent: 20 }, waiting: null });
+  });
+
+  test("that loses its base leaves nothing waiting", async () => {
+    const { name, tenant, first, granted, own } = await tenantWithCanary();
+    await waitsFor(tenant, await publish(name));
+    expectStatus(await revoke(tenant, name), 200);
+    expect(expectStatus(await grant(tenant, name, { revision: first.revision }), 200).json).toMatchObject({ revision: granted, canary: { revision: own }, waiting: null });
+  });
+});
+
+test("a grant that does not follow and is refused leaves the tenant following; one that is taken ends it", async () => {
+  const name = newName();
+  const first = await publish(name);
+  const tenant = await provisionTenant();
+  expectStatus(await grant(tenant, name), 200);
+  const loops = await publish(name, { control_flow: true }); // which a tenant has to be allowed
+  expect((await grant(tenant, name, { revision: loops.revision })).code).toBe("model-control-flow");
+  expect((await grantsOf(tenant)).map(({ follows }) => follows)).toEqual([true]);
+  const third = await publish(name);
+  await comesTo(tenant, name, third);
+  expectStatus(await grant(tenant, name, { revision: first.revision }), 200);
+  await expect.poll(async () => (await upkeep(), (await holdersOf(name)).some(({ follows }) => follows)), PATIENT).toBe(false);
+  await publish(name);
+  await upkeep();
+  expect(await baseOf(tenant, name)).toBe(first.revision);
 });
 
 describe("a retired revision of the catalogue", () => {

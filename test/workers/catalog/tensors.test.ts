@@ -136,6 +136,7 @@ test.each<[string, () => Promise<object>, RegExp]>([
   ["in a file of the tenant's own", async () => ({ files: [await cutFile(GRAPH, graphBytes, CUT)], tensors: [await tensorOf("inside", filled(2500, 1))] }), /your own file/],
   ["in weights of the tenant's own", async () => ({ files: [await cutFile(WEIGHTS, weightBytes, CUT)], tensors: [await tensorOf("outside", filled(1500, 1))] }), /your own file/],
   ["beside one over the same bytes", async () => ({ tensors: [await tensorOf("outside", filled(1500, 1)), await tensorOf("tied", filled(1500, 2))] }), /over each other/],
+  ["with a chunk that has another size in the base", async () => ({ tensors: [{ ...(await tensorOf("inside", filled(2500, 1))), chunks: [{ sha256: await sha256Hex(weightBytes.slice(0, CUT)), size: 2500 }] }] }), /two sizes/],
   ["twice", async () => ({ tensors: [await tensorOf("inside", filled(2500, 1)), await tensorOf("inside", filled(2500, 2))] }), /each tensor once/],
   ["and no file either", async () => ({}), /at least/],
 ])("a tensor %s is refused", async (_, body, why) => {

@@ -1,8 +1,10 @@
 /** GET and HEAD /v1/blobs/{sha256} over HTTP: statuses, fields, bytes; and passes, which spare the object most chunks. */
 import { beforeAll, describe, expect, test, vi } from "vitest";
-import { type Answer, OPERATOR_KEY, api, expectStatus } from "../../support/api.ts";
+import { type ProofOf, makeProof, makeProofKey } from "../../../schema/contract/dpop-proof.ts";
+import { TenantObject } from "../../../worker/ledger/tenant-object.ts";
+import { type Answer, BASE, OPERATOR_KEY, api, expectStatus } from "../../support/api.ts";
 import { clock } from "../../support/clock.ts";
-import { type TestTenant, type TinyModel, getLease, objectOf, provisionTenant, publishTinyModel, quotaOf, sha256Hex } from "../../support/tenant.ts";
+import { type TestTenant, type TinyModel, askLease, getLease, makeKey, objectOf, provisionTenant, publishTinyModel, quotaOf, sha256Hex } from "../../support/tenant.ts";
 
 const time = clock();
 const MIB = 1024 ** 2;
@@ -66,11 +68,31 @@ function fields(answer: Answer) {
   return { etag: of("etag"), cache: of("cache-control"), vary: of("vary"), ranges: of("accept-ranges"), type: of("content-type"), cors: of("access-control-allow-origin") };
 }
 
+describe("a manifest", () => {
+  test("is conditional as a chunk is, and never in parts", async () => {
+    const tenant = await provisionTenant();
+    await publishTinyModel(tenant);
+    const ask = (headers: Record<string, string> = {}, method = "GET") => api.call(method, "/v1/models/tiny/manifest", { key: tenant.secret, headers });
+    const whole = await ask();
+    const etag = whole.headers.get("etag") as string;
+    const status = async (headers: Record<string, string>, method?: string) => {
+      const answer = await ask(headers, method);
+      return [answer.status, answer.code, answer.text.length, answer.headers.get("etag")];
+    };
+    expect(await status({ "if-match": etag })).toEqual([200, null, whole.text.length, etag]);
+    expect(await status({ "if-none-match": `"x", W/${etag}` })).toEqual([304, null, 0, etag]);
+    expect(await status({ "if-match": `W/${etag}` })).toEqual([412, "precondition-failed", expect.any(Number), etag]);
+    expect(await status({ "if-match": '"other"', "if-none-match": etag })).toEqual([412, "precondition-failed", expect.any(Number), etag]);
+    expect(await status({ "if-match": '"other"' }, "HEAD")).toEqual([412, null, 0, etag]);
+    for (const range of ["bytes=0-9", "bytes=99999999-"]) expect(await status({ range })).toEqual([200, null, whole.text.length, etag]);
+  });
+});
+
 describe("a pass", () => {
-  /** A model of three chunks of 4 MiB: large enough for a pass. */
-  async function largeModel(policy: object = {}): Promise<{ tenant: TestTenant; digests: string[] }> {
+  /** A model of 12 MiB, of three chunks if not said otherwise: large enough for a pass. */
+  async function largeModel(policy: object = {}, count = 3): Promise<{ tenant: TestTenant; digests: string[] }> {
     const tenant = await provisionTenant({ policy });
-    const blobs = [1, 2, 3].map((fill) => new Uint8Array(4 * MIB).fill(fill));
+    const blobs = Array.from({ length: count }, (_, fill) => new Uint8Array((12 * MIB) / count).fill(fill + 1));
     const chunks = await Promise.all(blobs.map(async (bytes) => ({ sha256: await sha256Hex(bytes), size: bytes.length })));
     const file = { path: "weights.bin", size: 12 * MIB, sha256: "0".repeat(64), chunks };
     const body = { task: "raw", usage: { measure: "per-run", tokens: 1 }, variants: [{ id: "all", files: [file] }], prices: { input_nanos_per_token: 0, output_nanos_per_token: 0 } };
@@ -96,15 +118,49 @@ describe("a pass", () => {
     await vi.waitFor(async () => expect(await egress(tenant)).toEqual({ held: 0, posted: 8 * MIB + 100 }), { timeout: 10_000, interval: 250 });
   });
 
+  test("serves a lease that is bound to a key, whose every proof is taken once; what is wrong with one is said in the same words", async () => {
+    const { tenant, digests } = await largeModel({}, 48);
+    const key = await makeProofKey();
+    const by = await makeKey(tenant.id, { type: "secret", name: "for a while", scopes: ["leases"] });
+    const granted = expectStatus(await askLease(tenant, { purpose: "download", dpop_jkt: key.jkt }, { key: by.key }), 201);
+    const lease: string = granted.json.lease;
+    const nonce = granted.headers.get("dpop-nonce") as string;
+    const prove = (path: string, more: Partial<ProofOf> = {}) => makeProof(key, { method: "GET", url: BASE + path, lease, nonce, ...more });
+    const read = async (path: string, proof: Promise<string>) => api.get(path, { headers: { authorization: `DPoP ${lease}`, dpop: await proof } });
+    const at = (index: number) => `/v1/blobs/${digests[index]}`;
+    const asks = vi.spyOn(TenantObject.prototype, "ask");
+    expect((await read(at(0), prove(at(0)))).status).toBe(200);
+    const used = await prove(at(1));
+    expect((await read(at(1), Promise.resolve(used))).status).toBe(200);
+    const rest = await Promise.all(digests.slice(2).map((_, index) => read(at(index + 2), prove(at(index + 2)))));
+    expect(new Set(rest.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(asks.mock.calls.length).toBeLessThan(digests.length / 4);
+    const wrong = {
+      replayed: Promise.resolve(used), "of another chunk": prove(at(2)), "of another method": prove(at(1), { method: "HEAD" }), "of another lease": prove(at(1), { lease: `${lease}x` }),
+      old: prove(at(1), { nowMs: Date.now() - 301_000 }), "of another key": makeProof(await makeProofKey(), { method: "GET", url: BASE + at(1), lease, nonce }),
+    };
+    for (const [name, proof] of Object.entries(wrong)) expect((await read(at(1), proof)).code, name).toBe("invalid-dpop-proof");
+    for (const other of [null, "made-up"]) expect((await read(at(1), prove(at(1), { nonce: other }))).code).toBe("dpop-nonce-required");
+    await vi.waitFor(async () => expect(await egress(tenant)).toEqual({ held: 0, posted: 12 * MIB }), { timeout: 10_000, interval: 250 });
+    // The pass is over, and the object knows what was taken under it.
+    expect((await read(at(1), Promise.resolve(used))).code).toBe("invalid-dpop-proof");
+    expectStatus(await api.put(`/v1/tenants/${tenant.id}/policy`, { key: OPERATOR_KEY, body: { egress_bytes_daily: 12 * MIB } }), 200);
+    expect((await read(at(1), prove(at(1)))).code).toBe("egress-quota-exceeded");
+    expectStatus(await api.delete(`/v1/tenants/${tenant.id}/keys/${by.id}`, { key: OPERATOR_KEY }), 200, 204);
+    expect((await read(at(1), prove(at(1)))).code).toBe("lease-revoked");
+  });
+
   test("that nobody settles counts whole", async () => {
     const { tenant, digests } = await largeModel();
     time.set("2026-11-20T10:00:00Z");
     const lease = await getLease(tenant, { purpose: "download" });
     await api.get(`/v1/blobs/${digests[0]}`, { key: lease.lease });
-    await objectOf(tenant.id).ask("models", "settlePass", ["pass_of_nobody", 5]);
+    await objectOf(tenant.id).ask("models", "settlePass", [{ id: "pass_of_nobody", lease: lease.lease_id, used: 5, proofs: [] }]);
     expect(await egress(tenant)).toEqual({ held: 12 * MIB, posted: 4 * MIB });
     time.advance(66_000);
-    await api.get(`/v1/blobs/${digests[0]}`, { key: lease.lease });
+    // By another lease: the isolate that has this one's pass would tell of it.
+    const another = await getLease(tenant, { purpose: "download" });
+    await api.get(`/v1/blobs/${digests[0]}`, { key: another.lease });
     expect(await egress(tenant)).toEqual({ held: 12 * MIB, posted: 20 * MIB });
   });
 

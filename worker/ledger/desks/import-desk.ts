@@ -1,70 +1,48 @@
 /**
- * Imports from a hub: begun, shown, cancelled; and the chore that carries them on, a slice at a time.
+ * Imports from a hub: begun, shown, cancelled; and the chore that carries them on, a slice at a time (import-slices.ts).
  *
- * - Every slice ends in a state from which the next one goes on: a chunk is stored, then noted. What an object that died
- *   had in memory is one chunk and the state of a hash, which is made anew from the stored chunks.
- * - One import of a tenant runs at a time, the one that waits longest; at most one chunk of it is in memory.
- * - A hub that fails is asked again after growing pauses; a chunk that came resets them.
+ * - `MAX_BESIDE` imports of a tenant run beside each other, those that wait longest, with one chunk of each in memory. An
+ *   import that has had its slice goes to the end of the queue: none keeps another waiting for longer than a slice.
+ * - Cancelling ends the slice that is under way, and its connection, at once.
+ * - What fails is tried again after growing pauses, a bounded number of times; a chunk that came resets them.
  */
-import { createHash, type Hash } from "node:crypto";
 import { IMPORT_FAULTS, type ImportCreate, type ImportFault, type ImportId, type ModelImport } from "../../../schema/contract/imports.ts";
-import { type ModelId, type RequestId, type Sha256, sortableId } from "../../../schema/contract/ids.ts";
-import { CHUNK_BYTES, type ModelFile, type RevisionCreate, revisionCreate } from "../../../schema/contract/models.ts";
+import { type ModelId, type RequestId, sortableId } from "../../../schema/contract/ids.ts";
 import type { SecretName } from "../../../schema/contract/secrets.ts";
 import { settingsOf } from "../../env.ts";
+import { afterFailure } from "../../imports/after-failure.ts";
 import { Hub, HubFault } from "../../imports/hub.ts";
-import { buildOf, chooseFiles, configOf, requiresOf } from "../../imports/layout.ts";
-import { inspectVariants } from "../../models/inspect.ts";
-import { buildRevision } from "../../models/manifest.ts";
-import { TenantBlobs } from "../../tenants/blobs.ts";
 import { GRACE_MS } from "../collection-book.ts";
-import { readConfig } from "../config.ts";
-import { ImportBook, type ImportFile, MAX_ACTIVE_IMPORTS, type StoredImport } from "../import-book.ts";
+import { ImportBook, MAX_ACTIVE_IMPORTS, type StoredImport } from "../import-book.ts";
+import { Cancelled, ImportSlices } from "../import-slices.ts";
 import { type Result, done, refuse } from "../result.ts";
 import type { Call, Chore, Room } from "../room.ts";
 import { SecretVault, unlocked } from "../secret-vault.ts";
+import { ShelfLimits } from "../shelf-limits.ts";
 import type { ModelDesk } from "./model-desk.ts";
-import type { UploadDesk } from "./upload-desk.ts";
 import { flowRefusal } from "./review-desk.ts";
+import type { UploadDesk } from "./upload-desk.ts";
 
 const NO_IMPORT = "This tenant has no such import.";
 const TOKEN = "huggingface-token" as SecretName;
-/** How long one slice fetches before the object looks around. */
-const SLICE_MS = 10_000;
+const MAX_BESIDE = 3;
 /** While a slice is under way: when the alarm takes the import up again if the object has died. */
 const WATCH_MS = 15_000;
-const MAX_PAUSE_MS = 60_000;
-const MAX_ATTEMPTS = 10;
-/** A file that came otherwise than its digest says may have been broken on the way; not time and again. */
-const MAX_MISMATCHES = 3;
-const MAX_CONFIG_BYTES = 1024 * 1024;
-
-/** The import was cancelled while its slice was under way. */
-class Cancelled extends Error {}
-
-/** How far a file is, and the hashes of it so far. */
-interface Reading {
-  readonly importId: ImportId;
-  readonly position: number;
-  readonly sha256: Hash;
-  readonly git: Hash | null;
-  offset: number;
-}
 
 export class ImportDesk {
   readonly #room: Room;
-  readonly #models: ModelDesk;
-  readonly #uploads: UploadDesk;
   readonly #book: ImportBook;
+  readonly #slices: ImportSlices;
   readonly #vault: SecretVault;
-  #running = false;
-  #reading: Reading | null = null;
+  readonly #limits: ShelfLimits;
+  /** What ends each slice that is under way. */
+  readonly #running = new Map<ImportId, AbortController>();
 
   constructor(room: Room, models: ModelDesk, uploads: UploadDesk) {
     this.#room = room;
-    this.#models = models;
-    this.#uploads = uploads;
     this.#book = new ImportBook(room.store);
+    this.#slices = new ImportSlices(room, models, uploads, this.#book);
+    this.#limits = new ShelfLimits(room);
     this.#vault = new SecretVault(room.tenant, room.store, settingsOf(room.env).masterKeys);
   }
 
@@ -72,7 +50,7 @@ export class ImportDesk {
     const room = this.#room;
     return room.as(call, (who, now) =>
       room.idempotency.once(call.idempotent ?? null, now, () => {
-        const refused = flowRefusal(ask.control_flow === true, room.store);
+        const refused = flowRefusal(ask.control_flow === true, room.store) ?? this.#limits.refusesModel(model, now, room.shelf.drafts.models(model));
         if (refused) return refused;
         if (this.#book.active() >= MAX_ACTIVE_IMPORTS) return refuse("conflict", `A tenant may have ${MAX_ACTIVE_IMPORTS} imports under way and has them. Wait for one, or cancel it.`);
         const id = `imp_${sortableId(now)}` as ImportId;
@@ -113,6 +91,7 @@ export class ImportDesk {
 
   #cancel({ id, model }: Pick<StoredImport, "id" | "model">, actor: string, requestId: RequestId, now: number): void {
     this.#book.end(id, { state: "cancelled" }, now);
+    this.#running.get(id)?.abort();
     this.#room.shelf.collections.expect(now + GRACE_MS);
     this.#room.log(now, { action: "MODEL_IMPORT_ENDED", actor, model, requestId, details: { import_id: id, state: "cancelled" } });
   }
@@ -121,138 +100,50 @@ export class ImportDesk {
     return {
       name: "imports",
       aside: true,
-      nextAt: (now) => (this.#running ? now + WATCH_MS : this.#book.nextAt()),
+      nextAt: (now) => {
+        const next = this.#running.size < MAX_BESIDE ? this.#book.nextAt([...this.#running.keys()]) : null;
+        return this.#running.size === 0 ? next : Math.min(next ?? Number.POSITIVE_INFINITY, now + WATCH_MS);
+      },
       run: async (now) => {
-        const due = this.#running ? null : this.#book.due(now);
-        if (!due) return;
-        this.#running = true;
-        this.#room.arm(now + WATCH_MS);
-        try {
-          await this.#advance(due);
-        } finally {
-          this.#running = false;
-        }
+        const due = this.#book.due(now, [...this.#running.keys()], MAX_BESIDE - this.#running.size);
+        await Promise.all(due.map((one) => this.#slice(one, now)));
       },
     };
   }
 
-  async #advance(one: StoredImport): Promise<void> {
+  async #slice(one: StoredImport, now: number): Promise<void> {
+    const cancelled = new AbortController();
+    this.#running.set(one.id, cancelled);
+    this.#room.arm(now + WATCH_MS);
     try {
-      if (one.commit === null || one.plan === null) return await this.#describe(one);
-      const next = this.#book.files(one.id).find(({ digest }) => digest === null);
-      return await (next ? this.#fetch(one, one.commit, next) : this.#publish(one));
+      await this.#advance(one, cancelled.signal);
+    } finally {
+      this.#running.delete(one.id);
+      // Not only when the others of this run have ended too.
+      const next = this.#book.nextAt([...this.#running.keys()]);
+      if (next !== null) this.#room.arm(Math.max(next, Date.now() + 1));
+    }
+  }
+
+  async #advance(one: StoredImport, cancelled: AbortSignal): Promise<void> {
+    try {
+      await this.#slices.advance(one, this.#hub(cancelled), (revision, now) => this.#log(one, { state: "done", revision }, now));
+      this.#room.transact(() => this.#book.queue(one.id, Date.now()));
     } catch (cause) {
-      this.#reading = null;
-      if (cause instanceof Cancelled) return;
-      this.#failed(one, cause);
+      this.#slices.forget(one.id);
+      if (!(cause instanceof Cancelled)) this.#failed(one, cause);
     }
-  }
-
-  async #describe(one: StoredImport): Promise<void> {
-    const [hub, repository] = [this.#hub(), repositoryOf(one)];
-    const model = await hub.describe(repository, one.ask.revision);
-    const config = model.files.some(({ path }) => path === "config.json") ? configOf(await hub.text(repository, model.commit, "config.json", MAX_CONFIG_BYTES)) : null;
-    const chosen = chooseFiles(model, config, one.ask.variants, one.ask);
-    if (!chosen.ok) throw new HubFault(chosen.code, chosen.detail);
-    const { files, task, usage } = chosen;
-    this.#still(one, (now) => this.#book.plan(one.id, model.commit, { task, usage, licence: one.ask.licence ?? model.licence }, files, now));
-  }
-
-  async #fetch(one: StoredImport, commit: string, file: ImportFile): Promise<void> {
-    const until = Date.now() + SLICE_MS;
-    const reading = (this.#reading = await this.#resume(one, file));
-    if (reading.offset < file.size) await this.#read(one, commit, file, reading, until);
-    if (reading.offset < file.size) return;
-    const [digest, git] = [reading.sha256.digest("hex") as Sha256, reading.git?.digest("hex") ?? null];
-    this.#reading = null;
-    if ((file.sha256 !== null && file.sha256 !== digest) || (file.git !== null && file.git !== git)) {
-      this.#still(one, () => this.#book.mismatch(one.id, file.position));
-      throw new HubFault("digest-mismatch", `${file.path} is not the file whose digest the hub states.`, file.mismatches + 1 >= MAX_MISMATCHES);
-    }
-    this.#still(one, () => this.#book.endFile(one.id, file.position, digest));
-  }
-
-  async #read(one: StoredImport, commit: string, file: ImportFile, reading: Reading, until: number): Promise<void> {
-    let chunk = new Uint8Array(Math.min(CHUNK_BYTES, file.size - reading.offset));
-    let filled = 0;
-    for await (const bytes of this.#hub().read(repositoryOf(one), commit, file, reading.offset)) {
-      for (let at = 0; at < bytes.byteLength; ) {
-        if (chunk.byteLength === 0) throw new HubFault("source-changed", `${file.path} is larger than the hub said.`);
-        const part = bytes.subarray(at, at + chunk.byteLength - filled);
-        chunk.set(part, filled);
-        [filled, at] = [filled + part.byteLength, at + part.byteLength];
-        if (filled < chunk.byteLength) break;
-        await this.#keep(one, file, reading, chunk);
-        [chunk, filled] = [new Uint8Array(Math.min(CHUNK_BYTES, file.size - reading.offset)), 0];
-      }
-      if (filled === 0 && reading.offset < file.size && Date.now() >= until) return;
-    }
-    if (reading.offset < file.size) throw new HubFault("source-unreachable", `${file.path} broke off after ${reading.offset + filled} of ${file.size} bytes.`);
-  }
-
-  async #keep(one: StoredImport, file: ImportFile, reading: Reading, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    const sha256 = createHash("sha256").update(bytes).digest("hex") as Sha256;
-    // Noted in the transaction that stores it, so that it is in use from then on.
-    const stored = await this.#uploads.store(sha256, bytes, (now) => {
-      if (this.#book.isActive(one.id)) this.#book.addChunk(one.id, file.position, reading.offset, { sha256, size: bytes.byteLength }, now);
-    });
-    if (!stored.ok) throw new HubFault(stored.refusal.code === "unavailable" ? "source-unreachable" : "model-refused", stored.refusal.detail);
-    this.#mustBeActive(one);
-    reading.sha256.update(bytes);
-    reading.git?.update(bytes);
-    reading.offset += bytes.byteLength;
-  }
-
-  /** Where the file stands: as it was left in memory, or made anew from its stored chunks. */
-  async #resume(one: StoredImport, file: ImportFile): Promise<Reading> {
-    const kept = this.#reading;
-    if (kept?.importId === one.id && kept.position === file.position) return kept;
-    const git = file.git === null ? null : createHash("sha1").update(`blob ${file.size}\0`);
-    const reading: Reading = { importId: one.id, position: file.position, sha256: createHash("sha256"), git, offset: 0 };
-    const blobs = TenantBlobs.for(this.#room.self, this.#room.env);
-    for (const chunk of this.#book.chunks(one.id, file.position)) {
-      const body = await blobs.getBlob(chunk.sha256);
-      if (!body) {
-        this.#still(one, () => this.#book.dropChunks(one.id, file.position));
-        throw new Error(`the store has lost a chunk of ${file.path}: the file is fetched anew`);
-      }
-      const bytes = new Uint8Array(await new Response(body).arrayBuffer());
-      reading.sha256.update(bytes);
-      reading.git?.update(bytes);
-      reading.offset += bytes.byteLength;
-    }
-    return reading;
-  }
-
-  async #publish(one: StoredImport): Promise<void> {
-    const { ask, plan, model } = one;
-    const files = this.#book.files(one.id).map((file): ModelFile => ({ path: file.path, size: file.size, sha256: file.digest as Sha256, chunks: this.#book.chunks(one.id, file.position) }));
-    const variants = ask.variants.map((build) => ({ id: build, requires: requiresOf(build), files: files.filter(({ path }) => [build, null].includes(buildOf(path))) }));
-    const { source: _source, revision: _revision, variants: _variants, stage: _stage, ...stated } = ask;
-    const body = revisionCreate.safeParse({ ...stated, task: plan?.task, usage: plan?.usage, ...(plan?.licence && { licence: plan.licence }), source: `${ask.source}@${one.commit}`, variants });
-    if (!body.success) throw new HubFault("model-refused", `The model makes no revision: ${body.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ").slice(0, 500)}`);
-    const hostile = await inspectVariants(body.data.variants, TenantBlobs.for(this.#room.self, this.#room.env), this.#mayHaveControlFlow(body.data));
-    if (hostile) throw new HubFault("model-refused", `${hostile.path}: ${hostile.code}. ${hostile.detail}`);
-    const built = buildRevision(this.#room.tenant, model, body.data);
-    const published = await this.#models.publish(one, built, ask.stage ?? "live", () => this.#mustBeActive(one), (now) => {
-      this.#book.end(one.id, { state: "done", revision: built.revision.revision }, now);
-      this.#log(one, { state: "done", revision: built.revision.revision }, now);
-    });
-    if (!published.ok) throw new HubFault("model-refused", published.refusal.detail);
-  }
-
-  #mayHaveControlFlow({ control_flow }: Pick<RevisionCreate, "control_flow">): boolean {
-    return control_flow === true && readConfig(this.#room.store).profile.allowControlFlow;
   }
 
   #failed(one: StoredImport, cause: unknown): void {
     const now = Date.now();
-    const fault = cause instanceof HubFault ? cause : null;
-    if (!fault) console.error(JSON.stringify({ level: "error", message: "a slice of an import failed; it is tried again", tenant: this.#room.tenant, import: one.id, error: String(cause) }));
+    if (!(cause instanceof HubFault)) console.error(JSON.stringify({ level: "error", message: "a slice of an import failed", tenant: this.#room.tenant, import: one.id, error: String(cause) }));
     this.#room.transact(() => {
-      if (!this.#book.isActive(one.id)) return;
-      if (fault && (fault.isFinal || one.attempts + 1 >= MAX_ATTEMPTS)) return this.#fail(one, fault.code, fault.message, now);
-      this.#book.retry(one.id, fault?.message ?? "Something failed on our side.", now + Math.min(MAX_PAUSE_MS, 1000 * 2 ** one.attempts), now);
+      const attempts = this.#book.attempts(one.id);
+      if (attempts === null) return; // cancelled meanwhile
+      const then = afterFailure(cause, attempts, now);
+      if (then.kind === "ended") this.#fail(one, then.code, then.detail, now);
+      else this.#book.retry(one.id, then.error, then.at, now);
     });
   }
 
@@ -267,28 +158,14 @@ export class ImportDesk {
     this.#room.log(now, { action: "MODEL_IMPORT_ENDED", actor, model, requestId, details: { import_id: id, ...details } });
   }
 
-  /** Writes what a slice has come to, unless the import was cancelled meanwhile. */
-  #still(one: StoredImport, write: (now: number) => void): void {
-    this.#room.transact(() => {
-      this.#mustBeActive(one);
-      write(Date.now());
-    });
-  }
-
-  #mustBeActive({ id }: StoredImport): void {
-    if (!this.#book.isActive(id)) throw new Cancelled();
-  }
-
   #shown(id: string): Result<ModelImport> {
     const found = this.#book.find(id);
     return found ? done(found) : refuse("not-found", NO_IMPORT);
   }
 
-  #hub(): Hub {
+  #hub(cancelled: AbortSignal): Hub {
     const token = unlocked(this.#room.tenant, () => this.#room.transact(() => done(this.#vault.open(TOKEN, Date.now()))));
     if (!token.ok) throw new HubFault("source-forbidden", token.refusal.detail);
-    return new Hub(settingsOf(this.#room.env).hubEndpoint, token.value);
+    return new Hub(settingsOf(this.#room.env).hubEndpoint, token.value, cancelled);
   }
 }
-
-const repositoryOf = ({ ask }: StoredImport): string => ask.source.slice("hf:".length);

@@ -110,8 +110,20 @@ export class LendingDesk {
       if (follows) {
         this.#followers.add(model, tenant, prices, found.revision, now + LENDING_MS);
         this.#room.arm(now + LENDING_MS);
-      } else this.#followers.drop(tenant, model);
+      } else {
+        this.#followers.doubt(tenant, model, now + LENDING_MS);
+        this.#room.arm(now + LENDING_MS);
+      }
       return done({ base: { model, revision: found.revision }, manifestSha256: found.manifestSha256, prices: found.facts.prices });
+    });
+  }
+
+  /** It took a grant that does not follow: it says so itself, at once. */
+  doubt(call: Call, tenant: TenantId, model: ModelId): Result<null> {
+    return this.#room.as(call, (_who, now) => {
+      this.#followers.doubt(tenant, model, now);
+      this.#room.arm(now);
+      return done(null);
     });
   }
 

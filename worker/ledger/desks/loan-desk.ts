@@ -5,6 +5,7 @@
  * - A name that the tenant has for a model of its own is not taken from it.
  * - A grant that follows goes with what is live in the catalogue, in the place of what was granted before. Where the
  *   tenant has made a derived revision live under that name, it keeps it: the newer one is kept as a draft beside it.
+ *   Where the model has a canary, that goes on, and the newer one goes live when it has ended.
  * - A revoked model, and all that was derived from it, gets no lease and no chunk of the catalogue any more; what the
  *   tenant stored itself stays, and works again with the next grant.
  */
@@ -68,7 +69,7 @@ export class LoanDesk {
       const refused = this.#keep(by, lent, taken, now);
       if (refused) return refused;
       this.#room.loans.setFollowing(lent.base.model, follows);
-      return this.#rollouts.goLive(by, lent.base.model, taken.revision.revision, now);
+      return this.#rollouts.goLiveGranted(by, lent.base.model, taken.revision.revision, null, now);
     };
     return this.#room.as(call, work, (_refusal, now) => this.#beginnings.disown(taken.revision, now));
   }
@@ -90,7 +91,7 @@ export class LoanDesk {
       if (refused) return refused;
       const live = shelf.live(model);
       if (live && !live.facts.granted) return done(null); // its own, derived under this name
-      const served = this.#rollouts.goLive(by, model, taken.revision.revision, now);
+      const served = this.#rollouts.goLiveGranted(by, model, taken.revision.revision, withdrawn, now);
       if (served.ok && withdrawn !== null) shelf.rollouts.withdraw(model, withdrawn);
       return served.ok ? done(null) : served;
     };
@@ -113,6 +114,7 @@ export class LoanDesk {
     const room = this.#room;
     return room.as<{ model: ModelId; revisions: RevisionId[] }>(call, (who, now) => {
       const revisions = room.loans.drop(model);
+      room.shelf.rollouts.wait(model, null);
       if (revisions.length > 0) room.log(now, { action: "MODEL_GRANT_REVOKED", actor: who.actor, requestId: call.requestId, model, details: { revisions } });
       return done({ model, revisions });
     });

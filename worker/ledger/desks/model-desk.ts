@@ -10,16 +10,16 @@ import type { Model, RevisionBegun } from "../../../schema/contract/models.ts";
 import type { CommitStage, ModelRevision } from "../../../schema/contract/rollout.ts";
 import type { Balance, Quota } from "../../../schema/contract/policy.ts";
 import type { Built } from "../../models/manifest.ts";
-import type { Pass } from "../../models/passes.ts";
+import type { Pass, SpentPass } from "../../models/passes.ts";
 import { type Conditions, type Delivery, bytesOf, decideDelivery } from "../../models/range.ts";
 import { standOf } from "../../alerts/thresholds.ts";
 import { TenantBlobs } from "../../tenants/blobs.ts";
-import type { Identity } from "../../tenants/credential.ts";
+import type { Identity, Presented } from "../../tenants/credential.ts";
 import type { Beginnings } from "../beginnings.ts";
 import { balanceOf } from "../books.ts";
 import { dayAt } from "../calendar.ts";
 import { readConfig } from "../config.ts";
-import { decideEgress } from "../decide-hold.ts";
+import { type Window, decideEgress } from "../decide-hold.ts";
 import type { Begun } from "../draft-book.ts";
 import type { LeaseRow } from "../lease-row.ts";
 import { type Revision, type RevisionFacts, toModel } from "../model-shelf.ts";
@@ -31,9 +31,6 @@ import type { RolloutDesk } from "./rollout-desk.ts";
 import { type Call, type Room, identityOf } from "../room.ts";
 
 const LEASE_OVER = { settled: "lease-settled", expired: "lease-expired", revoked: "lease-revoked" } as const;
-
-/** A lease whose requests need no proof that only the object can take. */
-const isUnbound = ({ presented }: Call): boolean => presented.kind === "lease" && !presented.proof;
 
 const NO_BLOB = "There is no such blob.";
 
@@ -174,17 +171,18 @@ export class ModelDesk {
     return this.#room.as<{ models: Model[]; quota: Quota }>(call, (who, now) => {
       const pinned = who.leaseId === null ? null : this.#pinned(who.leaseId);
       if (pinned && !pinned.ok) return pinned;
-      const models = shelf.list(after, limit).map((revision) => toModel(revision, this.#room.pricesOf(revision.model, now, revision.facts.base ?? null), shelf.rollouts.canaryOf(revision.model)));
+      const models = shelf.list(after, limit).map((revision) => toModel(revision, this.#room.pricesOf(revision.model, now, revision.facts.base ?? null), shelf.rollouts.canaryOf(revision.model), shelf.rollouts.waitingOf(revision.model)));
       return done({ models, quota: this.#room.quotaOf(call, who, now) });
     });
   }
 
   /**
    * Decides what a request for a blob is answered with, and counts the bytes that it sends. A lease reads the chunks of
-   * the revision that it pins, a secret key any blob of the tenant.
+   * the revision that it pins, a secret key any blob of the tenant. `spent`: the lease's pass before, which is over.
    */
-  deliver(call: Call, digest: string, conditions: Conditions): Result<Delivered> {
-    const { shelf, loans, store, books, tenant, passes } = this.#room;
+  deliver(call: Call, digest: string, conditions: Conditions, spent: SpentPass | null): Result<Delivered> {
+    if (spent) this.settlePass(spent);
+    const { shelf, loans, store, books, tenant } = this.#room;
     return this.#room.as<Delivered>(call, (who, now) => {
       const pinned = who.leaseId === null ? null : this.#pinned(who.leaseId);
       if (pinned && !pinned.ok) return pinned;
@@ -202,16 +200,27 @@ export class ModelDesk {
       const after = bytes > 0 && allowed.ok ? books.egress(policy, now) : before;
       this.#room.observe(standOf("egress_bytes_daily", after, day), now, !allowed.ok);
       if (!allowed.ok) return allowed;
-      const drawn = bytes > 0 && pinned && isUnbound(call) ? passes.draw(day, shelf.find(pinned.value.model, pinned.value.revision)?.facts.sizeBytes ?? 0, after, now) : null;
-      const [identity, egress] = [identityOf(who), balanceOf(drawn ? books.egress(policy, now) : after)];
-      const pass = drawn && pinned && { ...drawn, identity, egress, chunks: shelf.chunksOf(pinned.value.model, pinned.value.revision), lent: loans.chunksFor(pinned.value.model, pinned.value.revision) };
-      return done({ identity, size, delivery, egress, pass, from });
+      const identity = identityOf(who);
+      const pass = bytes > 0 && pinned ? this.#pass(call.presented, pinned.value, identity, { day, egress: after }, now) : null;
+      return done({ identity, size, delivery, egress: pass?.egress ?? balanceOf(after), pass, from });
     });
   }
 
+  /** For a lease that is bound to a key, with what is needed to take its proofs. */
+  #pass(presented: Presented, { model, revision }: LeaseRow, identity: Identity, { day, egress }: { day: string; egress: Window }, now: number): Pass | null {
+    const { shelf, loans, passes, proofs, books, store } = this.#room;
+    if (presented.kind !== "lease") return null;
+    const lease = presented.leaseId;
+    const drawn = presented.proof && !proofs.mayLend(lease, now) ? null : passes.draw(day, shelf.find(model, revision)?.facts.sizeBytes ?? 0, egress, now);
+    if (!drawn) return null;
+    const after = balanceOf(books.egress(readConfig(store).policy, now));
+    return { ...drawn, proofs: presented.proof ? proofs.lend(lease, drawn, now) : null, identity, egress: after, chunks: shelf.chunksOf(model, revision), lent: loans.chunksFor(model, revision) };
+  }
+
   /** What was used of a pass. It is no credential's to ask: the Worker settles what it drew. */
-  settlePass(id: string, used: number): void {
+  settlePass({ id, lease, used, proofs }: SpentPass): void {
     this.#room.transact(() => this.#room.passes.settle(id, used));
+    this.#room.proofs.giveBack(lease, id, proofs);
   }
 
   /** The revision that the credential may read: the one its lease pins while it is active, else the live one of `model`. */

@@ -6,8 +6,9 @@
  * - A revision with control flow is rolled out only while the operator allows it, as leases of it are granted only then;
  *   a rollback passes over it. One that stands on a base of the catalogue likewise, while that is granted.
  * - A canary costs what the model costs: its own prices come into force when it goes live.
- * - A model has one canary at a time; a revision that goes live ends it.
+ * - A model has one canary at a time; a revision that goes live ends it, but for what the catalogue gives: that waits.
  */
+import type { RequestId } from "../../../schema/contract/ids.ts";
 import type { Model } from "../../../schema/contract/models.ts";
 import type { ModelRevision, RollbackCreate, RolloutCreate } from "../../../schema/contract/rollout.ts";
 import { type Revision, toModel } from "../model-shelf.ts";
@@ -58,6 +59,7 @@ export class RolloutDesk {
         if (from !== undefined && from !== newest) return refuse("conflict", `${newest} is the newest revision that is given out, not ${from}. GET the model's revisions, and decide again.`);
         const to = canary ? live.revision : rollouts.before(model, (one) => this.#mayRun(one))?.revision ?? null;
         if (to === null) return this.#nothingBefore(model);
+        const waiting = canary && rollouts.waitingOf(model);
         if (canary) rollouts.endCanary(model, now);
         else {
           rollouts.goBackTo(model, to, now);
@@ -65,6 +67,7 @@ export class RolloutDesk {
           room.prices.publish(model, to, (room.shelf.find(model, to) as Revision).facts.prices, live.facts.prices, who.actor, now);
         }
         room.log(now, { action: "MODEL_ROLLED_BACK", actor: who.actor, model, requestId: call.requestId, details: { from: newest, revision: to, ended_canary: canary !== null } });
+        this.#endWaiting(model, waiting, call.requestId, now);
         return this.shown(model, now);
       }),
     );
@@ -72,14 +75,55 @@ export class RolloutDesk {
 
   /** Gives the revision to everybody. One that is live already stays as it is. */
   goLive(by: Publisher, model: string, revision: string, now: number): Result<Model> {
+    const { rollouts } = this.#room.shelf;
+    const waiting = rollouts.waitingOf(model);
+    const served = this.#serve(by, model, revision, now);
+    if (served.ok && rollouts.canaryOf(model) === null) this.#endWaiting(model, waiting, by.requestId, now);
+    return served.ok ? this.shown(model, now) : served;
+  }
+
+  /**
+   * The same for what the catalogue gives, which ends no canary: it waits for the canary's end. What was rolled back from
+   * there, `withdrawn`, waits for nothing: it is replaced beside the canary, and is no canary either.
+   */
+  goLiveGranted(by: Publisher, model: string, revision: string, withdrawn: string | null, now: number): Result<Model> {
+    const { rollouts } = this.#room.shelf;
+    const [live, canary] = [this.#room.shelf.live(model), rollouts.canaryOf(model)];
+    if (!canary || !live) return this.goLive(by, model, revision, now);
+    const isWithdrawn = (one: string) => withdrawn !== null && this.#isGranted(model, one, withdrawn);
+    if (isWithdrawn(canary.revision)) {
+      rollouts.endCanary(model, now);
+      return this.goLive(by, model, revision, now);
+    }
+    if (isWithdrawn(live.revision)) return this.#serve(by, model, revision, now, true);
+    rollouts.wait(model, live.revision === revision ? null : revision);
+    return this.shown(model, now);
+  }
+
+  #isGranted(model: string, revision: string, base: string): boolean {
+    const facts = this.#room.shelf.find(model, revision)?.facts;
+    return facts?.granted === true && facts.base?.revision === base;
+  }
+
+  /** What waited for the canary goes live, as the catalogue gave it; where the tenant's own is live, it stays beside that. */
+  #endWaiting(model: string, waiting: string | null, requestId: RequestId, now: number): void {
+    const { shelf } = this.#room;
+    if (waiting === null) return;
+    shelf.rollouts.wait(model, null);
+    if (!shelf.live(model)?.facts.granted) return;
+    const served = this.#serve({ actor: "operator", requestId }, model, waiting, now);
+    if (!served.ok) console.warn(JSON.stringify({ level: "warn", message: "what the catalogue gave could not go live after a canary: it is kept", tenant: this.#room.tenant, model, revision: waiting, code: served.refusal.code }));
+  }
+
+  #serve(by: Publisher, model: string, revision: string, now: number, canaryStays = false): Result<Model> {
     const { shelf } = this.#room;
     const before = shelf.live(model);
     if (before?.revision === revision) return this.shown(model, now);
     const unready = this.#unready(model, revision) ?? this.#limits.refusesModel(model, now);
     if (unready) return unready;
     const { facts, manifestSha256 } = shelf.find(model, revision) as Revision;
-    const canary = shelf.rollouts.canaryOf(model);
-    shelf.rollouts.toLive(model, revision, now);
+    const canary = canaryStays ? null : shelf.rollouts.canaryOf(model);
+    shelf.rollouts.toLive(model, revision, now, canaryStays);
     this.#served(model, now);
     this.#room.prices.publish(model, revision, facts.prices, before?.facts.prices ?? null, by.actor, now);
     const ended = canary && canary.revision !== revision ? { ended_canary: canary.revision } : {};
@@ -92,7 +136,7 @@ export class RolloutDesk {
   /** The model as the API shows it. It is live. */
   shown(model: string, now: number): Result<Model> {
     const { shelf } = this.#room;
-    return done(toModel(shelf.live(model) as Revision, this.#room.pricesOf(model, now), shelf.rollouts.canaryOf(model)));
+    return done(toModel(shelf.live(model) as Revision, this.#room.pricesOf(model, now), shelf.rollouts.canaryOf(model), shelf.rollouts.waitingOf(model)));
   }
 
   #toCanary(by: Publisher, model: string, revision: string, percent: number, now: number): Result<Model> {

@@ -1,11 +1,13 @@
 /**
  * Threads that do the same list of work in step, on one shared memory.
  *
- * - Thread 0 is the worker that has the model: `start` sends the others off, and all `meet` between phases.
+ * - Thread 0 is the worker that has the model: `start` sends so many of the others off as the run is to have, and these
+ *   `meet` between phases. The rest sleep on.
  * - Who waits looks a while, then sleeps: an idle crew takes no time of any core.
  * - A thread that failed, or says nothing for `PATIENCE_MS`, is an error of whoever waits for it, and the crew's end:
  *   each later run fails too, rather than mixing what is left of two.
  */
+import { MOST_THREADS } from "../../backends/choose.ts";
 
 /** One thread's place among the others. */
 export interface Crew {
@@ -21,24 +23,30 @@ export interface Crew {
 export const ALONE: Crew = { thread: 0, threads: 1, meet: () => undefined, claim: () => 0 };
 
 /** Words at the beginning of the memory. */
-export const CELLS = { go: 0, arrived: 1, round: 2, sleepers: 3, failed: 4 } as const;
-export const CELL_COUNT = 8;
+export const CELLS = { threads: 0, arrived: 1, round: 2, sleepers: 3, failed: 4 } as const;
+/** Of each thread one that it waits at for the next run. */
+const GO = 8;
+export const CELL_COUNT = GO + MOST_THREADS;
 
 /** Looks before it sleeps: some 20 microseconds, about what being woken takes. */
 const LOOKS = 2000;
 const PATIENCE_MS = 30_000;
 
-/** Waits until the cell holds something else than `known`; gives that. */
-function changed(cells: Int32Array, cell: number, known: number, patienceMs: number): number {
+/** What the cell holds, where that comes to be something else than `known` soon. */
+function seen(cells: Int32Array, cell: number, known: number): number | null {
   for (let look = 0; look < LOOKS; look++) {
     const now = Atomics.load(cells, cell);
     if (now !== known) return now;
   }
+  return null;
+}
+
+/** Waits until the cell holds something else than `known`. */
+function changed(cells: Int32Array, cell: number, known: number, patienceMs: number): void {
+  if (seen(cells, cell, known) !== null) return;
   Atomics.add(cells, CELLS.sleepers, 1);
   try {
-    for (;;) {
-      const now = Atomics.load(cells, cell);
-      if (now !== known) return now;
+    while (Atomics.load(cells, cell) === known) {
       if (Atomics.load(cells, CELLS.failed) !== 0) throw new Error("another thread has failed");
       if (Atomics.wait(cells, cell, known, patienceMs) === "timed-out") {
         Atomics.store(cells, CELLS.failed, 1); // who comes late must not be taken for one of the next run
@@ -63,7 +71,7 @@ export interface ClaimPlaces {
 
 export class SharedCrew implements Crew {
   readonly thread: number;
-  readonly threads: number;
+  #threads: number;
   readonly #cells: Int32Array;
   readonly #claims: Int32Array;
   readonly #patienceMs: number;
@@ -73,8 +81,13 @@ export class SharedCrew implements Crew {
     this.#cells = new Int32Array(buffer, 0, CELL_COUNT);
     this.#claims = new Int32Array(buffer, claimsAt, (end - claimsAt) / 4);
     this.thread = thread;
-    this.threads = threads;
+    this.#threads = threads;
     this.#patienceMs = patienceMs;
+  }
+
+  /** Of the run at hand. */
+  get threads(): number {
+    return this.#threads;
   }
 
   meet(): void {
@@ -91,15 +104,28 @@ export class SharedCrew implements Crew {
     return Atomics.add(this.#claims, work, 1);
   }
 
-  /** Of thread 0: the others go. */
-  start(): void {
+  /** Of thread 0: others go, so that there are `threads` with it. */
+  start(threads: number): void {
     this.#claims.fill(0);
-    change(this.#cells, CELLS.go);
+    this.#threads = threads;
+    Atomics.store(this.#cells, CELLS.threads, threads);
+    for (let thread = 1; thread < threads; thread++) {
+      Atomics.add(this.#cells, GO + thread, 1);
+      Atomics.notify(this.#cells, GO + thread);
+    }
   }
 
-  /** Of the others: returns when they are to go. */
+  /** Of the others: returns when this one is to go. */
   waitForStart(): void {
-    this.#went = changed(this.#cells, CELLS.go, this.#went, Infinity);
+    const [cells, cell] = [this.#cells, GO + this.thread];
+    let now = seen(cells, cell, this.#went);
+    while (now === null) {
+      Atomics.wait(cells, cell, this.#went);
+      const woken = Atomics.load(cells, cell);
+      if (woken !== this.#went) now = woken;
+    }
+    this.#went = now;
+    this.#threads = Atomics.load(cells, CELLS.threads);
   }
 
   fail(): void {

@@ -1,6 +1,7 @@
 /**
  * Brings a decoder's weights from its file to their places, in the order in which they lie there.
  *
+ * - The last outputs of a matrix are filled up with some of nothing where they are too few to be packed together.
  * - Matrices go through `scratch` a few rows at a time. What has been read for the last time is let go on the way, so
  *   that a model is never in memory twice.
  */
@@ -8,7 +9,7 @@ import type { ByteRange, Payload } from "../../../../schema/onnx/types.ts";
 import { unpackZeroPoints } from "../../graph/blocks.ts";
 import type { ModelSource } from "../../graph/model-source.ts";
 import { plainElements } from "../../graph/tensors.ts";
-import { OUTPUTS, packedBytes, type Kernels } from "../../kernels/kernels.ts";
+import { OUTPUTS, packedBytes, wholeOutputs, type Kernels } from "../../kernels/kernels.ts";
 import type { Step } from "../../tasks/task.ts";
 import type { KernelMemory } from "./memory.ts";
 import { aligned } from "./value-places.ts";
@@ -29,8 +30,8 @@ function plainOf(tensor: Matrix["tensors"][0]): Payload {
 
 /** Bytes that `fillWeights` needs of the scratch for one matrix. */
 export function scratchBytes({ shape: { n, k, bits } }: Matrix): number {
-  const rows = rowsAtATime(k, bits);
-  return aligned((Math.min(rows, n) * k * bits) / 8) + aligned((4 * Math.min(rows, n) * k) / 32) + aligned((Math.min(rows, n) * k) / 32);
+  const rows = Math.min(rowsAtATime(k, bits), wholeOutputs(n));
+  return aligned((rows * k * bits) / 8) + aligned((4 * rows * k) / 32) + aligned((rows * k) / 32);
 }
 
 const rowsAtATime = (k: number, bits: number): number => OUTPUTS * Math.max(1, Math.floor((AT_A_TIME * 8) / bits / k / OUTPUTS));
@@ -51,11 +52,18 @@ export async function fillWeights(placements: readonly Placement[], source: Mode
       source.keepOnly(ranges(inOrder.slice(index)), all);
       await step();
     }
-    if (placement.kind === "floats") memory.bytes(placement.at, placement.bytes).set(await source.part(placement.from, 0, placement.bytes));
+    if (placement.kind === "floats") await fillFloats(placement, source, memory);
     else await fillMatrix(placement.matrix, placement.at, source, memory, kernels, scratch);
     since += payloads.reduce((sum, { length }) => sum + length, 0);
   }
   source.keepOnly([], all);
+}
+
+async function fillFloats({ at, bytes, from }: Extract<Placement, { kind: "floats" }>, source: ModelSource, memory: KernelMemory): Promise<void> {
+  for (let done = 0; done < bytes; done += BETWEEN) {
+    const part = await source.part(from, done, Math.min(BETWEEN, bytes - done));
+    memory.bytes(at + done, part.length).set(part);
+  }
 }
 
 async function fillMatrix({ shape, tensors: [quantized, scales, zeros] }: Matrix, at: number, source: ModelSource, memory: KernelMemory, kernels: Kernels, scratch: number): Promise<void> {
@@ -65,11 +73,13 @@ async function fillMatrix({ shape, tensors: [quantized, scales, zeros] }: Matrix
   const allZeros = zeros && unpackZeroPoints(shape, await source.part(plainOf(zeros), 0, plainOf(zeros).length));
   for (let row = 0; row < n; row += together) {
     const rows = Math.min(together, n - row);
-    const scalesAt = scratch + aligned(rows * rowBytes);
-    const zerosAt = scalesAt + aligned(4 * rows * blocks);
+    const whole = wholeOutputs(rows);
+    const scalesAt = scratch + aligned(whole * rowBytes);
+    const zerosAt = scalesAt + aligned(4 * whole * blocks);
+    memory.bytes(scalesAt + 4 * rows * blocks, 4 * (whole - rows) * blocks).fill(0);
     memory.bytes(scratch, rows * rowBytes).set(await source.part(plainOf(quantized), row * rowBytes, rows * rowBytes));
     memory.bytes(scalesAt, 4 * rows * blocks).set(await source.part(plainOf(scales), 4 * row * blocks, 4 * rows * blocks));
     if (allZeros) memory.bytes(zerosAt, rows * blocks).set(allZeros.subarray(row * blocks, (row + rows) * blocks));
-    kernels.pack(bits, scratch, scalesAt, allZeros ? zerosAt : 0, at + packedBytes(bits, row, k), rows, k);
+    kernels.pack(bits, scratch, scalesAt, allZeros ? zerosAt : 0, at + packedBytes(bits, row, k), whole, k);
   }
 }

@@ -1,44 +1,81 @@
 /**
- * Whether single tokens come sooner from all threads together or from one alone: learned while they come. Pure.
+ * How many threads bring single tokens soonest: measured while they come. Pure.
  *
- * - On free cores together is sooner; where other work has the cores, whoever waits for a thread that isn't running
- *   waits long. That changes from one moment to the next, so the other way is tried again now and then.
+ * - On free and equal cores all of them; where other work has the cores, where they are halves of one, or where some are
+ *   slow ones, whoever waits for a thread waits long, and fewer are sooner. That changes from one moment to the next.
+ * - Each count is tried twice at first. From then on the best is gone, and another one tried now and then: soon after a
+ *   change, and ever more seldom while there is none.
+ * - A token that took long once says little: a count is as good as the middle of its last tokens.
  */
 export interface Pace {
   /** For the next token. */
-  isTogether(): boolean;
-  took(isTogether: boolean, ms: number): void;
+  next(): number;
+  took(threads: number, ms: number): void;
+  /** What seems best now; at first all. */
+  readonly best: number;
 }
 
-/** One token in so many goes the way that seems slower. */
-const TRY_EVERY = 40;
-/** How much the newest counts, of the way that is gone. */
-const NEWEST = 0.25;
 /** Code is slow while it is new. */
 const UNTIMED = 3;
+const TRIES_AT_FIRST = 2;
+/** Tokens of a count that are looked at. */
+const LOOKED_AT = 5;
+/** Tokens between two tries of another count: at first, and at most. */
+const [SOON, SELDOM] = [8, 64];
 
-export function learningPace(): Pace {
-  const ms: { together: number | null; alone: number | null } = { together: null, alone: null };
-  let since = 0;
+interface Record {
+  recent: number[];
+  /** Of another time: the next token counts alone. */
+  isOld: boolean;
+}
+
+export function learningPace(threads: number): Pace {
+  const counts = Array.from({ length: threads }, (_, index) => threads - index);
+  const records = new Map<number, Record>(counts.map((count) => [count, { recent: [], isOld: false }]));
+  const first = Array.from({ length: TRIES_AT_FIRST }, () => counts).flat();
   let untimed = UNTIMED;
+  let best = threads;
+  let since = 0;
+  let between = SOON;
+  let turn = 0;
+
+  const typical = (count: number): number => middle(records.get(count)?.recent ?? []);
+  const other = (): number => counts.filter((count) => count !== best)[turn % Math.max(1, threads - 1)] ?? best;
   return {
-    isTogether() {
-      if (ms.together === null) return true;
-      if (ms.alone === null) return false;
-      const better = ms.together <= ms.alone;
-      return since >= TRY_EVERY ? !better : better;
+    get best() {
+      return best;
     },
-    took(isTogether, took) {
+    next: () => (untimed > 0 ? threads : (first[0] ?? (since >= between ? other() : best))),
+    took(count, ms) {
       if (untimed > 0) {
         untimed--;
         return;
       }
-      const way = isTogether ? "together" : "alone";
-      const other = ms[isTogether ? "alone" : "together"];
-      const before = ms[way];
-      const isUsual = before !== null && other !== null && before <= other;
-      ms[way] = isUsual ? (1 - NEWEST) * before + NEWEST * took : took;
-      since = isUsual ? since + 1 : 0;
+      const record = records.get(count);
+      if (!record) return;
+      const isAtFirst = first.length > 0;
+      if (!isAtFirst && (record.isOld || count !== best)) record.recent = [];
+      record.recent = [...record.recent, ms].slice(-LOOKED_AT);
+      record.isOld = false;
+      if (isAtFirst) {
+        first.shift();
+        if (first.length > 0) return;
+      }
+      const isTry = !isAtFirst && count !== best;
+      since = isTry ? 0 : since + 1;
+      if (isTry) {
+        turn++;
+        between = Math.min(SELDOM, 2 * between);
+      }
+      const now = counts.reduce((soonest, each) => (typical(each) < typical(soonest) ? each : soonest), best);
+      if (now === best) return;
+      const its = records.get(now);
+      if (its) its.isOld = now !== count;
+      best = now;
+      [since, between] = [0, SOON];
     },
   };
 }
+
+/** The lower one of two. */
+const middle = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[(values.length - 1) >> 1] ?? Infinity;

@@ -6,10 +6,12 @@
  * - Of a single row, rows and stores need no waiting either: every thread does what it takes later by itself.
  * - A job stands in the first phase of its kind in which all that it takes is there.
  * - From the last attention on only the last row is computed: nothing else is looked at. A value of that part has one
- *   row (`isLast`), and its phases are left out where no logits are wanted.
+ *   row (`isLast`), and its phases are left out where no logits are wanted. It has room for whole vectors and for as
+ *   many outputs as are packed together: nothing else needs a vocabulary to be of some length.
  */
 import type { OnnxTensor } from "../../../../schema/onnx/types.ts";
 import type { Weights } from "../../graph/expand-blocks.ts";
+import { wholeOutputs } from "../../kernels/kernels.ts";
 import type { Operand, TokenPlan, TokenStep } from "../token-plan.ts";
 
 export type RowJob =
@@ -66,6 +68,8 @@ export interface Phases {
   readonly logits: string;
 }
 
+const wholeVectors = (length: number): number => Math.ceil(length / 4) * 4;
+
 /** `roundedBytes`: of a row of so many numbers. */
 export function phasesOf(plan: TokenPlan, roundedBytes: (size: number) => number): Phases {
   const scheduler = new Scheduler(plan.lengths, roundedBytes);
@@ -94,7 +98,7 @@ class Scheduler {
   }
 
   step(step: TokenStep, isLast: boolean): void {
-    const size = this.#lengths.get(step.output) ?? 0;
+    const size = wholeVectors(this.#lengths.get(step.output) ?? 0);
     switch (step.kind) {
       case "product": {
         const [input, scales] = this.#round(step.input, step.weights.shape.k, isLast);
@@ -128,7 +132,7 @@ class Scheduler {
     this.phases[at]?.jobs.push(job);
     outputs.forEach((name, index) => {
       this.#madeIn.set(name, at);
-      this.values.set(name, { bytes: bytes?.[index] ?? 4 * (this.#lengths.get(name) ?? 0), isLast, isOwn: kind === "rows" });
+      this.values.set(name, { bytes: bytes?.[index] ?? 4 * this.#room(name, isLast), isLast, isOwn: kind === "rows" });
     });
   }
 
@@ -146,6 +150,12 @@ class Scheduler {
     this.add({ kind: "store", of: step, turned }, [query.name, key.name, value.name], turned === null ? [stored] : [turned, stored], false, turned === null ? [0] : [4 * kvHeads * group * headSize, 0]);
     const turnedQuery = turned === null ? query : { name: turned, from: 0 };
     this.add({ kind: "attend", of: step, query: turnedQuery }, [turnedQuery.name, stored], [output], isLast);
+  }
+
+  /** Rows of several lie one behind the other, so that these have no more than they hold. */
+  #room(name: string, isLast: boolean): number {
+    const length = this.#lengths.get(name) ?? 0;
+    return isLast ? wholeOutputs(length) : length;
   }
 
   #phaseOf(name: string): number {

@@ -4,6 +4,7 @@
  * - Addresses are bytes in the one memory. What follows the count of tokens that there is room for (keys, values,
  *   scores) lies behind all that is fixed, and is told with each run.
  */
+import { wholeOutputs } from "../../kernels/kernels.ts";
 import type { KvPair } from "../decoder.ts";
 import type { Operand, TokenPlan } from "../token-plan.ts";
 import { phasesOf, type AttendJob, type Job, type Phase, type PhaseKind, type Phases, type StoreJob } from "./phases.ts";
@@ -28,7 +29,8 @@ export interface Store {
 }
 
 export type Work =
-  | { readonly kind: "embed"; readonly table: number; readonly tokens: number; readonly to: Rows; readonly size: number }
+  /** `isWhole`: of floats; else of packed blocks. */
+  | { readonly kind: "embed"; readonly table: number; readonly isWhole: boolean; readonly tokens: number; readonly to: Rows; readonly size: number }
   | { readonly kind: "round"; readonly from: Rows; readonly to: Rows; readonly scales: Rows; readonly size: number }
   | { readonly kind: "normalize"; readonly from: Rows; readonly weights: number; readonly to: Rows; readonly size: number; readonly epsilon: number }
   | { readonly kind: "add" | "mul" | "siluMul"; readonly a: Rows; readonly b: Rows; readonly to: Rows; readonly size: number }
@@ -132,8 +134,10 @@ class Resolver {
   #work(job: Job): Work {
     switch (job.kind) {
       case "embed": {
-        const table = tableOf(this.#plan.embedding);
-        return { kind: "embed", table: this.#weights.matrix(table), tokens: table.shape.n, to: this.rows(job.output), size: job.size };
+        const { embedding } = this.#plan;
+        const isWhole = embedding.table.kind === "floats";
+        const table = embedding.table.kind === "floats" ? this.#weights.floats(embedding.table.rows) : this.#weights.matrix(tableOf(embedding, embedding.table));
+        return { kind: "embed", table, isWhole, tokens: embedding.vocabulary, to: this.rows(job.output), size: job.size };
       }
       case "round":
         return { kind: "round", from: this.rows(job.input), to: this.rows(job.output), scales: this.rows(job.scales), size: job.size };
@@ -149,7 +153,7 @@ class Resolver {
         return { kind: "sigmoid", from: this.rows(job.input), to: this.rows(job.output), size: job.size };
       case "product": {
         const { bits, n, k } = job.weights.shape;
-        return { kind: "product", from: this.rows(job.input), scales: this.rows(job.scales), weights: this.#weights.matrix(job.weights), bits, to: this.rows(job.output), n, k };
+        return { kind: "product", from: this.rows(job.input), scales: this.rows(job.scales), weights: this.#weights.matrix(job.weights), bits, to: this.rows(job.output), n: wholeOutputs(n), k };
       }
       case "store":
         return this.#storing(job);

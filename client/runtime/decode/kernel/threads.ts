@@ -15,6 +15,8 @@ import { work, type Run } from "./work.ts";
 
 export interface KernelThreads {
   readonly count: number;
+  /** That single tokens are computed by now. */
+  readonly best: number;
   run(run: Run): void;
   close(): void;
 }
@@ -37,31 +39,35 @@ export class Hired {
     for (const worker of this.#workers) worker.terminate();
   }
 
-  async enlist(memory: WebAssembly.Memory, module: WebAssembly.Module, kernels: Kernels, program: Program): Promise<KernelThreads> {
+  /** `isFixed`: single tokens go by all of them, whatever is measured. */
+  async enlist(memory: WebAssembly.Memory, module: WebAssembly.Module, kernels: Kernels, program: Program, isFixed: boolean): Promise<KernelThreads> {
     const threads = this.#workers.length + 1;
     const isThere = await Promise.all(this.#workers.map((worker, index) => answers(worker, { memory, module, program, thread: index + 1, threads })));
     if (threads === 1 || isThere.includes(false)) {
       this.close();
-      return { count: 1, run: (run) => work(program, kernels, ALONE, run), close: () => undefined };
+      return { count: 1, best: 1, run: (run) => work(program, kernels, ALONE, run), close: () => undefined };
     }
     const crew = new SharedCrew(memory.buffer, program, 0, threads);
-    const pace = learningPace();
+    const pace = learningPace(threads);
     return {
       count: threads,
+      get best() {
+        return isFixed ? threads : pace.best;
+      },
       run: (run) => {
         const began = performance.now();
-        const isTogether = run.rows > 1 || pace.isTogether();
-        if (isTogether) {
+        const count = isFixed || run.rows > 1 ? threads : pace.next();
+        if (count > 1) {
           writeRun(memory.buffer, run);
-          crew.start();
+          crew.start(count);
         }
         try {
-          work(program, kernels, isTogether ? crew : ALONE, run);
+          work(program, kernels, count > 1 ? crew : ALONE, run);
         } catch (error) {
-          if (isTogether) crew.fail();
+          if (count > 1) crew.fail();
           throw error;
         }
-        if (run.rows === 1) pace.took(isTogether, performance.now() - began);
+        if (run.rows === 1) pace.took(count, performance.now() - began);
       },
       close: () => this.close(),
     };

@@ -23,20 +23,20 @@ export function placeValues({ phases, values, logits }: Phases, rows: number, th
   const [first, last] = lives(phases);
   last.set(logits, phases.length); // read after the run
   const places = new Map<string, number>();
-  const taken: { readonly at: number; readonly bytes: number; readonly until: number }[] = [];
+  let inUse: { readonly at: number; readonly bytes: number; readonly until: number }[] = [];
   let end = 0;
   for (const [name, from] of [...first].sort(([, a], [, b]) => a - b)) {
     const value = values.get(name);
     if (!value) throw new Error(`the phases have no value ${name}`);
     const bytes = aligned(value.bytes * (value.isLast ? threads : Math.max(rows, threads)));
-    const inUse = taken.filter(({ until }) => until + AHEAD >= from).sort((a, b) => a.at - b.at);
+    inUse = inUse.filter(({ until }) => until + AHEAD >= from).sort((a, b) => a.at - b.at); // values come in the order in which they are made
     let at = 0;
     for (const other of inUse) {
       if (other.at - at >= bytes) break;
       at = Math.max(at, other.at + other.bytes);
     }
     places.set(name, at);
-    taken.push({ at, bytes, until: last.get(name) ?? from });
+    inUse.push({ at, bytes, until: last.get(name) ?? from });
     end = Math.max(end, at + bytes);
   }
   return { places, bytes: end };

@@ -7,7 +7,7 @@ import { tensorBytes, type OnnxTensor, type Payload } from "../../../../schema/o
 import type { Weights } from "../../graph/expand-blocks.ts";
 import { plainElements } from "../../graph/tensors.ts";
 import { BLOCK } from "../../kernels/kernels.ts";
-import type { Embedding, TokenPlan } from "../token-plan.ts";
+import type { BlockTable, Embedding, TokenPlan } from "../token-plan.ts";
 import { aligned } from "./value-places.ts";
 
 /** A matrix in blocks: its shape; its blocks, their scales and zero points. */
@@ -49,7 +49,8 @@ export function placeWeights({ embedding, steps }: TokenPlan, from: number, cont
     place(tensor.name, bytes, (at) => ({ kind: "floats", at, bytes, from: payload }));
   };
 
-  matrix(tableOf(embedding));
+  if (embedding.table.kind === "blocks") matrix(tableOf(embedding, embedding.table));
+  else floats(embedding.table.rows);
   for (const step of steps) {
     switch (step.kind) {
       case "product":
@@ -80,5 +81,5 @@ export function placeWeights({ embedding, steps }: TokenPlan, from: number, cont
 
 const matrixKey = ({ tensors: [quantized, scales, zeros] }: Matrix): string => `${quantized.name} ${scales.name} ${zeros?.name ?? ""}`;
 
-/** The embeddings, as the matrix of a product. */
-export const tableOf = ({ rows, scales, zeros, vocabulary, size }: Embedding): Matrix => ({ shape: { n: vocabulary, k: size, bits: 8, blockSize: BLOCK }, tensors: [rows, scales, zeros] });
+/** Embeddings in blocks, as the matrix of a product. */
+export const tableOf = ({ vocabulary, size }: Embedding, { rows, scales, zeros }: BlockTable): Matrix => ({ shape: { n: vocabulary, k: size, bits: 8, blockSize: BLOCK }, tensors: [rows, scales, zeros] });

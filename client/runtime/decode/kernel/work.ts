@@ -106,7 +106,11 @@ function rowByRow(work: Exclude<Work, { kind: "product" | "store" | "attend" }>,
   const count = rows * work.size;
   switch (work.kind) {
     case "embed":
-      for (let each = row; each < row + rows; each++) kernels.unpack(8, work.table, Math.min(Math.max(ids[each] ?? 0, 0), work.tokens - 1), at(work.to, each, post), work.size);
+      for (let each = row; each < row + rows; each++) {
+        const [token, to] = [Math.min(Math.max(ids[each] ?? 0, 0), work.tokens - 1), at(work.to, each, post)];
+        if (work.isWhole) kernels.copy(work.table + 4 * work.size * token, 0, to, 0, 1, work.size);
+        else kernels.unpack(8, work.table, token, to, work.size);
+      }
       break;
     case "round":
       kernels.round(at(work.from, row, post), at(work.to, row, post), at(work.scales, row, post), rows, work.size);

@@ -8,7 +8,7 @@
 import type { Entity } from "./calls.ts";
 
 export interface Tagged {
-  /** As the tokenizer spells it: `##ing`, `Ġthe`, `▁the`. */
+  /** As the tokenizer spells it: `##ing`, ` the`, `▁the`. */
   readonly token: string;
   readonly label: string;
   readonly score: number;
@@ -44,7 +44,7 @@ function place(text: string, tagged: readonly Tagged[]): Placed[] {
   let cursor = 0;
   return tagged.map((item) => {
     const isRest = item.token.startsWith("##");
-    const piece = plain(item.token.replace(/^(?:##|Ġ|▁)/, "")).letters;
+    const piece = plain(item.token.replace(/^(?:##|▁)/, "").trim()).letters;
     const found = piece === "" ? -1 : letters.indexOf(piece, cursor);
     const from = found >= 0 ? found : cursor;
     cursor = found >= 0 ? found + piece.length : cursor;

@@ -8,8 +8,8 @@ import type { TaskAdapter } from "../task.ts";
 import { openTrusted } from "../trusted-session.ts";
 import type { ImageInput, ImageOutput, Label } from "./calls.ts";
 import { pixelValues, planPicture } from "./picture-plan.ts";
-import { normalized, pool, softmax } from "./pooling.ts";
-import { ranked } from "./text-classification.ts";
+import { normalized, pool } from "./pooling.ts";
+import { ranked, scoresOf } from "./text-classification.ts";
 import { labelsOf } from "./text-encoder.ts";
 
 const EMBEDDINGS = ["image_embeds", "pooler_output", "last_hidden_state"] as const;
@@ -40,7 +40,7 @@ export const imageClassification: TaskAdapter<ImageInput, ImageOutput> = {
           const { [name]: output } = await session.run({ pixel_values: new engine.api.Tensor("float32", values, [1, 3, height, width]) }, [name]);
           const data = output && floatsOf(output.type, await output.getData());
           if (!output || !data?.every(Number.isFinite)) throw new Error("the model's results are no numbers");
-          if (want === "labels") labels.push(ranked(softmax(data), labelsOf(config, data.length)));
+          if (want === "labels") labels.push(ranked(scoresOf(config, data), labelsOf(config, data.length)));
           else embeddings.push(normalized(output.dims.length === 3 ? pool(data, output.dims[2] ?? 0, output.dims[1] ?? 1, "cls") : data));
         }
         return { labels, embeddings };

@@ -2,6 +2,7 @@
  * What `preprocessor_config.json` makes of a picture. Pure.
  *
  * - Resized so that the shorter side fits (or to a fixed size), cut out at the middle, scaled, mean and deviation taken.
+ * - A size that is one number (older files): the shorter side's where something is cut out of it, else that of a square.
  */
 import type { JsonObject } from "../../tokenizer/tokenizer.ts";
 
@@ -19,8 +20,9 @@ interface Size {
 }
 
 export function planPicture(config: JsonObject, source: Size): PicturePlan {
-  const resized = config["do_resize"] === false ? source : resize(config["size"] ?? 224, source);
-  const seen = config["do_center_crop"] === true ? fixed(config["crop_size"] ?? config["size"] ?? 224) : resized;
+  const isCut = config["do_center_crop"] === true;
+  const resized = config["do_resize"] === false ? source : resize(config["size"] ?? 224, source, isCut);
+  const seen = isCut ? fixed(config["crop_size"] ?? config["size"] ?? 224) : resized;
   return { ...seen, place: { x: Math.floor((seen.width - resized.width) / 2), y: Math.floor((seen.height - resized.height) / 2), ...resized } };
 }
 
@@ -39,8 +41,8 @@ export function pixelValues(config: JsonObject, rgba: Uint8ClampedArray, { width
   return values;
 }
 
-function resize(size: unknown, source: Size): Size {
-  const shortest = typeof size === "number" ? size : typeof size === "object" && size !== null && "shortest_edge" in size ? numberOf(size.shortest_edge, 224) : null;
+function resize(size: unknown, source: Size, isCut: boolean): Size {
+  const shortest = typeof size === "number" ? (isCut ? size : null) : typeof size === "object" && size !== null && "shortest_edge" in size ? numberOf(size.shortest_edge, 224) : null;
   if (shortest === null) return fixed(size);
   const scale = shortest / Math.min(source.width, source.height);
   return { width: Math.max(1, Math.round(source.width * scale)), height: Math.max(1, Math.round(source.height * scale)) };

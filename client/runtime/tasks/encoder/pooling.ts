@@ -2,12 +2,18 @@
 
 export type Pooling = "mean" | "cls" | "max" | "last";
 
-/** As sentence-transformers' `1_Pooling/config.json` states it; mean where it doesn't. */
-export function poolingOf(config: Readonly<Record<string, unknown>>): Pooling {
-  if (config["pooling_mode_cls_token"] === true) return "cls";
-  if (config["pooling_mode_max_tokens"] === true) return "max";
-  if (config["pooling_mode_lasttoken"] === true) return "last";
-  return "mean";
+/** By sentence-transformers' names for them: fields that are true, or since version 5 the one that `pooling_mode` names. */
+const KNOWN: Readonly<Record<string, Pooling>> = {
+  pooling_mode_cls_token: "cls", pooling_mode_mean_tokens: "mean", pooling_mode_max_tokens: "max", pooling_mode_lasttoken: "last",
+  cls: "cls", mean: "mean", max: "max", lasttoken: "last",
+};
+
+/** As `1_Pooling/config.json` states it; mean where it doesn't. `null`: in a way that isn't known here, or in several at once. */
+export function poolingOf(config: Readonly<Record<string, unknown>>): Pooling | null {
+  const { pooling_mode: mode } = config;
+  const stated = typeof mode === "string" ? [mode] : Object.keys(config).filter((name) => name.startsWith("pooling_mode_") && config[name] === true);
+  if (stated.length === 0) return "mean";
+  return stated.length === 1 ? (KNOWN[stated[0] ?? ""] ?? null) : null;
 }
 
 /** One text's embedding of its first `length` tokens; `states` is [tokens, size]. */

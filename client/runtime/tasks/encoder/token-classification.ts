@@ -21,10 +21,12 @@ export const tokenClassification: TaskAdapter<TagInput, TagOutput> = {
           entities: rows.map(({ data, dims: [, classes = 0] }, at) => {
             if (classes === 0) throw new LeaseholdError("model-invalid", "The model gives no label for each token.");
             const labels = labelsOf(encoder.config, classes);
-            const tagged = (encoded[at]?.ids ?? []).flatMap((id, place): Tagged[] => {
+            const ids = encoded[at]?.ids ?? [];
+            const spelled = encoder.tokenizer.spell(ids);
+            const tagged = ids.flatMap((id, place): Tagged[] => {
               const scores = softmax(data.subarray(place * classes, (place + 1) * classes));
               const best = scores.indexOf(Math.max(...scores));
-              return encoder.tokenizer.isSpecial(id) ? [] : [{ token: encoder.tokenizer.tokenOf(id) ?? "", label: labels[best] ?? "O", score: scores[best] ?? 0 }];
+              return encoder.tokenizer.isSpecial(id) ? [] : [{ token: spelled[place] ?? "", label: labels[best] ?? "O", score: scores[best] ?? 0 }];
             });
             return entities(texts[at] ?? "", tagged, aggregation);
           }),

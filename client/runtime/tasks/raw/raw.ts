@@ -10,7 +10,7 @@ import { LeaseholdError } from "../../../errors.ts";
 import { plainly } from "../../backends/engine.ts";
 import type { TaskAdapter } from "../task.ts";
 import { openTrusted } from "../trusted-session.ts";
-import { ARRAYS, callFault, type RawCall, type RawResult, type RawTensor, type RawType } from "./tensors.ts";
+import { callFault, isDataOf, isRawType, type RawCall, type RawResult, type RawTensor } from "./tensors.ts";
 
 export const raw: TaskAdapter<RawCall, RawResult> = {
   files: [],
@@ -22,7 +22,7 @@ export const raw: TaskAdapter<RawCall, RawResult> = {
         const fault = callFault({ inputs, ...(outputs ? { outputs } : {}) }, session.inputNames, session.outputNames);
         if (fault !== null) throw new LeaseholdError("input-invalid", `The model can't take this: ${fault}.`);
         await pause();
-        const feeds = Object.fromEntries(Object.entries(inputs).map(([name, { type, data, dims }]) => [name, new engine.api.Tensor(type, data, dims)]));
+        const feeds = Object.fromEntries(Object.entries(inputs).map(([name, { type, data, dims }]) => [name, new engine.api.Tensor(type, data as Tensor.DataType, dims)]));
         const results = await session.run(feeds, outputs ?? session.outputNames).catch((error: unknown) => {
           throw new LeaseholdError("input-invalid", `The model can't take this: ${plainly(error)}.`, { cause: error });
         });
@@ -32,14 +32,12 @@ export const raw: TaskAdapter<RawCall, RawResult> = {
   },
 };
 
-const isRawType = (type: string): type is RawType => Object.hasOwn(ARRAYS, type);
-
 async function rawTensor(name: string, tensor: Tensor): Promise<RawTensor> {
   const { type, dims } = tensor;
   if (!isRawType(type)) throw new LeaseholdError("model-invalid", `The model's output ${name} is of type ${type}, which can't be handed out.`);
   const data = await tensor.getData();
   // Where the browser has Float16Array, onnxruntime gives that.
   const elements = type === "float16" && ArrayBuffer.isView(data) ? new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2) : data;
-  if (!(elements instanceof ARRAYS[type])) throw new Error(`${name}: ${type} came as ${data.constructor.name}`);
+  if (!isDataOf(type, elements)) throw new Error(`${name}: ${type} came as ${data.constructor.name}`);
   return { type, dims, data: elements };
 }

@@ -1,8 +1,10 @@
 /** Named tensors, as they go into a model and come out. */
-export type RawData = Float32Array | Uint16Array | Int32Array | BigInt64Array | Uint8Array | Int8Array;
+export type RawNumbers = Float32Array | Float64Array | Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | BigUint64Array | BigInt64Array;
+export type RawData = RawNumbers | readonly string[];
 
+type NumberType = "float32" | "float16" | "float64" | "uint8" | "int8" | "uint16" | "int16" | "uint32" | "int32" | "uint64" | "int64" | "bool";
 /** `float16` is the bits of each number; `bool` is 0 or 1. */
-export type RawType = "float32" | "float16" | "int32" | "int64" | "uint8" | "int8" | "bool";
+export type RawType = NumberType | "string";
 
 export interface RawTensor {
   readonly type: RawType;
@@ -20,10 +22,18 @@ export interface RawResult {
   readonly outputs: Readonly<Record<string, RawTensor>>;
 }
 
-/** What holds the elements of each type. */
-export const ARRAYS: Record<RawType, abstract new (...args: never[]) => RawData> = {
-  float32: Float32Array, float16: Uint16Array, int32: Int32Array, int64: BigInt64Array, uint8: Uint8Array, int8: Int8Array, bool: Uint8Array,
+/** What holds the elements of each type; those of "string" are in an array. */
+const ARRAYS: Record<NumberType, abstract new (...args: never[]) => RawNumbers> = {
+  float32: Float32Array, float16: Uint16Array, float64: Float64Array, uint8: Uint8Array, int8: Int8Array, uint16: Uint16Array, int16: Int16Array,
+  uint32: Uint32Array, int32: Int32Array, uint64: BigUint64Array, int64: BigInt64Array, bool: Uint8Array,
 };
+
+export const isRawType = (type: unknown): type is RawType => type === "string" || (typeof type === "string" && Object.hasOwn(ARRAYS, type));
+
+/** Whether these are elements of that type. */
+export function isDataOf(type: RawType, data: unknown): data is RawData {
+  return type === "string" ? Array.isArray(data) && data.every((text) => typeof text === "string") : data instanceof ARRAYS[type];
+}
 
 const isObject = (value: unknown): boolean => typeof value === "object" && value !== null;
 
@@ -39,7 +49,8 @@ export function callFault({ inputs, outputs = [] }: RawCall, inputNames: readonl
   for (const [name, tensor] of Object.entries(inputs)) {
     if (!isObject(tensor)) return `${name} is no tensor`;
     const { type, dims, data } = tensor;
-    if (!Object.hasOwn(ARRAYS, type) || !(data instanceof ARRAYS[type])) return `the data of ${name} is not what ${type} takes`;
+    if (!isRawType(type)) return `${name} is of the type ${String(type)}, which no tensor has`;
+    if (!isDataOf(type, data)) return `the data of ${name} is not what ${type} takes`;
     if (!Array.isArray(dims) || !dims.every((size) => Number.isSafeInteger(size) && size >= 0)) return `the dims of ${name} are no sizes`;
     const count = dims.reduce((product, size) => product * size, 1);
     if (data.length !== count) return `${name} has ${data.length} elements, and its dims ${dims.join(" × ")} say ${count}`;

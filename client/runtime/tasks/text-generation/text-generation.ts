@@ -6,24 +6,40 @@
 import { LeaseholdError } from "../../../errors.ts";
 import { readyKernels } from "../../decode/kernel/ready.ts";
 import { openDecoder } from "../../decode/open-decoder.ts";
+import { gathered } from "../../generate/gathered.ts";
 import { Generator } from "../../generate/generator.ts";
 import { loadTokenizer, readJson } from "../../tokenizer/tokenizer.ts";
-import type { TaskAdapter } from "../task.ts";
+import type { Step, TaskAdapter } from "../task.ts";
 import type { GenerateEvent, GenerateInput, GenerateNote, GenerateOutput } from "./request.ts";
 
 export const textGeneration: TaskAdapter<GenerateInput, GenerateOutput, GenerateEvent, GenerateNote> = {
   files: ["config.json", "tokenizer.json"],
   engine: "on-demand",
   isAhead: true,
-  async prepare(files, engine, step, { memoryBytes, selfTest }) {
-    if (engine.backend === "wasm") void readyKernels(engine.threads > 1); // meanwhile
+  async prepare(files, engine, step, { memoryBytes, selfTest, withoutKernels }) {
+    if (engine.backend === "wasm" && withoutKernels === undefined) void readyKernels(engine.threads > 1); // meanwhile
     const tokenizer = await loadTokenizer(files);
     const modelConfig = await readJson(files, "config.json");
     const generationConfig = files.has("generation_config.json") ? await readJson(files, "generation_config.json") : {};
     if (selfTest && selfTest.kind !== "tokens") throw new LeaseholdError("model-invalid", `The model's self-test is of the kind "${selfTest.kind}", and a text model's is of "tokens".`);
     await files.checked;
-    const decoder = await openDecoder(files, engine, { memoryBytes, ...(selfTest && { selfTest }) }, step);
+    let remark: string | undefined;
+    const onWithoutKernels = (why: string) => {
+      remark = `Not on kernels of our own: ${why}`;
+    };
+    const decoder = await openDecoder(files, engine, { memoryBytes, onWithoutKernels, ...(selfTest && { selfTest }), ...(withoutKernels !== undefined && { withoutKernels }) }, step);
     const generator = new Generator({ decoder, tokenizer, generationConfig, modelConfig });
-    return { run: (input, call) => generator.run(input, call.step, call) };
+    return {
+      ...(remark !== undefined && { remark }),
+      run(input, { step, emit, notes }) {
+        const pieces = gathered(emit, () => performance.now());
+        const looking: Step = (stage) => {
+          pieces.look();
+          return step(stage);
+        };
+        return generator.run(input, looking, { emit: pieces.emit, notes });
+      },
+      threads: () => decoder.threads ?? null,
+    };
   },
 };

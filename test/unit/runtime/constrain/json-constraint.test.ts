@@ -1,10 +1,14 @@
 import { Ajv2020 } from "ajv/dist/2020.js";
+import addFormats from "ajv-formats";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { z } from "zod";
 import { Constraint } from "../../../../client/runtime/constrain/constraint.ts";
 import { ANY_OBJECT, jsonRule } from "../../../../client/runtime/constrain/json-rules.ts";
 import { readSchema } from "../../../../client/runtime/constrain/schema.ts";
+import { FORMATS } from "../../../../client/runtime/constrain/patterns/formats.ts";
 import { Vocabulary } from "../../../../client/runtime/constrain/vocabulary.ts";
+import { Scores } from "../../../../client/runtime/kernels/scores.ts";
 import { seededRandom } from "../../../../client/runtime/sampling/random.ts";
 import { GREEDY, Sampler } from "../../../../client/runtime/sampling/sampler.ts";
 import { Tokenizer } from "../../../../client/runtime/tokenizer/tokenizer.ts";
@@ -17,7 +21,7 @@ const even = new Float32Array(vocabulary.size); // a "model" that likes every to
 
 /** What the model that likes everything writes under the schema; null where it didn't come to an end. */
 function write(rule: ReturnType<typeof jsonRule>, seed: number, most = 4000): string | null {
-  const sampler = new Sampler({ ...GREEDY, temperature: 1 }, seededRandom(seed), []);
+  const sampler = new Sampler({ ...GREEDY, temperature: 1 }, seededRandom(seed), [], new Scores());
   const text = new Constraint(rule, vocabulary, [END]).begin();
   const bytes: number[] = [];
   for (let count = 0; count < most; count++) {
@@ -40,6 +44,9 @@ const leaf = fc.oneof(
   fc.record({ enum: fc.uniqueArray(fc.oneof(name, fc.integer(), fc.boolean(), fc.constant(null), fc.constant([1, "2"])), { minLength: 1, maxLength: 4, selector: (value) => JSON.stringify(value) }) }),
   fc.record({ const: fc.oneof(name, fc.constant({ deep: [1] })) }),
   fc.constant({ type: ["string", "null"], maxLength: 4 }),
+  fc.record({ type: fc.constant("string"), format: fc.constantFrom(...Object.keys(FORMATS)) }),
+  fc.record({ type: fc.constant("string"), pattern: fc.constantFrom("^[a-z]{2,5}$", "^(?!a)(?:[ab]|世)+$", "\\d-\\d", "^[^\\n\"]*$", "^(?:(?!--)[a-z-]){1,9}$", "[\\u0000-\\u001f]$"), minLength: fc.nat(3), maxLength: fc.integer({ min: 6, max: 40 }) }, { requiredKeys: ["type", "pattern"] }),
+  fc.record({ type: fc.constant("object"), propertyNames: fc.constantFrom({ pattern: "^x-[a-z]+$" }, { enum: ["a", "größe"] }, { maxLength: 2 }), additionalProperties: fc.constantFrom({ type: "boolean" }, { type: "string", format: "date" }) }),
 );
 const { schema } = fc.letrec<{ schema: object; node: object }>((tie) => ({
   node: fc.oneof(
@@ -61,22 +68,54 @@ const { schema } = fc.letrec<{ schema: object; node: object }>((tie) => ({
   schema: tie("node"),
 }));
 
-const ajv = new Ajv2020({ strict: false, validateFormats: false, ownProperties: true });
+const ajv = addFormats.default(new Ajv2020({ strict: false, ownProperties: true }), { mode: "full" });
+for (const [format, as] of [["idn-email", "email"], ["idn-hostname", "hostname"], ["iri", "uri"], ["iri-reference", "uri-reference"]] as const) ajv.addFormat(format, ajv.formats[as] ?? false);
 
 describe("an answer held to a JSON schema", () => {
   it("parses and validates, for any schema, from a model that likes all tokens the same", { timeout: 60_000 }, () => {
     let whole = 0;
     fc.assert(
       fc.property(schema, fc.nat(1_000_000), (given, seed) => {
-        const text = write(jsonRule(readSchema(given)), seed);
+        const text = write(jsonRule(readSchema(given)), seed, 1500);
         if (text === null) return;
         whole++;
         const value: unknown = JSON.parse(text);
         expect(ajv.validate(given, value), `${text} ${ajv.errorsText()}`).toBe(true);
       }),
-      { numRuns: 260 },
+      { numRuns: 300 },
     );
     expect(whole).toBeGreaterThan(200);
+  });
+
+  it.each(Object.keys(FORMATS))("is of the format %s, also with lengths", (format) => {
+    for (const lengths of [{}, { minLength: 8 }, { maxLength: 40 }]) {
+      const given = { type: "string", format, ...lengths };
+      const rule = jsonRule(readSchema(given));
+      for (let seed = 0; seed < 10; seed++) {
+        const text = write(rule, seed);
+        expect(text === null || ajv.validate(given, JSON.parse(text)), `${text} ${ajv.errorsText()}`).toBe(true);
+      }
+    }
+  });
+
+  it.each<[string, z.ZodType]>(Object.entries({
+    email: z.email(), "email of a length": z.email().min(8).max(20), html5Email: z.email({ pattern: z.regexes.html5Email }), rfc5322Email: z.email({ pattern: z.regexes.rfc5322Email }), unicodeEmail: z.email({ pattern: z.regexes.unicodeEmail }),
+    uuid: z.uuid(), uuidv4: z.uuidv4(), guid: z.guid(), url: z.url(), datetime: z.iso.datetime(), offset: z.iso.datetime({ offset: true }), local: z.iso.datetime({ local: true, precision: 3 }),
+    date: z.iso.date(), time: z.iso.time(), duration: z.iso.duration(), ipv4: z.ipv4(), ipv6: z.ipv6(), cidrv4: z.cidrv4(), cidrv6: z.cidrv6(), mac: z.mac(), hostname: z.hostname(), domain: z.string().regex(z.regexes.domain),
+    cuid: z.cuid(), cuid2: z.cuid2(), ulid: z.ulid(), xid: z.xid(), ksuid: z.ksuid(), nanoid: z.nanoid(), base64: z.base64(), base64url: z.base64url(), e164: z.e164(), emoji: z.emoji(), hex: z.hex(), sha256: z.hash("sha256"),
+    several: z.string().regex(/^a/).regex(/b$/).min(4).max(9), parts: z.string().startsWith("a.b").endsWith("/c").includes("x?").max(12), lowercase: z.string().lowercase(), uppercase: z.string().uppercase(), template: z.templateLiteral(["id-", z.number(), "-", z.enum(["a", "b"])]),
+    record: z.record(z.string(), z.number()), "record of names": z.record(z.enum(["a", "b"]), z.boolean()), "record of a pattern": z.record(z.string().regex(/^x-/), z.boolean()),
+    object: z.object({ mail: z.email().optional(), when: z.iso.date(), tags: z.array(z.string().regex(/^[a-z]+$/)).max(3) }),
+  }))("is what zod's schema for it says: %s", (_, type) => {
+    const rule = jsonRule(readSchema(z.toJSONSchema(type)));
+    let whole = 0;
+    for (let seed = 0; seed < 12; seed++) {
+      const text = write(rule, seed, 1500);
+      if (text === null) continue;
+      whole++;
+      expect(type.safeParse(JSON.parse(text)).error?.message, text).toBeUndefined();
+    }
+    expect(whole).toBeGreaterThan(3);
   });
 
   it("parses, for any JSON object", () => {
@@ -109,7 +148,14 @@ describe("an answer held to a JSON schema", () => {
 
 describe("a schema that can't be kept", () => {
   it.each<[string, unknown]>([
-    ["a keyword that is not known", { type: "string", pattern: "^a" }],
+    ["a keyword that is not known", { type: "array", contains: {} }],
+    ["a pattern that looks back", { type: "string", pattern: "(?<=a)b" }],
+    ["a pattern that is none", { type: "string", pattern: "(" }],
+    ["a pattern that nothing matches", { type: "string", pattern: "^a$(?=b)" }],
+    ["a pattern and a length that don't go together", { type: "string", pattern: "^(?:ab)+$", minLength: 3, maxLength: 3 }],
+    ["a pattern and a format that don't go together", { type: "string", pattern: "^x", format: "date" }],
+    ["a required name that is not among the names", { type: "object", required: ["b"], propertyNames: { enum: ["a"] } }],
+    ["names of another kind", { type: "object", propertyNames: { not: {} } }],
     ["the same deep inside", { type: "object", properties: { a: { type: "array", items: { not: {} } } } }],
     ["a keyword of another type", { type: "string", minimum: 1 }],
     ["an unknown type", { type: "date" }],
@@ -120,7 +166,7 @@ describe("a schema that can't be kept", () => {
     ["bounds without a number between", { type: "integer", minimum: 3, exclusiveMaximum: 4, multipleOf: 2 }],
     ["lengths that cross", { type: "string", minLength: 4, maxLength: 3 }],
     ["oneOf that may overlap", { oneOf: [{ type: "object", properties: {} }, { type: "object", properties: {} }] }],
-    ["two that must both hold", { allOf: [{ type: "string" }, { minLength: 2 }] }],
+    ["two that must both hold", { allOf: [{ type: "object" }, { required: ["a"] }] }],
     ["no schema at all", "string"],
   ])("is refused before anything is generated: %s", (_, given) => {
     expect(() => jsonRule(readSchema(given))).toThrow(expect.objectContaining({ code: "schema-unsupported" }));

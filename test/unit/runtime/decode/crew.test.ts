@@ -3,8 +3,8 @@ import { expect, test } from "vitest";
 import { SharedCrew } from "../../../../client/runtime/decode/kernel/crew.ts";
 
 const crewOf = (threads: number, patienceMs?: number): SharedCrew[] => {
-  const buffer = new SharedArrayBuffer(128);
-  return Array.from({ length: threads }, (_, thread) => new SharedCrew(buffer, { claimsAt: 64, end: 128 }, thread, threads, patienceMs));
+  const buffer = new SharedArrayBuffer(256);
+  return Array.from({ length: threads }, (_, thread) => new SharedCrew(buffer, { claimsAt: 128, end: 256 }, thread, threads, patienceMs));
 };
 
 test("one alone goes on at once", () => {
@@ -31,6 +31,6 @@ test("the failure of one is that of all", () => {
 test("each part is claimed once, and anew in the next run", () => {
   const [first, second] = crewOf(2);
   expect([first?.claim(3), second?.claim(3), first?.claim(3), second?.claim(4)]).toEqual([0, 1, 2, 0]);
-  first?.start();
+  first?.start(2);
   expect([second?.claim(3), first?.claim(4)]).toEqual([0, 0]);
 });

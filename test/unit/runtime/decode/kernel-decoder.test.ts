@@ -2,12 +2,13 @@
 import { describe, expect, test } from "vitest";
 import type { EngineOnDemand } from "../../../../client/runtime/backends/engine.ts";
 import type { Decoder } from "../../../../client/runtime/decode/decoder.ts";
+import { KernelFault } from "../../../../client/runtime/decode/kernel-fault.ts";
 import { openDecoder } from "../../../../client/runtime/decode/open-decoder.ts";
 import { ModelFiles } from "../../../../client/runtime/tasks/model-files.ts";
 import { BLOCK_DECODER_CONFIG, blockDecoder, blockDecoderFile, fileOf } from "../../../support/block-decoder.ts";
 
 const { vocab_size: VOCABULARY, max_position_embeddings: CONTEXT } = BLOCK_DECODER_CONFIG;
-const noEngine: EngineOnDemand = { backend: "wasm", threads: 1, start: () => Promise.reject(new Error("no engine is needed")) };
+const noEngine: EngineOnDemand = { backend: "wasm", threads: 1, areThreadsFixed: false, start: () => Promise.reject(new Error("no engine is needed")) };
 const steps = async () => undefined;
 const tokens = (count: number, salt = 0): Int32Array => Int32Array.from({ length: count }, (_, at) => (at * 37 + salt) % VOCABULARY);
 
@@ -107,11 +108,24 @@ describe("a decoder on kernels", () => {
     expect(await (await decoder.feed(tokens(4), steps)).logits()).toHaveLength(VOCABULARY);
   });
 
-  test("is not opened where it misses its self-test", async () => {
+  test.each([121, 122, 127])("has a vocabulary of any length: %i", async (vocabulary) => {
+    const [whole, cut] = [await open(), await openDecoder(filesOf(partsOf(blockDecoderFile({ vocabulary })), { ...BLOCK_DECODER_CONFIG, vocab_size: vocabulary }), noEngine, { memoryBytes: 1e9 }, steps)];
+    expect(cut.description).toContain("kernels");
+    const ids = tokens(20).map((id) => id % vocabulary);
+    for (const feed of [ids, ids.subarray(0, 1)]) {
+      const [expected, next] = [await logitsAfter(whole, feed), await cut.feed(feed, steps)];
+      const logits = await next.logits();
+      expect([...logits]).toEqual([...expected.subarray(0, vocabulary)]);
+      expect(await next.greedy()).toBe(logits.indexOf(Math.max(...logits)));
+    }
+  });
+
+  test("that misses its self-test is a fault of the kernels, and not of a model that is opened without them", async () => {
     const decoder = await open();
     const first = await (await decoder.feed(tokens(5), steps)).greedy();
     const opened = (id: number) => openDecoder(filesOf(partsOf(blockDecoderFile())), noEngine, { memoryBytes: 1e9, selfTest: { kind: "tokens", input_ids: [...tokens(5)], output_ids: [id] } }, steps);
-    await expect(opened((first + 1) % VOCABULARY)).rejects.toThrow("at place 1 of 1");
+    await expect(opened((first + 1) % VOCABULARY)).rejects.toThrow(KernelFault);
+    await expect(opened((first + 1) % VOCABULARY)).rejects.toMatchObject({ code: "backend-unavailable", message: expect.stringContaining("at place 1 of 1") as string });
     expect((await opened(first)).position).toBe(0);
   });
 });

@@ -17,7 +17,7 @@ test("a decoder in blocks has a plan, without what only says lengths", () => {
   const plan = planOf(graph);
   const layer = ["product", "attention", "product", "add", "normalize", "product", "product", "siluMul", "product", "add", "normalize"];
   expect(plan?.steps.map(({ kind }) => kind)).toEqual(["normalize", ...layer, ...layer, "product"]);
-  expect(plan?.embedding).toMatchObject({ output: "x0", size: 64, zeros: null, rows: { name: "head.q" } });
+  expect(plan?.embedding).toMatchObject({ output: "x0", size: 64, table: { kind: "blocks", zeros: null, rows: { name: "head.q" } } });
   expect(plan?.lengths.get("logits")).toBe(128);
   expect(plan?.positions).toBe(512);
 });

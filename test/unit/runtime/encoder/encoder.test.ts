@@ -4,6 +4,8 @@ import { batchesByLength } from "../../../../client/runtime/tasks/encoder/batche
 import { entities } from "../../../../client/runtime/tasks/encoder/entities.ts";
 import { pixelValues, planPicture } from "../../../../client/runtime/tasks/encoder/picture-plan.ts";
 import { normalized, pool, poolingOf, softmax } from "../../../../client/runtime/tasks/encoder/pooling.ts";
+import { Tokenizer } from "../../../../client/runtime/tokenizer/tokenizer.ts";
+import { byteLevelTokenizer } from "../../../support/small-tokenizers.ts";
 
 describe("batches", () => {
   it("hold every text once, few at a time, of about one length", () => {
@@ -30,6 +32,9 @@ describe("pooling", () => {
   it("is what the model's file says, and the mean where it says nothing", () => {
     expect(poolingOf({ pooling_mode_cls_token: true, pooling_mode_mean_tokens: false })).toBe("cls");
     expect(poolingOf({})).toBe("mean");
+    expect(poolingOf({ pooling_mode: "lasttoken" })).toBe("last");
+    expect(poolingOf({ pooling_mode_weightedmean_tokens: true, pooling_mode_mean_tokens: false })).toBeNull();
+    expect(poolingOf({ pooling_mode_cls_token: true, pooling_mode_mean_tokens: true })).toBeNull();
   });
 
   it("brings to length 1 what has a length", () => {
@@ -54,6 +59,18 @@ describe("entities", () => {
     ]);
   });
 
+  it("are found where the tokens are bytes, also of letters that are two of them", () => {
+    const { file, config } = byteLevelTokenizer();
+    const tokenizer = new Tokenizer(file, config, null);
+    const text = "then Zoë 世界 the cat";
+    const { ids } = tokenizer.encode(text, { addSpecialTokens: false });
+    const spelled = tokenizer.spell(ids);
+    expect(spelled.join("")).toBe(text);
+    const [from, to] = [spelled.indexOf(" Z") < 0 ? spelled.indexOf("Z") : spelled.indexOf(" Z"), spelled.indexOf("界")];
+    const found = entities(text, spelled.map((token, at) => ({ token, label: at >= from && at <= to ? "I-PER" : "O", score: 0.9 })), "simple");
+    expect(found).toMatchObject([{ entity: "PER", text: "Zoë 世界", start: 5, end: 11 }]);
+  });
+
   it("begin anew at B-, and stay single where nothing is put together", () => {
     expect(entities("Rome Oslo", tagged(["Rome", "B-LOC"], ["Oslo", "B-LOC"]), "simple")).toHaveLength(2);
     expect(entities("New York", tagged(["New", "B-LOC"], ["York", "I-LOC"]), "none").map(({ entity }) => entity)).toEqual(["B-LOC", "I-LOC"]);
@@ -68,6 +85,11 @@ describe("a picture", () => {
 
   it("is brought to a fixed size where no crop is stated", () => {
     expect(planPicture({ size: { width: 32, height: 16 } }, { width: 100, height: 100 })).toMatchObject({ width: 32, height: 16, place: { x: 0, y: 0 } });
+  });
+
+  it("is brought to a square where the size is one number and nothing is cut, as ViT's files have it", () => {
+    expect(planPicture({ do_resize: true, size: 224 }, { width: 640, height: 480 })).toMatchObject({ width: 224, height: 224, place: { width: 224, height: 224 } });
+    expect(planPicture({ do_resize: true, size: 224, do_center_crop: true, crop_size: 224 }, { width: 640, height: 480 })).toMatchObject({ width: 224, height: 224, place: { width: 299, height: 224 } });
   });
 
   it("is scaled, and its channels set apart", () => {

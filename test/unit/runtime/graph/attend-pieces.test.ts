@@ -5,13 +5,13 @@ import { pieceInputs } from "../../../../client/runtime/decode/small-inputs.ts";
 import { ELEMENT, type OnnxModel, type OnnxNode, type OnnxValue } from "../../../../schema/onnx/types.ts";
 import { modelOf, node, NOTHING } from "../../onnx/models.ts";
 
-const value = (name: string, elementType: number): OnnxValue => ({ name, tensor: { elementType, shape: [1, 2, "past", 16] }, rest: NOTHING });
+const value = (name: string, elementType: number, heads = 2): OnnxValue => ({ name, tensor: { elementType, shape: [1, heads, "past", 16] }, rest: NOTHING });
 
 const attention = ({ inputs = ["q", "k", "v", "past.k", "past.v", "lengths", "total", "cos", "sin"], attributes = [], domain = "com.microsoft", outputs = ["out", "present.k", "present.v"] }: Partial<OnnxNode> = {}): OnnxNode =>
   node("GroupQueryAttention", [...inputs], [...outputs], { name: "attn", domain, attributes: [intAttribute("num_heads", 6), intAttribute("kv_num_heads", 2), intAttribute("do_rotary", 1), ...attributes] });
 
-const decoder = (one: OnnxNode, { halfHead = 8, pastType = ELEMENT.float as number } = {}): OnnxModel =>
-  modelOf({ nodes: [node("Identity", ["x"], ["q"]), one], inputs: [value("past.k", pastType), value("past.v", pastType)], initializers: [tensorOf("cos", ELEMENT.float, [64, halfHead], NOTHING), tensorOf("sin", ELEMENT.float, [64, halfHead], NOTHING)] });
+const decoder = (one: OnnxNode, { halfHead = 8, sines = 64, kvHeads = 2, pastType = ELEMENT.float as number } = {}): OnnxModel =>
+  modelOf({ nodes: [node("Identity", ["x"], ["q"]), one], inputs: [value("past.k", pastType), value("past.v", pastType, kvHeads)], initializers: [tensorOf("cos", ELEMENT.float, [64, halfHead], NOTHING), tensorOf("sin", ELEMENT.float, [sines, halfHead], NOTHING)] });
 
 test("attention becomes a choice between products, for a piece, and the operator, for a token", () => {
   const rewritten = attendPieces(decoder(attention()));
@@ -36,6 +36,8 @@ test.each([
   ["something newer than this", decoder(attention({ attributes: [intAttribute("unheard_of", 0)] }))],
   ["a bias", decoder(attention({ inputs: ["q", "k", "v", "past.k", "past.v", "lengths", "total", "cos", "sin", "", "bias"] }))],
   ["rotation of a part", decoder(attention(), { halfHead: 4 })],
+  ["fewer sines than cosines", decoder(attention(), { sines: 32 })],
+  ["values of fewer heads than keys", decoder(attention(), { kvHeads: 1 })],
   ["keys of 16 bits", decoder(attention(), { pastType: ELEMENT.float16 })],
   ["keys without values", decoder(attention({ inputs: ["q", "k", "", "past.k", "past.v", "lengths", "total", "cos", "sin"] }))],
   ["another vendor's operator", decoder(attention({ domain: "com.example" }))],

@@ -80,6 +80,11 @@ describe("logits of the last position", () => {
     expect(shapeOf(lastPositionOnly(model, "logits"))).toEqual([["Gather", "x", "leasehold/last"], ["MatMul", "leasehold/last", "y"], ["Tanh", "y", "z"], ["Cast", "z", "logits"]]);
   });
 
+  test("at the end, where something else with rows comes in", () => {
+    const model = tail([node("MatMul", ["x", "w"], ["y"]), node("MatMul", ["x", "v"], ["other"]), node("Add", ["y", "other"], ["logits"])]);
+    expect(shapeOf(lastPositionOnly(model, "logits")).slice(2)).toEqual([["Add", "y", "leasehold/last"], ["Gather", "leasehold/last", "logits"]]);
+  });
+
   test("at the end, where rows may mix", () => {
     const model = tail([node("MatMul", ["x", "w"], ["y"]), node("Softmax", ["y"], ["logits"])]);
     expect(shapeOf(lastPositionOnly(model, "logits"))).toEqual([["MatMul", "x", "y"], ["Softmax", "y", "leasehold/last"], ["Gather", "leasehold/last", "logits"]]);
