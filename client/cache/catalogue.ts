@@ -8,7 +8,6 @@
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import type { ModelId, Sha256 } from "../../schema/contract/ids.ts";
 import type { Manifest } from "../../schema/contract/models.ts";
-import { inTime } from "./in-time.ts";
 import { chunksToDrop } from "./keeping.ts";
 
 interface ChunkRecord {
@@ -31,21 +30,19 @@ const VERSION = 1;
 
 const catalogueName = (tenant: string) => `leasehold/${tenant}`;
 
-/** Rejects where IndexedDB is refused, or where another tab with older code holds the database for too long. */
+/** Rejects where IndexedDB is refused. Another tab with older code may hold the database for as long as it lives. */
 export function openCatalogue(tenant: string): Promise<Catalogue> {
-  return inTime(
-    openDB<CatalogueSchema>(catalogueName(tenant), VERSION, {
-      upgrade(db) {
-        db.createObjectStore("chunks", { keyPath: "sha256" }).createIndex("usedAt", "usedAt");
-        db.createObjectStore("manifests", { keyPath: "digest" });
-        db.createObjectStore("models", { keyPath: "model" });
-      },
-      // Newer code in another tab waits for this connection: let it pass; this page goes on without the catalogue.
-      blocking(_current, _blocked, event) {
-        (event.target as IDBDatabase).close();
-      },
-    }),
-  );
+  return openDB<CatalogueSchema>(catalogueName(tenant), VERSION, {
+    upgrade(db) {
+      db.createObjectStore("chunks", { keyPath: "sha256" }).createIndex("usedAt", "usedAt");
+      db.createObjectStore("manifests", { keyPath: "digest" });
+      db.createObjectStore("models", { keyPath: "model" });
+    },
+    // Newer code in another tab waits for this connection: let it pass; this page goes on without the catalogue.
+    blocking(_current, _blocked, event) {
+      (event.target as IDBDatabase).close();
+    },
+  });
 }
 
 /** One transaction: whoever looks sees the revision before with all its chunks, or the new one. Gives what it dropped. */

@@ -2,8 +2,10 @@
  * A page's end of its chunk worker.
  *
  * - The worker starts when it is first needed (or told to), and ends when it had nothing to do for `IDLE_MS`.
- * - A worker that can't be had, or dies, is replaced by the page itself, for good. What was in its hands then is lost: an
- *   `open` finds nothing, a `check` nothing good, a `write` fails; whoever asked fetches the chunk, or goes without.
+ * - A worker that says nothing for `SILENCE_MS` while it has something to do is replaced by another; one that can't be
+ *   had, dies, or is the second that hangs, by the page itself, for good.
+ * - What was in its hands then is lost: a `check` finds nothing good, a `write` fails; whoever asked fetches the chunk, or
+ *   goes without. An `open` is done by the page.
  */
 import type { Sha256 } from "../../schema/contract/ids.ts";
 import type { Chunk } from "../../schema/contract/models.ts";
@@ -13,21 +15,27 @@ import type { FromChunks, ToChunks } from "./chunk.worker.ts";
 import type { Bytes } from "./seal.ts";
 
 const IDLE_MS = 10_000;
+/** A chunk takes a second where disk and processor are slow. */
+const SILENCE_MS = 30_000;
 
 type Settle = (answer: FromChunks | null) => void;
 
 export class ChunkLink implements ChunkWork {
   readonly #tenant: string;
+  readonly #silenceMs: number;
   readonly #pending = new Map<number, Settle>();
   readonly #local: LocalChunkWork;
   #worker: Worker | null = null;
   #isBroken = false;
   #isClosed = false;
   #nextId = 1;
+  #hasHung = false;
   #idle: ReturnType<typeof setTimeout> | undefined;
+  #watchdog: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(files: ChunkFiles, tenant: string) {
+  constructor(files: ChunkFiles, tenant: string, silenceMs = SILENCE_MS) {
     this.#tenant = tenant;
+    this.#silenceMs = silenceMs;
     this.#local = new LocalChunkWork(files, tenant);
   }
 
@@ -35,6 +43,7 @@ export class ChunkLink implements ChunkWork {
     const worker = this.start();
     if (!worker) return this.#local.open(chunk, form);
     const answer = await this.#ask(worker, { kind: "open", id: this.#nextId++, chunk, form }, []);
+    if (answer === null && !this.#isClosed) return this.#local.open(chunk, form);
     return answer?.kind === "opened" ? answer.bytes : null;
   }
 
@@ -59,12 +68,14 @@ export class ChunkLink implements ChunkWork {
     try {
       const worker = new Worker(new URL("./chunk.worker.ts", import.meta.url), { type: "module", name: "leasehold chunks" });
       worker.addEventListener("message", ({ data }: MessageEvent<FromChunks>) => {
+        if (worker !== this.#worker) return; // its last words
         this.#pending.get(data.id)?.(data);
         this.#rest();
       });
       for (const kind of ["error", "messageerror"]) {
         worker.addEventListener(kind, (event) => {
           event.preventDefault();
+          if (worker !== this.#worker) return;
           this.#isBroken = true;
           this.#end();
         });
@@ -92,16 +103,33 @@ export class ChunkLink implements ChunkWork {
         else resolve(answer);
       });
       worker.postMessage(request, memory.map(({ buffer }) => buffer));
+      this.#watch();
     });
   }
 
   #rest(): void {
     clearTimeout(this.#idle);
+    this.#watch();
     if (this.#pending.size === 0) this.#idle = setTimeout(() => this.#end(), IDLE_MS);
+  }
+
+  /** From now on, silence means that it hangs. */
+  #watch(): void {
+    clearTimeout(this.#watchdog);
+    if (this.#pending.size === 0) return;
+    const due = performance.now() + this.#silenceMs;
+    this.#watchdog = setTimeout(() => {
+      // A page that slept wakes late, and so does its worker: wait again.
+      if (performance.now() > due + this.#silenceMs / 2) return this.#watch();
+      this.#isBroken ||= this.#hasHung;
+      this.#hasHung = true;
+      this.#end();
+    }, this.#silenceMs);
   }
 
   #end(): void {
     clearTimeout(this.#idle);
+    clearTimeout(this.#watchdog);
     this.#worker?.terminate();
     this.#worker = null;
     for (const settle of this.#pending.values()) settle(null);

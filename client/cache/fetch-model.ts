@@ -133,6 +133,7 @@ export async function fetchModel({ manifest, variant, store, keeping, fetchChunk
   const worker = async () => {
     for (const chunk of queue) await obtain(chunk);
   };
+  const letGo = store.hold(chunks);
   const deaf = store.progress.listen(({ sha256, bytes }) => count.heard(sha256, bytes));
   try {
     stop.throwIfAborted();
@@ -140,6 +141,7 @@ export async function fetchModel({ manifest, variant, store, keeping, fetchChunk
     await Promise.all(Array.from({ length: PARALLEL }, worker));
   } catch (error) {
     failed.abort(error);
+    void writes.all().then(letGo);
     if (signal?.aborted) throw new LeaseholdError("aborted", "The download was stopped.", { cause: signal.reason });
     throw error;
   } finally {
@@ -150,7 +152,7 @@ export async function fetchModel({ manifest, variant, store, keeping, fetchChunk
     fetchedBytes: count.fetchedBytes,
     cachedBytes: count.totalBytes - count.fetchedBytes,
     cache: count.fetchedBytes === 0 ? "hit" : "miss",
-    kept: writes.all().then(() => store.touch(chunks)),
+    kept: writes.all().then(() => store.touch(chunks)).finally(letGo),
   };
 }
 

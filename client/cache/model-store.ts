@@ -1,19 +1,21 @@
 /**
  * The weights of one tenant's models in this browser: chunks in OPFS, records in IndexedDB, both under the tenant.
  *
- * - Never fails for want of storage: what the disk refuses is kept in memory until `close`, and `place` says why.
+ * - Never fails for want of storage: what the disk refuses is kept in memory, and `place` says why. The disk is tried
+ *   again for what comes half a minute later; what memory has goes there when it is next opened.
  * - Gives a chunk's bytes only where they are what its digest says.
- * - A full disk costs the chunks that were used longest ago, never one used since this store was opened.
+ * - A full disk costs the chunks that were used longest ago, but none that is held.
  * - `exclusively` lets one tab at a time work on a chunk, so that two tabs download it once.
  */
 import type { ModelId, Sha256 } from "../../schema/contract/ids.ts";
 import type { Chunk } from "../../schema/contract/models.ts";
-import { type Catalogue, manifestsOf, openCatalogue, switchRecords } from "./catalogue.ts";
-import { ChunkFiles, isNamed } from "./chunk-files.ts";
-import { ChunkLink } from "./chunk-link.ts";
+import { manifestsOf, switchRecords } from "./catalogue.ts";
+import { isNamed } from "./chunk-files.ts";
 import { checkBytes, type Form, openBytes } from "./chunk-work.ts";
+import { type Disk, DiskAccess, reasonOf } from "./disk.ts";
 import { chunksToDrop, type Keeping } from "./keeping.ts";
 import { Patience } from "./patience.ts";
+import { Room } from "./room.ts";
 import { type Bytes, sealedBytes } from "./seal.ts";
 import { SharedProgress } from "./shared-progress.ts";
 
@@ -44,6 +46,8 @@ export interface ModelStore {
   /** Checks the bytes, which are the store's from then on, and keeps a copy. Null where they are not the chunk's. */
   takeChunk(chunk: Chunk, bytes: Bytes, keeping: Keeping): Promise<TakenChunk | null>;
   dropChunk(sha256: Sha256): Promise<void>;
+  /** They don't give way to others until what this gives is called. */
+  hold(chunks: readonly Chunk[]): () => void;
   /** Notes that these were used just now. */
   touch(chunks: readonly Chunk[]): Promise<void>;
   manifest(digest: Sha256): Promise<string | null>;
@@ -64,20 +68,19 @@ const LOCK_PATIENCE_MS = 60_000;
 /** The browser's count of what an origin takes lags behind, and others write as well: room is made more than once. */
 const ROOM_ATTEMPTS = 3;
 
-export async function openModelStore(tenant: string): Promise<ModelStore> {
+/** How long after it refused something the disk is tried again. */
+const RETRY_MS = 30_000;
+
+/** `retryMs`: for tests, which don't wait. */
+export async function openModelStore(tenant: string, retryMs = RETRY_MS): Promise<ModelStore> {
   if (!/^[a-z0-9][a-z0-9-]{0,31}$/.test(tenant)) throw new RangeError("not a tenant id");
-  try {
-    const [files, catalogue] = await Promise.all([ChunkFiles.open(tenant), openCatalogue(tenant)]);
-    return new TenantStore(tenant, { files, catalogue, work: new ChunkLink(files, tenant) }, { kind: "disk" });
-  } catch (error) {
-    return new TenantStore(tenant, null, { kind: "memory", reason: reasonOf(error) });
-  }
+  return new TenantStore(tenant, await DiskAccess.open(tenant, retryMs), retryMs);
 }
 
-interface Disk {
-  readonly files: ChunkFiles;
-  readonly catalogue: Catalogue;
-  readonly work: ChunkLink;
+/** What the disk would not have, and when. */
+interface Refusal {
+  readonly reason: string;
+  readonly atMs: number;
 }
 
 /** What memory has of a chunk. */
@@ -89,25 +92,32 @@ interface Kept {
 class TenantStore implements ModelStore {
   readonly tenant: string;
   readonly progress: SharedProgress;
-  readonly #disk: Disk | null;
-  readonly #openedAt = Date.now();
+  readonly #access: DiskAccess;
+  readonly #retryMs: number;
+  readonly #room = new Room();
   readonly #chunks = new Map<Sha256, Kept>();
   readonly #manifests = new Map<Sha256, string>();
   readonly #revisions = new Map<ModelId, Sha256>();
-  #room: Promise<void> = Promise.resolve();
-  #freedBytes = 0;
   #hasAsked = false;
-  #place: Place;
+  #refusal: Refusal | null = null;
 
-  constructor(tenant: string, disk: Disk | null, place: Place) {
+  constructor(tenant: string, access: DiskAccess, retryMs: number) {
     this.tenant = tenant;
     this.progress = new SharedProgress(tenant);
-    this.#disk = disk;
-    this.#place = place;
+    this.#access = access;
+    this.#retryMs = retryMs;
   }
 
   get place(): Place {
-    return this.#place;
+    const reason = this.#access.trouble ?? this.#refusal?.reason;
+    return reason === undefined ? { kind: "disk" } : { kind: "memory", reason };
+  }
+
+  /** Where what comes now is to be written; null where that is memory. */
+  #diskFor({ mode }: Keeping): Disk | null {
+    const { disk, trouble } = this.#access;
+    const isRefused = trouble !== null || (this.#refusal !== null && performance.now() - this.#refusal.atMs < this.#retryMs);
+    return mode === "none" || isRefused ? null : disk;
   }
 
   async hasChunk({ sha256, size }: Chunk): Promise<boolean> {
@@ -127,15 +137,16 @@ class TenantStore implements ModelStore {
     const form = formOf(isSealed, keeping);
     const opened = form && (inMemory ? openBytes(chunk, new Uint8Array(await inMemory.blob.arrayBuffer()), form, this.tenant) : this.#fromDisk(({ work }) => work.open(chunk, form)));
     const bytes = await opened;
-    if (bytes) return { bytes, isKeptSo: inMemory !== undefined || (keeping.mode !== "none" && isSealed === (keeping.mode === "encrypted")) };
+    if (bytes) return { bytes, isKeptSo: inMemory ? this.#diskFor(keeping) === null : keeping.mode !== "none" && isSealed === (keeping.mode === "encrypted") };
     await this.dropChunk(chunk.sha256);
     return null;
   }
 
   async takeChunk(chunk: Chunk, bytes: Bytes, keeping: Keeping): Promise<TakenChunk | null> {
-    const disk = this.#disk && this.#place.kind === "disk" && keeping.mode !== "none" ? this.#disk : null;
+    const disk = this.#diskFor(keeping);
     const form = disk && formOf(keeping.mode === "encrypted", keeping);
-    const checked = await (this.#disk ? this.#disk.work.check(chunk, bytes, form) : checkBytes(chunk, bytes, form, this.tenant));
+    const worker = disk ?? this.#access.disk;
+    const checked = await (worker ? worker.work.check(chunk, bytes, form) : checkBytes(chunk, bytes, form, this.tenant));
     if (!checked) return null;
     if (disk) return { bytes: checked.bytes, kept: this.#write(disk, chunk, checked.parts, keeping.mode === "encrypted") };
     this.#chunks.set(chunk.sha256, { blob: new Blob([checked.bytes]), isSealed: false });
@@ -149,6 +160,10 @@ class TenantStore implements ModelStore {
       await files.remove(sha256);
       return null;
     });
+  }
+
+  hold(chunks: readonly Chunk[]): () => void {
+    return this.#room.hold(chunks);
   }
 
   async touch(chunks: readonly Chunk[]): Promise<void> {
@@ -193,13 +208,13 @@ class TenantStore implements ModelStore {
 
   /** Some browsers ask the person, so not before a model was fetched for something that the person did, and once a page. */
   async askToStay(): Promise<void> {
-    if (this.#hasAsked || this.#place.kind === "memory" || !navigator.userActivation?.hasBeenActive) return;
+    if (this.#hasAsked || this.place.kind === "memory" || !navigator.userActivation?.hasBeenActive) return;
     this.#hasAsked = true;
     if (!(await navigator.storage.persisted())) await navigator.storage.persist();
   }
 
   async exclusively<T>(sha256: Sha256, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    if (!this.#disk || this.#place.kind === "memory" || !("locks" in navigator)) return work();
+    if (this.place.kind === "memory" || !("locks" in navigator)) return work();
     const patience = new Patience(LOCK_PATIENCE_MS);
     const deaf = this.progress.listen((news) => news.sha256 === sha256 && patience.heard());
     let begun = false;
@@ -219,21 +234,27 @@ class TenantStore implements ModelStore {
   }
 
   close(): void {
-    this.#disk?.catalogue.close();
-    this.#disk?.work.close();
+    this.#access.close();
     this.progress.close();
     this.#chunks.clear();
   }
 
-  /** Storage that fails in mid-life (cleared by the user, closed by the browser) counts as empty from then on. */
+  /** Storage that fails in mid-life (cleared by the user, closed by the browser) counts as empty until it is opened anew. */
   async #fromDisk<T>(work: (disk: Disk) => Promise<T | null>): Promise<T | null> {
-    if (!this.#disk) return null;
+    const { disk } = this.#access;
+    if (!disk) return null;
     try {
-      return await work(this.#disk);
+      return await work(disk);
     } catch (error) {
-      this.#place = { kind: "memory", reason: reasonOf(error) };
+      this.#failed(disk, error);
       return null;
     }
+  }
+
+  /** A full disk is one that can be read; what else went wrong may be mended by opening it anew. */
+  #failed(disk: Disk, error: unknown): void {
+    if (isNamed(error, "QuotaExceededError")) this.#refusal = { reason: reasonOf(error), atMs: performance.now() };
+    else this.#access.failed(disk, error);
   }
 
   /** File first, record second; either may find the disk full. What the disk won't have is kept in memory. */
@@ -246,42 +267,24 @@ class TenantStore implements ModelStore {
       if (written.error !== null) throw written.error;
       await disk.catalogue.put("chunks", { sha256, size, usedAt: Date.now(), isSealed });
     };
+    try {
+      await write().catch((error: unknown) => (isNamed(error, "QuotaExceededError") ? this.#room.inTurn(() => this.#writeInRoom(disk, bytes, write)) : Promise.reject(error as Error)));
+      this.#refusal = null;
+    } catch (error) {
+      this.#failed(disk, error);
+      if (parts.length > 0) this.#chunks.set(sha256, { blob: new Blob([...parts]), isSealed });
+    }
+  }
+
+  /** The first time as it is: whoever had the turn before may have made room enough. */
+  async #writeInRoom(disk: Disk, bytes: number, write: () => Promise<void>): Promise<void> {
     for (let attempt = 1; ; attempt++) {
-      const freedBefore = this.#freedBytes;
       try {
         return await write();
       } catch (error) {
-        const isTried = isNamed(error, "QuotaExceededError") && attempt <= ROOM_ATTEMPTS && (await this.#roomFor(disk, attempt * bytes));
-        if (isTried && this.#freedBytes !== freedBefore) continue;
-        this.#place = { kind: "memory", reason: reasonOf(error) };
-        if (parts.length > 0) this.#chunks.set(sha256, { blob: new Blob([...parts]), isSealed });
-        return;
+        const isFull = isNamed(error, "QuotaExceededError") && attempt <= ROOM_ATTEMPTS;
+        if (!isFull || !(await this.#room.make(disk, attempt * bytes))) throw error;
       }
-    }
-  }
-
-  /** One after another: several writers that find the disk full at once must not count the same room each. */
-  async #roomFor(disk: Disk, bytes: number): Promise<boolean> {
-    const room = this.#room.then(() => this.#makeRoom(disk, bytes)).then(() => true, () => false);
-    this.#room = room.then(() => undefined);
-    return room;
-  }
-
-  /** Drops files of pages that went away while they wrote, then least recently used chunks, until `bytes` are free. */
-  async #makeRoom({ files, catalogue }: Disk, bytes: number): Promise<void> {
-    const enough = this.#freedBytes + bytes;
-    const known = new Set(await catalogue.getAllKeys("chunks"));
-    for (const sha256 of await files.names()) {
-      const file = known.has(sha256) ? null : await files.find(sha256);
-      if (!file || file.lastModified >= this.#openedAt) continue; // what is being written has no record yet
-      await files.remove(sha256);
-      this.#freedBytes += file.size;
-    }
-    for (const { sha256, size } of await catalogue.getAllFromIndex("chunks", "usedAt", IDBKeyRange.upperBound(this.#openedAt, true))) {
-      if (this.#freedBytes >= enough) break;
-      await catalogue.delete("chunks", sha256);
-      await files.remove(sha256);
-      this.#freedBytes += size;
     }
   }
 }
@@ -291,5 +294,3 @@ function formOf(isSealed: boolean, keeping: Keeping): Form | null {
   if (!isSealed) return { kind: "plain" };
   return keeping.mode === "encrypted" ? { kind: "sealed", key: keeping.key } : null;
 }
-
-const reasonOf = (error: unknown) => (error instanceof Error ? `${error.name}: ${error.message}` : String(error));

@@ -36,6 +36,9 @@ test("prints one line when it serves, keeps its state, and leaves no process beh
   const { url } = await first.ready;
   expect(JSON.parse(first.stdout())).toEqual({ ready: true, url: `http://localhost:${port}`, operator_key: operatorKey });
   expect((await fetch(`${url}/healthz`)).status).toBe(200);
+  const notices = await fetch(`${url}/assets/third-party-notices.txt`);
+  expect([notices.headers.get("cache-control"), notices.headers.get("x-content-type-options")]).toEqual(["public, max-age=3600", "nosniff"]);
+  expect(await notices.text()).toContain("preact");
   await apiAt(url, operatorKey).post("/v1/tenants", tenantCreate.parse({ id: "kept", name: "Kept" }), tenant);
   // workerd has no jurisdictions: the Worker was told so.
   await apiAt(url, operatorKey).post("/v1/tenants", tenantCreate.parse({ id: "kept-eu", name: "Kept", region: "eu" }), tenant);

@@ -20,7 +20,7 @@ import { BLOCK_DECODER_CONFIG, blockDecoderFile } from "../support/block-decoder
 import { rendererBytes } from "../support/process-memory.ts";
 import { expectedOf, madeModel, smallDecoder, titled } from "../support/real-models.ts";
 import { person } from "../support/sdk-page.ts";
-import { classifierModel } from "../support/small-models.ts";
+import { classifierModel, colourModel, nliModel, pictureEmbeddingModel, taggerModel, wavesModel } from "../support/small-models.ts";
 import { byteLevelTokenizer } from "../support/small-tokenizers.ts";
 import { type SdkSite, sdkSite } from "../support/sdk-site.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -53,6 +53,15 @@ let options: LeaseholdOptions;
 /** Greedy text after the prompt. */
 const told = ({ prompt, text }: Case) => text.slice(prompt.length);
 
+/** These files on the disk, to be published. */
+const written = (name: string, files: Readonly<Record<string, string | Uint8Array>>) =>
+  Object.entries(files).map(([path, bytes]) => {
+    const source = join(folder.path, name, path);
+    mkdirSync(dirname(source), { recursive: true });
+    writeFileSync(source, bytes);
+    return { path, source };
+  });
+
 describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small), () => {
   beforeAll(async () => {
     ({ cases } = JSON.parse(readFileSync(expectedOf("tinystories"), "utf8")) as { cases: Case[] });
@@ -67,13 +76,6 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
     const publish = (model: string, expected: readonly number[]) =>
       publishModel(admin, "tales", model, { task: "text-generation", usage: { measure: "text-tokens" }, prices: { input_nanos_per_token: 1, output_nanos_per_token: 2 }, variants: [{ id: "fp32", files }], self_test: { kind: "tokens", input_ids, output_ids: [...expected] } });
     await publish("stories", output_ids.slice(0, 8));
-    const written = (name: string, files: Readonly<Record<string, string | Uint8Array>>) =>
-      Object.entries(files).map(([path, bytes]) => {
-        const source = join(folder.path, name, path);
-        mkdirSync(dirname(source), { recursive: true });
-        writeFileSync(source, bytes);
-        return { path, source };
-      });
     const topics = written("topics", classifierModel());
     const { file, config } = byteLevelTokenizer();
     const blocks = written("blocks", { "config.json": JSON.stringify(BLOCK_DECODER_CONFIG), "tokenizer.json": JSON.stringify(file), "tokenizer_config.json": JSON.stringify(config), "onnx/model.onnx": blockDecoderFile() });
@@ -219,6 +221,64 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
     const usage = z.object({ data: z.array(z.looseObject({ input_tokens: z.number(), output_tokens: z.number() })) });
     const rows = await eventually(() => admin.get("/v1/tenants/tales/usage?group_by=model", usage), ({ data }) => (data[0]?.output_tokens ?? 0) > 150);
     expect(rows.data[0]?.input_tokens).toBeGreaterThan(5);
+  });
+
+  test("each task answers in its shape through the SDK, costs what its manifest says, and says what is wrong with a call", async () => {
+    const textTokens = { measure: "text-tokens" } as const;
+    const models = {
+      names: { task: "token-classification", usage: textTokens, files: taggerModel() },
+      nli: { task: "zero-shot-classification", usage: textTokens, files: nliModel() },
+      colours: { task: "image-classification", usage: { measure: "image-tokens" }, files: colourModel() },
+      pictures: { task: "image-embeddings", usage: { measure: "per-run", tokens: 9 }, files: pictureEmbeddingModel() },
+      waves: { task: "raw", usage: { measure: "per-run", tokens: 7 }, files: wavesModel() },
+    } as const;
+    for (const [name, { task, usage, files }] of Object.entries(models)) await publishModel(admin, "tales", name, { task, usage, prices: { input_nanos_per_token: 1, output_nanos_per_token: 0 }, variants: [{ id: "fp32", files: written(name, files) }] });
+    const before = await used();
+    const { names, nli, colours, pictures, waves } = await page.evaluate(async () => {
+      const { lh } = globalThis;
+      const canvas = new OffscreenCanvas(30, 25); // 750 pixels: a token
+      const context = canvas.getContext("2d");
+      if (!context) throw new Error("no canvas");
+      context.fillStyle = "#00f";
+      context.fillRect(0, 0, 30, 25);
+      const blue = await canvas.convertToBlob();
+      const { y, ...waves } = await lh.run({ model: "waves", inputs: { x: { type: "float32", dims: [2], data: Float32Array.of(0, Math.PI / 2) } } });
+      return {
+        names: await lh.tag({ model: "names", input: "The vote is about Anna." }),
+        nli: await lh.classify({ model: "nli", input: ["the goal"], labels: ["vote", "goal"], hypothesis_template: "the {}" }),
+        colours: await lh.classify({ model: "colours", input: blue }),
+        pictures: (await lh.embeddings.ofImages({ model: "pictures", input: [blue] })).data.map((numbers) => [...numbers]),
+        waves: Object.entries({ ...waves, ...(y && { y }) }).map(([name, { type, dims, data }]) => ({ name, type, dims, data: Array.from(data as Float32Array) })),
+      };
+    });
+    expect(names.data).toEqual([[{ entity: "PER", text: "Anna", start: 18, end: 22, score: expect.closeTo(0.997, 2) }]]);
+    expect(nli.data[0]?.map(({ label }) => label)).toEqual(["goal", "vote"]);
+    expect(colours.data[0]?.[0]).toEqual({ label: "blue", score: expect.any(Number) });
+    expect(pictures).toEqual([[expect.closeTo(-1 / Math.sqrt(3), 3), expect.closeTo(-1 / Math.sqrt(3), 3), expect.closeTo(1 / Math.sqrt(3), 3)]]);
+    expect(waves).toEqual([{ name: "waves", type: "float32", dims: [2], data: [expect.closeTo(1, 5), expect.closeTo(Math.E, 4)] }]);
+    for (const { leasehold } of [names, nli, colours]) expect(leasehold).toMatchObject({ backend: "wasm", lease_ids: [expect.stringMatching(/^ls_/)], request_id: expect.stringMatching(/^req_/) });
+
+    const codes = await page.evaluate(async () => {
+      const { lh } = globalThis;
+      const x = { type: "float32", dims: [1], data: Float32Array.of(1) } as const;
+      const wrong = {
+        missing: lh.run({ model: "waves", inputs: {} }),
+        unknown: lh.run({ model: "waves", inputs: { x, z: x } }),
+        type: lh.run({ model: "waves", inputs: { x: { ...x, type: "int32" } } }),
+        dims: lh.run({ model: "waves", inputs: { x: { ...x, dims: [2] } } }),
+        rank: lh.run({ model: "waves", inputs: { x: { ...x, dims: [1, 1] } } }),
+        task: lh.tag({ model: "nli", input: "a" }),
+        picture: lh.classify({ model: "colours", input: new Blob(["no picture"]) }),
+        labels: lh.classify({ model: "nli", input: "a", labels: [] }),
+        long: lh.tag({ model: "names", input: "anna ".repeat(200) }),
+      };
+      const code = (call: Promise<unknown>) => call.then(() => "done", (error: { code: string }) => error.code);
+      return Object.fromEntries(await Promise.all(Object.entries(wrong).map(async ([name, call]) => [name, await code(call)] as const)));
+    });
+    expect(codes).toEqual({ missing: "input-invalid", unknown: "input-invalid", type: "input-invalid", dims: "input-invalid", rank: "input-invalid", task: "model-invalid", picture: "image-unreadable", labels: "invalid-request", long: "context-length-exceeded" });
+    // The text's tokens, of the pair for each label; the picture's; what the other two state. What was refused cost nothing.
+    const after = await eventually(used, ({ held }) => held === 0);
+    expect(after.posted - before.posted).toBe(8 + 2 * 7 + 1 + 9 + 7);
   });
 
   test("embeddings are the reference's, whatever texts they come with", { timeout: MAKING_MS }, async ({ skip }) => {

@@ -29,5 +29,14 @@ it("a model that finds the disk full takes the place of the chunks used longest 
   expect(await isStored(fresh.variant, store)).toBe(true);
   expect(await isStored(used.variant, store)).toBe(true);
   expect(await isStored(old.variant, store)).toBe(false);
+
+  // All that is left was used by this page, and gives way all the same; not what it is fetching just now.
+  const [next, big] = [await makeModel({ "next.onnx": CHUNKS }), await makeModel({ "big.onnx": [...CHUNKS, ...CHUNKS] })];
+  await fetchKept({ ...next, store, fetchChunk: sourceOf(next).fetchChunk });
+  expect(await isStored(used.variant, store)).toBe(false);
+  expect(await isStored(fresh.variant, store)).toBe(true);
+  await fetchKept({ ...big, store, fetchChunk: sourceOf(big).fetchChunk });
+  expect(store.place).toEqual({ kind: "disk" });
+  expect(await isStored(big.variant, store)).toBe(true);
   store.close();
 });

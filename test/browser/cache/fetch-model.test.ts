@@ -3,8 +3,10 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { ChunkFiles } from "../../../client/cache/chunk-files.ts";
 import { type FetchedModel, isStored } from "../../../client/cache/fetch-model.ts";
 import { type ModelStore, openModelStore } from "../../../client/cache/model-store.ts";
+import { ChunkLink } from "../../../client/cache/chunk-link.ts";
 import { LeaseholdError } from "../../../client/errors.ts";
 import type { Sha256 } from "../../../schema/contract/ids.ts";
+import type { Chunk } from "../../../schema/contract/models.ts";
 import { cachedFile, fetchKept, flipBit, type MadeModel, makeModel, overwrite, sourceOf, wholeOf } from "./made-model.ts";
 
 const SHAPE = { "det.onnx": [40_000, 40_000, 12_345], "rec.onnx": [40_000, 40_000, 40_000, 7], "keys.txt": [900] };
@@ -12,8 +14,8 @@ const SHAPE = { "det.onnx": [40_000, 40_000, 12_345], "rec.onnx": [40_000, 40_00
 const stores: ModelStore[] = [];
 let tenants = 0;
 
-async function open(tenant: string): Promise<ModelStore> {
-  const store = await openModelStore(tenant);
+async function open(tenant: string, retryMs?: number): Promise<ModelStore> {
+  const store = await openModelStore(tenant, retryMs);
   stores.push(store);
   return store;
 }
@@ -298,15 +300,23 @@ describe("storage that is refused", () => {
     }
   });
 
-  it("takes a cache that was cleared under its feet for an empty one", async () => {
+  it("takes a cache that was cleared under its feet for an empty one, and fills it again once it is opened anew", async () => {
     const model = await makeModel(SHAPE);
-    const store = await open(freshTenant());
+    const tenant = freshTenant();
+    const store = await open(tenant, 0);
     await fetchKept({ ...model, store, fetchChunk: sourceOf(model).fetchChunk });
     await (await navigator.storage.getDirectory()).removeEntry("leasehold", { recursive: true });
 
     const source = sourceOf(model);
     await expectWhole(model, await fetchKept({ ...model, store, fetchChunk: source.fetchChunk }));
     expect(source.asked.size).toBe(model.chunks.length);
+    const isBack = async () => {
+      await fetchKept({ ...model, store, fetchChunk: source.fetchChunk });
+      return isStored(model.variant, await open(tenant));
+    };
+    await expect.poll(isBack).toBe(true);
+    expect(store.place).toEqual({ kind: "disk" });
+    expect([...source.asked.values()]).toEqual(model.chunks.map(() => 1));
   });
 });
 
@@ -315,13 +325,15 @@ describe("a chunk that another tab drops between two steps of this one", () => {
   afterEach(() => Object.assign(FileSystemFileHandle.prototype, { getFile, createWritable }));
 
   /** The file is gone when the handle to it is used, the first time. */
-  const goneOnce = <Step extends "getFile" | "createWritable">(step: Step, files: string) => {
-    const real = { getFile, createWritable }[step];
-    FileSystemFileHandle.prototype[step] = async function (this: FileSystemFileHandle) {
-      FileSystemFileHandle.prototype[step] = real as FileSystemFileHandle[Step];
-      await (await (await (await navigator.storage.getDirectory()).getDirectoryHandle("leasehold")).getDirectoryHandle(files).then((folder) => folder.getDirectoryHandle("chunks"))).removeEntry(this.name);
-      return real.call(this);
-    } as FileSystemFileHandle[Step];
+  const goneOnce = (step: "getFile" | "createWritable", tenant: string) => {
+    const real = { getFile, createWritable };
+    Reflect.set(FileSystemFileHandle.prototype, step, async function (this: FileSystemFileHandle) {
+      Reflect.set(FileSystemFileHandle.prototype, step, real[step]);
+      let folder = await navigator.storage.getDirectory();
+      for (const name of ["leasehold", tenant, "chunks"]) folder = await folder.getDirectoryHandle(name);
+      await folder.removeEntry(this.name);
+      return this[step]();
+    });
   };
 
   it("is one that is not here, and no failure of the disk", async () => {
@@ -382,6 +394,31 @@ describe("the worker that works on chunks", () => {
       }
     } as typeof Worker;
     await expectUnharmed();
+  });
+
+  it("is replaced by another where it hangs, and by the page where that hangs too", async () => {
+    const workers: { isDeaf: boolean }[] = [];
+    globalThis.Worker = class extends real {
+      isDeaf: boolean = workers.push(this) !== 2;
+      override postMessage(message: { readonly kind: string }, given: Transferable[] | StructuredSerializeOptions = []): void {
+        if (!this.isDeaf || message.kind === "begin") super.postMessage(message, Array.isArray(given) ? { transfer: given } : given);
+      }
+    } as typeof Worker;
+    const tenant = freshTenant();
+    const model = await makeModel({ "a.onnx": [4000] });
+    const [chunk] = model.chunks as [Chunk];
+    const bytes = () => (model.bytes.get(chunk.sha256) as Uint8Array<ArrayBuffer>).slice();
+    const link = new ChunkLink(await ChunkFiles.open(tenant), tenant, 2000);
+    const plain = { kind: "plain" } as const;
+    expect(await link.check(chunk, bytes(), plain)).toBeNull();
+    await expect.poll(async () => (await link.write(chunk.sha256, [bytes()])).error).toBeNull();
+    expect(workers.length).toBeGreaterThan(1);
+    expect(await link.open(chunk, plain)).toEqual(bytes());
+    (workers[1] as { isDeaf: boolean }).isDeaf = true;
+    expect(await link.open(chunk, plain)).toEqual(bytes());
+    expect((await link.check(chunk, bytes(), plain))?.bytes).toEqual(bytes());
+    expect(workers).toHaveLength(2);
+    link.close();
   });
 
   it("opens the folder itself: in some browsers a page can neither hand it on nor write", async () => {

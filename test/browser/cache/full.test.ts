@@ -2,7 +2,7 @@
 import { afterEach, expect, it } from "vitest";
 import { cdp } from "vitest/browser";
 import { sha256Hex } from "../../../client/cache/digest.ts";
-import type { FetchedModel } from "../../../client/cache/fetch-model.ts";
+import { type FetchedModel, isStored } from "../../../client/cache/fetch-model.ts";
 import { type ModelStore, openModelStore } from "../../../client/cache/model-store.ts";
 import type { Sha256 } from "../../../schema/contract/ids.ts";
 import { fetchKept, type MadeModel, makeModel, sourceOf, wholeOf } from "./made-model.ts";
@@ -19,8 +19,8 @@ function noise(length: number): string {
   return Array.from({ length: length / 50_000 }, piece).join("");
 }
 
-async function open(tenant: string): Promise<ModelStore> {
-  const store = await openModelStore(tenant);
+async function open(tenant: string, retryMs?: number): Promise<ModelStore> {
+  const store = await openModelStore(tenant, retryMs);
   stores.push(store);
   return store;
 }
@@ -35,15 +35,25 @@ afterEach(async () => {
   await (await navigator.storage.getDirectory()).removeEntry("leasehold", { recursive: true }).catch(() => undefined);
 });
 
-it("carries on in memory when the disk is full", async () => {
+it("carries on in memory when the disk is full, and takes what is there to the disk once there is room", async () => {
   const model = await makeModel({ "a.onnx": Array.from({ length: 6 }, () => 1_000_000) });
-  const store = await open(freshTenant());
+  const tenant = freshTenant();
+  const store = await open(tenant, 0);
   await allow(2_500_000);
   await expectWhole(model, await fetchKept({ ...model, store, fetchChunk: sourceOf(model).fetchChunk }));
   expect(store.place).toMatchObject({ kind: "memory", reason: expect.stringContaining("QuotaExceeded") as string });
 
   const again = sourceOf(model);
   await expectWhole(model, await fetchKept({ ...model, store, fetchChunk: again.fetchChunk }));
+  expect(again.asked.size).toBe(0);
+
+  await allow();
+  const isBack = async () => {
+    await expectWhole(model, await fetchKept({ ...model, store, fetchChunk: again.fetchChunk }));
+    return store.place;
+  };
+  await expect.poll(isBack).toEqual({ kind: "disk" });
+  expect(await isStored(model.variant, await open(tenant))).toBe(true);
   expect(again.asked.size).toBe(0);
 });
 

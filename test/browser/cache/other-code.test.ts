@@ -58,7 +58,7 @@ it("newer code in another tab is not held up by this one, which goes on in memor
   expect(store.place.kind).toBe("memory");
 });
 
-it("a tab that blocks the database keeps this page waiting for seconds, not for ever", async () => {
+it("a tab that blocks the database keeps this page waiting for seconds, not for ever; what opens late is used then", async () => {
   const tenant = freshTenant();
   (await open(tenant)).close();
   const holder = await otherCode(tenant, 1); // does not give way
@@ -67,6 +67,8 @@ it("a tab that blocks the database keeps this page waiting for seconds, not for 
   expect(store.place).toMatchObject({ kind: "memory", reason: expect.stringContaining("in time") as string });
   await expectWorks(store);
   holder.close();
+  await expect.poll(() => store.place).toEqual({ kind: "disk" });
+  await expectWorks(store);
 });
 
 it("a database that is full while the files are not: what can't be recorded is kept in memory", async () => {

@@ -18,7 +18,7 @@ const tokenizer = new Tokenizer(file, config, null);
 const spelled = tokenizer.bytes.bytes.length;
 const vocabulary = Math.ceil(spelled / 8) * 8;
 const END = tokenizer.idOf("<|end|>") ?? -1;
-const noEngine: EngineOnDemand = { backend: "wasm", threads: 1, start: () => Promise.reject(new Error("no engine is needed")) };
+const noEngine: EngineOnDemand = { backend: "wasm", threads: 1, areThreadsFixed: true, start: () => Promise.reject(new Error("no engine is needed")) };
 const never = async () => undefined;
 
 async function made(): Promise<Generator> {

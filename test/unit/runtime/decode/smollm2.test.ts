@@ -27,7 +27,7 @@ const FILES = ["config.json", "generation_config.json", "tokenizer.json", "token
 const MAKING_MS = 1_800_000;
 
 const found = await readyModel("smollm2");
-const noEngine: EngineOnDemand = { backend: "wasm", threads: 1, start: () => Promise.reject(new Error("no engine is needed")) };
+const noEngine: EngineOnDemand = { backend: "wasm", threads: 1, areThreadsFixed: true, start: () => Promise.reject(new Error("no engine is needed")) };
 const steps = async () => undefined;
 
 test.skipIf(found.missing !== null)(titled("SmolLM2 answers the reference's tokens, streamed as its text", found), { timeout: MAKING_MS }, async () => {

@@ -38,7 +38,7 @@ async function expectedOf(model: OnnxModel): Promise<Float32Array[]> {
   return FEEDS.map(({ length }) => all.slice(((end += length) - 1) * VOCABULARY, end * VOCABULARY));
 }
 
-const onDemand = (start: () => Promise<Engine>): EngineOnDemand => ({ backend: "wasm", threads: 1, start });
+const onDemand = (start: () => Promise<Engine>): EngineOnDemand => ({ backend: "wasm", threads: 1, areThreadsFixed: true, start });
 const none = onDemand(() => Promise.reject(new Error("no engine is needed")));
 /** The files as the package has them; the memory of a module never shrinks, so one does for all. */
 const dist = new URL("./", import.meta.resolve("onnxruntime-web")).href;
