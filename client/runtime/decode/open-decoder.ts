@@ -8,6 +8,7 @@
  *   not do is a `KernelFault`: the model is to be opened anew, without them.
  */
 import { elementCount, tensorBytes, type OnnxModel } from "../../../schema/onnx/types.ts";
+import type { Backend } from "../../../schema/contract/models.ts";
 import { LeaseholdError, type ClientCode } from "../../errors.ts";
 import { plainly, type Engine, type EngineOnDemand } from "../backends/engine.ts";
 import { EXTERNAL_PATH, type OrtModule } from "../backends/ort-module.ts";
@@ -15,6 +16,7 @@ import { attendPieces } from "../graph/attend-pieces.ts";
 import { blockBytes, expandBlocks, expandedBytes } from "../graph/expand-blocks.ts";
 import { lastPositionOnly } from "../graph/last-position.ts";
 import { ModelSource } from "../graph/model-source.ts";
+import { bytesMore, widenHalves } from "../graph/widen-halves.ts";
 import { invalidFile, type ModelFiles } from "../tasks/model-files.ts";
 import type { Step } from "../tasks/task.ts";
 import { readDecoderIo, type DecoderIo } from "./decoder-io.ts";
@@ -44,7 +46,7 @@ export async function openDecoder(files: ModelFiles, engine: EngineOnDemand, opt
   const source = new ModelSource(files, files.onlyModel());
   const config = await readConfig(files);
   await step("session");
-  const model = await source.structure();
+  const model = fitted(await source.structure(), engine.backend, options.memoryBytes);
   const io = readDecoderIo(model.graph);
   const vocabulary = io.vocabulary ?? config.vocabulary;
   if (vocabulary === null) throw invalidFile("config.json", "does not state the vocabulary's size, and neither does the model");
@@ -55,6 +57,15 @@ export async function openDecoder(files: ModelFiles, engine: EngineOnDemand, opt
   if (opened) options.onWithoutKernels?.(opened.why);
   const subject = { source, model, io, vocabulary, contextLength: Math.min(longest, room(io, options.memoryBytes)) };
   return openOnEngine(subject, await engine.start(), opened ? `not by kernels, for ${opened.why}` : null, options, step);
+}
+
+/** What a session takes beside its weights. */
+const WITH_OVERHEAD = 1.35;
+
+/** On a CPU 16-bit floats are widened, where they fit then. */
+function fitted(model: OnnxModel, backend: Backend, memoryBytes: number): OnnxModel {
+  if (backend !== "wasm") return model;
+  return WITH_OVERHEAD * (weightBytes(model) + bytesMore(model)) <= memoryBytes ? (widenHalves(model) ?? model) : model;
 }
 
 /** The model's own fault, or the caller's wish: the same without kernels. */
@@ -126,13 +137,15 @@ async function openSession(source: ModelSource, model: OnnxModel, ort: OrtModule
 function sizesOf({ graph, ...rest }: OnnxModel, io: DecoderIo) {
   const model = { ...rest, graph };
   return {
-    original: graph.initializers.reduce((sum, tensor) => sum + (tensorBytes(tensor) ?? elementCount(tensor.dims)), 0),
+    original: weightBytes(model),
     blocks: blockBytes(model),
     float32: expandedBytes(model, "float32"),
     int8: expandedBytes(model, "int8"),
     kv: kvBytesPerToken(io.kv, io.kvType) * USUAL_CONTEXT,
   };
 }
+
+const weightBytes = ({ graph }: OnnxModel): number => graph.initializers.reduce((sum, tensor) => sum + (tensorBytes(tensor) ?? elementCount(tensor.dims)), 0);
 
 /** The tokens whose keys and values fit in half of the memory. */
 const room = (io: DecoderIo, memoryBytes: number): number => Math.max(256, Math.floor(memoryBytes / 2 / kvBytesPerToken(io.kv, io.kvType)));
