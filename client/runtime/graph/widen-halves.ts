@@ -55,20 +55,20 @@ const NUMBERS = 5;
 /** Of the encoded field: packed, or one after another. */
 function numbersOf(field: Uint8Array): number[] {
   const numbers: number[] = [];
-  let at = 0;
+  const place = { at: 0 };
   const varint = (): number => {
     let [value, shift] = [0, 0];
     for (;;) {
-      const byte = field[at++] ?? 0;
+      const byte = field[place.at++] ?? 0;
       value |= (byte & 127) << shift;
       if (byte < 128) return value >>> 0;
       shift += 7;
     }
   };
-  while (at < field.length) {
+  while (place.at < field.length) {
     const isPacked = (varint() & 7) === 2;
-    const end = isPacked ? varint() + at : at + 1;
-    while (at < end) numbers.push(varint());
+    const end = isPacked ? varint() + place.at : place.at + 1;
+    while (place.at < end) numbers.push(varint());
   }
   return numbers;
 }

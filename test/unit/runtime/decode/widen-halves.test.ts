@@ -22,6 +22,8 @@ const cast = (from: string, to: string, type: number): OnnxNode => node("Cast", 
 const wired = ({ graph }: OnnxModel) => graph.nodes.map(({ opType, inputs, outputs }) => [opType, ...inputs, "→", ...outputs].join(" "));
 const modelWith = (nodes: OnnxNode[], output = "y"): OnnxModel => modelOf({ nodes, initializers: [half("w", 0.1, -2, 65_504)], inputs: [value("x", ELEMENT.float16)], outputs: [value(output, ELEMENT.float)] });
 
+const planOf = ({ graph }: OnnxModel) => planToken(graph, readDecoderIo(graph), new Map());
+
 describe("a graph of 16-bit floats", () => {
   test("has 32 bits in its constants, its casts, what it takes and what it gives", () => {
     const model = modelWith([cast("ids", "f", ELEMENT.float16), node("Constant", [], ["c"], { attributes: [{ name: "value", type: 4, t: half("", 3), rest: NOTHING }] }), node("Mul", ["f", "w"], ["y"])]);
@@ -73,9 +75,9 @@ describe("a graph of 16-bit floats", () => {
 
 test("a decoder of 16 bits has the plan of one of 32, and says what that says with its constants rounded", async () => {
   const sixteen = halved(blockDecoder());
-  expect(planToken(sixteen.graph, readDecoderIo(sixteen.graph))).toBeNull();
+  expect(planOf(sixteen)).toBeNull();
   const rounded = widenHalves(sixteen) ?? sixteen;
-  expect(planToken(rounded.graph, readDecoderIo(rounded.graph))?.steps.length).toBe(planToken(blockDecoder().graph, readDecoderIo(blockDecoder().graph))?.steps.length);
+  expect(planOf(rounded)?.steps.map(({ kind }) => kind)).toEqual(planOf(blockDecoder())?.steps.map(({ kind }) => kind));
 
   const steps = async () => undefined;
   const logitsOf = async (model: OnnxModel): Promise<{ logits: Float32Array; description: string }> => {
