@@ -9,7 +9,7 @@
  */
 import { concat } from "./concat.ts";
 import { OnnxError } from "./error.ts";
-import { READ_LIMITS, type ReadLimits, type Spent } from "./limits.ts";
+import { COSTS, READ_LIMITS, type ReadLimits, type Spent } from "./limits.ts";
 import { bytesSource, type ByteSource } from "./source.ts";
 import type { ByteRange } from "./types.ts";
 
@@ -77,7 +77,7 @@ export class WireReader {
       await this.skip();
       left.push(this.#copySoon(start, this.#position - start) ?? (await this.#copy(start, this.#position - start)));
     }
-    return concat(left);
+    return left.length === 0 ? EMPTY : concat(left);
   }
 
   /** Reads the field as a message of its own. */
@@ -85,6 +85,7 @@ export class WireReader {
     const length = this.#lengthSoon() ?? (await this.#length());
     const outer = this.#end;
     if (++this.#messages > this.#limits.messages) throw new OnnxError("too-many", `more than ${this.#limits.messages} messages`);
+    this.#keep(COSTS.message);
     if (++this.#depth > this.#limits.depth) throw new OnnxError("too-deep", `messages nested more than ${this.#limits.depth} deep`);
     this.#end = this.#position + length;
     const value = await read();
@@ -101,7 +102,10 @@ export class WireReader {
   }
 
   async string(): Promise<string> {
-    const bytes = await this.bytes();
+    const length = this.#lengthSoon() ?? (await this.#length());
+    this.#keep(COSTS.string + length);
+    const bytes = this.#viewSoon(this.#position, length) ?? (await this.#read(this.#position, length));
+    this.#position += length;
     try {
       return utf8.decode(bytes);
     } catch {
@@ -141,20 +145,21 @@ export class WireReader {
 
   /** A repeated number: packed, or one of many. */
   async floats(into: number[]): Promise<void> {
-    await this.#repeated(async () => void into.push(await this.#float()), 5);
+    await this.#repeated(async () => void into.push(await this.#float()), 5, COSTS.number);
   }
 
   async int64s(into: bigint[]): Promise<void> {
-    await this.#repeated(async () => void into.push(await this.#varint()), 0);
+    await this.#repeated(async () => void into.push(await this.#varint()), 0, COSTS.int64);
   }
 
   async counts(into: number[]): Promise<void> {
-    await this.#repeated(async () => void into.push(await this.#number()), 0);
+    await this.#repeated(async () => void into.push(await this.#number()), 0, COSTS.number);
   }
 
-  async #repeated(one: () => Promise<void>, wire: Wire): Promise<void> {
+  async #repeated(one: () => Promise<void>, wire: Wire, cost: number): Promise<void> {
     if (this.#wire !== 2) {
       this.#expect(wire);
+      this.#keep(cost);
       return one();
     }
     const length = await this.#length();
@@ -163,6 +168,7 @@ export class WireReader {
     this.#end = end;
     while (this.#position < end) {
       this.#spend();
+      this.#keep(cost);
       await one();
     }
     this.#end = outer;
@@ -270,15 +276,20 @@ export class WireReader {
     this.#windowStart = this.#position;
   }
 
-  #copySoon(offset: number, length: number): Uint8Array | undefined {
+  /** Good until more is read. */
+  #viewSoon(offset: number, length: number): Uint8Array | undefined {
     const at = offset - this.#windowStart;
-    if (at < 0 || at + length > this.#window.length) return undefined;
-    this.#keep(length);
-    return this.#window.slice(at, at + length);
+    return at < 0 || at + length > this.#window.length ? undefined : this.#window.subarray(at, at + length);
+  }
+
+  #copySoon(offset: number, length: number): Uint8Array | undefined {
+    const view = this.#viewSoon(offset, length);
+    if (view) this.#keep(COSTS.bytes + length);
+    return view?.slice();
   }
 
   async #copy(offset: number, length: number): Promise<Uint8Array> {
-    this.#keep(length);
+    this.#keep(COSTS.bytes + length);
     return (await this.#read(offset, length)).slice();
   }
 

@@ -54,9 +54,9 @@ function rotatedInPart(): OnnxModel {
 }
 
 /** Queries and keys brought to one length head by head before they are turned, as Qwen3 does. */
-function normedHeads(): OnnxModel {
-  const shape = (name: string, heads: number) => int64Tensor(`${name}-heads`, [1, -1, heads, HEAD]);
-  const weights = floats("head-norm", [HEAD], numbers(HEAD, (at) => 1 + wave(at) / 4));
+function normedHeads(apart?: readonly number[], row = HEAD): OnnxModel {
+  const shape = (name: string, heads: number) => int64Tensor(`${name}-heads`, apart ?? [1, -1, heads, HEAD]);
+  const weights = floats("head-norm", [row], numbers(row, (at) => 1 + wave(at) / 4));
   let model = blockDecoder({ isSplit: true });
   for (const layer of [0, 1]) {
     for (const name of ["q", "k"]) {
@@ -77,6 +77,17 @@ const scaledEmbeddings = (): OnnxModel => after(blockDecoder(), "x0", (from) => 
 /** Embeddings in full, as most files on hubs have them. */
 const wholeEmbeddings = (): OnnxModel =>
   changed(blockDecoder(), (node) => (node.opType === "GatherBlockQuantized" ? nodeOf("Gather", "embed", ["table", "input_ids"], node.outputs) : node), [floats("table", [VOCABULARY, HIDDEN], numbers(VOCABULARY * HIDDEN, wave))]);
+
+/** Embeddings of 4 bits; zero points for each block where they are stated. */
+const smallEmbeddings = (hasZeros: boolean): OnnxModel =>
+  changed(
+    blockDecoder(),
+    (node) => (node.opType === "GatherBlockQuantized" ? { ...node, inputs: ["small", "input_ids", "head.s", ...(hasZeros ? ["small.z"] : [])], attributes: node.attributes.map((attribute) => (attribute.name === "bits" ? intAttribute("bits", 4) : attribute)) } : node),
+    [
+      tensorOf("small", ELEMENT.uint8, [VOCABULARY, HIDDEN / 2], Uint8Array.from({ length: (VOCABULARY * HIDDEN) / 2 }, (_, at) => (at * 73 + (at >> 5) * 29) & 255)),
+      tensorOf("small.z", ELEMENT.uint8, [VOCABULARY, 1], Uint8Array.from({ length: VOCABULARY }, (_, at) => (at * 37) & 255)),
+    ],
+  );
 
 const cappedLogits = (): OnnxModel =>
   after(blockDecoder(), "logits", (from) => [nodeOf("Div", "down", [from, "cap"], ["down"]), nodeOf("Tanh", "bent", ["down"], ["bent"]), nodeOf("Mul", "up", ["bent", "cap"], ["logits"])], [floats("cap", [], Float32Array.of(0.5))]);
@@ -195,7 +206,12 @@ export const variants = (): readonly Variant[] => [
   ...[48, 80, 96, 112, 128, 256].map((headSize) => of(`heads of ${headSize}`, blockDecoder({ heads: 2, kvHeads: 1, headSize }), isKnown)),
   of("a scale of its own", attending(float("scale", 0.3)), isKnown),
   of("embeddings in full", wholeEmbeddings(), isKnown),
+  of("embeddings of 4 bits", smallEmbeddings(false), isKnown),
+  of("embeddings of 4 bits with zero points", smallEmbeddings(true), isLeft),
   of("no rotation", withoutRotation(), isKnown),
+  of("normed heads", normedHeads(), isKnown),
+  of("normed heads, all in one row of them", normedHeads([0, -1, HEAD]), isKnown),
+  of("heads normed in halves", normedHeads([0, -1, HEAD / 2], HEAD / 2), isKnown),
   of("a bias in a product", biased(), isKnown),
   of("a hint of how exact to be", hinted(), isKnown),
   of("a cap on scores", attending(float("softcap", 0.5)), isLeft),
@@ -204,7 +220,6 @@ export const variants = (): readonly Variant[] => [
   of("a sink for each head", attendingTo(11, floats("sink", [4], Float32Array.of(1, -1, 2, 0))), isLeft),
   of("rotation of neighbours", attending(intAttribute("rotary_interleaved", 1)), isLeft),
   of("rotation of a part", rotatedInPart(), isLeft),
-  of("normed heads", normedHeads(), isLeft),
   of("scaled embeddings", scaledEmbeddings(), isLeft),
   of("capped logits", cappedLogits(), isLeft),
   of("scaled logits", scaledLogits(), isLeft),

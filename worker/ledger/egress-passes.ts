@@ -15,6 +15,8 @@ import type { Store } from "./store.ts";
 
 /** How long a pass may be used. A lease that is revoked meanwhile is refused its next pass: that is the lag, and a promise of docs/security.md. */
 export const PASS_MS = 1_000;
+/** How long an isolate waits, after the end, for a request that it can tell the object with what was used. */
+export const TELL_MS = 3_000;
 /** The Worker settles within seconds of the end, or never. */
 const SETTLE_MS = 60_000;
 const PASS_BYTES = 16 * CHUNK_BYTES;

@@ -6,14 +6,14 @@
  * - It is taken for `MOST_SEEN` proofs at most, and two nonces are remembered at one time: whoever sends proof upon proof
  *   fills no memory, but only makes nonces end sooner, and who has one that has ended is given the next.
  * - With a pass (egress-passes.ts) one isolate takes a lease's proofs itself: it is lent what was seen of that lease, one
- *   isolate at a time, and tells what it took when the pass is over. So within the second of a pass a proof can be taken
- *   twice, there and here, and never a third time (docs/decisions/0005-bytes.md).
+ *   isolate at a time, and tells what it took when the pass is over. Until then a proof can be taken twice, there and
+ *   here, and never a third time (docs/decisions/0005-bytes.md).
  */
 import type { Proof } from "../leases/dpop.ts";
-import type { DrawnPass } from "./egress-passes.ts";
+import { type DrawnPass, TELL_MS } from "./egress-passes.ts";
 
 const NONCE_MS = 5 * 60_000;
-/** Some 13 MB a nonce, of the 128 that an object has. */
+/** Some 13 MB a nonce, twice that where each is of another lease, of the 128 that an object has. */
 const MOST_SEEN = 50_000;
 /** What is lent travels with every pass; a lease that has brought more is asked for by the chunk. */
 const MOST_LENT = 2_000;
@@ -63,7 +63,7 @@ export class ProofLog {
 
   /** Whether an isolate may take this lease's proofs: none has them, and what was seen is not too much to be told. */
   mayLend(lease: string, now: number): boolean {
-    for (const [one, { until }] of this.#lent) if (until <= now) this.#lent.delete(one);
+    for (const [one, { until }] of this.#lent) if (until + TELL_MS <= now) this.#lent.delete(one);
     return !this.#lent.has(lease) && this.#generations.reduce((sum, { seen }) => sum + (seen.get(lease)?.size ?? 0), 0) <= MOST_LENT;
   }
 

@@ -16,6 +16,7 @@ import type { Delivered } from "../ledger/desks/model-desk.ts";
 import { LentBlobs } from "../catalog/lent-blobs.ts";
 import { TenantBlobs } from "../tenants/blobs.ts";
 import { asVerified } from "../tenants/credential.ts";
+import { TELL_MS } from "../ledger/egress-passes.ts";
 import { Passes, type SpentPass } from "./passes.ts";
 import { type Conditions, bytesOf, decideDelivery } from "./range.ts";
 
@@ -88,7 +89,7 @@ function decide(c: Context<AppEnv>, { object, call, presented }: Entered, digest
   const ask = async (spent: SpentPass | null) => unwrap(await object.models.deliver(call, digest, conditions, spent));
   if (presented.kind !== "lease" || presented.late) return ask(null);
   return passes.decide({ lease: presented.leaseId, proof: presented.proof ?? null, digest, conditions }, ask, (held) => {
-    const settled = scheduler.wait(Math.max(0, held.until - Date.now())).then(() => passes.settle(held, (spent) => object.models.settlePass(spent)));
+    const settled = scheduler.wait(Math.max(0, held.until - Date.now()) + TELL_MS).then(() => passes.settle(held, (spent) => object.models.settlePass(spent)));
     c.executionCtx.waitUntil(settled.catch((cause) => console.warn(JSON.stringify({ level: "warn", message: "a pass was not settled: it will count whole", tenant: call.tenant, error: String(cause) }))));
   });
 }

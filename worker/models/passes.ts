@@ -58,7 +58,7 @@ export class Passes {
 
   /**
    * Decides by a pass, or asks. Requests of one lease that come at once wait for the first: it may bring a pass.
-   * `keep` is called for each new pass: when it is over, `settle` is due.
+   * `keep` is called for each new pass: a while after it is over, `settle` is due, where no request told the object before.
    */
   async decide(ask: ChunkAsk, object: (spent: SpentPass | null) => Promise<Delivered>, keep: (held: HeldPass) => void): Promise<Delivered> {
     const { lease } = ask;

@@ -1,4 +1,5 @@
-/** Inspects the models of a revision that is about to be committed; throws the problem that says why one is refused. */
+/** Checks the files of a revision that is about to be committed, and inspects its models; throws the problem that says why it is refused. */
+import type { Sha256 } from "../../schema/contract/ids.ts";
 import type { Manifest } from "../../schema/contract/models.ts";
 import type { Env } from "../env.ts";
 import { problem } from "../http/problem.ts";
@@ -8,11 +9,17 @@ import { LentBlobs } from "../catalog/lent-blobs.ts";
 import { TenantBlobs } from "../tenants/blobs.ts";
 import { asVerified } from "../tenants/credential.ts";
 import { inspectVariants } from "./inspect.ts";
+import { wrongFileOf } from "./verify-files.ts";
 
 export async function review(env: Env, { identity, model, revision, manifestSha256, allowControlFlow, lent }: Review): Promise<void> {
   const [blobs, catalog, isLent] = [TenantBlobs.for(asVerified(identity), env), LentBlobs.for(asVerified(identity), env), new Set(lent)];
   const text = await blobs.getManifest(model, revision);
   if (text === null || sha256Hex(text) !== manifestSha256) throw problem("revision-incomplete", "The revision's manifest is gone. Begin the revision again.");
-  const refusal = await inspectVariants((JSON.parse(text) as Manifest).variants, { getBlob: (digest) => (isLent.has(digest) ? catalog : blobs).getBlob(digest) }, allowControlFlow);
+  const { variants, base } = JSON.parse(text) as Manifest;
+  const store = { getBlob: (digest: Sha256) => (isLent.has(digest) ? catalog : blobs).getBlob(digest) };
+  const refusal = await inspectVariants(variants, store, allowControlFlow);
   if (refusal) throw problem(refusal.code, `${refusal.path}: ${refusal.detail}`);
+  const of = base && (await catalog.getManifest(base));
+  const wrong = await wrongFileOf(variants, of ? (JSON.parse(of) as Manifest).variants : [], store);
+  if (wrong) throw problem("digest-mismatch", `The chunks of ${wrong.path} make a file with the SHA-256 ${wrong.actual}, and the manifest states ${wrong.stated}. Begin the revision again with the chunks, or the digest, of the file that is meant.`);
 }

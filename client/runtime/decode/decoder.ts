@@ -50,6 +50,8 @@ export interface NextToken {
   greedy(): Promise<number>;
   /** The `count` (1 to 64) likeliest, likeliest first. */
   top(count: number): Promise<Candidates>;
+  /** All logits where they lie, to be read at once and not to be changed; only where that is nearer than `logits`. */
+  view?(): Promise<Float32Array>;
   /** All logits, in an array of the caller's own. On WebGPU this copies `vocabulary` × 4 bytes from the GPU. */
   logits(): Promise<Float32Array>;
 }

@@ -86,6 +86,7 @@ export class HeapDecoder implements Decoder {
     return {
       greedy: async () => likeliest(await read()),
       top: async (count) => candidatesOf(await read(), count, this.#scores),
+      view: read,
       logits: async () => (await read()).slice(),
     };
   }

@@ -66,6 +66,7 @@ export class KernelDecoder implements Decoder {
     return {
       greedy: () => current(async () => found(kernels.likeliest(program.logits, this.vocabulary))),
       top: async (count) => candidatesOf(await read(), count, this.#scores),
+      view: read,
       logits: async () => (await read()).slice(),
     };
   }

@@ -5,12 +5,14 @@
  *   token to the logits, and there is no plan: then the session does it all.
  * - What only says how long the text is (masks, positions) is left out: the runner knows.
  */
-import { ELEMENT, type OnnxGraph, type OnnxNode, type OnnxTensor } from "../../../schema/onnx/types.ts";
+import { ELEMENT, elementCount, type OnnxGraph, type OnnxNode, type OnnxTensor } from "../../../schema/onnx/types.ts";
 import { readAttention, type Attention } from "../graph/attend-pieces.ts";
 import { readWeights, type Weights } from "../graph/expand-blocks.ts";
 import { floatOf, intOf, plainElements } from "../graph/tensors.ts";
 import { BLOCK, OUTPUTS } from "../kernels/kernels.ts";
 import type { DecoderIo } from "./decoder-io.ts";
+import { withSilu } from "./fuse-silu.ts";
+import type { ReshapeRows } from "./reshape-rows.ts";
 
 /** A value of the plan, or part of one. */
 export interface Operand {
@@ -21,7 +23,8 @@ export interface Operand {
 
 export type TokenStep =
   | { readonly kind: "product"; readonly input: string; readonly output: string; readonly weights: Weights }
-  | { readonly kind: "normalize"; readonly input: string; readonly output: string; readonly weights: OnnxTensor; readonly epsilon: number }
+  /** Each of `parts` that a row has, by the same weights. */
+  | { readonly kind: "normalize"; readonly input: string; readonly output: string; readonly weights: OnnxTensor; readonly parts: number; readonly epsilon: number }
   /** "siluMul": a · sigmoid(a) · b */
   | { readonly kind: "add" | "mul" | "siluMul"; readonly a: string; readonly b: string; readonly output: string }
   | { readonly kind: "addConstant"; readonly a: string; readonly b: OnnxTensor; readonly output: string }
@@ -30,7 +33,8 @@ export type TokenStep =
 
 export interface BlockTable {
   readonly kind: "blocks";
-  /** 8 bits, [vocabulary, size]. */
+  readonly bits: 4 | 8;
+  /** [vocabulary, size], of 4 bits two in a byte. */
   readonly rows: OnnxTensor;
   /** One for each 32. */
   readonly scales: OnnxTensor;
@@ -69,10 +73,10 @@ const LEAST_LOGITS = 8;
 /** What a graph has that there is no step for. */
 class NoStep extends Error {}
 
-export function planToken(graph: OnnxGraph, io: DecoderIo): TokenPlan | null {
+export function planToken(graph: OnnxGraph, io: DecoderIo, rows: ReshapeRows): TokenPlan | null {
   if (io.attention !== "grouped" || io.kvType !== "float32" || io.logitsType !== "float32") return null;
   try {
-    const planner = new Planner(graph, io.ids, io.logits);
+    const planner = new Planner(graph, io.ids, io.logits, rows);
     const makers = new Map(graph.nodes.flatMap((node) => node.outputs.filter((name) => name !== "").map((name) => [name, node])));
     const needed = onTheWay(io.logits, makers, io.ids);
     for (const node of graph.nodes) if (needed.has(node)) planner.add(node);
@@ -100,12 +104,16 @@ class Planner {
   readonly #graph: OnnxGraph;
   readonly #ids: string;
   readonly #logits: string;
+  readonly #rows: ReshapeRows;
   readonly #constants: ReadonlyMap<string, OnnxTensor>;
   readonly #lengths = new Map<string, number>();
+  /** Values of another shape: the same numbers as those of `of`, in rows of `row`. */
+  readonly #views = new Map<string, { readonly of: string; readonly row: number }>();
   readonly #steps: TokenStep[] = [];
   #embedding: Embedding | null = null;
 
-  constructor(graph: OnnxGraph, ids: string, logits: string) {
+  constructor(graph: OnnxGraph, ids: string, logits: string, rows: ReshapeRows) {
+    this.#rows = rows;
     this.#graph = graph;
     this.#ids = ids;
     this.#logits = logits;
@@ -120,9 +128,10 @@ class Planner {
     return { embedding: this.#embedding, steps: withSilu(this.#steps, logits), lengths: this.#lengths, logits, positions };
   }
 
-  add(node: OnnxNode): void {
-    const { inputs, outputs } = node;
-    const [a = "", b = "", c = "", d = ""] = inputs;
+  add(given: OnnxNode): void {
+    const { outputs } = given;
+    const node = given.opType === "Reshape" || given.opType === "SimplifiedLayerNormalization" ? given : { ...given, inputs: given.inputs.map((name) => this.#whole(name)) };
+    const [a = "", b = "", c = "", d = ""] = node.inputs;
     const [output = ""] = outputs;
     switch (node.opType) {
       case "GatherBlockQuantized":
@@ -135,6 +144,7 @@ class Planner {
         this.#multiply(node);
         break;
       case "SimplifiedLayerNormalization":
+        if ((intOf(node, "axis") ?? -1) !== -1) throw new NoStep();
         this.#normalize(a, b, output, floatOf(node, "epsilon") ?? EPSILON[node.opType]);
         break;
       case "SkipSimplifiedLayerNormalization": {
@@ -159,7 +169,7 @@ class Planner {
         this.#attend(node);
         break;
       case "Reshape": // of constants: `#embed` looks through it
-        if (!this.#constants.has(a)) throw new NoStep();
+        if (!this.#constants.has(a)) this.#reshape(a, b, output);
         break;
       default:
         throw new NoStep();
@@ -172,13 +182,15 @@ class Planner {
     const scaleRows = this.#constants.get(scales);
     const whole = { ...node, inputs: [], outputs: [] };
     if (this.#embedding || ids !== this.#ids || !rows || scaleRows?.dataType !== ELEMENT.float || rows.dataType !== ELEMENT.uint8) throw new NoStep();
-    if (intOf(whole, "bits") !== 8 || intOf(whole, "block_size") !== BLOCK || (intOf(whole, "gather_axis") ?? 0) !== 0 || intOf(whole, "quantize_axis") !== 1) throw new NoStep();
-    const size = (scaleRows.dims[1] ?? 0) * BLOCK;
+    const bits = intOf(whole, "bits") ?? 4;
+    if ((bits !== 4 && bits !== 8) || intOf(whole, "block_size") !== BLOCK || (intOf(whole, "gather_axis") ?? 0) !== 0 || intOf(whole, "quantize_axis") !== 1) throw new NoStep();
+    const [vocabulary = 0, blocks = 0] = scaleRows.dims;
+    const size = blocks * BLOCK;
     const zeroRows = zeros === "" ? null : this.#constants.get(zeros);
-    const vocabulary = scaleRows.dims[0] ?? 0;
-    if (zeroRows === undefined || size * vocabulary !== rows.dims.reduce((product, dim) => product * dim, 1)) throw new NoStep();
-    if (![rows, scaleRows, ...(zeroRows ? [zeroRows] : [])].every(plainElements) || (zeroRows && zeroRows.dataType !== ELEMENT.uint8)) throw new NoStep();
-    this.#embedding = { output: this.#value(output, size), table: { kind: "blocks", rows, scales: scaleRows, zeros: zeroRows }, vocabulary, size };
+    if (zeroRows === undefined || (size * vocabulary * bits) / 8 !== elementCount(rows.dims)) throw new NoStep();
+    if (zeroRows && (bits === 4 || zeroRows.dataType !== ELEMENT.uint8 || elementCount(zeroRows.dims) !== vocabulary * blocks)) throw new NoStep();
+    if (![rows, scaleRows, ...(zeroRows ? [zeroRows] : [])].every(plainElements)) throw new NoStep();
+    this.#embedding = { output: this.#value(output, size), table: { kind: "blocks", bits, rows, scales: scaleRows, zeros: zeroRows }, vocabulary, size };
   }
 
   #embedFloats({ inputs: [data = "", ids], outputs: [output = ""], ...node }: OnnxNode): void {
@@ -201,9 +213,29 @@ class Planner {
     if (bias !== "") this.#addConstant(product, bias, output);
   }
 
+  /** Of a value in shorter rows (the heads of queries or keys), each of them by itself. */
   #normalize(input: string, weight: string, output: string, epsilon: number): void {
-    const weights = this.#floats(weight, this.#length(input));
-    this.#steps.push({ kind: "normalize", input, output: this.#value(output, this.#length(input)), weights, epsilon });
+    const view = this.#views.get(input);
+    const source = view?.of ?? input;
+    const length = this.#length(source);
+    const row = view?.row ?? length;
+    this.#steps.push({ kind: "normalize", input: source, output: this.#value(output, length), weights: this.#floats(weight, row), parts: length / row, epsilon });
+    if (view) this.#views.set(output, { of: output, row });
+  }
+
+  #reshape(input: string, shape: string, output: string): void {
+    const of = this.#views.get(input)?.of ?? input;
+    const row = this.#rows.get(shape) ?? 0;
+    if (row < 4 || row % 4 !== 0 || this.#length(of) % row !== 0) throw new NoStep();
+    this.#views.set(output, { of, row });
+  }
+
+  /** What a value in another shape is by its first name, where its rows are as long as they were. */
+  #whole(name: string): string {
+    const view = this.#views.get(name);
+    if (!view) return name;
+    if (view.row !== this.#length(view.of)) throw new NoStep();
+    return view.of;
   }
 
   #pair(kind: "add" | "mul", a: string, b: string, output: string): void {
@@ -247,45 +279,5 @@ class Planner {
     const tensor = this.#constants.get(name);
     if (tensor?.dataType !== ELEMENT.float || tensor.dims.reduce((product, dim) => product * dim, 1) !== length || !plainElements(tensor)) throw new NoStep();
     return tensor;
-  }
-}
-
-/** Sigmoid and the two products after it as one step, where nothing else takes what is between. */
-function withSilu(steps: readonly TokenStep[], logits: string): TokenStep[] {
-  const takers = new Map<string, TokenStep[]>();
-  for (const step of steps) for (const name of inputsOf(step)) takers.set(name, [...(takers.get(name) ?? []), step]);
-  const onlyTaker = (name: string): TokenStep | null => {
-    const [taker, ...others] = takers.get(name) ?? [];
-    return taker && others.length === 0 && name !== logits ? taker : null;
-  };
-  const fused = new Map<TokenStep, TokenStep | null>();
-  for (const step of steps) {
-    if (step.kind !== "sigmoid") continue;
-    const silu = onlyTaker(step.output);
-    if (silu?.kind !== "mul" || ![silu.a, silu.b].includes(step.input)) continue;
-    const last = onlyTaker(silu.output);
-    if (last?.kind !== "mul" || last.a === last.b) continue;
-    fused.set(step, null).set(silu, null).set(last, { kind: "siluMul", a: step.input, b: last.a === silu.output ? last.b : last.a, output: last.output });
-  }
-  return steps.flatMap((step) => {
-    const other = fused.get(step);
-    return other === undefined ? [step] : other === null ? [] : [other];
-  });
-}
-
-function inputsOf(step: TokenStep): string[] {
-  switch (step.kind) {
-    case "add":
-    case "mul":
-    case "siluMul":
-      return [step.a, step.b];
-    case "addConstant":
-      return [step.a];
-    case "attention":
-      return [step.query.name, step.key.name, step.value.name];
-    case "product":
-    case "normalize":
-    case "sigmoid":
-      return [step.input];
   }
 }

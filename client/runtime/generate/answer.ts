@@ -78,7 +78,7 @@ export async function writeAnswer(first: NextToken, options: AnswerOptions, step
     const token = await pick(next, sampler, held);
     if (ends.has(token)) return finish("stop", "end-token");
 
-    if (options.logprobs !== null) waiting.push(describe(await next.logits(), token, options.logprobs, options));
+    if (options.logprobs !== null) waiting.push(describe(await look(next), token, options.logprobs, options));
     budget.use(1);
     sampler.accept(token);
     held?.accept(token);
@@ -103,8 +103,10 @@ async function pick(next: NextToken, sampler: Sampler, held: ConstrainedText | n
   }
   const count = mask ? 0 : sampler.enough;
   if (count > 0) return sampler.nextOf(await next.top(count));
-  return sampler.next(await next.logits(), mask);
+  return sampler.next(await look(next), mask);
 }
+
+const look = (next: NextToken): Promise<Float32Array> => next.view?.() ?? next.logits();
 
 function describe(logits: Float32Array, token: number, count: number, { scores, spelling }: Pick<AnswerOptions, "scores" | "spelling">): ChosenToken {
   const { own, top } = logprobsOf(logits, token, count, scores);

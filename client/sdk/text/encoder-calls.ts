@@ -104,11 +104,12 @@ const picturesOf = (input: Blob | readonly Blob[]): readonly Blob[] => listOf(in
 
 export async function embed(parts: Parts, request: EmbeddingRequest, options: CallOptions): Promise<EmbeddingResponse> {
   const texts = textsOf(request.input);
-  const { dimensions = null } = request;
+  const { dimensions = null, encoding_format: format = "float" } = request;
+  if (!["float", "base64"].includes(format)) throw new LeaseholdError("invalid-request", 'encoding_format is "float" or "base64".');
   if (dimensions !== null && !(Number.isSafeInteger(dimensions) && dimensions > 0)) throw new LeaseholdError("invalid-request", "dimensions is a whole number above 0.");
   const input = { texts, isMeasure: false, dimensions };
   const { output, tokens, account } = await call(parts, "feature-extraction", request.model, input, options, (runtime) => countTexts(runtime, "feature-extraction", input));
-  const isBase64 = request.encoding_format === "base64";
+  const isBase64 = format === "base64";
   return {
     object: "list",
     model: request.model,
@@ -140,6 +141,7 @@ export async function classify(parts: Parts, { model, input, labels, ...wish }: 
 }
 
 export async function tag(parts: Parts, { model, input, aggregation = "simple" }: TagRequest, options: CallOptions): Promise<Tagged> {
+  if (!["none", "simple"].includes(aggregation)) throw new LeaseholdError("invalid-request", 'aggregation is "none" or "simple".');
   const given = { texts: textsOf(input), isMeasure: false, aggregation };
   const { output, account } = await call(parts, "token-classification", model, given, options, (runtime) => countTexts(runtime, "token-classification", given));
   return { data: output.entities, leasehold: account };

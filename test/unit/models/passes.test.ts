@@ -139,7 +139,7 @@ describe("a lease that is bound to a key", () => {
     expect(state.asks).toBe(before);
   });
 
-  test("what another isolate takes within the second of a pass: one such proof once more, by the object, and no pass of its own", async () => {
+  test("what another isolate takes before the object is told of a pass: one such proof once more, by the object, and no pass of its own", async () => {
     const { state, proofs, isolate } = object();
     const [here, there] = [isolate(), isolate()];
     const nonce = proofs.nonce(START);
@@ -153,6 +153,30 @@ describe("a lease that is bound to a key", () => {
       await there.read(proofOf(nonce));
       expect(state.asks).toBe(5 + more);
     }
+  });
+
+  test("a reader of a chunk every two seconds asks for each, and the object hears of each pass with the next request", async () => {
+    const { state, proofs, isolate } = object();
+    const { read, end } = isolate();
+    for (let chunk = 0; chunk < 10; chunk++) {
+      vi.setSystemTime(START + 2_000 * chunk);
+      await read(proofOf(proofs.nonce(Date.now())));
+    }
+    await end();
+    expect([state.asks, state.settles]).toEqual([10, 1]);
+  });
+
+  test("another isolate has no pass before the object was told of this one, or a while after its end", async () => {
+    const { state, proofs, isolate } = object();
+    const [here, there] = [isolate(), isolate()];
+    const nonce = proofs.nonce(START);
+    await here.read(proofOf(nonce));
+    vi.setSystemTime(START + 3_999);
+    for (let chunk = 0; chunk < 2; chunk++) await there.read(proofOf(nonce));
+    expect(state.asks).toBe(3);
+    vi.setSystemTime(START + 4_000);
+    for (let chunk = 0; chunk < 17; chunk++) await there.read(proofOf(nonce));
+    expect(state.asks).toBe(4);
   });
 
   test("a nonce that the object does not take is asked of the object, under a pass too", async () => {

@@ -1,5 +1,6 @@
 /** Graphs that lead back into themselves, and functions that multiply: what no single node shows. */
 import { describe, expect, it } from "vitest";
+import { concat } from "../../../schema/onnx/concat.ts";
 import { INSPECT_LIMITS, inspectOnnx } from "../../../schema/onnx/inspect.ts";
 import { READ_LIMITS } from "../../../schema/onnx/limits.ts";
 import { bytesSource } from "../../../schema/onnx/source.ts";
@@ -85,6 +86,24 @@ describe("bytes that two readers may read apart", () => {
   ])("%s is unreadable", async (_, bytes) => {
     const inspected = await inspectOnnx(bytesSource(new Uint8Array(bytes)), new Map());
     expect(inspected.ok ? null : inspected.refusal.code).toBe("model-unreadable");
+  });
+});
+
+describe("structure that takes more memory than it has bytes", () => {
+  /** Of a graph's or an attribute's field, by its tag: so many empty ones. */
+  const empty = (tag: number, times: number) => Uint8Array.from({ length: 2 * times }, (_, at) => (at % 2 === 0 ? tag : 0));
+  const message = (tag: number, content: Uint8Array): Uint8Array => {
+    const length: number[] = [];
+    for (let left = content.length; left > 0 || length.length === 0; left = Math.floor(left / 128)) length.push((left % 128) + (left >= 128 ? 128 : 0));
+    return concat([Uint8Array.of(tag, ...length), content]);
+  };
+  it.each<[string, Uint8Array]>([
+    ["nodes of nothing", message(0x3a, empty(0x0a, 250_000))],
+    ["texts of nothing in an attribute", message(0x3a, message(0x0a, message(0x2a, empty(0x4a, 250_000))))],
+    ["fields that nobody knows", message(0x3a, empty(0x72, 250_000))],
+  ])("by the hundred thousand is refused: %s", async (_, bytes) => {
+    const inspected = await inspectOnnx(bytesSource(bytes), new Map());
+    expect(inspected.ok ? null : inspected.refusal.code).toBe("model-too-complex");
   });
 });
 

@@ -35,7 +35,7 @@ test.each(["webgpu", "webgpu-without-jspi", "wasm"] as const)("the API of %s loa
   expect(readFileSync(join(dist, glue), "utf8")).toContain(wasm);
 });
 
-test("the module has every private export that the decoder is driven through", async () => {
+test("the module has every private export that the decoder is driven through", { timeout: 30_000 }, async () => {
   const glue = pathToFileURL(join(dist, ORT_BUILDS.wasm.glue)).href;
   const { default: factory } = (await import(/* @vite-ignore */ glue)) as { default: (options: object) => Promise<Record<string, unknown>> };
   const found = await factory({ numThreads: 1 });

@@ -31,6 +31,23 @@ async function publish(tenant: TestTenant, files: Files, more: object = {}): Pro
   return api.post(`/v1/tenants/${tenant.id}/models/tiny/revisions/${begun.revision}/commit`, { key: tenant.admin });
 }
 
+test("a file whose chunks make another than its digest says is refused, and goes live once they make it", async () => {
+  const tenant = await provisionTenant();
+  const pieces = [Uint8Array.of(1, 2, 3), Uint8Array.of(4, 5)];
+  const chunks = await Promise.all(pieces.map(async (bytes) => ({ sha256: await sha256Hex(bytes), size: bytes.length })));
+  for (const [index, bytes] of pieces.entries()) expectStatus(await api.put(`/v1/tenants/${tenant.id}/blobs/${chunks[index]?.sha256}`, { key: tenant.admin, body: bytes }), 201);
+  const file = { path: "weights.bin", size: 5, sha256: await sha256Hex(Uint8Array.of(1, 2, 3, 4, 5)) };
+  const commit = async (order: typeof chunks) => {
+    const body = { task: "raw", usage: { measure: "per-run", tokens: 1 }, prices: DEFAULT_PRICES, variants: [{ id: "all", files: [{ ...file, chunks: order }] }] };
+    const begun = expectStatus(await api.post(`/v1/tenants/${tenant.id}/models/tiny/revisions`, { key: tenant.admin, body }), 201).json;
+    return api.post(`/v1/tenants/${tenant.id}/models/tiny/revisions/${begun.revision}/commit`, { key: tenant.admin });
+  };
+  const refused = await commit(chunks.toReversed());
+  expect([refused.status, refused.code, (await askLease(tenant)).code]).toEqual([422, "digest-mismatch", "model-not-available"]);
+  expectStatus(await commit(chunks), 200);
+  expect((await askLease(tenant)).status).toBe(201);
+});
+
 describe("a revision with", () => {
   let tenant: TestTenant;
   beforeAll(async () => {

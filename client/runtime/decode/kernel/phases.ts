@@ -17,7 +17,7 @@ import type { Operand, TokenPlan, TokenStep } from "../token-plan.ts";
 export type RowJob =
   | { readonly kind: "embed"; readonly output: string; readonly size: number }
   | { readonly kind: "round"; readonly input: string; readonly output: string; readonly scales: string; readonly size: number }
-  | { readonly kind: "normalize"; readonly input: string; readonly output: string; readonly weights: OnnxTensor; readonly size: number; readonly epsilon: number }
+  | { readonly kind: "normalize"; readonly input: string; readonly output: string; readonly weights: OnnxTensor; readonly size: number; readonly parts: number; readonly epsilon: number }
   | { readonly kind: "add" | "mul" | "siluMul"; readonly a: string; readonly b: string; readonly output: string; readonly size: number }
   | { readonly kind: "addConstant"; readonly a: string; readonly b: OnnxTensor; readonly output: string; readonly size: number }
   | { readonly kind: "sigmoid"; readonly input: string; readonly output: string; readonly size: number };

@@ -29,10 +29,10 @@ export interface Store {
 }
 
 export type Work =
-  /** `isWhole`: of floats; else of packed blocks. */
-  | { readonly kind: "embed"; readonly table: number; readonly isWhole: boolean; readonly tokens: number; readonly to: Rows; readonly size: number }
+  /** 4 and 8 bits: of packed blocks; 32: of floats. */
+  | { readonly kind: "embed"; readonly table: number; readonly bits: 4 | 8 | 32; readonly tokens: number; readonly to: Rows; readonly size: number }
   | { readonly kind: "round"; readonly from: Rows; readonly to: Rows; readonly scales: Rows; readonly size: number }
-  | { readonly kind: "normalize"; readonly from: Rows; readonly weights: number; readonly to: Rows; readonly size: number; readonly epsilon: number }
+  | { readonly kind: "normalize"; readonly from: Rows; readonly weights: number; readonly to: Rows; readonly size: number; readonly parts: number; readonly epsilon: number }
   | { readonly kind: "add" | "mul" | "siluMul"; readonly a: Rows; readonly b: Rows; readonly to: Rows; readonly size: number }
   | { readonly kind: "addConstant"; readonly a: Rows; readonly b: number; readonly to: Rows; readonly size: number }
   | { readonly kind: "sigmoid"; readonly from: Rows; readonly to: Rows; readonly size: number }
@@ -135,14 +135,14 @@ class Resolver {
     switch (job.kind) {
       case "embed": {
         const { embedding } = this.#plan;
-        const isWhole = embedding.table.kind === "floats";
+        const bits = embedding.table.kind === "floats" ? 32 : embedding.table.bits;
         const table = embedding.table.kind === "floats" ? this.#weights.floats(embedding.table.rows) : this.#weights.matrix(tableOf(embedding, embedding.table));
-        return { kind: "embed", table, isWhole, tokens: embedding.vocabulary, to: this.rows(job.output), size: job.size };
+        return { kind: "embed", table, bits, tokens: embedding.vocabulary, to: this.rows(job.output), size: job.size };
       }
       case "round":
         return { kind: "round", from: this.rows(job.input), to: this.rows(job.output), scales: this.rows(job.scales), size: job.size };
       case "normalize":
-        return { kind: "normalize", from: this.rows(job.input), weights: this.#weights.floats(job.weights), to: this.rows(job.output), size: job.size, epsilon: job.epsilon };
+        return { kind: "normalize", from: this.rows(job.input), weights: this.#weights.floats(job.weights), to: this.rows(job.output), size: job.size, parts: job.parts, epsilon: job.epsilon };
       case "add":
       case "mul":
       case "siluMul":

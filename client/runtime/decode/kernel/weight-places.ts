@@ -82,4 +82,4 @@ export function placeWeights({ embedding, steps }: TokenPlan, from: number, cont
 const matrixKey = ({ tensors: [quantized, scales, zeros] }: Matrix): string => `${quantized.name} ${scales.name} ${zeros?.name ?? ""}`;
 
 /** Embeddings in blocks, as the matrix of a product. */
-export const tableOf = ({ vocabulary, size }: Embedding, { rows, scales, zeros }: BlockTable): Matrix => ({ shape: { n: vocabulary, k: size, bits: 8, blockSize: BLOCK }, tensors: [rows, scales, zeros] });
+export const tableOf = ({ vocabulary, size }: Embedding, { bits, rows, scales, zeros }: BlockTable): Matrix => ({ shape: { n: vocabulary, k: size, bits, blockSize: BLOCK }, tensors: [rows, scales, zeros] });

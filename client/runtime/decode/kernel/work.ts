@@ -108,15 +108,15 @@ function rowByRow(work: Exclude<Work, { kind: "product" | "store" | "attend" }>,
     case "embed":
       for (let each = row; each < row + rows; each++) {
         const [token, to] = [Math.min(Math.max(ids[each] ?? 0, 0), work.tokens - 1), at(work.to, each, post)];
-        if (work.isWhole) kernels.copy(work.table + 4 * work.size * token, 0, to, 0, 1, work.size);
-        else kernels.unpack(8, work.table, token, to, work.size);
+        if (work.bits === 32) kernels.copy(work.table + 4 * work.size * token, 0, to, 0, 1, work.size);
+        else kernels.unpack(work.bits, work.table, token, to, work.size);
       }
       break;
     case "round":
       kernels.round(at(work.from, row, post), at(work.to, row, post), at(work.scales, row, post), rows, work.size);
       break;
     case "normalize":
-      kernels.normalize(at(work.from, row, post), work.weights, at(work.to, row, post), rows, work.size, work.epsilon);
+      kernels.normalize(at(work.from, row, post), work.weights, at(work.to, row, post), rows * work.parts, work.size / work.parts, work.epsilon);
       break;
     case "add":
     case "mul":

@@ -118,9 +118,17 @@ export async function openTextEncoder(files: ModelFiles, engine: SessionEngine, 
     selfTest,
     trial: (opened) => ({ feeds: feedsOf([tokenizer.encode("warm")], { api: engine.api, inputNames: opened.inputNames, config }), output: outputOf(opened) }),
   });
-  const stated = config["max_position_embeddings"];
-  const maxLength = Math.min(tokenizer.maxLength, typeof stated === "number" ? stated : Infinity, 8192);
-  return new TextEncoder({ engine, session, tokenizer, config, maxLength, output: outputOf(session) });
+  return new TextEncoder({ engine, session, tokenizer, config, maxLength: mostTokens(config, tokenizer.maxLength), output: outputOf(session) });
+}
+
+/** Their first positions stand for padding and what comes before it, and no token is at them. */
+const PADDED_POSITIONS: ReadonlySet<unknown> = new Set(["roberta", "xlm-roberta", "camembert", "mpnet", "xmod", "longformer"]);
+const MOST = 8192;
+
+/** The longest text, in tokens, that the model has positions for. */
+export function mostTokens({ model_type: type, max_position_embeddings: stated, pad_token_id: pad }: JsonObject, tokenizerMost: number): number {
+  const unused = PADDED_POSITIONS.has(type) ? Number(pad ?? 1) + 1 : 0;
+  return Math.min(tokenizerMost, typeof stated === "number" ? stated - unused : Infinity, MOST);
 }
 
 /** The labels of a classifier's outputs, in their order. */

@@ -6,7 +6,7 @@ import type { OnnxGraph, OnnxNode } from "../../../../schema/onnx/types.ts";
 import { blockDecoder } from "../../../support/block-decoder.ts";
 
 const { graph } = blockDecoder();
-const planOf = (changed: OnnxGraph) => planToken(changed, readDecoderIo(changed));
+const planOf = (changed: OnnxGraph) => planToken(changed, readDecoderIo(changed), new Map());
 /** The graph with the first node of an operator changed. */
 const changed = (opType: string, change: (node: OnnxNode) => OnnxNode): OnnxGraph => {
   const at = graph.nodes.findIndex((node) => node.opType === opType);

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { batchesByLength } from "../../../../client/runtime/tasks/encoder/batches.ts";
 import { entities } from "../../../../client/runtime/tasks/encoder/entities.ts";
 import { pixelValues, planPicture } from "../../../../client/runtime/tasks/encoder/picture-plan.ts";
+import { mostTokens } from "../../../../client/runtime/tasks/encoder/text-encoder.ts";
 import { normalized, pool, poolingOf, softmax } from "../../../../client/runtime/tasks/encoder/pooling.ts";
 import { Tokenizer } from "../../../../client/runtime/tokenizer/tokenizer.ts";
 import { byteLevelTokenizer } from "../../../support/small-tokenizers.ts";
@@ -45,6 +46,12 @@ describe("pooling", () => {
   it("makes probabilities of any logits", () => {
     expect(softmax([1000, 1000])).toEqual([0.5, 0.5]);
   });
+});
+
+it("a text is as long as the model has positions for it", () => {
+  expect(mostTokens({ max_position_embeddings: 512 }, Infinity)).toBe(512);
+  expect(mostTokens({ max_position_embeddings: 512 }, 128)).toBe(128);
+  expect(mostTokens({ model_type: "roberta", max_position_embeddings: 514, pad_token_id: 1 }, Infinity)).toBe(512);
 });
 
 describe("entities", () => {

@@ -1,0 +1,47 @@
+/**
+ * Checks the SHA-256 that a manifest states of whole files against the chunks that are stored. Each chunk has the digest
+ * that names it, by how it was stored; that they make the file that was meant, only the whole says.
+ *
+ * - A file of one chunk has that chunk's digest, or its revision was never begun. A file that states none is nobody's.
+ * - `known`: files that were checked before, as those of a base.
+ */
+import { createHash } from "node:crypto";
+import type { ModelFile, Variant } from "../../schema/contract/models.ts";
+import type { ChunkStore } from "./inspect.ts";
+
+export interface WrongFile {
+  readonly path: string;
+  readonly stated: string;
+  readonly actual: string;
+}
+
+/** The first that is another; null where all are what the manifest says. */
+export async function wrongFileOf(variants: readonly Variant[], known: readonly Variant[], blobs: ChunkStore): Promise<WrongFile | null> {
+  const checked = new Set(known.flatMap(({ files }) => files).map(contentOf));
+  for (const file of variants.flatMap(({ files }) => files)) {
+    if (file.sha256 === undefined || file.chunks.length === 1 || checked.has(contentOf(file))) continue;
+    checked.add(contentOf(file));
+    const actual = await digestOf(file, blobs);
+    if (actual !== file.sha256) return { path: file.path, stated: file.sha256, actual };
+  }
+  return null;
+}
+
+const contentOf = ({ sha256, chunks }: ModelFile): string => JSON.stringify([sha256, chunks.map((chunk) => chunk.sha256)]);
+
+async function digestOf({ path, chunks }: ModelFile, blobs: ChunkStore): Promise<string> {
+  const hash = createHash("sha256");
+  const open = (index: number) => {
+    const chunk = chunks[index];
+    return chunk ? blobs.getBlob(chunk.sha256) : Promise.resolve(null);
+  };
+  let next = open(0);
+  for (let index = 0; index < chunks.length; index++) {
+    const body = await next;
+    if (!body) throw new Error(`the store has lost a chunk of ${path}`);
+    next = open(index + 1); // its first bytes come while these are hashed
+    next.catch(() => undefined); // told when it is waited for
+    for await (const bytes of body as ReadableStream<Uint8Array>) hash.update(bytes);
+  }
+  return hash.digest("hex");
+}
