@@ -12,7 +12,7 @@
 import type { Backend } from "../../schema/contract/models.ts";
 import type { SelfTest } from "../../schema/contract/self-test.ts";
 import type { Bell } from "./bell.ts";
-import type { ErrorCode } from "../errors.ts";
+import type { ErrorCode, ErrorDetails } from "../errors.ts";
 import type { ClassifyInput, ClassifyOutput, EmbedInput, EmbedOutput, ImageInput, ImageOutput, TagInput, TagOutput, ZeroShotInput } from "./tasks/encoder/calls.ts";
 import type { OcrReading } from "./tasks/ocr/reading.ts";
 import type { RawCall, RawResult } from "./tasks/raw/tensors.ts";
@@ -105,6 +105,8 @@ export type ToRuntime = { readonly kind: "bell"; readonly bell: Bell } | (Reques
 export interface Fault {
   readonly code: ErrorCode;
   readonly message: string;
+  /** What the error says besides; its cause stays where it is. */
+  readonly details: Omit<ErrorDetails, "cause">;
   /** Of kernels of our own: without them the model may do. */
   readonly isOfKernels?: true;
 }

@@ -11,8 +11,8 @@
 import { LeaseholdError } from "../errors.ts";
 import { abortedError } from "./abort.ts";
 import { newBell, ring } from "./bell.ts";
-import { KernelFault } from "./decode/kernel-fault.ts";
-import type { Answer, Fault, FromRuntime, NoteOf, PieceOf, Request, RequestId, Stage, TaskName, ToRuntime } from "./protocol.ts";
+import { errorOf } from "./faults.ts";
+import type { Answer, FromRuntime, NoteOf, PieceOf, Request, RequestId, Stage, TaskName, ToRuntime } from "./protocol.ts";
 
 export interface Patience {
   /** How long a worker may be silent while it has something to do. */
@@ -156,7 +156,7 @@ export class WorkerLink {
       case "failed":
         this.#pending.delete(message.id);
         pending.settle(message);
-        if (message.kind === "failed" && message.fault.code === "runtime-crashed") this.close(new LeaseholdError("runtime-crashed", message.fault.message));
+        if (message.kind === "failed" && message.fault.code === "runtime-crashed") this.close(errorOf(message.fault));
         else if (this.#pending.size === 0) this.#wakeIdle();
     }
     this.#watch();
@@ -185,7 +185,6 @@ export class WorkerLink {
   }
 }
 
-const errorOf = ({ code, message, isOfKernels }: Fault): LeaseholdError => (isOfKernels ? new KernelFault(message) : new LeaseholdError(code, message));
 
 /** What goes to the worker with its memory. Each once: files may share parts. */
 function memoryOf(message: ToRuntime): ArrayBuffer[] {

@@ -5,13 +5,13 @@
  * - Requests run one after another. An error with a code of ours answers its request and leaves the worker usable;
  *   any other error is a crash: the state of the engine is unknown, so the page ends this worker.
  */
-import { LeaseholdError, type ErrorCode } from "../errors.ts";
+import { LeaseholdError } from "../errors.ts";
 import { engineOnDemand, plainly, startSessions, type Engine } from "./backends/engine.ts";
 import { Listening } from "./bell.ts";
+import { faultOf } from "./faults.ts";
 import { timed, timing } from "../timing.ts";
 import { MessageTurn } from "./message-turn.ts";
 import type { Answer, FromRuntime, InputOf, LoadRequest, ModelOptions, NoteOf, OutputOf, PieceOf, Request, RequestId, RunRequest, StartRequest, TaskName, ToRuntime } from "./protocol.ts";
-import { KernelFault } from "./decode/kernel-fault.ts";
 import { Arrivals } from "./tasks/file-content.ts";
 import { inspectModels } from "./tasks/inspect-models.ts";
 import { ModelFiles } from "./tasks/model-files.ts";
@@ -61,8 +61,7 @@ async function serve(id: RequestId, request: Request): Promise<void> {
     await stop({ kind: "alive", id });
     post(await answer(id, request, step));
   } catch (error) {
-    const message = error instanceof LeaseholdError ? error.message : `The model stopped: ${plainly(error)}.`;
-    post({ kind: "failed", id, fault: { code: codeOf(error), message, ...(error instanceof KernelFault && { isOfKernels: true }) } });
+    post({ kind: "failed", id, fault: faultOf(error instanceof LeaseholdError ? error : new LeaseholdError("runtime-crashed", `The model stopped: ${plainly(error)}.`)) });
   } finally {
     aborted.delete(id);
     notes.delete(id);
@@ -141,5 +140,3 @@ async function run(id: RequestId, { task, input }: RunRequest, step: Step): Prom
   const output = await call(input, { step, emit: (piece) => post({ kind: "piece", id, piece }), notes: () => notes.get(id)?.splice(0) ?? [] });
   return { kind: "done", id, output, threads: threads() };
 }
-
-const codeOf = (error: unknown): ErrorCode => (error instanceof LeaseholdError ? error.code : "runtime-crashed");

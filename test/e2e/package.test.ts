@@ -148,9 +148,18 @@ describe.skipIf(small.missing !== null)(titled("a page built on the package", sm
     expect(steps).toMatchObject([{ finishReason: "tool-calls", results: ["It is around the corner."] }, { hasText: true, results: [] }]);
   });
 
-  test("embedMany embeds each text", async () => {
+  test("generateObject holds a model to what zod checks", async () => {
+    const { object, finishReason } = await call("contact");
+    expect(finishReason).toBe("stop"); // the AI SDK has let zod check it
+    expect(object).toEqual({ mail: expect.stringMatching(/^.+@.+\..+$/), since: expect.stringMatching(/^\d{4}-\d\d-\d\d$/), kind: expect.stringMatching(/^(shop|person)$/) });
+  });
+
+  test("embed embeds a text, embedMany each", async () => {
+    const one = await call("embedOne", "paris");
+    expect(one.tokens).toBe(3);
     const { embeddings, tokens } = await call("embed", ["paris", "anna", "paris"]);
     expect(embeddings).toHaveLength(3);
+    expect(embeddings[0]).toEqual(one.numbers);
     expect(embeddings[0]).toEqual(embeddings[2]);
     expect(embeddings[0]).not.toEqual(embeddings[1]);
     expect(tokens).toBe(9);
@@ -173,6 +182,8 @@ interface Shop {
   stream(prompt: string): Promise<{ pieces: string[]; output?: number; finishReason: string }>;
   object(): Promise<{ output: unknown; finishReason: string }>;
   tool(): Promise<{ asked: unknown[]; steps: unknown[] }>;
+  contact(): Promise<{ object: unknown; finishReason: string }>;
+  embedOne(value: string): Promise<{ numbers: number[]; tokens: number }>;
   embed(values: string[]): Promise<{ embeddings: number[][]; tokens: number }>;
   abort(): Promise<unknown>;
   refusals(): Promise<unknown>;

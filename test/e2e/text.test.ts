@@ -109,15 +109,16 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
   test("a story streams as the reference tells it, and is paid for by the token", async () => {
     const story = cases[0] as Case;
     const before = await used();
-    const { pieces, last } = await page.evaluate(async () => {
+    const { pieces, last, usages } = await page.evaluate(async () => {
       const stream = await globalThis.lh.completions.create({ model: "stories", prompt: "", max_tokens: 64, stream: true, stream_options: { include_usage: true } });
       const chunks = [];
       for await (const chunk of stream) chunks.push(chunk);
-      return { pieces: chunks.map(({ choices }) => choices[0]?.text ?? ""), last: chunks.at(-1) };
+      return { pieces: chunks.map(({ choices }) => choices[0]?.text ?? ""), last: chunks.at(-1), usages: chunks.map(({ usage }) => usage) };
     });
     expect(pieces.filter((piece) => piece !== "").length).toBeGreaterThan(1); // a frame's text at a time
     expect(told(story).startsWith(pieces.join(""))).toBe(true);
     expect(pieces.join("").length).toBeGreaterThan(100);
+    expect(usages.slice(0, -1).every((usage) => usage === null)).toBe(true);
     expect(last).toMatchObject({ usage: { prompt_tokens: 1, completion_tokens: 64, total_tokens: 65 }, leasehold: { backend: "wasm", stop_codes: ["max-tokens"], lease_ids: [expect.stringMatching(/^ls_/)] } });
     const after = await used();
     expect(after).toMatchObject({ posted: before.posted + 65, held: 0 });
@@ -131,11 +132,68 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
     expect(longer.usage?.prompt_tokens_details.cached_tokens).toBeGreaterThan(20);
   });
 
-  test("a seed tells the same story twice; a stop string ends it", async () => {
-    const request = { max_tokens: 30, temperature: 1.2, seed: 7 };
-    const [one, two] = [await complete(request), await complete(request)];
-    expect(one.choices[0]?.text).toBe(two.choices[0]?.text);
+  test("a seed tells the same stories, also after others were told; a stop string ends one", async () => {
+    const request = { prompt: "Once upon a time, there was a little girl", max_tokens: 24, temperature: 1.2, seed: 7, n: 3 };
+    const texts = async () => (await complete(request)).choices.map(({ index, text }) => [index, text]);
+    const first = await texts();
+    expect(new Set(first.map(([, text]) => text)).size).toBe(3);
+    await complete({ prompt: "Once upon a time, there was a little girl who", max_tokens: 12, temperature: 1 });
+    await complete({ prompt: "The end. ".repeat(30), max_tokens: 3 });
+    expect(await texts()).toEqual(first);
+    const { usage } = await complete(request);
+    expect(usage?.completion_tokens).toBeLessThanOrEqual(72);
+    expect(usage?.total_tokens).toBe((usage?.prompt_tokens ?? 0) + (usage?.completion_tokens ?? 0));
     expect((await complete({ max_tokens: 200, stop: ["Lily"] })).choices[0]).toMatchObject({ text: "Once upon a time, there was a little girl named ", finish_reason: "stop" });
+  });
+
+  test("conversations on one model go on where they were, also at once, and share how they begin", async () => {
+    const shared = "You are a kind old woman who tells stories to children in the evening, and all of them end well. ";
+    const prompts = ["Tom and the big dog", "Lily and the red ball"].map((about) => `${shared}${`${about} went out. `.repeat(9).trim()}`);
+    const alone: Awaited<ReturnType<typeof complete>>[] = [];
+    for (const prompt of prompts) alone.push(await complete({ prompt, max_tokens: 12 }));
+    expect(alone[1]?.usage?.prompt_tokens_details.cached_tokens).toBeGreaterThan(20); // how they begin
+    const turns = prompts.map((prompt, at) => `${prompt}${alone[at]?.choices[0]?.text} And then`);
+    const together = await Promise.all([...prompts, ...turns].map((prompt) => complete({ prompt, max_tokens: 12 })));
+    expect(together.slice(0, 2).map(({ choices }) => choices[0]?.text)).toEqual(alone.map(({ choices }) => choices[0]?.text));
+    together.slice(2).forEach(({ usage }, at) => expect(usage?.prompt_tokens_details.cached_tokens).toBeGreaterThanOrEqual(alone[at]?.usage?.prompt_tokens ?? Infinity));
+  });
+
+  test("tokens' chances come with where each begins, streamed or not", async () => {
+    const request = { prompt: "Once upon", max_tokens: 6, logprobs: 2 };
+    const [choice] = (await complete(request)).choices;
+    expect(choice?.logprobs?.tokens.join("")).toBe(choice?.text);
+    expect(choice?.logprobs?.text_offset[0]).toBe("Once upon".length);
+    expect(choice?.logprobs?.token_logprobs.every((logprob) => logprob <= 0)).toBe(true);
+    expect(choice?.logprobs?.top_logprobs.map((top) => Object.keys(top).length)).toEqual([2, 2, 2, 2, 2, 2]);
+    const streamed = await page.evaluate(async (given) => {
+      const all = [];
+      for await (const { choices } of await globalThis.lh.completions.create({ model: "stories", ...given, stream: true })) all.push(...(choices[0]?.logprobs?.text_offset ?? []));
+      return all;
+    }, request);
+    expect(streamed).toEqual(choice?.logprobs?.text_offset);
+  });
+
+  test("a stop at any moment is heard, and the model goes on", async () => {
+    const codes = await page.evaluate(async () => {
+      const codes: string[] = [];
+      for (const afterMs of [0, 1, 5, 20, 60]) {
+        const call = globalThis.lh.completions.create({ model: "stories", prompt: "Once", max_tokens: 400 }, { signal: AbortSignal.timeout(afterMs) });
+        codes.push(await call.then(() => "done", (error: { code: string }) => error.code));
+      }
+      for (const chunks of [1, 4]) {
+        const stop = new AbortController();
+        const stream = await globalThis.lh.completions.create({ model: "stories", prompt: "Once", max_tokens: 400, stream: true }, { signal: stop.signal });
+        let seen = 0;
+        const read = async () => {
+          for await (const _ of stream) if (++seen === chunks) stop.abort();
+        };
+        codes.push(await read().then(() => "done", (error: { code: string }) => error.code));
+      }
+      return codes;
+    });
+    expect(codes).toEqual(Array(7).fill("aborted"));
+    expect((await complete({ max_tokens: 5 })).usage?.completion_tokens).toBe(5);
+    await eventually(used, ({ held }) => held === 0);
   });
 
   test("whoever leaves the stream pays for what was written, and the next story is told", async () => {
@@ -161,6 +219,9 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
     expect(await codeOf({ messages: [{ role: "user", content: "hi" }] })).toBe("invalid-request");
     expect(await codeOf({ prompt: "a".repeat(5000) })).toBe("context-length-exceeded");
     expect(await codeOf({ model: "none", prompt: "a" })).toBe("model-not-available");
+    expect(await codeOf({ messages: [{ role: "user", content: "hi" }], tool_choice: "required" })).toBe("invalid-request");
+    const limit = await page.evaluate(() => globalThis.lh.completions.create({ model: "stories", prompt: "a".repeat(5000) }).then(() => null, (error: { limit?: number }) => error.limit));
+    expect(limit).toBe(JSON.parse(readFileSync(join(STORIES, "config.json"), "utf8")).max_position_embeddings);
     expect(await used()).toMatchObject({ posted: before.posted, held: 0 });
   });
 

@@ -6,11 +6,12 @@
 export const SHOP_HTML = '<!doctype html><title>A shop</title><link rel="icon" href="data:,"><main id="chat"></main><script type="module" src="/page.ts"></script>';
 
 export const SHOP_PAGE = `
-import { type EmbeddingModel, embedMany, generateText, isStepCount, jsonSchema, type LanguageModel, Output, streamText, tool } from "ai";
+import { type EmbeddingModel, embed, embedMany, generateObject, generateText, isStepCount, jsonSchema, type LanguageModel, Output, streamText, tool } from "ai";
 import { createElement, StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { type ChatCompletion, Leasehold, LeaseholdError, type LeaseholdOptions } from "leasehold";
 import { leaseholdModels } from "leasehold/ai-sdk";
+import { z } from "zod";
 import { type Chat, useChat } from "leasehold/react";
 
 // The types are the package's own, not any.
@@ -63,6 +64,16 @@ function start(options: LeaseholdOptions) {
       const find = tool({ description: "Finds a shop", inputSchema: schema, execute: async (input) => { asked.push(input); return "It is around the corner."; } });
       const { steps } = await generateText({ model: language, prompt: "Find: ", tools: { find }, prepareStep: ({ stepNumber }) => ({ toolChoice: stepNumber === 0 ? "required" : "none" }), stopWhen: isStepCount(2), maxOutputTokens: 120, temperature: 0.4, seed: 3 });
       return { asked, steps: steps.map(({ finishReason, toolResults, text }) => ({ finishReason, results: toolResults.map(({ output }) => output), hasText: text.length > 0 })) };
+    },
+    /** zod's checks of strings are patterns for the model. */
+    async contact() {
+      const mail = z.object({ mail: z.email().max(16), since: z.iso.date(), kind: z.enum(["shop", "person"]) });
+      const { object, finishReason } = await generateObject({ model: language, schema: mail, prompt: "A shop: ", temperature: 0.4, seed: 3 });
+      return { object, finishReason };
+    },
+    async embedOne(value: string) {
+      const { embedding: numbers, usage } = await embed({ model: embedding, value });
+      return { numbers, tokens: usage.tokens };
     },
     async embed(values: string[]) {
       const { embeddings, usage } = await embedMany({ model: embedding, values });

@@ -12,8 +12,11 @@ const letters = (text: string) => [...new TextEncoder().encode(text)].map((byte)
 
 const SPECIALS = ["<|end|>", "<|user|>", "<|assistant|>"] as const;
 
-/** Tokens: three specials, 256 bytes, then `words`, each made by merges from its left. Among them parts of characters. */
-export function byteLevelTokenizer(words: readonly string[] = [" the", " cat", "ing", "世", "👩", "\": \"", "{\"", "\"}"]): { file: Record<string, unknown>; config: Record<string, unknown> } {
+/**
+ * Tokens: three specials, 256 bytes, then `words`, each made by merges from its left, among them parts of characters;
+ * at last `markers`, which are special tokens too.
+ */
+export function byteLevelTokenizer(words: readonly string[] = [" the", " cat", "ing", "世", "👩", "\": \"", "{\"", "\"}"], markers: readonly string[] = []): { file: Record<string, unknown>; config: Record<string, unknown> } {
   const vocab = new Map<string, number>([...SPECIALS, ...BYTE_LETTERS].map((token, id) => [token, id]));
   const merges: [string, string][] = [];
   for (const word of words) {
@@ -27,10 +30,11 @@ export function byteLevelTokenizer(words: readonly string[] = [" the", " cat", "
       left += right;
     }
   }
+  for (const marker of markers) vocab.set(marker, vocab.size);
   return {
     file: {
       version: "1.0",
-      added_tokens: SPECIALS.map((content, id) => ({ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true })),
+      added_tokens: [...SPECIALS, ...markers].map((content) => ({ content, id: vocab.get(content) ?? -1 })).map(({ content, id }) => ({ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true })),
       normalizer: null,
       pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true },
       post_processor: null,

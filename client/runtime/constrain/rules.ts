@@ -42,14 +42,3 @@ export function literal(text: string | Uint8Array): Rule {
   }
   return state;
 }
-
-/** One byte of a set: `bytes("09af")` is 0 to 9 and a to f. */
-export function bytesOf(ranges: string): Rule {
-  const isIn = (byte: number) => {
-    for (let at = 0; at < ranges.length; at += 2) if (byte >= ranges.charCodeAt(at) && byte <= ranges.charCodeAt(at + 1)) return true;
-    return false;
-  };
-  return { kind: "terminal", mayEnd: false, step: (byte) => (isIn(byte) ? END : null) };
-}
-
-export const times = (rule: Rule, count: number): Rule => sequence(...Array.from({ length: count }, () => rule));

@@ -4,6 +4,7 @@
  * - Tokens that end the text, stop strings, finished JSON, the limit, the context and the hold end it, each with its code.
  * - `pick` looks where the logits are before it asks for all of them: a GPU's need not come back.
  * - Tokens count when they are taken; the one that ends the text doesn't.
+ * - A token's chance comes with the text that it begins in; with none where that is cut by a stop string, or of a call.
  * - A token is computed only where another one is to follow: the last is not part of the sequence, and a prompt that
  *   goes on from the answer computes it with its own.
  */
@@ -29,11 +30,15 @@ export interface AnswerOptions {
   readonly stop: readonly string[];
   readonly maxTokens: number;
   readonly logprobs: number | null;
+  /** What is added to the places of the tokens in the text. */
+  readonly offset: number;
   readonly constraint: Constraint | null;
   readonly tools: ToolCallReader | null;
   readonly budget: Budget;
   readonly spelling: (token: number) => Uint8Array | null;
   readonly onToken: () => void;
+  /** What can be shown of the token is. */
+  readonly onShown: () => void;
   readonly onPiece: (text: string, tokens: readonly ChosenToken[]) => void;
   readonly onToolCall: (call: ToolCall) => void;
 }
@@ -51,45 +56,53 @@ export async function writeAnswer(first: NextToken, options: AnswerOptions, step
   let waiting: ChosenToken[] = [];
   let next = first;
   let last: number | null = null;
+  // Characters of content: that came, and that were shown of them.
+  let came = options.offset;
+  let shown = options.offset;
 
-  const show = (text: string) => {
-    if (text === "" && waiting.length === 0) return;
-    options.onPiece(text, waiting);
-    waiting = [];
+  const show = (text: string, isWhole = false) => {
+    shown += text.length;
+    const chosen = isWhole ? waiting : waiting.filter(({ at }) => at < shown);
+    if (text === "" && chosen.length === 0) return;
+    waiting = isWhole ? [] : waiting.filter(({ at }) => at >= shown);
+    options.onPiece(text, chosen);
   };
-  const read = (text: string): string => {
-    if (!tools) return text;
-    const { content, calls, constraint } = tools.push(text);
+  const take = ({ content, calls, constraint }: ReturnType<ToolCallReader["push"]>): string => {
     for (const call of calls) options.onToolCall(call);
     if (constraint !== undefined) held = constraint;
+    came += content.length;
+    if (tools?.isInside || calls.length > 0) waiting = waiting.filter(({ at }) => at < came);
     return content;
   };
+  const read = (token: number | null, text: string): string => take(tools ? tools.push(token, text) : { content: text, calls: [] });
   const finish = (reason: FinishReason, why: StopCode): Ending => {
-    const rest = read(stream.end());
-    show(why === "stop-string" ? "" : stops.push(rest).text + stops.end() + (tools?.end() ?? ""));
+    if (why !== "stop-string") {
+      const rest = read(null, stream.end()) + (tools ? take(tools.end(reason === "length")) : "");
+      show(stops.push(rest).text + stops.end(), true);
+    }
     return reason === "stop" && tools?.hasCalls ? { reason: "tool_calls", why: "tool-calls" } : { reason, why };
   };
 
   for (let count = 0; ; count++) {
-    if (held?.isOver || (tools?.isOneCall && tools.hasCalls)) return finish("stop", "complete");
+    if (held?.isOver || tools?.isDone) return finish("stop", "complete");
     if (count >= maxTokens) return finish("length", "max-tokens");
     if (!(await budget.isLeft(step))) return finish("length", "hold-used-up");
     if (last !== null) next = await sequence.feed([last], step);
     const token = await pick(next, sampler, held);
     if (ends.has(token)) return finish("stop", "end-token");
 
-    if (options.logprobs !== null) waiting.push(describe(await look(next), token, options.logprobs, options));
+    if (options.logprobs !== null) waiting.push({ ...describe(await look(next), token, options.logprobs, options), at: came });
     budget.use(1);
     sampler.accept(token);
     held?.accept(token);
     options.onToken();
-    const { text, isFound } = stops.push(read(stream.push(token)));
+    const { text, isFound } = stops.push(read(token, stream.push(token)));
     if (isFound) {
-      waiting = [];
       show(text);
       return finish("stop", "stop-string");
     }
     if (text !== "") show(text);
+    options.onShown();
     if (sequence.length >= sequence.decoder.contextLength) return finish("length", "context-length-exceeded");
     last = token;
   }
@@ -108,7 +121,7 @@ async function pick(next: NextToken, sampler: Sampler, held: ConstrainedText | n
 
 const look = (next: NextToken): Promise<Float32Array> => next.view?.() ?? next.logits();
 
-function describe(logits: Float32Array, token: number, count: number, { scores, spelling }: Pick<AnswerOptions, "scores" | "spelling">): ChosenToken {
+function describe(logits: Float32Array, token: number, count: number, { scores, spelling }: Pick<AnswerOptions, "scores" | "spelling">): Omit<ChosenToken, "at"> {
   const { own, top } = logprobsOf(logits, token, count, scores);
   const chance = ({ token: id, logprob }: { readonly token: number; readonly logprob: number }): TokenChance => {
     const bytes = spelling(id) ?? new Uint8Array(0);

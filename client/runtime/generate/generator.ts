@@ -2,12 +2,12 @@
  * A text model that answers: prompt, prefix, answers. Knows the decoder by its interface only.
  *
  * - All that can be refused is refused before the first token: what doesn't fit, can't be kept to, or was never taught.
- * - The prompt is computed once for all choices.
+ * - The prompt is computed once for all choices; for a seed, from its last whole piece on, as it always is.
  */
 import { LeaseholdError } from "../../errors.ts";
 import { Constraint } from "../constrain/constraint.ts";
 import { ANY_OBJECT, jsonRule } from "../constrain/json-rules.ts";
-import type { Rule } from "../constrain/rules.ts";
+import { type Rule, sequence } from "../constrain/rules.ts";
 import { readSchema } from "../constrain/schema.ts";
 import { Vocabulary } from "../constrain/vocabulary.ts";
 import type { Decoder } from "../decode/decoder.ts";
@@ -21,9 +21,11 @@ import { TextStream } from "../tokenizer/text-stream.ts";
 import type { JsonObject, Tokenizer } from "../tokenizer/tokenizer.ts";
 import { writeAnswer } from "./answer.ts";
 import { Budget } from "./budget.ts";
+import { Counts } from "./counts.ts";
 import { Sequence } from "./sequence.ts";
 import { checkRequest, endTokens, samplingSettings } from "./settings.ts";
-import { allowedTools, toolCallRule, ToolCallReader, wholeToolCallRule } from "./tool-calls.ts";
+import { allowedTools, type Calling, toolCallRule, ToolCallReader } from "./tool-calls.ts";
+import { type Dialect, type Markers, markersOf, withMarkers } from "./tool-dialects.ts";
 
 export interface GeneratorParts {
   readonly decoder: Decoder;
@@ -38,11 +40,17 @@ export interface Conversation {
   readonly notes: () => readonly GenerateNote[];
 }
 
+/** How this model calls tools. */
+interface Family {
+  readonly dialect: Dialect;
+  readonly markers: Markers;
+}
+
 interface Plan {
   readonly ids: readonly number[];
   readonly isStart: boolean;
   readonly rule: Rule | null;
-  readonly tools: { readonly rule: Rule; readonly isOneCall: boolean } | null;
+  readonly tools: { readonly rule: Rule; readonly calling: Calling; readonly family: Family } | null;
 }
 
 export class Generator {
@@ -50,6 +58,7 @@ export class Generator {
   readonly #sequence: Sequence;
   readonly #ends: ReadonlySet<number>;
   readonly #scores = new Scores();
+  readonly #family: Family | null;
   #vocabulary: Vocabulary | null = null;
 
   constructor(parts: GeneratorParts) {
@@ -57,6 +66,8 @@ export class Generator {
     this.#parts = parts;
     this.#sequence = new Sequence(decoder);
     this.#ends = endTokens(generationConfig, modelConfig, tokenizer.end);
+    const dialect = tokenizer.chatTemplate?.dialect;
+    this.#family = dialect ? { dialect, markers: markersOf(dialect, (token) => tokenizer.specialId(token)) } : null;
   }
 
   async run(input: GenerateInput, step: Step, { emit, notes }: Conversation): Promise<GenerateOutput> {
@@ -72,17 +83,20 @@ export class Generator {
     if (input.kind === "measure") return { promptTokens, cachedTokens: 0, outputTokens: 0, contextLength, ttftMs: null, tokensPerSecond: null };
 
     const began = performance.now();
-    const budget = new Budget(input.hold, notes);
+    const pace = new Pace(began);
+    const count = (outputTokens: number, isOut: boolean) => emit({ kind: "count", outputTokens, isOut });
+    const counts = new Counts((tokens) => count(tokens, false), () => performance.now());
+    const budget = new Budget(input.hold, notes, () => count(pace.tokens, true));
     budget.use(promptTokens);
-    const { next, cachedTokens } = await this.#sequence.prefill(plan.ids, step);
+    const isExact = input.sampling.seed !== undefined && settings.temperature > 0;
+    const { next, cachedTokens } = await this.#sequence.prefill(plan.ids, step, isExact);
     emit({ kind: "began", promptTokens, cachedTokens });
 
-    const pace = new Pace(began);
     const seed = input.sampling.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
     const constraint = plan.rule && new Constraint(plan.rule, this.#tree(), [...this.#ends]);
     const toolConstraint = plan.tools && new Constraint(plan.tools.rule, this.#tree(), [...this.#ends]);
     for (let choice = 0; choice < input.choices; choice++) {
-      const first = choice === 0 ? next : (await this.#sequence.prefill(plan.ids, step)).next;
+      const first = choice === 0 ? next : (await this.#sequence.prefill(plan.ids, step, isExact)).next;
       let calls = 0;
       const ending = await writeAnswer(
         first,
@@ -95,13 +109,21 @@ export class Generator {
           stop: input.stop,
           maxTokens: input.maxTokens ?? Infinity,
           logprobs: input.logprobs,
+          offset: input.logprobs === null ? 0 : this.#lengthBefore(input.prompt),
           constraint,
-          tools: plan.tools && toolConstraint && new ToolCallReader(toolConstraint, plan.tools.isOneCall),
+          tools: plan.tools && toolConstraint && new ToolCallReader(plan.tools.family.dialect, plan.tools.family.markers, plan.tools.calling, toolConstraint),
           budget,
           spelling: (token) => tokenizer.bytes.bytes[token] ?? null,
           onToken: () => pace.count(),
-          onPiece: (text, tokens) => emit({ kind: "piece", choice, text, tokens, outputTokens: pace.tokens }),
-          onToolCall: (call) => emit({ kind: "tool-call", choice, index: calls++, call, outputTokens: pace.tokens }),
+          onShown: () => counts.look(pace.tokens),
+          onPiece: (text, tokens) => {
+            counts.told(pace.tokens);
+            emit({ kind: "piece", choice, text, tokens, outputTokens: pace.tokens });
+          },
+          onToolCall: (call) => {
+            counts.told(pace.tokens);
+            emit({ kind: "tool-call", choice, index: calls++, call, outputTokens: pace.tokens });
+          },
         },
         step,
       );
@@ -120,8 +142,18 @@ export class Generator {
     const isStart = isChat || (prompt.kind === "text" && prompt.text === "");
     if (!isChat || tools.length === 0) return { ids, isStart, rule, tools: null };
     if (rule) throw new LeaseholdError("invalid-request", 'Either tools or a response_format: with tools take {"type": "text"}.');
-    const isOneCall = prompt.toolChoice !== "auto";
-    return { ids, isStart, rule: isOneCall ? wholeToolCallRule(tools) : null, tools: { rule: toolCallRule(tools), isOneCall } };
+    const family = this.#family as Family; // `#ids` has refused tools where there is none
+    const isForced = prompt.toolChoice !== "auto";
+    const calling = { isForced, isSingle: isForced || !prompt.isParallel };
+    const called = toolCallRule(tools, family.dialect, family.markers, calling.isSingle);
+    const whole = family.dialect.isBare ? called : sequence(family.markers.open.rule, called);
+    return { ids, isStart, rule: isForced ? whole : null, tools: { rule: called, calling, family } };
+  }
+
+  /** Characters of the text that an answer's own are counted after. */
+  #lengthBefore(prompt: Prompt): number {
+    if (prompt.kind === "chat") return 0;
+    return prompt.kind === "text" ? prompt.text.length : this.#parts.tokenizer.decode(prompt.ids).length;
   }
 
   #ids(prompt: Prompt): readonly number[] {
@@ -136,14 +168,15 @@ export class Generator {
     const { chatTemplate } = tokenizer;
     if (!chatTemplate) throw new LeaseholdError("invalid-request", "This model has no chat template: it continues text. Use completions.");
     const hasTools = prompt.tools.length > 0 && prompt.toolChoice !== "none";
-    if (hasTools && !chatTemplate.teachesToolCalls) throw new LeaseholdError("tools-unsupported", "This model's chat template teaches no tool calls that can be read here.");
+    if (hasTools && !this.#family) throw new LeaseholdError("tools-unsupported", "This model's chat template teaches no tool calls that can be read here.");
     if (prompt.messages.length === 0) throw new LeaseholdError("invalid-request", "messages is empty.");
     const text = chatTemplate.render(prompt.messages.map(templateMessage), hasTools ? prompt.tools : undefined);
     return tokenizer.encode(text, { addSpecialTokens: false }).ids;
   }
 
   #tree(): Vocabulary {
-    this.#vocabulary ??= new Vocabulary(this.#parts.tokenizer.bytes.bytes, this.#parts.decoder.vocabulary);
+    const { tokenizer, decoder } = this.#parts;
+    this.#vocabulary ??= new Vocabulary(this.#family ? withMarkers(tokenizer.bytes.bytes, this.#family.markers) : tokenizer.bytes.bytes, decoder.vocabulary);
     return this.#vocabulary;
   }
 }

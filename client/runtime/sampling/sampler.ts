@@ -78,7 +78,7 @@ export class Sampler {
     const best = scores.likeliest();
     if (temperature === 0) return best;
     if (topK === 0 && topP >= 1 && minP === 0) return drawAny(scores.weigh(scores.numbers[best] as number, temperature), this.#random());
-    const candidates = shortlist(scores, { temperature, topK, topP, minP });
+    const candidates = shortlist(scores, { temperature, topK, topP, minP }, best);
     let left = this.#random() * candidates.reduce((sum, { weight }) => sum + weight, 0);
     for (const { token, weight } of candidates) {
       left -= weight;

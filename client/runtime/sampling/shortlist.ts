@@ -24,22 +24,42 @@ export interface Candidate {
 /** In units of the scaled logit: e⁻² is an eighth of the likeliest token, e⁻¹⁶ nothing to speak of. */
 const WINDOWS = [1, 2, 4, 8, 16, Infinity] as const;
 
-export function shortlist(scores: Scores, limits: Limits): Candidate[] {
-  const max = scores.numbers[scores.likeliest()] ?? NaN;
+/** `best`: the likeliest, for who knows it. */
+export function shortlist(scores: Scores, limits: Limits, best = scores.likeliest()): Candidate[] {
+  const max = scores.numbers[best] ?? NaN;
   const { temperature, topK, topP, minP } = limits;
-  const total = topP < 1 && topK === 0 ? scores.weigh(max, temperature).total : null;
+  if (topK > 0) {
+    const kept = within(scores, max, windowOf(scores, max, limits), temperature).sort(likeliestFirst).slice(0, topK);
+    return cut(kept, topP < 1 ? topP * sum(kept) : Infinity, minP);
+  }
+  const mass = topP < 1 ? topP * scores.weigh(max, temperature).total : Infinity;
   for (const window of WINDOWS) {
     const inside = within(scores, max, window, temperature);
     const isAll = window === Infinity || (minP > 0 && Math.exp(-window) < minP);
-    if (!isAll && topK > 0 && inside.length < topK) continue;
-    const kept = topK > 0 ? inside.sort(likeliestFirst).slice(0, topK) : inside;
-    const mass = total ?? sum(kept);
-    if (!isAll && topK === 0 && (topP >= 1 || sum(kept) < topP * mass)) continue;
-    if (topK === 0 && (topP < 1 || minP > 0)) kept.sort(likeliestFirst);
-    return cut(kept, topP < 1 ? topP * mass : Infinity, minP);
+    if (!isAll && !(sum(inside) >= mass)) continue;
+    if (topP < 1 || minP > 0) inside.sort(likeliestFirst);
+    return cut(inside, mass, minP);
   }
   return []; // unreachable: the last window is infinite
 }
+
+/** One with at least `topK` tokens inside, and not many more. */
+function windowOf(scores: Scores, max: number, { temperature, topK }: Limits): number {
+  const isEnough = (window: number): boolean => scores.above(max - window * temperature).length >= topK;
+  let high = 1;
+  while (!isEnough(high)) {
+    high *= 2;
+    if (high > WIDEST) return Infinity;
+  }
+  let low = high / 2;
+  for (let step = 0; step < HALVINGS; step++) {
+    const middle = (low + high) / 2;
+    if (isEnough(middle)) high = middle;
+    else low = middle;
+  }
+  return high;
+}
+const [WIDEST, HALVINGS] = [64, 4];
 
 function cut(candidates: readonly Candidate[], mass: number, minP: number): Candidate[] {
   let sumSoFar = 0;

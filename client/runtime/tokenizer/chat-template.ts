@@ -2,11 +2,11 @@
  * A model's chat template: from messages to the prompt's text.
  *
  * - What the template itself refuses (`raise_exception`, a role it doesn't know) is `invalid-request` with its words.
- * - `teachesToolCalls`: the template tells the model of tools in a way that can be read back.
+ * - `dialect`: how the template teaches the model to call tools; null where it doesn't, or in a way that can't be read.
  */
 import { Template } from "@huggingface/jinja";
 import { LeaseholdError } from "../../errors.ts";
-import { teachesToolCalls } from "../generate/tool-calls.ts";
+import { type Dialect, dialectOf } from "../generate/tool-dialects.ts";
 
 export interface TemplateMessage {
   readonly role: string;
@@ -18,14 +18,14 @@ export interface TemplateMessage {
 }
 
 export class ChatTemplate {
-  readonly teachesToolCalls: boolean;
+  readonly dialect: Dialect | null;
   readonly #template: Template;
   readonly #specials: Readonly<Record<string, string>>;
 
   constructor(source: string, specials: Readonly<Record<string, string>>) {
     this.#template = new Template(source);
     this.#specials = specials;
-    this.teachesToolCalls = teachesToolCalls(source);
+    this.dialect = dialectOf(source);
   }
 
   render(messages: readonly TemplateMessage[], tools?: readonly unknown[]): string {

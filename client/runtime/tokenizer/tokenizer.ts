@@ -61,6 +61,12 @@ export class Tokenizer {
     return this.#hub.id_to_token(id);
   }
 
+  /** Of a token that stands for no text. */
+  specialId(token: string): number | null {
+    const id = this.idOf(token);
+    return id !== undefined && this.isSpecial(id) ? id : null;
+  }
+
   /** What each token shows of its text: as it is spelled, or where tokens are bytes, the characters that it completes. */
   spell(ids: readonly number[]): string[] {
     if (!isByteLevel(this.#file)) return ids.map((id) => this.tokenOf(id) ?? "");

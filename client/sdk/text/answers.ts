@@ -2,10 +2,15 @@
 import type { ChosenToken, GenerateEvent, TokenChance } from "../../runtime/tasks/text-generation/request.ts";
 import type { Account, Chance, ChatChunk, ChatCompletion, Completion, CompletionLogprobs, FinishReason, FunctionCall, Logprobs, Usage } from "./openai.ts";
 
+/** What the runtime tells that an answer is made of. */
+export type AnswerEvent = Exclude<GenerateEvent, { kind: "began" | "count" }>;
+
 export interface Head {
   readonly id: string;
   readonly created: number;
   readonly model: string;
+  /** Of a chunk that another one with the usage comes after. */
+  readonly usage?: null;
 }
 
 export interface Closing {
@@ -24,8 +29,7 @@ interface Choice {
 export class Gathered {
   readonly choices: Choice[] = [];
 
-  add(event: GenerateEvent): void {
-    if (event.kind === "began") return;
+  add(event: AnswerEvent): void {
     const choice = (this.choices[event.choice] ??= { text: "", tokens: [], calls: [], reason: "stop" });
     if (event.kind === "ended") choice.reason = event.reason;
     else if (event.kind === "tool-call") choice.calls.push(event.call);
@@ -42,7 +46,7 @@ export function chatCompletion(head: Head, gathered: Gathered, withLogprobs: boo
     object: "chat.completion",
     choices: gathered.choices.map(({ text, tokens, calls, reason }, index) => ({
       index,
-      message: { role: "assistant", content: text === "" && calls.length > 0 ? null : text, ...(calls.length > 0 && { tool_calls: calls }) },
+      message: { role: "assistant", content: text === "" && calls.length > 0 ? null : text, refusal: null, ...(calls.length > 0 && { tool_calls: calls }) },
       logprobs: withLogprobs ? logprobs(tokens) : null,
       finish_reason: reason,
     })),
@@ -52,8 +56,7 @@ export function chatCompletion(head: Head, gathered: Gathered, withLogprobs: boo
 }
 
 /** The chunks of one event. The first of each choice brings its role. */
-export function chatChunks(head: Head, event: GenerateEvent, begun: Set<number>): ChatChunk[] {
-  if (event.kind === "began") return [];
+export function chatChunks(head: Head, event: AnswerEvent, begun: Set<number>): ChatChunk[] {
   const chunk = (delta: ChatChunk["choices"][number]["delta"], reason: FinishReason | null = null, tokens: readonly ChosenToken[] = []): ChatChunk => ({
     ...head,
     object: "chat.completion.chunk",
@@ -90,8 +93,8 @@ export function completion(head: Head, gathered: Gathered, withLogprobs: boolean
   };
 }
 
-export function completionChunks(head: Head, event: GenerateEvent): Completion[] {
-  if (event.kind !== "piece" && event.kind !== "ended") return [];
+export function completionChunks(head: Head, event: AnswerEvent): Completion[] {
+  if (event.kind === "tool-call") return [];
   const [text, tokens, reason] = event.kind === "piece" ? [event.text, event.tokens, null] : ["", [], event.reason];
   return [{ ...head, object: "text_completion", choices: [{ index: event.choice, text, logprobs: tokens.length > 0 ? flatLogprobs(tokens) : null, finish_reason: reason }] }];
 }
@@ -100,9 +103,10 @@ export const completionClosing = (head: Head, closing: Closing, ended: Completio
   closingOf(ended, { ...head, object: "text_completion", choices: [] }, closing, withUsage);
 
 const chance = ({ text, bytes, logprob }: TokenChance): Chance => ({ token: text, logprob, bytes });
-const logprobs = (tokens: readonly ChosenToken[]): Logprobs => ({ content: tokens.map((token) => ({ ...chance(token), top_logprobs: token.top.map(chance) })) });
+const logprobs = (tokens: readonly ChosenToken[]): Logprobs => ({ content: tokens.map((token) => ({ ...chance(token), top_logprobs: token.top.map(chance) })), refusal: null });
 const flatLogprobs = (tokens: readonly ChosenToken[]): CompletionLogprobs => ({
   tokens: tokens.map(({ text }) => text),
   token_logprobs: tokens.map(({ logprob }) => logprob),
   top_logprobs: tokens.map(({ top }) => Object.fromEntries(top.map(({ text, logprob }) => [text, logprob]))),
+  text_offset: tokens.map(({ at }) => at),
 });

@@ -6,8 +6,8 @@
  * - The chunk of what ended last comes when all is settled: where no usage was asked for, it is the last, and has a choice
  *   as each before it.
  */
-import type { GenerateEvent, GenerateInput } from "../../runtime/tasks/text-generation/request.ts";
-import { chatChunks, chatClosing, chatCompletion, type Closing, completion, completionChunks, completionClosing, Gathered, type Head } from "./answers.ts";
+import type { GenerateInput } from "../../runtime/tasks/text-generation/request.ts";
+import { type AnswerEvent, chatChunks, chatClosing, chatCompletion, type Closing, completion, completionChunks, completionClosing, Gathered, type Head } from "./answers.ts";
 import { beginGeneration } from "./generation.ts";
 import type { CallOptions, Parts } from "./hold.ts";
 import type { ChatChunk, ChatCompletion, ChatRequest, Completion, CompletionRequest } from "./openai.ts";
@@ -15,7 +15,7 @@ import { chatInput, completionInput } from "./requests.ts";
 
 interface Form<Whole, Chunk> {
   readonly prefix: string;
-  readonly chunks: (head: Head, event: GenerateEvent) => readonly Chunk[];
+  readonly chunks: (head: Head, event: AnswerEvent) => readonly Chunk[];
   /** Last of all, from the chunk of the last event. */
   readonly closing: (head: Head, closing: Closing, ended: Chunk | null) => readonly Chunk[];
   readonly whole: (head: Head, gathered: Gathered, closing: Closing) => Whole;
@@ -42,16 +42,16 @@ export function createCompletion(parts: Parts, request: CompletionRequest, optio
   });
 }
 
-async function create<Whole, Chunk>(parts: Parts, { model, stream }: ChatRequest | CompletionRequest, input: GenerateInput, options: CallOptions, form: Form<Whole, Chunk>): Promise<Whole | AsyncIterable<Chunk>> {
+async function create<Whole, Chunk>(parts: Parts, { model, stream, stream_options: wish }: ChatRequest | CompletionRequest, input: GenerateInput, options: CallOptions, form: Form<Whole, Chunk>): Promise<Whole | AsyncIterable<Chunk>> {
   const { requestId, events, closing, stop } = await beginGeneration(parts, model, input, options);
-  const head: Head = { id: requestId.replace("req_", `${form.prefix}-`), created: Math.floor(Date.now() / 1000), model };
-  if (stream) return chunksOf(events, closing, stop, head, form);
+  const head = { id: requestId.replace("req_", `${form.prefix}-`), created: Math.floor(Date.now() / 1000), model };
+  if (stream) return chunksOf(events, closing, stop, wish?.include_usage ? { ...head, usage: null } : head, form);
   const gathered = new Gathered();
   for await (const event of events) gathered.add(event);
   return form.whole(head, gathered, await closing);
 }
 
-async function* chunksOf<Whole, Chunk>(events: AsyncIterable<GenerateEvent>, closing: Promise<Closing>, stop: () => void, head: Head, form: Form<Whole, Chunk>): AsyncGenerator<Chunk, void> {
+async function* chunksOf<Whole, Chunk>(events: AsyncIterable<AnswerEvent>, closing: Promise<Closing>, stop: () => void, head: Head, form: Form<Whole, Chunk>): AsyncGenerator<Chunk, void> {
   let isDone = false;
   try {
     let ended: Chunk | null = null;

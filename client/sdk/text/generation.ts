@@ -9,14 +9,14 @@ import { LeaseholdError } from "../../errors.ts";
 import type { GenerateEvent, GenerateInput, GenerateNote, GenerateOutput, StopCode } from "../../runtime/tasks/text-generation/request.ts";
 import { asLeaseholdError } from "../as-error.ts";
 import { engineOf } from "../progress.ts";
-import type { Closing } from "./answers.ts";
+import type { AnswerEvent, Closing } from "./answers.ts";
 import { EventQueue } from "./event-queue.ts";
 import { type CallOptions, chargeOf, holdFor, type Parts, sliceOf } from "./hold.ts";
 import { LeaseChain, type Report } from "./lease-chain.ts";
 
 export interface Generation {
   readonly requestId: string;
-  readonly events: AsyncGenerator<GenerateEvent, void>;
+  readonly events: AsyncGenerator<AnswerEvent, void>;
   /** After the last event. */
   readonly closing: Promise<Closing>;
   stop(): void;
@@ -58,18 +58,18 @@ async function begin(parts: Parts, model: string, input: GenerateInput, options:
   let ttftMs: number | undefined;
   const report = (): Report => ({ outcome: "ok", latencyMs: performance.now() - began, ttftMs, backend: runtime.backend, cache });
 
-  const queue = new EventQueue<GenerateEvent>();
+  const queue = new EventQueue<AnswerEvent>();
   const taken = Promise.withResolvers<void>();
   const stopCodes: StopCode[] = [];
   let tell: (note: GenerateNote) => void = () => undefined;
   const onPiece = (event: GenerateEvent) => {
     if (event.kind === "began") taken.resolve();
     if (event.kind === "ended") stopCodes[event.choice] = event.why;
-    if (event.kind === "piece" || event.kind === "tool-call") {
+    if ("outputTokens" in event) {
       ttftMs ??= performance.now() - began;
-      if (isByText) chain.wrote(event.outputTokens, report, tell);
+      if (isByText) chain.wrote(event.outputTokens, report, tell, event.kind === "count" && event.isOut);
     }
-    queue.push(event);
+    if (event.kind !== "began" && event.kind !== "count") queue.push(event);
   };
   const closeWith = async (output: GenerateOutput): Promise<Closing> => {
     await chain.settle({ ...report(), ttftMs: output.ttftMs ?? undefined }, isByText ? output.outputTokens : 0);

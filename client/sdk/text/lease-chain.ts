@@ -4,7 +4,8 @@
  * - The first holds the prompt and what may be written. The next is asked for before that is used up, or before the
  *   lease expires; when it comes, the one before is settled with what was written under it.
  * - Each is for the revision that runs. One for another revision goes back, and counts as refused.
- * - A refused one is no error: what is held is used up, and the answer ends there.
+ * - A refused one is no error: what is held is used up, and the answer ends there. A run that is out of tokens waits for
+ *   what becomes of the next lease, and is always told.
  * - A page that goes away reports the open one with what was used by then (`OpenLease.running…`).
  */
 import { LeaseholdError } from "../../errors.ts";
@@ -28,7 +29,7 @@ export interface ChainOptions {
 
 export type Report = Omit<Outcome, "inputTokens" | "outputTokens">;
 
-/** The next lease is asked for when this share of the hold is left. */
+/** The next lease is asked for when this share of what a lease holds for answers is left. */
 const LOW = 0.25;
 /** Or when the lease lives no longer than this. */
 const SOON_MS = 60_000;
@@ -41,6 +42,8 @@ export class LeaseChain {
   #settledOutput = 0;
   #output = 0;
   #asking: Promise<void> | null = null;
+  /** Reports of leases that another one took the place of. */
+  readonly #reports: Promise<void>[] = [];
   #isRefused = false;
   #isOver = false;
 
@@ -63,19 +66,19 @@ export class LeaseChain {
     this.#options.first.runningTokens = this.#options.promptTokens;
   }
 
-  /** So much is written by now. Asks for the next lease where it is time; `tell` hears of it. */
-  wrote(outputTokens: number, report: () => Report, tell: (note: GenerateNote) => void): void {
+  /** So much is written by now. Asks for the next lease where it is time; `tell` hears of it. `isOut`: the run waits for it. */
+  wrote(outputTokens: number, report: () => Report, tell: (note: GenerateNote) => void, isOut = false): void {
     this.#output = outputTokens;
     this.#current.runningOutput = outputTokens - this.#settledOutput;
     const { mostOutput } = this.#options;
     const toWrite = mostOutput === null ? Infinity : mostOutput - outputTokens;
-    if (this.#isOver || this.#asking || this.#isRefused || toWrite <= 0) return;
-    const { hold, expires_at: expires } = this.#current.grant;
-    const left = hold - this.#input - (outputTokens - this.#settledOutput);
-    const isLow = left < toWrite && left <= hold * LOW;
-    const isOld = Date.parse(expires) - Date.now() < SOON_MS;
-    if (!isLow && !isOld) return;
-    tell({ kind: "wait" });
+    if (this.#asking) return;
+    if (this.#isOver || this.#isRefused || toWrite <= 0) return isOut ? tell({ kind: "no-more" }) : undefined;
+    const room = this.#current.grant.hold - this.#input;
+    const left = room - (outputTokens - this.#settledOutput);
+    const isLow = left < toWrite && left <= room * LOW;
+    const isOld = Date.parse(this.#current.grant.expires_at) - Date.now() < SOON_MS;
+    if (!isLow && !isOld) return; // a run that is out was told of the next one meanwhile
     this.#asking = this.#ask(Math.min(toWrite, this.#options.slice), report, tell).finally(() => {
       this.#asking = null;
     });
@@ -84,12 +87,14 @@ export class LeaseChain {
   async settle(report: Report, outputTokens: number): Promise<void> {
     this.#isOver = true;
     await this.#asking;
+    await Promise.all(this.#reports);
     await this.#options.desk.settle(this.#current, { ...report, inputTokens: this.#input, outputTokens: outputTokens - this.#settledOutput });
   }
 
   async abandon(error: LeaseholdError): Promise<void> {
     this.#isOver = true;
     await this.#asking;
+    await Promise.all(this.#reports);
     await this.#options.desk.abandon(this.#current, error);
   }
 
@@ -120,6 +125,6 @@ export class LeaseChain {
     this.#current = next;
     this.#ids.push(next.grant.lease_id);
     tell({ kind: "hold", tokens: promptTokens + this.#output + next.grant.hold });
-    await desk.settle(before, { ...report(), ...used });
+    this.#reports.push(desk.settle(before, { ...report(), ...used })); // which doesn't hold up the run
   }
 }

@@ -56,6 +56,8 @@ export interface ChatRequest extends SamplingFields {
   readonly top_logprobs?: number | null;
   readonly response_format?: { readonly type: "text" } | { readonly type: "json_object" } | { readonly type: "json_schema"; readonly json_schema: { readonly name?: string; readonly schema: unknown; readonly strict?: boolean | null } };
   readonly tools?: readonly FunctionTool[];
+  /** False: one call at most. */
+  readonly parallel_tool_calls?: boolean | null;
   readonly tool_choice?: "none" | "auto" | "required" | { readonly type: "function"; readonly function: { readonly name: string } };
 }
 
@@ -97,6 +99,7 @@ export interface ChosenChance extends Chance {
 
 export interface Logprobs {
   readonly content: readonly ChosenChance[];
+  readonly refusal: null;
 }
 
 export type FinishReason = "stop" | "length" | "tool_calls";
@@ -108,7 +111,7 @@ export interface ChatCompletion {
   readonly model: string;
   readonly choices: readonly {
     readonly index: number;
-    readonly message: { readonly role: "assistant"; readonly content: string | null; readonly tool_calls?: readonly FunctionCall[] };
+    readonly message: { readonly role: "assistant"; readonly content: string | null; readonly refusal: null; readonly tool_calls?: readonly FunctionCall[] };
     readonly logprobs: Logprobs | null;
     readonly finish_reason: FinishReason;
   }[];
@@ -127,6 +130,7 @@ export interface ChatChunk {
     readonly logprobs: Logprobs | null;
     readonly finish_reason: FinishReason | null;
   }[];
+  /** Where `include_usage` asks for it: null but in the last chunk. */
   readonly usage?: Usage | null;
   /** In the last chunk. */
   readonly leasehold?: Account;
@@ -136,6 +140,8 @@ export interface CompletionLogprobs {
   readonly tokens: readonly string[];
   readonly token_logprobs: readonly number[];
   readonly top_logprobs: readonly Readonly<Record<string, number>>[];
+  /** Where each token begins, in characters (UTF-16) from the prompt's beginning. */
+  readonly text_offset: readonly number[];
 }
 
 export interface Completion {

@@ -4,11 +4,14 @@ import type { ChatMessage, GenerateInput, ResponseFormat, SamplingWish, Tool, To
 import type { ChatRequest, CompletionRequest, Message } from "./openai.ts";
 
 export function chatInput(request: ChatRequest): GenerateInput {
-  const { messages, tools, tool_choice: choice, logprobs, top_logprobs: top, max_completion_tokens: most } = request;
+  const { messages, logprobs, top_logprobs: top, max_completion_tokens: most } = request;
   if (!Array.isArray(messages)) throw invalid("messages is a list");
+  if (top != null && !logprobs) throw invalid("top_logprobs needs logprobs: true");
+  refuse(request, UNKEPT_IN_CHATS);
+  const tools = checkedTools(request.tools ?? []);
   return {
     ...shared(request, most ?? request.max_tokens ?? null),
-    prompt: { kind: "chat", messages: messages.map(plainMessage), tools: checkedTools(tools ?? []), toolChoice: toolChoice(choice) },
+    prompt: { kind: "chat", messages: messages.map(plainMessage), tools, toolChoice: toolChoice(request.tool_choice, tools), isParallel: request.parallel_tool_calls ?? true },
     logprobs: logprobs ? (top ?? 0) : null,
     format: responseFormat(request.response_format),
   };
@@ -16,6 +19,7 @@ export function chatInput(request: ChatRequest): GenerateInput {
 
 export function completionInput(request: CompletionRequest): GenerateInput {
   const { prompt, logprobs, max_tokens: most } = request;
+  refuse(request, UNKEPT_IN_COMPLETIONS);
   if (typeof prompt !== "string" && !(Array.isArray(prompt) && prompt.every((id) => Number.isSafeInteger(id) && id >= 0))) throw invalid("prompt is one text, or its tokens");
   return {
     ...shared(request, most ?? 16), // OpenAI's limit where a completion states none
@@ -69,9 +73,11 @@ function checkedTools(tools: unknown): readonly Tool[] {
   return tools;
 }
 
-function toolChoice(choice: unknown): ToolChoice {
+function toolChoice(choice: unknown, tools: readonly Tool[]): ToolChoice {
   if (choice == null) return "auto";
-  if (choice === "none" || choice === "auto" || choice === "required") return choice;
+  if (choice === "none" || choice === "auto") return choice;
+  if (tools.length === 0) throw invalid("tool_choice asks for a call, and there are no tools");
+  if (choice === "required") return choice;
   if (!isTool(choice)) throw invalid('tool_choice is "none", "auto", "required", or a function by its name');
   return { name: choice.function.name };
 }
@@ -84,6 +90,18 @@ function responseFormat(format: ChatRequest["response_format"]): ResponseFormat 
   }
   if (format.type !== "text" && format.type !== "json_object") throw invalid('response_format.type is "text", "json_object" or "json_schema"');
   return { type: format.type };
+}
+
+/** Fields of OpenAI's that would change the answer, and what they may be all the same. */
+const UNKEPT_IN_CHATS: Unkept = { functions: [], function_call: [], audio: [], modalities: [["text"]], web_search_options: [] };
+const UNKEPT_IN_COMPLETIONS: Unkept = { echo: [false], suffix: [""], best_of: [1] };
+type Unkept = Readonly<Record<string, readonly unknown[]>>;
+
+function refuse(request: object, fields: Unkept): void {
+  for (const [field, value] of Object.entries(request)) {
+    const harmless = Object.hasOwn(fields, field) ? fields[field] : undefined;
+    if (harmless && value != null && !harmless.some((own) => JSON.stringify(own) === JSON.stringify(value))) throw invalid(`${field} is not supported`);
+  }
 }
 
 const invalid = (what: string): LeaseholdError => new LeaseholdError("invalid-request", `${what}.`);

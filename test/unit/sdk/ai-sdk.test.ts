@@ -29,7 +29,7 @@ function source(failure?: LeaseholdError) {
       state.isLeft = true;
     }
   }
-  const whole = (request: ChatRequest): ChatCompletion => ({ ...head, object: "chat.completion", usage, leasehold: account, choices: [{ index: 0, logprobs: null, finish_reason: request.tools ? "tool_calls" : "stop", message: { role: "assistant", content: "Good day.", ...(request.tools && { tool_calls: [call] }) } }] });
+  const whole = (request: ChatRequest): ChatCompletion => ({ ...head, object: "chat.completion", usage, leasehold: account, choices: [{ index: 0, logprobs: null, finish_reason: request.tools ? "tool_calls" : "stop", message: { role: "assistant", content: "Good day.", refusal: null, ...(request.tools && { tool_calls: [call] }) } }] });
   const create = async (request: ChatRequest) => {
     asked.push(request);
     return request.stream ? stream(request) : whole(request);

@@ -17,6 +17,13 @@ it.each<[string, () => unknown]>([
   ["a tool without a name", chat({ tools: [{ type: "function", function: {} }] })],
   ["a choice of tools that is unknown", chat({ tool_choice: "any" })],
   ["a choice of tools without a name", chat({ tool_choice: { type: "function" } })],
+  ["a call that is required of no tools", chat({ tool_choice: "required" })],
+  ["a call of a tool where there are none", chat({ tools: [], tool_choice: { type: "function", function: { name: "look" } } })],
+  ["top_logprobs without logprobs", chat({ top_logprobs: 2 })],
+  ["functions of the old form", chat({ functions: [{ name: "look" }] })],
+  ["an answer to listen to", chat({ modalities: ["text", "audio"] })],
+  ["an echo of the prompt", () => completionInput({ model: "stories", prompt: "", echo: true } as never)],
+  ["the best of several", () => completionInput({ model: "stories", prompt: "", best_of: 3 } as never)],
   ["a format that is unknown", chat({ response_format: { type: "xml" } })],
   ["a format without its schema", chat({ response_format: { type: "json_schema" } })],
   ["a stop that is a number", chat({ stop: 5 })],
@@ -27,7 +34,7 @@ it.each<[string, () => unknown]>([
 });
 
 it("takes null for what is left out, and parts of text for text", () => {
-  const given = { messages: [{ role: "user", content: [{ type: "text", text: "h" }, { type: "text", text: "i" }] }], stop: null, n: null, tools: null, tool_choice: null, response_format: null, logprobs: null, max_tokens: null };
+  const given = { modalities: ["text"], functions: null, parallel_tool_calls: null, top_logprobs: null, messages: [{ role: "user", content: [{ type: "text", text: "h" }, { type: "text", text: "i" }] }], stop: null, n: null, tools: null, tool_choice: null, response_format: null, logprobs: null, max_tokens: null };
   expect(chat(given)()).toEqual(chat({})());
 });
 

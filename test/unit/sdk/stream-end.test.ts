@@ -15,5 +15,9 @@ it("ends with its last choice's reason, which says where it ran", () => {
 });
 
 it("tells usage in a chunk of its own, where that was asked for", () => {
-  expect(chatClosing(head, { usage, account }, ended, true)).toEqual([ended, { ...head, object: "chat.completion.chunk", choices: [], usage, leasehold: account }]);
+  const withNull = { ...head, usage: null };
+  const chunks = chatChunks(withNull, event, new Set());
+  expect(chunks).toMatchObject([{ usage: null }, { usage: null }]);
+  expect(chatClosing(withNull, { usage, account }, chunks[1] ?? null, true)).toEqual([chunks[1], { ...head, object: "chat.completion.chunk", choices: [], usage, leasehold: account }]);
+  expect(completionChunks(withNull, event)).toMatchObject([{ usage: null }]);
 });

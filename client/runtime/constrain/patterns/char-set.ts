@@ -6,7 +6,6 @@
 export type CharSet = readonly number[];
 
 export const LAST = 0x10_ffff;
-export const NO_CHARS: CharSet = [];
 /** Every character that UTF-8 can spell. */
 export const ALL_CHARS: CharSet = [0, 0xd7ff, 0xe000, LAST];
 

@@ -1,5 +1,5 @@
 /**
- * The formats of JSON Schema's vocabulary, as patterns of the whole text. Pure data.
+ * The formats of JSON Schema's vocabulary, and zod's that comes without a pattern, as patterns of the whole text. Pure data.
  *
  * - Each text of a pattern is of its format; some of a format's texts are left out: host names of many labels, addresses
  *   in brackets, what is not ASCII.
@@ -39,6 +39,10 @@ const URI = `(?:(?!file:|FILE:)[A-Za-z][A-Za-z0-9+.-]*://${PLACE}${PATH}|(?:urn|
 const RELATIVE = `(?:${LETTER}+${PATH}|/(?:${SEGMENT}+${PATH})?|)${TAIL}`;
 const URI_REFERENCE = `(?:${URI}|${RELATIVE})`;
 
+const header = (alg: string) => btoa(JSON.stringify({ alg, typ: "JWT" })).replaceAll("=", "");
+const CODED = "(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?";
+const JWT = `(?:${["HS256", "RS256", "ES256", "EdDSA"].map(header).join("|")})\\.eyJ[A-Za-z0-9_-]${CODED}\\.${CODED}`;
+
 const POINTER = "(?:/(?:[^/~]|~[01])*)*";
 
 export const FORMATS: Readonly<Record<string, string>> = {
@@ -60,5 +64,6 @@ export const FORMATS: Readonly<Record<string, string>> = {
   "uri-template": `(?!.*')${URI_REFERENCE}`, // without places to fill in
   "json-pointer": POINTER,
   "relative-json-pointer": `(?:0|[1-9]\\d*)(?:#|${POINTER})`,
+  jwt: JWT,
   regex: "[A-Za-z0-9 _]*",
 };

@@ -3,6 +3,8 @@
  *
  * - `measure` counts a prompt's tokens and checks all that can be checked before anything is held or generated.
  * - Events come in order; a choice's pieces joined are its text. `Note`s go the other way while a call runs.
+ * - Tokens that no text tells of are told by counts, every few of them. A call that has used up its hold says so by one
+ *   (`isOut`), and waits for a note.
  */
 
 export interface ChatMessage {
@@ -28,7 +30,7 @@ export interface Tool {
 export type ToolChoice = "none" | "auto" | "required" | { readonly name: string };
 
 export type Prompt =
-  | { readonly kind: "chat"; readonly messages: readonly ChatMessage[]; readonly tools: readonly Tool[]; readonly toolChoice: ToolChoice }
+  | { readonly kind: "chat"; readonly messages: readonly ChatMessage[]; readonly tools: readonly Tool[]; readonly toolChoice: ToolChoice; /** Several calls in one answer. */ readonly isParallel: boolean }
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "tokens"; readonly ids: readonly number[] };
 
@@ -69,6 +71,8 @@ export interface TokenChance {
 }
 
 export interface ChosenToken extends TokenChance {
+  /** Where it begins, in characters from the prompt's beginning; in a chat, from the answer's. */
+  readonly at: number;
   readonly top: readonly TokenChance[];
 }
 
@@ -77,10 +81,11 @@ export type GenerateEvent =
   /** `outputTokens`: of all choices so far. */
   | { readonly kind: "piece"; readonly choice: number; readonly text: string; readonly tokens: readonly ChosenToken[]; readonly outputTokens: number }
   | { readonly kind: "tool-call"; readonly choice: number; readonly index: number; readonly call: ToolCall; readonly outputTokens: number }
+  | { readonly kind: "count"; readonly outputTokens: number; readonly isOut: boolean }
   | { readonly kind: "ended"; readonly choice: number; readonly reason: FinishReason; readonly why: StopCode };
 
-/** "hold": a larger hold takes the place of the one before. "wait": another one is on its way; "no-more": it isn't. */
-export type GenerateNote = { readonly kind: "hold"; readonly tokens: number } | { readonly kind: "wait" } | { readonly kind: "no-more" };
+/** "hold": a larger hold takes the place of the one before; "no-more": none will. */
+export type GenerateNote = { readonly kind: "hold"; readonly tokens: number } | { readonly kind: "no-more" };
 
 export type FinishReason = "stop" | "length" | "tool_calls";
 /** What ended an answer, more precisely. */

@@ -48,7 +48,7 @@ test.skipIf(found.missing !== null)(titled("SmolLM2 answers the reference's toke
     // From a person's words to the model's, beside what the sequence has in common.
     const pieces: string[] = [];
     const ends: string[] = [];
-    const input: GenerateInput = { kind: "generate", prompt: { kind: "chat", messages, tools: [], toolChoice: "auto" }, sampling: { temperature: 0, repetitionPenalty: 1 }, maxTokens: 64, stop: [], choices: 1, logprobs: null, format: { type: "text" }, hold: null };
+    const input: GenerateInput = { kind: "generate", prompt: { kind: "chat", messages, tools: [], toolChoice: "auto", isParallel: true }, sampling: { temperature: 0, repetitionPenalty: 1 }, maxTokens: 64, stop: [], choices: 1, logprobs: null, format: { type: "text" }, hold: null };
     const output = await generator.run(input, steps, {
       notes: () => [],
       emit(event) {

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { gathered } from "../../../../client/runtime/generate/gathered.ts";
 import type { GenerateEvent } from "../../../../client/runtime/tasks/text-generation/request.ts";
 
-const piece = (text: string, outputTokens: number, choice = 0): GenerateEvent => ({ kind: "piece", choice, text, tokens: [{ text, bytes: [], logprob: 0, top: [] }], outputTokens });
+const piece = (text: string, outputTokens: number, choice = 0): GenerateEvent => ({ kind: "piece", choice, text, tokens: [{ text, bytes: [], at: 0, logprob: 0, top: [] }], outputTokens });
 const ended: GenerateEvent = { kind: "ended", choice: 0, reason: "stop", why: "end-token" };
 
 function begin() {

@@ -25,7 +25,7 @@ const plain: GenerateInput = {
   format: { type: "text" },
   hold: null,
 };
-const chat = (content: string, more: Partial<GenerateInput> = {}): GenerateInput => ({ ...plain, prompt: { kind: "chat", messages: [{ role: "user", content }], tools: [], toolChoice: "auto" }, ...more });
+const chat = (content: string, more: Partial<GenerateInput> = {}): GenerateInput => ({ ...plain, prompt: { kind: "chat", messages: [{ role: "user", content }], tools: [], toolChoice: "auto", isParallel: true }, ...more });
 const generate = (input: Partial<GenerateInput> = {}): GenerateInput => ({ ...plain, ...input });
 
 function made(says = "a 世 cat", { isEnding = true, contextLength }: { isEnding?: boolean; contextLength?: number } = {}) {
@@ -34,7 +34,7 @@ function made(says = "a 世 cat", { isEnding = true, contextLength }: { isEnding
   return { decoder, generator, said: (input: GenerateInput) => run(generator, input) };
 }
 
-async function run(generator: Generator, input: GenerateInput, onEvent?: (event: GenerateEvent) => void, step: () => Promise<void> = async () => undefined, notes: () => GenerateNote[] = () => []) {
+async function run(generator: Generator, input: GenerateInput, onEvent?: (event: GenerateEvent) => void, step: () => Promise<void> = async () => undefined, notes: () => GenerateNote[] = () => [{ kind: "no-more" }]) {
   const texts: string[] = [];
   const pieces: string[] = [];
   const tokens: ChosenToken[] = [];
@@ -105,11 +105,14 @@ describe("an answer", () => {
   it("goes on where the hold grows in time", async () => {
     const hold = ids("Tell me").length + 2;
     const { generator } = made("abcdefgh");
-    const notes: GenerateNote[] = [{ kind: "wait" }];
-    let steps = 0;
-    const result = await run(generator, generate({ hold }), undefined, async () => {
-      if (++steps === 25) notes.push({ kind: "hold", tokens: hold + 3 });
-    }, () => notes.splice(0));
+    const notes: GenerateNote[] = [];
+    const asked: number[] = [];
+    const result = await run(generator, generate({ hold }), (event) => {
+      if (event.kind !== "count" || !event.isOut) return;
+      asked.push(event.outputTokens);
+      notes.push(asked.length === 1 ? { kind: "hold", tokens: hold + 3 } : { kind: "no-more" });
+    }, undefined, () => notes.splice(0));
+    expect(asked).toEqual([2, 5]);
     expect(result).toMatchObject({ text: "abcde", endings: [{ reason: "length", why: "hold-used-up" }] });
   });
 
@@ -137,7 +140,7 @@ describe("an answer", () => {
     ["a limit of no tokens", { maxTokens: 0 }, "invalid-request"],
     ["an empty stop string", { stop: [""] }, "invalid-request"],
     ["a schema that can't be kept", { format: { type: "json_schema", schema: { not: {} } } }, "schema-unsupported"],
-    ["a role that the template refuses", { prompt: { kind: "chat", messages: [], tools: [], toolChoice: "auto" } }, "invalid-request"],
+    ["a role that the template refuses", { prompt: { kind: "chat", messages: [], tools: [], toolChoice: "auto", isParallel: true } }, "invalid-request"],
   ])("is refused before anything runs: %s", async (_, input, code) => {
     const { said, decoder } = made();
     await expect(said(generate(input))).rejects.toMatchObject({ code });
@@ -175,6 +178,38 @@ describe("sampling", () => {
   });
 });
 
+describe("chances of tokens that a stop string cuts", () => {
+  const cut = (says: string, stop: string, prompt: GenerateInput["prompt"] = { kind: "text", text: "Tell me" }) => made(says).said(generate({ prompt, logprobs: 0, stop: [stop] }));
+
+  it("come for those that begin in what is shown", async () => {
+    const { text, tokens } = await cut("ab the cat", "he cat");
+    expect(text).toBe("ab t");
+    expect(tokens.map(({ text: of }) => of)).toEqual(["a", "b", " the"]);
+  });
+
+  it("come with the text, not before it", async () => {
+    const { generator } = made("abxyz");
+    const pieces: [string, string][] = [];
+    await run(generator, generate({ logprobs: 0, stop: ["xyq"] }), (event) => void (event.kind === "piece" && pieces.push([event.text, event.tokens.map(({ text }) => text).join("")])));
+    expect(pieces).toEqual([["a", "a"], ["b", "b"], ["xyz", "xyz"]]);
+  });
+
+  it("say where each begins, from the prompt's beginning", async () => {
+    const { text, tokens } = await cut("世 the👩cat", "cat");
+    expect(tokens.every(({ at, text: of }) => of.includes("\ufffd") || `Tell me${text}`.startsWith(of, at))).toBe(true);
+    expect(tokens.every(({ at }, place) => at >= (tokens[place - 1]?.at ?? 0))).toBe(true);
+    expect(tokens[0]?.at).toBe("Tell me".length);
+    expect((await cut("ab", "q", { kind: "tokens", ids: ids("世 the") })).tokens[0]?.at).toBe("世 the".length);
+  });
+
+  it("don't come of a tool call", async () => {
+    const look: Tool = { type: "function", function: { name: "look" } };
+    const prompt = { kind: "chat", messages: [{ role: "user", content: "?" }], tools: [look], toolChoice: "auto", isParallel: true } as const;
+    const { text, tokens, calls } = await made('ab<tool_call>{"name":"look","arguments":{}}</tool_call>').said(generate({ prompt, logprobs: 0, maxTokens: 200 }));
+    expect([text, calls.length, tokens.map(({ text: of }) => of).join("")]).toEqual(["ab", 1, "ab"]);
+  });
+});
+
 describe("held to JSON", () => {
   const schema = { type: "object", properties: { name: { type: "string", maxLength: 5 }, age: { type: "integer", minimum: 0, maximum: 150 } }, required: ["name", "age"], additionalProperties: false };
 
@@ -195,7 +230,7 @@ describe("held to JSON", () => {
 describe("tool calls", () => {
   const weather: Tool = { type: "function", function: { name: "weather", parameters: { type: "object", properties: { city: { enum: ["Rome", "Oslo"] } }, required: ["city"], additionalProperties: false } } };
   const ask = (toolChoice: "auto" | "required" | "none" | { name: string }, more: Partial<GenerateInput> = {}) =>
-    generate({ prompt: { kind: "chat", messages: [{ role: "user", content: "Weather?" }], tools: [weather], toolChoice }, maxTokens: 300, ...more });
+    generate({ prompt: { kind: "chat", messages: [{ role: "user", content: "Weather?" }], tools: [weather], toolChoice, isParallel: true }, maxTokens: 300, ...more });
 
   it("are read out of the text, with the text before them", async () => {
     const result = await made('the cat<tool_call>\n{"name": "weather", "arguments": {"city": "Oslo"}}\n</tool_call>').said(ask("auto"));
@@ -226,9 +261,42 @@ describe("tool calls", () => {
   });
 });
 
+describe("tokens that no text tells of", () => {
+  const shown = async (says: string, input: GenerateInput) => {
+    const { generator } = made(says);
+    const told: number[] = [];
+    const result = await run(generator, input, (event) => {
+      if ("outputTokens" in event) told.push(event.outputTokens);
+    });
+    return { told, result, gaps: [...told, result.outputTokens].map((tokens, at) => tokens - (told[at - 1] ?? 0)) };
+  };
+
+  it("are told every few of them: in what may become a stop string", async () => {
+    const { gaps, result } = await shown(`a${"b".repeat(60)}c`, generate({ stop: [`${"b".repeat(61)}`], maxTokens: 100 }));
+    expect(result.text).toBe(`a${"b".repeat(60)}c`);
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(8);
+  });
+
+  it("are told every few of them: in a tool call", async () => {
+    const note: Tool = { type: "function", function: { name: "note", parameters: { type: "object", properties: { text: { type: "string" } }, required: ["text"] } } };
+    const call = `<tool_call>{"name":"note","arguments":{"text":"${"abcdefghijklmnopqrstuvwxyz".repeat(3)}"}}</tool_call>`;
+    const { gaps, result, told } = await shown(call, generate({ prompt: { kind: "chat", messages: [{ role: "user", content: "Note" }], tools: [note], toolChoice: "auto", isParallel: true }, maxTokens: 300 }));
+    expect(result.calls).toHaveLength(1);
+    expect(told.length).toBeGreaterThan(8);
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(8);
+  });
+
+  it("need no telling where text comes with each", async () => {
+    const { generator } = made("abcdefghij");
+    const counts: GenerateEvent[] = [];
+    await run(generator, plain, (event) => void (event.kind === "count" && counts.push(event)));
+    expect(counts).toEqual([]);
+  });
+});
+
 describe("the prefix", () => {
   const turns = (...contents: string[]): GenerateInput =>
-    generate({ prompt: { kind: "chat", messages: contents.map((content, at) => ({ role: at % 2 === 0 ? "user" : "assistant", content })), tools: [], toolChoice: "auto" } });
+    generate({ prompt: { kind: "chat", messages: contents.map((content, at) => ({ role: at % 2 === 0 ? "user" : "assistant", content })), tools: [], toolChoice: "auto", isParallel: true } });
 
   it("of a chat's earlier turns is not computed again", async () => {
     const { said, decoder } = made("yes");
