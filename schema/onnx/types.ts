@@ -18,6 +18,8 @@ export interface ByteRange {
 export interface DerivedBytes {
   readonly length: number;
   readonly from: readonly (ByteRange | Uint8Array)[];
+  /** Where each `to` bytes come of the `from` bytes at the same place of the only input: then a part can be made of a part. */
+  readonly each?: { readonly from: number; readonly to: number };
   /** Pure; gets the bytes of `from`, in that order, and gives exactly `length` bytes. */
   readonly make: (inputs: readonly Uint8Array[]) => Uint8Array;
 }

@@ -20,7 +20,7 @@ export class BigramDecoder implements Decoder {
   readonly vocabulary: number;
   readonly contextLength: number;
   readonly memoryBytes = 0;
-  readonly description = "two tokens decide";
+  readonly description: string = "two tokens decide";
   computed = 0;
   #ids: number[] = [];
   readonly #saying: readonly number[];

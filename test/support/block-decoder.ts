@@ -15,6 +15,8 @@ export interface BlockDecoderShape {
   readonly seed?: number;
   /** Queries, keys and values apart, each with a bias; embeddings apart from the logits, with zero points. */
   readonly isSplit?: boolean;
+  /** Of a split one: the token whose embedding is no numbers. */
+  readonly broken?: number;
   /** Only so many of its tokens. */
   readonly vocabulary?: number;
   readonly heads?: number;
@@ -28,7 +30,7 @@ const NOTHING = new Uint8Array(0);
 const floatBytes = (values: ArrayLike<number>): Uint8Array => new Uint8Array(Float32Array.from(values).buffer);
 const value = (name: string, elementType: number, shape: readonly (number | string)[]): OnnxValue => ({ name, tensor: { elementType, shape }, rest: NOTHING });
 
-export function blockDecoder({ seed = 1, isSplit = false, heads = 4, kvHeads = 2, headSize = 16, vocabulary = VOCABULARY }: BlockDecoderShape = {}): OnnxModel {
+export function blockDecoder({ seed = 1, isSplit = false, heads = 4, kvHeads = 2, headSize = 16, vocabulary = VOCABULARY, broken }: BlockDecoderShape = {}): OnnxModel {
   const random = randomOf(seed);
   const fraction = (): number => random.int(-1000, 1000) / 1000;
   const initializers: OnnxTensor[] = [];
@@ -64,6 +66,8 @@ export function blockDecoder({ seed = 1, isSplit = false, heads = 4, kvHeads = 2
   const words = isSplit ? "words" : "head";
   if (isSplit) {
     table(words);
+    const last = initializers.at(-1);
+    if (broken !== undefined && last?.data.kind === "raw" && last.data.bytes instanceof Uint8Array) new Float32Array(last.data.bytes.buffer).fill(NaN, (broken * HIDDEN) / BLOCK, ((broken + 1) * HIDDEN) / BLOCK);
     tensor("words.z", ELEMENT.uint8, [vocabulary, HIDDEN / BLOCK], noise((VOCABULARY * HIDDEN) / BLOCK, 255).slice(0, (vocabulary * HIDDEN) / BLOCK));
   }
 

@@ -48,7 +48,8 @@ export interface ChunkAsk {
   readonly conditions: Conditions;
 }
 
-const MAX_PASSES = 500;
+/** Each holds the names of a model's chunks, and of proofs: a quarter of a megabyte where both are many. */
+const MAX_PASSES = 250;
 /** What costs no bytes (HEAD, 304) is bounded too: so many proofs are told of at one time. */
 const MAX_PROOFS = 256;
 

@@ -3,9 +3,10 @@
  *
  * - A small graph makes it: what onnxruntime gave out stays known to it, so that a recorded run finds it again. (A buffer
  *   of our own would get a new number with each run, and the second playback fails.)
- * - `tensor` is a view of any shape on its beginning. Reads and writes come in order with onnxruntime's runs.
+ * - `tensor` is a view of any shape on its beginning. Reads, writes and copies come in order with onnxruntime's runs.
+ * - `make` throws `GpuFull` where the device has no room for all of them; then none is kept.
  */
-import type { Tensor } from "onnxruntime-web";
+import type { InferenceSession, Tensor } from "onnxruntime-web";
 import { ELEMENT, type OnnxModel } from "../../../schema/onnx/types.ts";
 import { concat } from "../../../schema/onnx/concat.ts";
 import { encodeOnnx, payloadBytes } from "../../../schema/onnx/write.ts";
@@ -23,41 +24,69 @@ export interface GpuShape {
 const MAP_READ = 1;
 const COPY_DST = 8;
 const READ = 1;
+/** Of what a device refuses: too much in all, or for one buffer. */
+const FAULTS = ["out-of-memory", "validation"] as const;
 const BYTES: Record<GpuType, number> = { float32: 4, float16: 2, int32: 4, int64: 8 };
 const ELEMENTS: Record<GpuType, number> = { float32: ELEMENT.float, float16: ELEMENT.float16, int32: ELEMENT.int32, int64: ELEMENT.int64 };
 
-export interface Read {
+/** Part of a buffer; from its beginning where nothing else is said. Whole words on the device. */
+export interface Range {
   readonly buffer: GpuBuffer;
+  readonly from?: number;
   readonly bytes: number;
 }
 
+/** `bytes` of one buffer that go to a place in another. */
+export interface Copy extends Range {
+  readonly to: GpuBuffer;
+  readonly at: number;
+}
+
+export class GpuFull extends Error {}
+
 export class GpuBuffers {
   readonly #device: GPUDevice;
+  /** Owns what was made: it must be there when that is given back. */
+  readonly #session: InferenceSession;
   readonly #made: readonly Tensor[];
   readonly buffers: readonly GpuBuffer[];
   #staging: GPUBuffer | null = null;
 
-  private constructor(device: GPUDevice, made: readonly Tensor[], buffers: readonly GpuBuffer[]) {
+  private constructor(device: GPUDevice, session: InferenceSession, made: readonly Tensor[], buffers: readonly GpuBuffer[]) {
     this.#device = device;
+    this.#session = session;
     this.#made = made;
     this.buffers = buffers;
   }
 
   static async make(engine: SessionEngine, shapes: readonly GpuShape[]): Promise<GpuBuffers> {
     const session = await engine.openNamed(zerosModel(shapes), { preferredOutputLocation: "gpu-buffer" });
-    const results = await session.run({});
-    await session.release();
-    const made = shapes.map((_, at) => results[`out${at}`]).filter((tensor) => tensor !== undefined);
     const device: GPUDevice = await engine.api.env.webgpu.device;
-    return new GpuBuffers(device, made, made.map((tensor, at) => new GpuBuffer(engine.api, shapes[at]?.type ?? "float32", tensor.gpuBuffer as GPUBuffer)));
+    for (const filter of FAULTS) device.pushErrorScope(filter);
+    const results = await session.run({});
+    const faults = await Promise.all(FAULTS.map(() => device.popErrorScope()));
+    const made = shapes.map((_, at) => results[`out${at}`]).filter((tensor) => tensor !== undefined);
+    const fault = faults.find((error) => error !== null);
+    if (fault) {
+      for (const tensor of made) tensor.dispose();
+      await session.release();
+      throw new GpuFull(fault.message);
+    }
+    return new GpuBuffers(device, session, made, made.map((tensor, at) => new GpuBuffer(engine.api, shapes[at]?.type ?? "float32", tensor.gpuBuffer as GPUBuffer)));
   }
 
-  write(to: GpuBuffer, data: ArrayBufferView<ArrayBuffer>): void {
-    this.#device.queue.writeBuffer(to.raw, 0, data);
+  write(to: GpuBuffer, data: ArrayBufferView<ArrayBuffer>, at = 0): void {
+    this.#device.queue.writeBuffer(to.raw, at, data);
+  }
+
+  copy(copies: readonly Copy[]): void {
+    const encoder = this.#device.createCommandEncoder();
+    for (const { buffer, from = 0, bytes, to, at } of copies) encoder.copyBufferToBuffer(buffer.raw, from, to.raw, at, bytes);
+    this.#device.queue.submit([encoder.finish()]);
   }
 
   /** All in one go: going to the GPU and back costs more than the bytes. */
-  async read(...reads: readonly Read[]): Promise<Uint8Array<ArrayBuffer>[]> {
+  async read(...reads: readonly Range[]): Promise<Uint8Array<ArrayBuffer>[]> {
     const lengths = reads.map(({ bytes }) => Math.ceil(bytes / 4) * 4);
     const size = lengths.reduce((sum, length) => sum + length, 0);
     if (!this.#staging || this.#staging.size < size) {
@@ -67,9 +96,9 @@ export class GpuBuffers {
     const staging = this.#staging;
     const encoder = this.#device.createCommandEncoder();
     let at = 0;
-    const places = reads.map(({ buffer }, index) => {
+    const places = reads.map(({ buffer, from = 0 }, index) => {
       const place = at;
-      encoder.copyBufferToBuffer(buffer.raw, 0, staging, place, lengths[index] ?? 0);
+      encoder.copyBufferToBuffer(buffer.raw, from, staging, place, lengths[index] ?? 0);
       at += lengths[index] ?? 0;
       return place;
     });
@@ -81,9 +110,10 @@ export class GpuBuffers {
     return found;
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#staging?.destroy();
     for (const tensor of this.#made) tensor.dispose();
+    await this.#session.release();
   }
 }
 

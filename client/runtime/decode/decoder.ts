@@ -87,6 +87,8 @@ export interface DecoderOptions {
   readonly selfTest?: SelfTest;
   /** Upper limit for `contextLength`. */
   readonly maxContext?: number;
+  /** Tokens that a graphics device makes room for before there are any. Default: 1,024. */
+  readonly firstRoom?: number;
   /** Kernels of our own are not tried: why not. */
   readonly withoutKernels?: string;
   /** Told why kernels that know the graph don't compute it. */

@@ -18,6 +18,13 @@ export function likeliest(logits: Float32Array): number {
   return best;
 }
 
+/** Throws where what a graph has picked is no pick: among the logits was one that is no number. */
+export function sound(picked: Candidates, vocabulary: number): Candidates {
+  const [id = -1] = picked.ids;
+  if (!Number.isFinite(picked.logits[0]) || Number.isNaN(picked.logSumExp) || id < 0 || id >= vocabulary) throw new Error("the model's logits are no numbers");
+  return picked;
+}
+
 /** Likeliest first; on equal logits the smaller id. `scores`: to look with. */
 export function candidatesOf(logits: Float32Array, count: number, scores: Scores): Candidates {
   scores.load(logits);

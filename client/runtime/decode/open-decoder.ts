@@ -8,6 +8,7 @@
  *   not do is a `KernelFault`: the model is to be opened anew, without them.
  */
 import { elementCount, tensorBytes, type OnnxModel } from "../../../schema/onnx/types.ts";
+import type { Backend } from "../../../schema/contract/models.ts";
 import { LeaseholdError, type ClientCode } from "../../errors.ts";
 import { plainly, type Engine, type EngineOnDemand } from "../backends/engine.ts";
 import { EXTERNAL_PATH, type OrtModule } from "../backends/ort-module.ts";
@@ -15,6 +16,7 @@ import { attendPieces } from "../graph/attend-pieces.ts";
 import { blockBytes, expandBlocks, expandedBytes } from "../graph/expand-blocks.ts";
 import { lastPositionOnly } from "../graph/last-position.ts";
 import { ModelSource } from "../graph/model-source.ts";
+import { bytesMore, widenHalves } from "../graph/widen-halves.ts";
 import { invalidFile, type ModelFiles } from "../tasks/model-files.ts";
 import type { Step } from "../tasks/task.ts";
 import { readDecoderIo, type DecoderIo } from "./decoder-io.ts";
@@ -45,7 +47,7 @@ export async function openDecoder(files: ModelFiles, engine: EngineOnDemand, opt
   const source = new ModelSource(files, files.onlyModel());
   const config = await readConfig(files);
   await step("session");
-  const model = await source.structure();
+  const model = fitted(await source.structure(), engine.backend, options.memoryBytes);
   const io = readDecoderIo(model.graph);
   const vocabulary = io.vocabulary ?? config.vocabulary;
   if (vocabulary === null) throw invalidFile("config.json", "does not state the vocabulary's size, and neither does the model");
@@ -56,6 +58,15 @@ export async function openDecoder(files: ModelFiles, engine: EngineOnDemand, opt
   if (opened) options.onWithoutKernels?.(opened.why);
   const subject = { source, model, io, vocabulary, contextLength: Math.min(longest, room(io, options.memoryBytes)) };
   return openOnEngine(subject, await engine.start(), opened ? `not by kernels, for ${opened.why}` : null, options, step);
+}
+
+/** What a session takes beside its weights. */
+const WITH_OVERHEAD = 1.35;
+
+/** On a CPU 16-bit floats are widened, where they fit then. */
+function fitted(model: OnnxModel, backend: Backend, memoryBytes: number): OnnxModel {
+  if (backend !== "wasm") return model;
+  return WITH_OVERHEAD * (weightBytes(model) + bytesMore(model)) <= memoryBytes ? (widenHalves(model) ?? model) : model;
 }
 
 /** The model's own fault, or the caller's wish: the same without kernels. */
@@ -72,14 +83,14 @@ async function openOnEngine(subject: Subject, engine: Engine, remark: string | n
   const noted = ({ form, why }: RewriteChoice, more: string | null): RewriteChoice => ({ form, why: more === null ? why : `${why}; ${more}` });
   const choice = noted(engine.backend === "webgpu" ? { form: "as-is", why: "the GPU multiplies with blocks" } : planRewrite(sizesOf(model, io), options.memoryBytes, options.selfTest?.kind === "tokens"), remark);
   // Its own file knows when that is to be had; a decoder that comes of it has been tried.
-  const recorded = engine.kind === "sessions" ? await openRecorded({ ...subject, model: rewrite(model, io, choice.form), description: describe(choice, io, "WebGPU") }, engine, (decoder) => faultOf(decoder, options, step)) : null;
+  const recorded = engine.kind === "sessions" ? await openRecorded({ ...subject, firstRoom: options.firstRoom, model: rewrite(model, io, choice.form), description: describe(choice, io, "WebGPU") }, engine, step, (decoder) => faultOf(decoder, options, step)) : null;
   if (recorded?.decoder) return recorded.decoder;
-  const first = await openAs(subject, engine, noted(choice, recorded?.why ? `not recorded, for ${recorded.why}` : null));
+  const first = await openAs(subject, engine, noted(choice, recorded?.why ? `not recorded, for ${recorded.why}` : null), step);
   if (choice.form !== "int8") return trusted(first, options, step);
   const fault = await faultOf(first, options, step);
   if (fault === null) return first;
   await first.close();
-  return trusted(await openAs(subject, engine, { form: "as-is", why: `rounded weights were tried: ${fault}` }), options, step);
+  return trusted(await openAs(subject, engine, { form: "as-is", why: `rounded weights were tried: ${fault}` }, step), options, step);
 }
 
 /** Runs it, and says what is wrong; `null` where nothing is. */
@@ -100,14 +111,14 @@ async function trusted(decoder: Decoder, options: DecoderOptions, step: Step): P
   }
 }
 
-async function openAs({ source, model, io, ...sizes }: Subject, engine: Engine, choice: RewriteChoice): Promise<Decoder> {
+async function openAs({ source, model, io, ...sizes }: Subject, engine: Engine, choice: RewriteChoice, step: Step): Promise<Decoder> {
   const rewritten = rewrite(model, io, choice.form);
   if (engine.kind === "heap") {
     const pieces = io.attention === "grouped" ? attendPieces(rewritten) : null;
     const session = await openSession(source, pieces?.model ?? rewritten, engine.ort);
     return new HeapDecoder({ ...sizes, ort: engine.ort, session, io, pieces: pieces?.shape ?? null, description: describe(choice, io, engine.ort.threads === 1 ? "one thread" : `${engine.ort.threads} threads`) });
   }
-  return openOnSessions({ source, model: rewritten, io, ...sizes, description: describe(choice, io, engine.backend === "webgpu" ? "WebGPU" : "the public API") }, engine);
+  return openOnSessions({ source, model: rewritten, io, ...sizes, description: describe(choice, io, engine.backend === "webgpu" ? "WebGPU" : "the public API") }, engine, step);
 }
 
 const rewrite = (model: OnnxModel, io: DecoderIo, form: WeightForm): OnnxModel => {
@@ -127,13 +138,15 @@ async function openSession(source: ModelSource, model: OnnxModel, ort: OrtModule
 function sizesOf({ graph, ...rest }: OnnxModel, io: DecoderIo) {
   const model = { ...rest, graph };
   return {
-    original: graph.initializers.reduce((sum, tensor) => sum + (tensorBytes(tensor) ?? elementCount(tensor.dims)), 0),
+    original: weightBytes(model),
     blocks: blockBytes(model),
     float32: expandedBytes(model, "float32"),
     int8: expandedBytes(model, "int8"),
     kv: kvBytesPerToken(io.kv, io.kvType) * USUAL_CONTEXT,
   };
 }
+
+const weightBytes = ({ graph }: OnnxModel): number => graph.initializers.reduce((sum, tensor) => sum + (tensorBytes(tensor) ?? elementCount(tensor.dims)), 0);
 
 /** The tokens whose keys and values fit in half of the memory. */
 const room = (io: DecoderIo, memoryBytes: number): number => Math.max(256, Math.floor(memoryBytes / 2 / kvBytesPerToken(io.kv, io.kvType)));

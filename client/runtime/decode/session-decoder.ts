@@ -11,12 +11,13 @@ import { TOP_COUNT, TOP_OUTPUTS } from "../graph/top-candidates.ts";
 import { floatsOf } from "../tasks/floats.ts";
 import { Scores } from "../kernels/scores.ts";
 import type { Step } from "../tasks/task.ts";
+import type { DecoderInPieces } from "./check-pieces.ts";
 import type { DecoderIo } from "./decoder-io.ts";
-import type { Candidates, Decoder, KvPair, NextToken, SavedSequence } from "./decoder.ts";
+import type { Candidates, KvPair, NextToken, SavedSequence } from "./decoder.ts";
 import { feedInPieces, whileCurrent } from "./feeding.ts";
 import { PIECE } from "./heap-decoder.ts";
 import { eachHead, kvBytesPerToken, tokenBytes } from "./kv-cache.ts";
-import { candidatesOf, likeliest } from "./logits.ts";
+import { candidatesOf, likeliest, sound } from "./logits.ts";
 import { smallInputs, type SmallInput } from "./small-inputs.ts";
 
 export interface SessionDecoderParts {
@@ -30,10 +31,11 @@ export interface SessionDecoderParts {
   readonly description: string;
 }
 
-export class SessionDecoder implements Decoder {
+export class SessionDecoder implements DecoderInPieces {
   readonly vocabulary: number;
   readonly contextLength: number;
-  readonly description: string;
+  description: string;
+  piece = PIECE;
   readonly #parts: SessionDecoderParts;
   readonly #inputs: readonly SmallInput[];
   readonly #hasTop: boolean;
@@ -63,7 +65,7 @@ export class SessionDecoder implements Decoder {
   }
 
   async feed(ids: Int32Array, step: Step): Promise<NextToken> {
-    await feedInPieces(this, ids, PIECE, step, (piece) => this.#run(piece));
+    await feedInPieces(this, ids, this.piece, step, (piece) => this.#run(piece));
     const current = whileCurrent(() => this.#runs);
     return {
       greedy: () => current(async () => (this.#hasTop ? ((await this.#top(1)).ids[0] ?? 0) : likeliest(await this.#logits()))),
@@ -122,11 +124,7 @@ export class SessionDecoder implements Decoder {
   async #top(count: number): Promise<Candidates> {
     const [ids, logits, sum] = await Promise.all([TOP_OUTPUTS.ids, TOP_OUTPUTS.logits, TOP_OUTPUTS.logSumExp].map((name) => this.#output(name)));
     if (!ids || !logits || !sum || count > TOP_COUNT) throw new Error(`the graph picks ${TOP_COUNT} candidates`);
-    return {
-      ids: Int32Array.from(ids.data as BigInt64Array, Number).slice(0, count),
-      logits: floats(logits).slice(0, count),
-      logSumExp: floats(sum)[0] ?? NaN,
-    };
+    return sound({ ids: Int32Array.from(ids.data as BigInt64Array, Number).slice(0, count), logits: floats(logits).slice(0, count), logSumExp: floats(sum)[0] ?? NaN }, this.vocabulary);
   }
 
   async #output(name: string): Promise<Pick<Tensor, "data" | "type">> {

@@ -65,6 +65,8 @@ export class ModelSource {
 
   /** Some of a payload, as it lies in its file. May be a view of the file's own memory: to be copied at once. */
   async part(payload: Payload, from: number, length: number): Promise<Uint8Array> {
+    const { each, from: [input] = [] } = "make" in payload ? payload : {};
+    if ("make" in payload && each && input) return payload.make([await this.part(input, (from / each.to) * each.from, (length / each.to) * each.from)]);
     if (!("offset" in payload)) return (await loadPayload(payload, (range) => this.#load(range))).subarray(from, from + length);
     return this.#load({ ...payload, offset: payload.offset + from, length });
   }

@@ -2,29 +2,28 @@
  * Lets a grouped-attention decoder run on keys and values of one fixed size, with the count of tokens as an input. Pure.
  *
  * - Why: a recorded run on a GPU is played back with the same shapes, and a mask grows with each token. GroupQueryAttention
- *   takes from the mask no more than two numbers: the tokens before the last (`SEQUENCE_LENGTH`, an input of one int32),
- *   and the room that there is (`capacity`, a constant).
+ *   takes from the mask no more than two numbers, each an input of one int32 from here on: the tokens before the last
+ *   (`SEQUENCE_LENGTH`), and the room that there is (`CAPACITY`).
  * - `null` where the mask is used for anything else.
  */
 import { ELEMENT, type OnnxModel, type OnnxNode } from "../../../schema/onnx/types.ts";
 import { namesRead, pruneInitializers } from "./prune.ts";
-import { NO_REST, tensorOf } from "./tensors.ts";
+import { NO_REST } from "./tensors.ts";
 
 export const SEQUENCE_LENGTH = "leasehold/seqlens-k";
-const CAPACITY = "leasehold/capacity";
+export const CAPACITY = "leasehold/capacity";
 /** Of GroupQueryAttention's inputs. */
 const SEQLENS_AT = 5;
 const TOTAL_AT = 6;
 
-export function withStaticPositions(model: OnnxModel, mask: string, capacity: number): OnnxModel | null {
+export function withStaticPositions(model: OnnxModel, mask: string): OnnxModel | null {
   const { graph } = model;
   const nodes = liveNodes(
     graph.nodes.map((node): OnnxNode => (node.opType === "GroupQueryAttention" ? { ...node, inputs: node.inputs.map((name, at) => (at === SEQLENS_AT ? SEQUENCE_LENGTH : at === TOTAL_AT ? CAPACITY : name)) } : node)),
     graph.outputs.map(({ name }) => name),
   );
-  const initializers = [...graph.initializers, tensorOf(CAPACITY, ELEMENT.int32, [1], new Uint8Array(Int32Array.of(capacity).buffer))];
-  const inputs = [...graph.inputs.filter(({ name }) => name !== mask), { name: SEQUENCE_LENGTH, tensor: { elementType: ELEMENT.int32, shape: [1] }, rest: NO_REST }];
-  const rewritten = { ...model, graph: { ...graph, nodes, initializers, inputs, valueInfos: [] } };
+  const inputs = [...graph.inputs.filter(({ name }) => name !== mask), ...[SEQUENCE_LENGTH, CAPACITY].map((name) => ({ name, tensor: { elementType: ELEMENT.int32, shape: [1] }, rest: NO_REST }))];
+  const rewritten = { ...model, graph: { ...graph, nodes, inputs, valueInfos: [] } };
   return namesRead(rewritten.graph).includes(mask) ? null : pruneInitializers(rewritten);
 }
 

@@ -90,7 +90,6 @@ whenThere("a model that misses its self-test is not opened", async () => {
 test.for([
   { on: "WASM whose module has lost an export, by the public API", more: { backend: "wasm", ortBase: new URL(LACKING_PATH, location.origin).href }, count: 32, says: /the public API$/ },
   { on: "WebGPU, recorded", more: { backend: "webgpu" }, count: 14, says: /WebGPU, recorded$/ },
-  { on: "WebGPU without JSPI, recorded", more: { backend: "webgpu", withoutJspi: true }, count: 12, says: /WebGPU, recorded$/ },
   { on: "WebGPU, run by run", more: { backend: "webgpu", isUnrecorded: true }, count: 8, says: /not recorded, for this engine has no way to\).*WebGPU$/ },
 ] as const)("on $on the same tokens come out, from any place", { timeout: 180_000 }, async ({ more, count, says }, { skip }) => {
   if (!model) return skip("the models next to the checkout are not there");

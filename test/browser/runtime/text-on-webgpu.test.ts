@@ -10,9 +10,9 @@ afterEach(() => {
 });
 
 test.for([
-  { where: "a browser with JSPI", hasJspi: true, reason: "WebGPU on a real GPU." },
-  { where: "one without", hasJspi: false, reason: "WebGPU without JSPI (asyncify) on a real GPU." },
-])("what auto runs on a graphics adapter of $where tells the reference's story", { timeout: 180_000 }, async ({ hasJspi, reason }, { skip }) => {
+  { where: "a browser with JSPI", hasJspi: true, count: 16, reason: "WebGPU on a real GPU." },
+  { where: "one without", hasJspi: false, count: 5, reason: "WebGPU without JSPI (asyncify) on a real GPU." },
+])("what auto runs on a graphics adapter of $where tells the reference's story", { timeout: 180_000 }, async ({ hasJspi, count, reason }, { skip }) => {
   if (!hasJspi) Reflect.deleteProperty(WebAssembly, "Suspending");
   const model = await stories();
   if (!model) return skip("the models next to the checkout are not there");
@@ -24,10 +24,10 @@ test.for([
   info.mockRestore();
   expect([runtime.backend, runtime.reason]).toEqual(["webgpu", reason]);
   const pieces: string[] = [];
-  const ask: GenerateInput = { kind: "generate", prompt: { kind: "text", text: story.prompt }, sampling: {}, maxTokens: 16, stop: [], choices: 1, logprobs: null, format: { type: "text" }, hold: null };
+  const ask: GenerateInput = { kind: "generate", prompt: { kind: "text", text: story.prompt }, sampling: {}, maxTokens: count, stop: [], choices: 1, logprobs: null, format: { type: "text" }, hold: null };
   const onPiece = (event: GenerateEvent) => void (event.kind === "piece" && pieces.push(event.text));
-  expect(await runtime.run("text-generation", ask, { onPiece })).toMatchObject({ outputTokens: 16 });
-  expect(pieces.join("").length).toBeGreaterThan(15);
+  expect(await runtime.run("text-generation", ask, { onPiece })).toMatchObject({ outputTokens: count });
+  expect(pieces.join("").length).toBeGreaterThanOrEqual(count);
   expect(story.text.slice(story.prompt.length).startsWith(pieces.join(""))).toBe(true);
   runtime.close();
 });

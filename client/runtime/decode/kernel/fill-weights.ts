@@ -19,7 +19,9 @@ import type { Matrix, Placement } from "./weight-places.ts";
 const AT_A_TIME = 1024 * 1024;
 const BETWEEN = 4 * 1024 * 1024;
 
-const fileOffset = (payload: Payload | undefined): number => (payload && "offset" in payload ? payload.offset : 0);
+/** What of a file a payload is, or is made of. */
+const rangesOf = (payload: Payload): ByteRange[] => ("offset" in payload ? [payload] : "make" in payload ? payload.from.flatMap(rangesOf) : []);
+const fileOffset = (payload: Payload | undefined): number => (payload && rangesOf(payload)[0]?.offset) ?? 0;
 const payloadsOf = (placement: Placement): Payload[] => (placement.kind === "floats" ? [placement.from] : placement.matrix.tensors.flatMap((tensor) => (tensor ? [plainOf(tensor)] : [])));
 
 function plainOf(tensor: Matrix["tensors"][0]): Payload {
@@ -42,7 +44,7 @@ interface Ordered {
 }
 
 export async function fillWeights(placements: readonly Placement[], source: ModelSource, memory: KernelMemory, kernels: Kernels, scratch: number, step: Step): Promise<void> {
-  const ranges = (of: readonly Ordered[]): ByteRange[] => of.flatMap(({ payloads }) => payloads.filter((payload) => "offset" in payload));
+  const ranges = (of: readonly Ordered[]): ByteRange[] => of.flatMap(({ payloads }) => payloads.flatMap(rangesOf));
   const inOrder: Ordered[] = placements.map((placement) => ({ placement, payloads: payloadsOf(placement) })).sort((a, b) => fileOffset(a.payloads[0]) - fileOffset(b.payloads[0]));
   const all = ranges(inOrder);
   let since = BETWEEN;

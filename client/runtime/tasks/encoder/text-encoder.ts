@@ -113,12 +113,13 @@ function feedsOf(batch: readonly Encoded[], { api, inputNames, config }: FeedsOf
 /** `outputs`: by name, the first that the model has; else its first output. */
 export async function openTextEncoder(files: ModelFiles, engine: SessionEngine, outputs: readonly string[], step: Step, { selfTest }: Pick<ModelOptions, "selfTest">): Promise<TextEncoder> {
   const [tokenizer, config] = [await loadTokenizer(files), await readJson(files, "config.json")];
+  const maxLength = mostTokens(config, tokenizer.maxLength);
   const outputOf = ({ outputNames }: InferenceSession) => outputs.find((name) => outputNames.includes(name)) ?? outputNames[0] ?? "";
   const session = await openTrusted(files, engine, step, {
     selfTest,
-    trial: (opened) => ({ feeds: feedsOf([tokenizer.encode("warm")], { api: engine.api, inputNames: opened.inputNames, config }), output: outputOf(opened) }),
+    trial: (opened) => ({ feeds: feedsOf([trialText(tokenizer, engine, maxLength)], { api: engine.api, inputNames: opened.inputNames, config }), output: outputOf(opened) }),
   });
-  return new TextEncoder({ engine, session, tokenizer, config, maxLength: mostTokens(config, tokenizer.maxLength), output: outputOf(session) });
+  return new TextEncoder({ engine, session, tokenizer, config, maxLength, output: outputOf(session) });
 }
 
 /** Their first positions stand for padding and what comes before it, and no token is at them. */
@@ -129,6 +130,15 @@ const MOST = 8192;
 export function mostTokens({ model_type: type, max_position_embeddings: stated, pad_token_id: pad }: JsonObject, tokenizerMost: number): number {
   const unused = PADDED_POSITIONS.has(type) ? Number(pad ?? 1) + 1 : 0;
   return Math.min(tokenizerMost, typeof stated === "number" ? stated - unused : Infinity, MOST);
+}
+
+/** A graphics device has other kernels for long texts than for short ones: there the trial is a text that takes them. */
+const GPU_TRIAL_WORDS = 64;
+
+function trialText(tokenizer: Tokenizer, { backend }: SessionEngine, maxLength: number): Encoded {
+  const short = tokenizer.encode("warm");
+  const long = backend === "webgpu" ? tokenizer.encode("warm ".repeat(GPU_TRIAL_WORDS)) : short;
+  return long.ids.length <= maxLength ? long : short;
 }
 
 /** The labels of a classifier's outputs, in their order. */

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { ELEMENT, type OnnxModel } from "../../../../schema/onnx/types.ts";
-import { SEQUENCE_LENGTH, withStaticPositions } from "../../../../client/runtime/graph/static-positions.ts";
+import { CAPACITY, SEQUENCE_LENGTH, withStaticPositions } from "../../../../client/runtime/graph/static-positions.ts";
 import { modelOf, node, NOTHING } from "../../onnx/models.ts";
 
 const input = (name: string) => ({ name, tensor: { elementType: ELEMENT.int64, shape: ["b", "t"] }, rest: NOTHING });
@@ -19,16 +19,15 @@ const decoder = (more: Partial<OnnxModel["graph"]> = {}) =>
     ...more,
   });
 
-it("takes the lengths as an input and the room as a constant, and drops what made them of the mask", () => {
-  const { graph } = withStaticPositions(decoder(), "attention_mask", 512) ?? modelOf({});
-  expect(graph.inputs.map(({ name }) => name)).toEqual(["input_ids", SEQUENCE_LENGTH]);
+it("takes the lengths and the room as inputs, and drops what made them of the mask", () => {
+  const { graph } = withStaticPositions(decoder(), "attention_mask") ?? modelOf({});
+  expect(graph.inputs.map(({ name }) => name)).toEqual(["input_ids", SEQUENCE_LENGTH, CAPACITY]);
   expect(graph.nodes.map(({ opType }) => opType)).toEqual(["GroupQueryAttention"]);
-  const [, , , , , lengths, capacity, cos] = graph.nodes[0]?.inputs ?? [];
-  expect([lengths, cos]).toEqual([SEQUENCE_LENGTH, "cos"]);
-  expect(graph.initializers).toMatchObject([{ name: capacity, dataType: ELEMENT.int32, dims: [1], data: { bytes: new Uint8Array(Int32Array.of(512).buffer) } }]);
+  const [, , , , , ...last] = graph.nodes[0]?.inputs ?? [];
+  expect(last).toEqual([SEQUENCE_LENGTH, CAPACITY, "cos"]);
 });
 
 it("leaves a graph alone whose mask says more than the lengths", () => {
   const nodes = [...decoder().graph.nodes, node("Cast", ["attention_mask"], ["weights"])];
-  expect(withStaticPositions(decoder({ nodes, outputs: [output("logits"), output("weights")] }), "attention_mask", 512)).toBeNull();
+  expect(withStaticPositions(decoder({ nodes, outputs: [output("logits"), output("weights")] }), "attention_mask")).toBeNull();
 });
