@@ -67,6 +67,8 @@ interface Answered {
   readonly linked: Headers;
 }
 
+/** At most so much at a time; without a size of our own workerd reads 4 KiB, and a gigabyte takes seconds of the object's thread. */
+const PART_BYTES = 64 * 1024;
 const MAX_DESCRIPTION_BYTES = 8 * 1024 * 1024;
 
 export class Hub {
@@ -223,11 +225,11 @@ async function reached<T>(work: () => Promise<T>): Promise<T> {
 }
 
 async function* parts(response: Response, patience: Patience): AsyncGenerator<Uint8Array> {
-  const reader = (response.body as ReadableStream<Uint8Array> | null)?.getReader();
+  const reader = (response.body as ReadableStream<Uint8Array> | null)?.getReader({ mode: "byob" });
   if (!reader) return;
   try {
     for (;;) {
-      const { done, value } = await patience.wait(() => reader.read(), (read) => read.value?.byteLength ?? 0);
+      const { done, value } = await patience.wait(() => reader.read(new Uint8Array(PART_BYTES)), (read) => read.value?.byteLength ?? 0);
       if (done) return;
       yield value;
     }

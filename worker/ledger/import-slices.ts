@@ -9,8 +9,9 @@
 import { createHash, type Hash } from "node:crypto";
 import type { ImportId } from "../../schema/contract/imports.ts";
 import type { Sha256 } from "../../schema/contract/ids.ts";
-import { CHUNK_BYTES, type ModelFile, type RevisionCreate, revisionCreate } from "../../schema/contract/models.ts";
+import { type ModelFile, type RevisionCreate, revisionCreate } from "../../schema/contract/models.ts";
 import { type Hub, HubFault } from "../imports/hub.ts";
+import { inChunks } from "../imports/in-chunks.ts";
 import { buildOf, chooseFiles, configOf, isOfModel, requiresOf } from "../imports/layout.ts";
 import { inspectVariants } from "../models/inspect.ts";
 import { buildRevision } from "../models/manifest.ts";
@@ -97,21 +98,10 @@ export class ImportSlices {
   }
 
   async #read(one: StoredImport, hub: Hub, commit: string, file: ImportFile, reading: Reading, until: number): Promise<void> {
-    let chunk = new Uint8Array(Math.min(CHUNK_BYTES, file.size - reading.offset));
-    let filled = 0;
-    for await (const bytes of hub.read(repositoryOf(one), commit, file, reading.offset)) {
-      for (let at = 0; at < bytes.byteLength; ) {
-        if (chunk.byteLength === 0) throw new HubFault("source-changed", `${file.path} is larger than the hub said.`);
-        const part = bytes.subarray(at, at + chunk.byteLength - filled);
-        chunk.set(part, filled);
-        [filled, at] = [filled + part.byteLength, at + part.byteLength];
-        if (filled < chunk.byteLength) break;
-        await this.#keep(one, file, reading, chunk);
-        [chunk, filled] = [new Uint8Array(Math.min(CHUNK_BYTES, file.size - reading.offset)), 0];
-      }
-      if (filled === 0 && reading.offset < file.size && Date.now() >= until) return;
+    for await (const chunk of inChunks(hub.read(repositoryOf(one), commit, file, reading.offset), file, reading.offset)) {
+      await this.#keep(one, file, reading, chunk);
+      if (reading.offset < file.size && Date.now() >= until) return;
     }
-    if (reading.offset < file.size) throw new HubFault("source-unreachable", `${file.path} broke off after ${reading.offset + filled} of ${file.size} bytes.`);
   }
 
   async #keep(one: StoredImport, file: ImportFile, reading: Reading, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
