@@ -34,7 +34,7 @@ export const importCreate = z
     revision: z
       .string()
       .max(100)
-      .regex(/^[A-Za-z0-9][\w.-]*$/, "a branch, a tag or a commit")
+      .regex(/^[A-Za-z0-9][\w.-]*(?:\/[A-Za-z0-9][\w.-]*)*$/, "a branch, a tag, a commit or a pull request's reference")
       .default("main"),
     variants: z
       .array(build)

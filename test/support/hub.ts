@@ -70,7 +70,7 @@ export class TestHub {
     const fault = this.fault(heard, this.heard.push(heard) - 1);
     if (typeof fault === "number") return void response.writeHead(fault).end("the hub fails");
     if (typeof fault === "object" && fault !== null) return void response.writeHead(302, fault).end();
-    const api = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/[^/]+$/.exec(heard.path)?.[1];
+    const api = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/[^/]+$/.exec(pathname)?.[1]; // its slashes encoded
     const [, id, path, cdn] = /^\/([^/]+\/[^/]+)\/resolve\/[0-9a-f]{40}\/(.+?)(\?cdn)?$/.exec(heard.path.replace(/^\/cdn(\/.*)$/, "$1?cdn")) ?? [];
     const repository = this.#repositories[api ?? id ?? ""];
     if (!repository) return void response.writeHead(404).end();

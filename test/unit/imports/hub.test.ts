@@ -36,6 +36,10 @@ it("describes a model with the digests that the hub states", async () => {
   expect(model.files.map(({ path, size, sha256, git }) => [path, size, sha256 !== null, git !== null])).toEqual([["config.json", 2, false, true], ["onnx/model.onnx", 100_000, true, false]]);
 });
 
+it("asks for a revision with slashes as for one", async () => {
+  expect((await hub().describe("org/open", "refs/pr/1")).commit).toBe(COMMIT);
+});
+
 it("asks for what a description of names alone leaves out, of the files that are wanted", async () => {
   const { files } = await hub().describe("org/terse", "main", (path) => path !== "README.md");
   expect(files).toEqual([
