@@ -90,6 +90,7 @@ export class DiskAccess {
 
 async function openDisk(tenant: string): Promise<Disk> {
   const opening = openCatalogue(tenant);
+  opening.catch(() => undefined); // told where it is waited for, which may be later
   try {
     const files = await ChunkFiles.open(tenant);
     return { files, catalogue: await opening, work: new ChunkLink(files, tenant) };

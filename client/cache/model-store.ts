@@ -4,7 +4,7 @@
  * - Never fails for want of storage: what the disk refuses is kept in memory, and `place` says why. The disk is tried
  *   again for what comes half a minute later; what memory has goes there when it is next opened.
  * - Gives a chunk's bytes only where they are what its digest says.
- * - A full disk costs the chunks that were used longest ago, but none that is held.
+ * - A full disk costs the chunks that were used longest ago, those of models with an offline lease last; none that is held.
  * - `exclusively` lets one tab at a time work on a chunk, so that two tabs download it once.
  */
 import type { ModelId, Sha256 } from "../../schema/contract/ids.ts";
@@ -15,7 +15,7 @@ import { checkBytes, type Form, openBytes } from "./chunk-work.ts";
 import { type Disk, DiskAccess, reasonOf } from "./disk.ts";
 import { chunksToDrop, type Keeping } from "./keeping.ts";
 import { Patience } from "./patience.ts";
-import { Room } from "./room.ts";
+import { type NeededOffline, Room } from "./room.ts";
 import { type Bytes, sealedBytes } from "./seal.ts";
 import { SharedProgress } from "./shared-progress.ts";
 
@@ -72,9 +72,9 @@ const ROOM_ATTEMPTS = 3;
 const RETRY_MS = 30_000;
 
 /** `retryMs`: for tests, which don't wait. */
-export async function openModelStore(tenant: string, retryMs = RETRY_MS): Promise<ModelStore> {
+export async function openModelStore(tenant: string, retryMs = RETRY_MS, neededOffline: NeededOffline = async () => []): Promise<ModelStore> {
   if (!/^[a-z0-9][a-z0-9-]{0,31}$/.test(tenant)) throw new RangeError("not a tenant id");
-  return new TenantStore(tenant, await DiskAccess.open(tenant, retryMs), retryMs);
+  return new TenantStore(tenant, await DiskAccess.open(tenant, retryMs), retryMs, new Room(neededOffline));
 }
 
 /** What the disk would not have, and when. */
@@ -94,18 +94,19 @@ class TenantStore implements ModelStore {
   readonly progress: SharedProgress;
   readonly #access: DiskAccess;
   readonly #retryMs: number;
-  readonly #room = new Room();
+  readonly #room: Room;
   readonly #chunks = new Map<Sha256, Kept>();
   readonly #manifests = new Map<Sha256, string>();
   readonly #revisions = new Map<ModelId, Sha256>();
   #hasAsked = false;
   #refusal: Refusal | null = null;
 
-  constructor(tenant: string, access: DiskAccess, retryMs: number) {
+  constructor(tenant: string, access: DiskAccess, retryMs: number, room: Room) {
     this.tenant = tenant;
     this.progress = new SharedProgress(tenant);
     this.#access = access;
     this.#retryMs = retryMs;
+    this.#room = room;
   }
 
   get place(): Place {

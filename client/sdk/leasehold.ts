@@ -176,8 +176,8 @@ export class Leasehold {
     const tenant = tenantOfKey(publishableKey);
     this.#prover = new Prover(timed("proof key", () => openProofKey(tenant)));
     const api = new ControlPlane(baseUrl ?? location.origin, this.#prover);
-    this.#store = timed("open the cache", () => openModelStore(tenant));
     this.#book = new OfflineBook(tenant);
+    this.#store = timed("open the cache", () => openModelStore(tenant, undefined, () => this.#book.manifests()));
     this.#desk = new LeaseDesk({
       api,
       publishableKey,

@@ -7,6 +7,7 @@
  *   the control plane refuses for good is told and dropped with its lease.
  * - A lease whose time is over is ended by the next `send`: what was not used of it comes back.
  */
+import type { Sha256 } from "../../schema/contract/ids.ts";
 import type { LeaseGranted, LeaseState, UsageReport } from "../../schema/contract/leases.ts";
 import type { LeaseholdError } from "../errors.ts";
 import { asLeaseholdError } from "./as-error.ts";
@@ -44,6 +45,11 @@ export class OfflineBook {
     return records
       .filter((record) => isRunnable(record, Date.now()))
       .map((record) => ({ lease_id: record.lease_id, model: record.model, tokens: tokensLeft(record), expires_at: record.grant.expires_at, unsent: record.queue.length }));
+  }
+
+  /** The digests of the manifests that leases are for which still run. */
+  async manifests(): Promise<Sha256[]> {
+    return (await this.#records()).filter((record) => isRunnable(record, Date.now())).map(({ grant }) => grant.model.manifest_sha256);
   }
 
   /** A lease with that many tokens left, and the tokens taken; null where there is none. */

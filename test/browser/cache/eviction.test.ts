@@ -1,6 +1,7 @@
 /** A disk that is nearly full: what was used longest ago goes. A file of its own, because the browser's count of what an origin takes lags behind. */
 import { afterAll, expect, it } from "vitest";
 import { cdp } from "vitest/browser";
+import { sha256Hex } from "../../../client/cache/digest.ts";
 import { isStored } from "../../../client/cache/fetch-model.ts";
 import { openModelStore } from "../../../client/cache/model-store.ts";
 import { fetchKept, makeModel, sourceOf } from "./made-model.ts";
@@ -39,4 +40,15 @@ it("a model that finds the disk full takes the place of the chunks used longest 
   expect(store.place).toEqual({ kind: "disk" });
   expect(await isStored(big.variant, store)).toBe(true);
   store.close();
+
+  // What an offline lease is for goes last, though it was used longest ago.
+  const [leased, other, last] = [await makeModel({ "leased.onnx": CHUNKS }), await makeModel({ "other.onnx": CHUNKS }), await makeModel({ "last.onnx": CHUNKS })];
+  const text = JSON.stringify(leased.manifest);
+  const digest = await sha256Hex(new TextEncoder().encode(text));
+  const later = await openModelStore(tenant, undefined, async () => [digest]);
+  await later.keepManifest(digest, text);
+  for (const model of [leased, other, last]) await fetchKept({ ...model, store: later, fetchChunk: sourceOf(model).fetchChunk });
+  expect(later.place).toEqual({ kind: "disk" });
+  expect(await Promise.all([leased, other, last].map(({ variant }) => isStored(variant, later)))).toEqual([true, false, true]);
+  later.close();
 });

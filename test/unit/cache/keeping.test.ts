@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { cacheModeOf, chunksOf, chunksToDrop } from "../../../client/cache/keeping.ts";
+import { cacheModeOf, chunksOf, chunksToDrop, inOrderOfGoing } from "../../../client/cache/keeping.ts";
+import type { Sha256 } from "../../../schema/contract/ids.ts";
 import type { Manifest } from "../../../schema/contract/models.ts";
 import { published } from "../sdk/examples.ts";
 
@@ -27,6 +28,13 @@ it.each<[string, Manifest[], Manifest[], string[]]>([
   ["nothing was replaced", [], [manifestOf(["a"])], []],
 ])("%s", (_, replaced, inForce, dropped) => {
   expect(chunksToDrop(replaced, inForce)).toEqual(dropped);
+});
+
+it("lets what was used longest ago go first, and last what offline leases are for", () => {
+  const byUse = [..."abcdef"].map((sha256) => ({ sha256: sha256 as Sha256 }));
+  const order = (...offline: Manifest[]) => inOrderOfGoing(byUse, offline).map(({ sha256 }) => sha256).join("");
+  expect(order()).toBe("abcdef");
+  expect(order(manifestOf(["a"], ["cx"]), manifestOf(["e"]))).toBe("bdface");
 });
 
 it("keeps weights encrypted where the manifest says nothing", () => {
