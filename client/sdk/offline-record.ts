@@ -5,6 +5,8 @@
  *   away in between keeps them taken here; the final report gives them back at the control plane.
  * - The key to the weights goes with the lease's end, though what it has to report may wait for days.
  * - A report keeps its number until it is acknowledged: sent twice, it counts once.
+ * - A run that ends after the lease was ended (its time was over, another tab saw it) is reported before the final report,
+ *   where that has not arrived yet.
  */
 import type { LeaseGranted, UsageReport } from "../../schema/contract/leases.ts";
 
@@ -40,11 +42,11 @@ export function take(record: OfflineRecord, tokens: number, nowMs: number): Offl
 
 /** What a run that had taken `taken` came to. */
 export function enter(record: OfflineRecord, taken: number, report: UsageReport): OfflineRecord {
-  if (record.isEnded) return record;
   const used = report.input_tokens + report.output_tokens;
   const calls = report.outcome === "ok" || used > 0 ? 1 : 0;
   const after = { ...record, usedTokens: record.usedTokens - taken + used, usedCalls: record.usedCalls - 1 + calls, nextSeq: record.nextSeq + 1 };
-  return { ...after, queue: [...record.queue, { ...report, calls, seq: record.nextSeq, final: false }] };
+  const last = record.queue.filter(({ final }) => final);
+  return { ...after, queue: [...record.queue.filter(({ final }) => !final), { ...report, calls, seq: record.nextSeq, final: false }, ...last] };
 }
 
 /** Gives back what was not used: nothing runs on it any more. */

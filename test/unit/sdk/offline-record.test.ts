@@ -53,6 +53,20 @@ it("numbers what it reports, gives back what a run did not use, and ends with a 
   expect(acknowledge(acknowledge(ended, 1) as OfflineRecord, 2)).toBeNull();
 });
 
+it("reports a run that was still going when the lease was ended, before the final report", () => {
+  const running = take(take(fresh(), 50, BEFORE) as OfflineRecord, 70, BEFORE) as OfflineRecord;
+  const ended = end(enter(running, 50, report(30)), ID);
+  const told = enter(ended, 70, report(40));
+  expect(told).toMatchObject({ isEnded: true, contentKey: null });
+  expect(told.queue.map(({ seq, final, input_tokens }) => ({ seq, final, tokens: input_tokens }))).toEqual([
+    { seq: 1, final: false, tokens: 30 },
+    { seq: 3, final: false, tokens: 40 },
+    { seq: 2, final: true, tokens: 0 },
+  ]);
+  // The final report was under way meanwhile: what is left is sent, and the control plane says that it comes too late.
+  expect(acknowledge(acknowledge(told, 1) as OfflineRecord, 2)?.queue).toMatchObject([{ seq: 3, input_tokens: 40 }]);
+});
+
 it("never reports more than the hold, whatever runs, stops and is sent in whatever order", () => {
   const step = fc.record({ take: fc.integer({ min: 1, max: 120 }), share: fc.float({ min: 0, max: 1, noNaN: true }), isLost: fc.boolean(), isSent: fc.boolean() });
   fc.assert(
