@@ -18,7 +18,7 @@ import { probeBrowser } from "./backends/probe.ts";
 import { timed } from "../timing.ts";
 import { KernelFault } from "./decode/kernel-fault.ts";
 import { ORT_PATH } from "./ort-files.ts";
-import { memoryBudget } from "./memory-budget.ts";
+import { modelBudget } from "./memory-budget.ts";
 import type { Answer, ArrivingFile, InputOf, LoadedFile, NoteOf, OutputOf, PieceOf, RuntimeFile, Stage, StoredFile, TaskName } from "./protocol.ts";
 import type { OcrBlock, OcrReading } from "./tasks/ocr/reading.ts";
 import { WorkerLink, type Patience } from "./worker-link.ts";
@@ -219,7 +219,7 @@ class HostedRuntime implements Runtime {
   }
 
   async #startOn(candidate: Candidate, signal: AbortSignal): Promise<Running> {
-    const { task, onProgress, allowControlFlow = false, ortBase = new URL(ORT_PATH, location.origin).href, patience, selfTest, threads: asked, poolBytes = 0, memoryBytes = Math.max(poolBytes, memoryBudget(navigator)) } = this.#options;
+    const { task, onProgress, allowControlFlow = false, ortBase = new URL(ORT_PATH, location.origin).href, patience, selfTest, threads: asked, poolBytes, memoryBytes = modelBudget(navigator, poolBytes) } = this.#options;
     const files = this.#askForFiles();
     let measuredThreads: number | null;
     let remark: string | undefined;

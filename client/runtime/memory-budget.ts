@@ -14,6 +14,9 @@ const PHONE = 450 * 1e6;
 const UNKNOWN = 1.5e9;
 const MOST = 3e9;
 
+/** Where the page says how much its models may take, one may take that. */
+export const modelBudget = (hints: DeviceHints, poolBytes = 0): number => Math.max(poolBytes, memoryBudget(hints));
+
 export function memoryBudget({ deviceMemory, userAgent }: DeviceHints): number {
   if (/\b(Mobi|Android|iPhone|iPad)/.test(userAgent)) return PHONE;
   return deviceMemory === undefined ? UNKNOWN : Math.min(MOST, (deviceMemory * 1e9) / 2);

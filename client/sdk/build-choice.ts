@@ -6,6 +6,7 @@
  */
 import { LeaseholdError, type ClientCode } from "../errors.ts";
 import type { Manifest, Variant } from "../../schema/contract/models.ts";
+import { modelBudget } from "../runtime/memory-budget.ts";
 import { namedVariant, pickVariant, type VariantWish } from "./variants.ts";
 
 /** Faults that another build may not have. */
@@ -16,12 +17,17 @@ export class BuildChoice {
   /** By model: what was wrong with WebGPU. */
   readonly #withoutGpu = new Map<string, string>();
 
-  constructor({ backend, variant }: VariantWish) {
-    this.#wish = { backend, variant };
+  /** `poolBytes`: where the page says how much the pool may take. */
+  constructor({ backend, variant, poolBytes }: Pick<VariantWish, "backend" | "variant"> & { readonly poolBytes?: number | undefined }) {
+    this.#wish = { backend, variant, mostBytes: modelBudget(navigator, poolBytes) };
   }
 
   of(manifest: Manifest): Promise<Variant> {
-    return pickVariant(manifest, this.#withoutGpu.has(manifest.model) ? { backend: "wasm" } : this.#wish);
+    return pickVariant(manifest, this.#withoutGpu.has(manifest.model) ? this.#onWasm : this.#wish);
+  }
+
+  get #onWasm(): VariantWish {
+    return { backend: "wasm", mostBytes: this.#wish.mostBytes };
   }
 
   /** Why the model is not to run on WebGPU. */
@@ -35,7 +41,7 @@ export class BuildChoice {
     if (!(error instanceof LeaseholdError) || !PASSED_OVER.has(error.code) || backend !== "auto" || variant !== undefined) return false;
     const failed = id === undefined ? await this.of(manifest) : namedVariant(manifest, id);
     if (failed.requires.backend !== "webgpu") return false;
-    const another = await pickVariant(manifest, { backend: "wasm" }).catch(() => null); // then the failure is what there is to tell
+    const another = await pickVariant(manifest, this.#onWasm).catch(() => null); // then the failure is what there is to tell
     if (another) this.#withoutGpu.set(manifest.model, error.message.replace(/\.$/, ""));
     return another !== null;
   }

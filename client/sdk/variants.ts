@@ -2,6 +2,8 @@
  * Which build of a model this device takes: the first in the manifest's order whose needs it meets.
  *
  * - A named build is taken as it is named, whether it fits or not: `variant-unsupported` only where there is none.
+ * - A text model that is to run on WASM and is larger than one may be here is passed over, where another fits: the runtime
+ *   would refuse it, and it would have been fetched for nothing.
  * - An adapter that is emulated on the CPU counts only where WebGPU was asked for by name.
  */
 import type { Backend, Manifest, Variant } from "../../schema/contract/models.ts";
@@ -22,13 +24,15 @@ export interface VariantWish {
   readonly backend: "auto" | Backend;
   /** By id, whatever the device. */
   readonly variant?: string | undefined;
+  /** How much memory one model may take; as much as it likes where it isn't given. */
+  readonly mostBytes?: number | undefined;
 }
 
 /** Asks for an adapter only where an answer depends on it. */
-export async function pickVariant(manifest: Manifest, { backend, variant }: VariantWish): Promise<Variant> {
+export async function pickVariant(manifest: Manifest, { backend, variant, mostBytes = Number.POSITIVE_INFINITY }: VariantWish): Promise<Variant> {
   if (variant !== undefined) return namedVariant(manifest, variant);
-  const isDemanding = manifest.variants.some(({ requires }) => Object.keys(requires).length > 0);
-  return chooseVariant(manifest, isDemanding ? await probeDevice(backend) : { webgpu: null, wasm: null, memoryBytes: null });
+  const isDemanding = manifest.variants.some((one) => Object.keys(one.requires).length > 0 || isLarge(manifest, one, mostBytes));
+  return chooseVariant(manifest, isDemanding ? await probeDevice(backend) : { webgpu: null, wasm: null, memoryBytes: null }, mostBytes);
 }
 
 export function namedVariant(manifest: Manifest, id: string): Variant {
@@ -37,14 +41,20 @@ export function namedVariant(manifest: Manifest, id: string): Variant {
   return variant;
 }
 
-export function chooseVariant(manifest: Manifest, device: Device): Variant {
-  const variant = manifest.variants.find((one) => fits(one, device));
+export function chooseVariant(manifest: Manifest, device: Device, mostBytes = Number.POSITIVE_INFINITY): Variant {
+  const fitting = manifest.variants.filter((one) => fits(one, device));
+  const isRefused = (one: Variant) => (device.webgpu === null || one.requires.backend === "wasm") && isLarge(manifest, one, mostBytes);
+  const variant = fitting.find((one) => !isRefused(one)) ?? fitting[0];
   if (!variant) throw new LeaseholdError("variant-unsupported", `No build of ${manifest.model} fits this device.`);
   return variant;
 }
 
 /** What a build is run on: where it is for one backend, that one. */
 export const backendFor = ({ requires }: Variant, wish: "auto" | Backend): "auto" | Backend => (wish === "auto" ? (requires.backend ?? "auto") : wish);
+
+/** What stands beside the weights, and what of them is not kept, is a tenth at most. */
+const isLarge = ({ task }: Manifest, { files }: Variant, mostBytes: number): boolean =>
+  task === "text-generation" && 0.9 * files.reduce((sum, { size }) => sum + size, 0) > mostBytes;
 
 function fits({ requires: { backend, features = [], memory_bytes, buffer_bytes } }: Variant, { webgpu, wasm, memoryBytes }: Device): boolean {
   if (backend === "webgpu" && !webgpu) return false;

@@ -38,6 +38,31 @@ describe("of builds, the first that fits the device is taken", () => {
   });
 });
 
+describe("a text model larger than one may be here", () => {
+  const sized = (id: string, size: number, requires: Variant["requires"] = {}): Variant => ({ ...of(id, requires), files: [{ ...(published().variants[0] as Variant).files[0], path: "model.onnx", size } as Variant["files"][number]] });
+  const text = { ...manifest, task: "text-generation" as const, variants: [sized("whole", 2 * GB), sized("half", GB), sized("quarter", GB / 2)] };
+  const here = { webgpu: null, wasm: wasm(), memoryBytes: null };
+
+  it("is passed over for the first that has room on WASM", () => {
+    expect(chooseVariant(text, here, 3 * GB).id).toBe("whole");
+    expect(chooseVariant(text, here, 1.2 * GB).id).toBe("half");
+    expect(chooseVariant(text, here, 0.6 * GB).id).toBe("quarter");
+  });
+
+  it("is taken where nothing else fits, on a GPU, and where it is no text model", () => {
+    expect(chooseVariant(text, here, 0.1 * GB).id).toBe("whole");
+    expect(chooseVariant(text, { ...here, webgpu: gpu([]) }, GB).id).toBe("whole");
+    expect(chooseVariant({ ...text, variants: [sized("cpu", 2 * GB, { backend: "wasm" }), sized("gpu", 2 * GB)] }, { ...here, webgpu: gpu([]) }, GB).id).toBe("gpu");
+    expect(chooseVariant({ ...text, task: "raw" }, here, GB).id).toBe("whole");
+  });
+
+  it("is known before a byte of it is fetched", async () => {
+    vi.stubGlobal("navigator", {});
+    expect((await pickVariant(text, { backend: "auto", mostBytes: 1.2 * GB })).id).toBe("half");
+    vi.unstubAllGlobals();
+  });
+});
+
 it("a build that is named is taken, fit or not, and an unknown name says which there are", () => {
   expect(namedVariant(manifest, "f16").id).toBe("f16");
   expect(() => namedVariant(manifest, "f32")).toThrow(/it has f16, gpu, relaxed, big, small/);
