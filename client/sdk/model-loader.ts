@@ -12,10 +12,8 @@
  *   last call on the one before is over.
  * - A runtime that was replaced ends when the last call that has it is over.
  */
-import type { ModelId, Sha256 } from "../../schema/contract/ids.ts";
-import type { Backend, Manifest } from "../../schema/contract/models.ts";
-import { sha256Hex } from "../cache/digest.ts";
-import { type FetchedModel, fetchModel, type FetchModelOptions, isStored } from "../cache/fetch-model.ts";
+import type { Backend } from "../../schema/contract/models.ts";
+import { type FetchedModel, fetchModel, type FetchModelOptions } from "../cache/fetch-model.ts";
 import { cacheModeOf, type Keeping } from "../cache/keeping.ts";
 import type { ModelStore } from "../cache/model-store.ts";
 import { memoryOf } from "../pool/policy.ts";
@@ -35,9 +33,10 @@ import { ModelUpdates, type UpdateEvents } from "./model-updates.ts";
 import { PartsOnTheirWay } from "./parts-on-their-way.ts";
 import { PlaceInPool } from "./place-in-pool.ts";
 import { newRequestId } from "./request-id.ts";
+import { Revisions } from "./revisions.ts";
 import { RuntimeUses } from "./runtime-uses.ts";
 import { backendFor } from "./variants.ts";
-import { parseManifest, RevisionMoved, WeightsSource } from "./weights.ts";
+import { RevisionMoved, WeightsSource } from "./weights.ts";
 
 interface LoadWish {
   readonly mayUseCache: boolean;
@@ -76,11 +75,13 @@ export class ModelLoader {
   readonly #uses = new RuntimeUses();
   readonly #updates: ModelUpdates;
   readonly #builds: BuildChoice;
+  readonly #revisions: Revisions;
 
   constructor(options: LoaderOptions) {
     this.#options = options;
     this.#updates = new ModelUpdates(options);
     this.#builds = new BuildChoice(options);
+    this.#revisions = new Revisions(options, this.#builds);
   }
 
   /**
@@ -173,12 +174,12 @@ export class ModelLoader {
       source.keepTo(revision.manifest.revision);
       return this.#openRevision(revision, source, wish).catch(async (error: unknown) => {
         if (!(await this.#builds.passOver(revision.manifest, error))) throw error;
-        return openRevision({ ...revision, isAtHand: await this.#isAtHand(revision.manifest) });
+        return openRevision({ ...revision, isAtHand: await this.#revisions.isAtHand(revision.manifest) });
       });
     };
     try {
-      const cached = wish.mayUseCache ? await timed("look into the cache", () => this.#cachedRevision(model, source, wish.lease)) : null;
-      const due = cached ?? (await timed("which revision", () => this.#dueRevision(model, source)));
+      const cached = wish.mayUseCache ? await timed("look into the cache", () => this.#revisions.cached(model, source, wish.lease)) : null;
+      const due = cached ?? (await timed("which revision", () => this.#revisions.due(model, source)));
       if (due.digest === wish.beside?.digest) {
         await source.end();
         return wish.beside;
@@ -186,7 +187,7 @@ export class ModelLoader {
       return await openRevision(due).catch(async (error: unknown) => {
         if (!(error instanceof RevisionMoved)) throw error;
         source.keepTo(null);
-        return openRevision(await this.#dueRevision(model, source));
+        return openRevision(await this.#revisions.due(model, source));
       });
     } catch (thrown) {
       const error = asLeaseholdError(thrown, signal);
@@ -279,40 +280,5 @@ export class ModelLoader {
       if (asked && asked.grant.model.manifest_sha256 !== digest) throw new RevisionMoved();
     }
     return { mode, key: await desk.contentKey() };
-  }
-
-  /** The revision in force in the cache, where all of it is there. */
-  async #cachedRevision(model: string, source: WeightsSource, lease: Promise<void> | undefined): Promise<Revision | null> {
-    const { desk, tenant } = this.#options;
-    const store = await this.#options.store;
-    const digest = await store.revision(model as ModelId);
-    const text = digest && (await this.#storedText(digest));
-    if (!digest || !text) return null;
-    const manifest = parseManifest(text, tenant, model);
-    source.keepTo(manifest.revision);
-    if (cacheModeOf(manifest) === "encrypted" && !lease && !desk.hasContentKey) void source.lease().catch(() => undefined); // its key is waited for later
-    if (await this.#isAtHand(manifest)) return { digest, manifest, isAtHand: true };
-    source.keepTo(null);
-    await source.end();
-    return null;
-  }
-
-  /** The revision that the control plane pins now. */
-  async #dueRevision(model: string, source: WeightsSource): Promise<Revision> {
-    const store = await this.#options.store;
-    const digest = (await source.lease()).grant.model.manifest_sha256;
-    const text = (await this.#storedText(digest)) ?? (await source.manifestText());
-    const manifest = parseManifest(text, this.#options.tenant, model);
-    await store.keepManifest(digest, text);
-    return { digest, manifest, isAtHand: await this.#isAtHand(manifest) };
-  }
-
-  async #isAtHand(manifest: Manifest): Promise<boolean> {
-    return isStored(await this.#builds.of(manifest), await this.#options.store);
-  }
-
-  async #storedText(digest: Sha256): Promise<string | null> {
-    const text = await (await this.#options.store).manifest(digest);
-    return text !== null && (await sha256Hex(new TextEncoder().encode(text))) === digest ? text : null;
   }
 }
