@@ -24,7 +24,7 @@ export interface Repository {
 }
 
 /** `drip`: a byte now and then, without end. `cut`: the body breaks off in the middle. `corrupt`: one bit of it is flipped. `whole`: the range is ignored. A number: that status. */
-export type HubFault = null | "drip" | "cut" | "corrupt" | "whole" | number | { readonly location: string };
+export type HubFault = null | "drip" | "cut" | "corrupt" | "whole" | number | { readonly status: number; readonly retryAfter: string | undefined } | { readonly location: string };
 
 export interface Heard {
   readonly path: string;
@@ -69,6 +69,7 @@ export class TestHub {
     const heard = { path: decodeURIComponent(pathname), range: request.headers.range, authorization: request.headers.authorization };
     const fault = this.fault(heard, this.heard.push(heard) - 1);
     if (typeof fault === "number") return void response.writeHead(fault).end("the hub fails");
+    if (typeof fault === "object" && fault !== null && "status" in fault) return void response.writeHead(fault.status, fault.retryAfter === undefined ? {} : { "retry-after": fault.retryAfter }).end("the hub fails");
     if (typeof fault === "object" && fault !== null) return void response.writeHead(302, fault).end();
     const api = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/[^/]+$/.exec(pathname)?.[1]; // its slashes encoded
     const [, id, path, cdn] = /^\/([^/]+\/[^/]+)\/resolve\/[0-9a-f]{40}\/(.+?)(\?cdn)?$/.exec(heard.path.replace(/^\/cdn(\/.*)$/, "$1?cdn")) ?? [];

@@ -15,11 +15,14 @@ import { judgeDestination } from "../webhooks/destination.ts";
 export class HubFault extends Error {
   readonly code: ImportFault;
   readonly isFinal: boolean;
+  /** How long the hub wants to be left alone; 0 where it does not say. */
+  readonly retryAfterMs: number;
 
-  constructor(code: ImportFault, detail: string, isFinal = code !== "source-unreachable") {
+  constructor(code: ImportFault, detail: string, isFinal = code !== "source-unreachable", retryAfterMs = 0) {
     super(detail);
     this.code = code;
     this.isFinal = isFinal;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
@@ -211,7 +214,8 @@ async function good(response: Response): Promise<Response> {
   if (status === 401 || status === 403) throw new HubFault("source-forbidden", `The hub answered ${status}.`);
   if (status === 404 || status === 410) throw new HubFault("source-not-found", `The hub answered ${status}.`);
   if (status === 416) throw new HubFault("source-changed", "A file is shorter than the hub said.");
-  throw new HubFault("source-unreachable", `The hub answered ${status}.`);
+  const seconds = /^\d{1,6}$/.exec(response.headers.get("retry-after") ?? "")?.[0] ?? 0;
+  throw new HubFault("source-unreachable", `The hub answered ${status}.`, false, Number(seconds) * 1000);
 }
 
 /** What the network does is no fault of the model: it is asked again. */

@@ -13,6 +13,14 @@ test("what may be better the next time is tried again, after pauses that grow to
   expect(pauses).toEqual([1, 2, 4, 8, 16, 32, 60, 60, 60]);
 });
 
+test("a hub that says when to come again is asked then, but never sooner than otherwise, nor after more than ten minutes", () => {
+  const pauseAfter = (seconds: number, attempts: number) => {
+    const then = afterFailure(new HubFault("source-unreachable", "The hub answered 429.", false, seconds * 1000), attempts, NOW);
+    return then.kind === "again" ? (then.at - NOW) / 1000 : then;
+  };
+  expect([pauseAfter(300, 0), pauseAfter(1, 3), pauseAfter(86_400, 0)]).toEqual([300, 8, 600]);
+});
+
 test.each([
   ["a hub that can't be reached", unreachable, "source-unreachable"],
   ["what fails on our side", new TypeError("no such table: imports"), "service-failed"],

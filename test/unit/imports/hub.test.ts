@@ -99,6 +99,13 @@ it.each([
   expect(await faultOf(hub().describe("org/open", "main"))).toEqual({ code, isFinal });
 });
 
+it("an answer of 429 says when the hub is to be asked again", async () => {
+  for (const [retryAfter, ms] of [["120", 120_000], ["soon", 0], [undefined, 0]] as const) {
+    server.fault = () => ({ status: 429, retryAfter });
+    await expect(hub().describe("org/open", "main")).rejects.toMatchObject({ code: "source-unreachable", retryAfterMs: ms });
+  }
+});
+
 describe("a hub that drips", () => {
   const limits = { silenceMs: 20_000, paceMs: 400, paceBytes: 50_000 };
   const dripping = async (cancelled?: AbortSignal, pace = limits) => {

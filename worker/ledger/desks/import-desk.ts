@@ -92,6 +92,7 @@ export class ImportDesk {
   #cancel({ id, model }: Pick<StoredImport, "id" | "model">, actor: string, requestId: RequestId, now: number): void {
     this.#book.end(id, { state: "cancelled" }, now);
     this.#running.get(id)?.abort();
+    this.#slices.forget(id);
     this.#room.shelf.collections.expect(now + GRACE_MS);
     this.#room.log(now, { action: "MODEL_IMPORT_ENDED", actor, model, requestId, details: { import_id: id, state: "cancelled" } });
   }
