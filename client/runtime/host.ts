@@ -59,6 +59,8 @@ export interface LoadOptions {
   readonly threads?: number;
   /** How much memory the model may take. Default: by what the browser says of the device. */
   readonly memoryBytes?: number;
+  /** The caller allows at least this, whatever the browser says. */
+  readonly poolBytes?: number | undefined;
   /** The folder with onnxruntime-web's files. Default: `ORT_PATH` on this origin. */
   readonly ortBase?: string;
   /** How long the worker may be silent. */
@@ -217,7 +219,7 @@ class HostedRuntime implements Runtime {
   }
 
   async #startOn(candidate: Candidate, signal: AbortSignal): Promise<Running> {
-    const { task, onProgress, allowControlFlow = false, ortBase = new URL(ORT_PATH, location.origin).href, patience, selfTest, threads: asked, memoryBytes = memoryBudget(navigator) } = this.#options;
+    const { task, onProgress, allowControlFlow = false, ortBase = new URL(ORT_PATH, location.origin).href, patience, selfTest, threads: asked, poolBytes = 0, memoryBytes = Math.max(poolBytes, memoryBudget(navigator)) } = this.#options;
     const files = this.#askForFiles();
     let measuredThreads: number | null;
     let remark: string | undefined;

@@ -197,7 +197,7 @@ export class Leasehold {
       idleMs: pool.idleMs ?? IDLE_MS,
       unload: (model) => this.#loader.unload(model),
     });
-    this.#loader = new ModelLoader({ tenant, backend, threads, variant, engineUrl: engineUrl === undefined ? undefined : folderUrl(engineUrl), api, desk: this.#desk, store: this.#store, pool: this.#pool, onUpdate: (update) => this.#emit("update", update), onUpdateFailed: (failure) => this.#emit("update-failed", failure) });
+    this.#loader = new ModelLoader({ tenant, backend, threads, variant, engineUrl: engineUrl === undefined ? undefined : folderUrl(engineUrl), api, desk: this.#desk, store: this.#store, pool: this.#pool, poolBytes: pool.budgetBytes, onUpdate: (update) => this.#emit("update", update), onUpdateFailed: (failure) => this.#emit("update-failed", failure) });
   }
 
   /** Labels of texts or pictures; with `labels`, those of a zero-shot model. */

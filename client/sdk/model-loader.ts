@@ -8,7 +8,8 @@
  *   next call.
  * - `update` brings the revision that is due beside the one that runs, and puts it in its place once it runs, in one
  *   step. What fails leaves everything as it was: the next calls run on the revision that works.
- * - `replace` is for a revision that is not granted any more: its successor is waited for.
+ * - `replace` is for a revision that is not granted any more: its successor is waited for, and takes memory once the
+ *   last call on the one before is over.
  * - A runtime that was replaced ends when the last call that has it is over.
  */
 import type { ModelId, Sha256 } from "../../schema/contract/ids.ts";
@@ -20,6 +21,7 @@ import type { ModelStore } from "../cache/model-store.ts";
 import { memoryOf } from "../pool/policy.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { LeaseholdError } from "../errors.ts";
+import { orAborted } from "../runtime/abort.ts";
 import type { GivenFiles } from "../runtime/host.ts";
 import { timed } from "../timing.ts";
 import { asLeaseholdError } from "./as-error.ts";
@@ -42,6 +44,8 @@ interface LoadWish {
   /** What runs, and goes on running, while this is loaded. */
   readonly beside?: LoadedModel;
   readonly lease: Promise<void> | undefined;
+  /** When what ran before has ended, and takes no memory any more. */
+  readonly room?: Promise<void>;
   readonly signal: AbortSignal;
   readonly onProgress: OnProgress;
   readonly onRevision: (revision: Revision) => void;
@@ -59,6 +63,8 @@ export interface LoaderOptions extends UpdateEvents {
   readonly desk: LeaseDesk;
   readonly store: Promise<ModelStore>;
   readonly pool: Pool;
+  /** Where the page says how much the pool may take: so much one model may take too. */
+  readonly poolBytes?: number | undefined;
 }
 
 /** Part of a page's bundle only where a model is loaded. */
@@ -96,9 +102,7 @@ export class ModelLoader {
     const current = this.#loads.get(model);
     if (current && !current.isStopped && current.loaded !== stale) return current;
     this.#updates.stop(model);
-    const next = this.#begin(model, false);
-    next.result.then(() => this.#uses.retire(stale), () => this.#uses.retire(stale));
-    return next;
+    return this.#begin(model, false, undefined, this.#uses.retire(stale).then(() => this.#options.pool.gone(model)));
   }
 
   /** Another revision is in force than `running`, which will do for a while. Nobody waits for it. */
@@ -114,7 +118,7 @@ export class ModelLoader {
       }
       load.loaded = loaded;
       this.#loads.set(model, load);
-      this.#uses.retire(running);
+      void this.#uses.retire(running).then(() => this.#loads.get(model) === load && this.#options.pool.shrink(model, loaded.bytes));
       return { model, revision: loaded.manifest.revision, fetchedBytes: loaded.fetchedBytes, cachedBytes: loaded.cachedBytes };
     });
   }
@@ -126,7 +130,7 @@ export class ModelLoader {
   async failed(model: string, broken: LoadedModel, error: LeaseholdError): Promise<void> {
     if (error.code === "backend-unavailable") await this.#builds.passOver(broken.manifest, error, broken.variant);
     else if (error.code !== "model-invalid") return;
-    this.#uses.retire(broken); // who waits for it hears of it by its own call
+    void this.#uses.retire(broken); // who waits for it hears of it by its own call
     if (this.#loads.get(model)?.loaded !== broken) return;
     this.#loads.delete(model);
     this.#options.pool.gone(model);
@@ -145,9 +149,9 @@ export class ModelLoader {
     for (const model of this.#loads.keys()) this.unload(model);
   }
 
-  #begin(model: string, mayUseCache: boolean, lease?: Promise<void>): ModelLoad {
+  #begin(model: string, mayUseCache: boolean, lease?: Promise<void>, room?: Promise<void>): ModelLoad {
     host().catch(() => undefined); // on its way meanwhile; whoever takes it hears of it
-    const load = new ModelLoad((signal, onProgress, onRevision) => this.#load(model, { mayUseCache, lease, signal, onProgress, onRevision }));
+    const load = new ModelLoad((signal, onProgress, onRevision) => this.#load(model, { mayUseCache, lease, ...(room && { room }), signal, onProgress, onRevision }));
     this.#loads.set(model, load);
     load.result.then(
       (loaded) => {
@@ -191,8 +195,8 @@ export class ModelLoader {
     }
   }
 
-  async #openRevision(revision: Revision, source: WeightsSource, { signal, onProgress, lease, beside }: LoadWish): Promise<LoadedModel> {
-    const { backend, threads, engineUrl, pool } = this.#options;
+  async #openRevision(revision: Revision, source: WeightsSource, { signal, onProgress, lease, beside, room }: LoadWish): Promise<LoadedModel> {
+    const { backend, threads, engineUrl, poolBytes, pool } = this.#options;
     const { manifest, digest } = revision;
     const store = await this.#options.store;
     if (revision.isAtHand) onProgress({ stage: "preparing", step: "files" });
@@ -216,14 +220,18 @@ export class ModelLoader {
       void source.end(); // the service hears of it beside what comes now
       return fetched.files;
     };
+    const take = async () => {
+      if (room) await orAborted(room, signal);
+      await place.take(signal);
+    };
     /** What is at hand takes memory at once, and goes to the worker as it is read; a download may take long, and takes it at its end. */
     const first = async (): Promise<GivenFiles> => {
       if (!revision.isAtHand) {
         const files = await fetchAll();
-        await place.take(signal);
+        await take();
         return files;
       }
-      await place.take(signal);
+      await take();
       const parts = new PartsOnTheirWay(variant);
       parts.end(fetchAll((sha256, chunk) => parts.add(sha256, chunk)));
       return parts;
@@ -238,6 +246,7 @@ export class ModelLoader {
       backend: backendFor(variant, backend),
       ...(threads !== undefined && { threads }),
       gpuFault: this.#builds.gpuFault(manifest),
+      poolBytes,
       allowControlFlow: manifest.control_flow === true,
       signal,
       // The engine starts while the files are on their way: then their progress is what there is to tell.

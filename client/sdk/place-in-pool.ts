@@ -32,10 +32,9 @@ export class PlaceInPool {
     if (this.#left.signal.aborted) this.#giveBack();
   }
 
-  /** It runs; what ran beside it goes. */
+  /** It runs. What ran beside it takes its share until it has ended, which whoever ends it tells the pool. */
   keep(): void {
     if (this.#besideBytes === null) this.#pool.ready(this.#model);
-    else this.#pool.shrink(this.#model, this.#bytes);
   }
 
   leave(): void {

@@ -10,7 +10,8 @@ interface Loaded {
 
 export class RuntimeUses {
   readonly #uses = new Map<Loaded, number>();
-  readonly #retired = new Set<Loaded>();
+  /** What is told when one has ended. */
+  readonly #retired = new Map<Loaded, () => void>();
 
   /** Until what this gives is called. */
   take(loaded: Loaded): () => void {
@@ -22,15 +23,24 @@ export class RuntimeUses {
       const left = (this.#uses.get(loaded) ?? 1) - 1;
       if (left > 0) return void this.#uses.set(loaded, left);
       this.#uses.delete(loaded);
-      if (this.#retired.delete(loaded)) loaded.runtime.close();
+      this.#retired.get(loaded)?.();
     };
   }
 
-  /** Nobody is given it any more. Whoever was given it in this very moment still takes it. */
-  retire(loaded: Loaded): void {
+  /** Nobody is given it any more. Whoever was given it in this very moment still takes it. Resolves when it has ended. */
+  retire(loaded: Loaded): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
     setTimeout(() => {
-      if (this.#uses.has(loaded)) this.#retired.add(loaded);
-      else loaded.runtime.close();
+      const earlier = this.#retired.get(loaded);
+      const end = () => {
+        this.#retired.delete(loaded);
+        loaded.runtime.close();
+        earlier?.();
+        resolve();
+      };
+      if (this.#uses.has(loaded)) this.#retired.set(loaded, end);
+      else end();
     });
+    return promise;
   }
 }

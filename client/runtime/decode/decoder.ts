@@ -91,6 +91,6 @@ export interface DecoderOptions {
   readonly firstRoom?: number;
   /** Kernels of our own are not tried: why not. */
   readonly withoutKernels?: string;
-  /** Told why kernels that know the graph don't compute it. */
-  readonly onWithoutKernels?: (why: string) => void;
+  /** Told what whoever looks should know of how it runs. Without a full stop. */
+  readonly onRemark?: (remark: string) => void;
 }

@@ -23,6 +23,7 @@ import { readDecoderIo, type DecoderIo } from "./decoder-io.ts";
 import { tokenFault } from "./check-tokens.ts";
 import type { Decoder, DecoderOptions } from "./decoder.ts";
 import { HeapDecoder } from "./heap-decoder.ts";
+import { fittingContext } from "./context-room.ts";
 import { KernelFault } from "./kernel-fault.ts";
 import { kvBytesPerToken } from "./kv-cache.ts";
 import { openOnKernels } from "./open-on-kernels.ts";
@@ -54,9 +55,14 @@ export async function openDecoder(files: ModelFiles, engine: EngineOnDemand, opt
   const longest = Math.min(config.contextLength ?? DEFAULT_CONTEXT, options.maxContext ?? Infinity);
   const plan = engine.backend === "wasm" ? planToken(model.graph, io, await readReshapeRows(model.graph, source)) : null;
   const opened = plan && (options.withoutKernels === undefined ? await openOnKernels({ source, plan, io, vocabulary: plan.lengths.get(plan.logits) ?? vocabulary, contextLength: longest, memoryBytes: options.memoryBytes, threads: engine.threads, areThreadsFixed: engine.areThreadsFixed }, step).catch(throwAsKernelFault) : { decoder: null, why: options.withoutKernels });
-  if (opened?.decoder) return trusted(opened.decoder, options, step).catch(throwAsKernelFault);
-  if (opened) options.onWithoutKernels?.(opened.why);
-  const subject = { source, model, io, vocabulary, contextLength: Math.min(longest, room(io, options.memoryBytes)) };
+  const remarkOn = (contextLength: number, most: number) => contextLength < most && options.onRemark?.(`Memory for ${contextLength} tokens of ${most}`);
+  if (opened?.decoder) {
+    remarkOn(opened.decoder.contextLength, Math.min(longest, plan?.positions ?? longest));
+    return trusted(opened.decoder, options, step).catch(throwAsKernelFault);
+  }
+  if (opened) options.onRemark?.(`Not on kernels of our own: ${opened.why}`);
+  const subject = { source, model, io, vocabulary, contextLength: contextOf(model, io, longest, options.memoryBytes, engine.backend) };
+  remarkOn(subject.contextLength, longest);
   return openOnEngine(subject, await engine.start(), opened ? `not by kernels, for ${opened.why}` : null, options, step);
 }
 
@@ -70,7 +76,7 @@ function fitted(model: OnnxModel, backend: Backend, memoryBytes: number): OnnxMo
 }
 
 /** The model's own fault, or the caller's wish: the same without kernels. */
-const NOT_OF_KERNELS: ReadonlySet<string> = new Set<ClientCode>(["aborted", "model-invalid"]);
+const NOT_OF_KERNELS: ReadonlySet<string> = new Set<ClientCode>(["aborted", "model-invalid", "variant-unsupported"]);
 
 function throwAsKernelFault(error: unknown): never {
   if (error instanceof LeaseholdError && NOT_OF_KERNELS.has(error.code)) throw error;
@@ -148,8 +154,11 @@ function sizesOf({ graph, ...rest }: OnnxModel, io: DecoderIo) {
 
 const weightBytes = ({ graph }: OnnxModel): number => graph.initializers.reduce((sum, tensor) => sum + (tensorBytes(tensor) ?? elementCount(tensor.dims)), 0);
 
-/** The tokens whose keys and values fit in half of the memory. */
-const room = (io: DecoderIo, memoryBytes: number): number => Math.max(256, Math.floor(memoryBytes / 2 / kvBytesPerToken(io.kv, io.kvType)));
+/** Half of the memory is for keys and values, or what weights leave of it; those of a GPU lie elsewhere. */
+function contextOf(model: OnnxModel, io: DecoderIo, longest: number, memoryBytes: number, backend: Backend): number {
+  const fixedBytes = Math.max(memoryBytes / 2, backend === "wasm" ? weightBytes(model) : 0);
+  return fittingContext({ longest, tokenBytes: kvBytesPerToken(io.kv, io.kvType), fixedBytes, memoryBytes });
+}
 
 const FORMS: Record<WeightForm, string> = { float32: "weights expanded to 32 bits", int8: "weights rounded to 8 bits", "as-is": "weights as they are" };
 

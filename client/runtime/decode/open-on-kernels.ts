@@ -3,11 +3,13 @@
  *
  * - The kernels are held to known answers before anything of the model is read. Where they fail, or there is no memory
  *   to be had, `why` says so and the file is still whole: for another way to run it.
+ * - A model that is too large for the memory it may take is `variant-unsupported`: any other way takes more.
  */
 import { plainly } from "../backends/engine.ts";
 import type { ModelSource } from "../graph/model-source.ts";
 import { packedBytes, roundedBytes, startKernels } from "../kernels/kernels.ts";
 import type { Step } from "../tasks/task.ts";
+import { fittingContext } from "./context-room.ts";
 import type { DecoderIo } from "./decoder-io.ts";
 import type { Decoder } from "./decoder.ts";
 import { PIECE } from "./heap-decoder.ts";
@@ -34,15 +36,12 @@ export interface KernelSubject {
 
 export type KernelOpening = { readonly decoder: Decoder } | { readonly decoder: null; readonly why: string };
 
-/** However short memory is. */
-const LEAST_CONTEXT = 256;
-
 export async function openOnKernels(subject: KernelSubject, step: Step): Promise<KernelOpening> {
   const { source, plan, io, threads } = subject;
   const context = Math.min(subject.contextLength, plan.positions);
   const layout = layOut(plan, io.kv, { packedBytes, roundedBytes }, crewBytes(PIECE), PIECE, threads, context);
   const { program, weights } = layout;
-  const contextLength = Math.min(context, Math.max(LEAST_CONTEXT, Math.floor((subject.memoryBytes - program.end) / program.tokenBytes)));
+  const contextLength = fittingContext({ longest: context, tokenBytes: program.tokenBytes, fixedBytes: program.end, memoryBytes: subject.memoryBytes });
   const hired = Hired.hire(threads);
   try {
     const started = await start(layout, subject, contextLength);

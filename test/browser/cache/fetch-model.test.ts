@@ -320,6 +320,33 @@ describe("storage that is refused", () => {
   });
 });
 
+it("a page that was closed in the middle of a write leaves no chunk, and nothing in the way of who writes it", async () => {
+  const tenant = freshTenant();
+  const model = await makeModel({ "a.onnx": [40_000, 9000] });
+  const [cut] = model.chunks as [Chunk];
+  await ChunkFiles.open(tenant);
+  const code = `
+    onmessage = async ({ data: { path, bytes } }) => {
+      let folder = await navigator.storage.getDirectory();
+      for (const name of path.slice(0, -1)) folder = await folder.getDirectoryHandle(name);
+      const open = await (await folder.getFileHandle(path.at(-1), { create: true })).createSyncAccessHandle();
+      open.write(bytes.subarray(0, bytes.length / 2), { at: 0 });
+      postMessage("half of it is written");
+    };`;
+  const writer = new Worker(URL.createObjectURL(new Blob([code], { type: "text/javascript" })));
+  const isHalf = new Promise((resolve) => writer.addEventListener("message", resolve, { once: true }));
+  writer.postMessage({ path: ["leasehold", tenant, "chunks", cut.sha256], bytes: model.bytes.get(cut.sha256) });
+  await isHalf;
+  writer.terminate();
+
+  expect(await (await open(tenant)).hasChunk(cut)).toBe(false);
+  const isKept = async () => {
+    await expectWhole(model, await fetchKept({ ...model, store: await open(tenant), fetchChunk: sourceOf(model).fetchChunk }));
+    return isStored(model.variant, await open(tenant));
+  };
+  await expect.poll(isKept).toBe(true); // the browser lets go of the file when it has ended the worker
+});
+
 describe("a chunk that another tab drops between two steps of this one", () => {
   const { getFile, createWritable } = FileSystemFileHandle.prototype;
   afterEach(() => Object.assign(FileSystemFileHandle.prototype, { getFile, createWritable }));

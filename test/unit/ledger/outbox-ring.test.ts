@@ -66,7 +66,7 @@ describe("the outbox", () => {
     expect([woken.folded, new OutboxRing(store).folded]).toEqual([6, 6]);
   });
 
-  test("is found again as it was by an object that wakes up, at any moment", () => {
+  test("is found again as it was by an object that wakes up, at any moment", { timeout: 60_000 }, () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(fc.record({ put: fc.integer({ min: 1, max: 90 }) }), fc.record({ send: fc.integer({ min: 1, max: 90 }) }), fc.record({ fold: fc.constant(true) })), { maxLength: 40 }), (steps) => {
         const store = memoryStore().store;

@@ -56,7 +56,7 @@ it("is given back by a load that failed in the very moment of its admission", as
   expect([place.isTaken, pool.list()]).toEqual([false, []]);
 });
 
-it("beside what runs: both while it is loaded, then what is left of them", async () => {
+it("beside what runs: both, until that has ended", async () => {
   const pool = makePool();
   await pool.admit("a", 40);
   pool.ready("a");
@@ -68,6 +68,6 @@ it("beside what runs: both while it is loaded, then what is left of them", async
   expect(bytes()).toBe(40);
   await coming.take(signal);
   coming.keep();
-  expect(bytes()).toBe(50);
+  expect(bytes()).toBe(90);
   pool.close();
 });

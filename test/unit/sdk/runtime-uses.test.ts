@@ -7,7 +7,7 @@ const soon = () => new Promise((resolve) => setTimeout(resolve));
 describe("a model that was replaced", () => {
   it("ends when nobody uses it", async () => {
     const [uses, one] = [new RuntimeUses(), model()];
-    uses.retire(one);
+    void uses.retire(one);
     await soon();
     expect(one.runtime.close).toHaveBeenCalledOnce();
   });
@@ -15,18 +15,23 @@ describe("a model that was replaced", () => {
   it("ends with the last call that has it, once", async () => {
     const [uses, one] = [new RuntimeUses(), model()];
     const calls = [uses.take(one), uses.take(one)];
-    uses.retire(one);
+    let hasEnded = false;
+    const ended = uses.retire(one).then(() => {
+      hasEnded = true;
+    });
     await soon();
+    expect(hasEnded).toBe(false);
     calls[0]?.();
     calls[0]?.();
     expect(one.runtime.close).not.toHaveBeenCalled();
     calls[1]?.();
     expect(one.runtime.close).toHaveBeenCalledOnce();
+    await ended;
   });
 
   it("is still taken by whoever was given it in the moment of its replacement", async () => {
     const [uses, one] = [new RuntimeUses(), model()];
-    uses.retire(one);
+    void uses.retire(one);
     const done = uses.take(one);
     await soon();
     expect(one.runtime.close).not.toHaveBeenCalled();

@@ -13,7 +13,8 @@ export interface Enlist {
   readonly threads: number;
 }
 
-addEventListener("message", ({ data }: MessageEvent<Enlist>) => void serve(data));
+/** What goes wrong is told to who hired it at once, and not by silence. */
+addEventListener("message", ({ data }: MessageEvent<Enlist>) => void serve(data).catch(reportError));
 
 async function serve({ memory, module, program, thread, threads }: Enlist): Promise<never> {
   const kernels = await startKernels(memory, module);

@@ -32,7 +32,13 @@ export class Hired {
 
   /** `threads`: with this one. */
   static hire(threads: number): Hired {
-    return new Hired(Array.from({ length: threads - 1 }, (_, index) => new Worker(new URL("./crew.worker.ts", import.meta.url), { type: "module", name: `leasehold thread ${index + 2}` })));
+    const workers: Worker[] = [];
+    try {
+      for (let thread = 1; thread < threads; thread++) workers.push(new Worker(new URL("./crew.worker.ts", import.meta.url), { type: "module", name: `leasehold thread ${thread + 1}` }));
+    } catch {
+      for (const worker of workers.splice(0)) worker.terminate(); // the page's policy
+    }
+    return new Hired(workers);
   }
 
   close(): void {

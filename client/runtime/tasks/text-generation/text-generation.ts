@@ -23,14 +23,12 @@ export const textGeneration: TaskAdapter<GenerateInput, GenerateOutput, Generate
     const generationConfig = files.has("generation_config.json") ? await readJson(files, "generation_config.json") : {};
     if (selfTest && selfTest.kind !== "tokens") throw new LeaseholdError("model-invalid", `The model's self-test is of the kind "${selfTest.kind}", and a text model's is of "tokens".`);
     await files.checked;
-    let remark: string | undefined;
-    const onWithoutKernels = (why: string) => {
-      remark = `Not on kernels of our own: ${why}`;
-    };
-    const decoder = await openDecoder(files, engine, { memoryBytes, onWithoutKernels, ...(selfTest && { selfTest }), ...(withoutKernels !== undefined && { withoutKernels }) }, step);
+    const remarks: string[] = [];
+    const onRemark = (remark: string) => void remarks.push(remark);
+    const decoder = await openDecoder(files, engine, { memoryBytes, onRemark, ...(selfTest && { selfTest }), ...(withoutKernels !== undefined && { withoutKernels }) }, step);
     const generator = new Generator({ decoder, tokenizer, generationConfig, modelConfig });
     return {
-      ...(remark !== undefined && { remark }),
+      ...(remarks.length > 0 && { remark: remarks.join(". ") }),
       run(input, { step, emit, notes }) {
         const pieces = gathered(emit, () => performance.now());
         const looking: Step = (stage) => {

@@ -94,9 +94,17 @@ describe("a decoder on kernels", () => {
     expect(parts.filter(({ byteLength }) => byteLength > 0)).toEqual([]);
   });
 
-  test("holds fewer tokens where there is less memory, but never hardly any", async () => {
+  test("holds fewer tokens where there is less memory, and says so; with room for hardly any it is refused", async () => {
     expect((await open()).contextLength).toBe(CONTEXT);
-    expect((await open(1000)).contextLength).toBe(256);
+    const all = (await open()).memoryBytes;
+    const remarks: string[] = [];
+    const opened = (memoryBytes: number) => openDecoder(filesOf(partsOf(blockDecoderFile())), noEngine, { memoryBytes, onRemark: (remark) => remarks.push(remark) }, steps);
+    let memoryBytes = all;
+    while ((await opened(memoryBytes)).contextLength === CONTEXT) memoryBytes *= 0.9;
+    const { contextLength } = await opened(memoryBytes);
+    expect(contextLength).toBeGreaterThanOrEqual(64);
+    expect(remarks.at(-1)).toBe(`Memory for ${contextLength} tokens of ${CONTEXT}`);
+    await expect(opened(1000)).rejects.toMatchObject({ code: "variant-unsupported" });
   });
 
   test("has the logits that its graph makes, whatever its config says of the vocabulary", async () => {
