@@ -5,8 +5,8 @@
  *   the other, repeat by repeat. Medians, with the least and the most; the machine's load is noted.
  * - `-- --only text,cold,embeddings,threads,sampling`, `--repeats 3`, `--contexts 32,256,1024`, `--tokens 32` (timed),
  *   `--names Leasehold,wllama` (contestants whose names begin so).
- * - `-- --only webgpu` is ours on this machine's graphics adapter, whose name is noted; with `--emulated` on SwiftShader, to
- *   see that it works: its figures say nothing.
+ * - `-- --only webgpu` is ours on this machine's graphics adapter, whose name is noted; with `--emulated` on SwiftShader,
+ *   where a load takes minutes and the figures say nothing.
  * - Models are made by ../shared/models/make.sh; peers and their files go to .leasehold/ at the first run.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
