@@ -22,6 +22,7 @@ export class BigramDecoder implements Decoder {
   readonly memoryBytes = 0;
   readonly description: string = "two tokens decide";
   computed = 0;
+  isSteady = false;
   #ids: number[] = [];
   readonly #saying: readonly number[];
 
@@ -29,6 +30,10 @@ export class BigramDecoder implements Decoder {
     this.vocabulary = vocabulary;
     this.contextLength = contextLength;
     this.#saying = saying;
+  }
+
+  steady(isSteady: boolean): void {
+    this.isSteady = isSteady;
   }
 
   get position(): number {

@@ -91,9 +91,15 @@ export class ImportBook {
     this.#store.run("UPDATE imports SET next_at = ?, attempts = 0, error = NULL WHERE id = ? AND next_at IS NOT NULL", now, id);
   }
 
-  /** How often it failed in a row; null: it has ended. */
+  /** A slice counts as failed until it has ended: the object may die of it, and would for ever. Gives how many failed before, in a row. */
+  beginSlice(id: string): number {
+    this.#store.run("UPDATE imports SET attempts = attempts + 1 WHERE id = ? AND next_at IS NOT NULL", id);
+    return this.attempts(id) ?? 0;
+  }
+
+  /** How often it failed in a row before the slice that is under way; null: it has ended. */
   attempts(id: string): number | null {
-    return this.#store.first<{ attempts: number }>("SELECT attempts FROM imports WHERE id = ? AND next_at IS NOT NULL", id)?.attempts ?? null;
+    return this.#store.first<{ attempts: number }>("SELECT max(0, attempts - 1) AS attempts FROM imports WHERE id = ? AND next_at IS NOT NULL", id)?.attempts ?? null;
   }
 
   /** Bytes of this file that an earlier import has stored, as far as the hub states what the file is. */
@@ -164,7 +170,7 @@ export class ImportBook {
   }
 
   retry(id: string, error: string, at: number, now: number): void {
-    this.#store.run("UPDATE imports SET attempts = attempts + 1, error = ?, next_at = ?, updated_at = ? WHERE id = ? AND next_at IS NOT NULL", error, at, now, id);
+    this.#store.run("UPDATE imports SET attempts = max(1, attempts), error = ?, next_at = ?, updated_at = ? WHERE id = ? AND next_at IS NOT NULL", error, at, now, id);
   }
 
   end(id: string, how: { state: "done"; revision: string } | { state: "failed"; fault: { code: ImportFault; detail: string } } | { state: "cancelled" }, now: number): void {

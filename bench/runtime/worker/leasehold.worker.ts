@@ -30,9 +30,9 @@ Hired.prototype.enlist = async function timedThreads(...given) {
     get best() {
       return hired.best;
     },
-    run(run) {
+    run(run, isSteady) {
       const began = performance.now();
-      hired.run(run);
+      hired.run(run, isSteady);
       runs.push({ rows: run.rows, began, ms: performance.now() - began });
     },
   };

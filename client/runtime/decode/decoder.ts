@@ -33,6 +33,12 @@ export interface Decoder {
    */
   feed(ids: Int32Array, step: Step): Promise<NextToken>;
 
+  /**
+   * From now on the same tokens in the same pieces give the same numbers to the last bit, whatever is measured meanwhile;
+   * or they need not. Where it isn't there, they always do.
+   */
+  steady?(isSteady: boolean): void;
+
   /** Forgets all tokens from `length` on. */
   truncate(length: number): Promise<void>;
 

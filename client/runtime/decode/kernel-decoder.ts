@@ -31,6 +31,7 @@ export class KernelDecoder implements Decoder {
   readonly description: string;
   readonly #parts: KernelDecoderParts;
   #position = 0;
+  #isSteady = false;
   /** Counts runs, so that logits are read only while they are there. */
   #runs = 0;
   readonly #scores = new Scores();
@@ -71,6 +72,10 @@ export class KernelDecoder implements Decoder {
     };
   }
 
+  steady(isSteady: boolean): void {
+    this.#isSteady = isSteady;
+  }
+
   async truncate(length: number): Promise<void> {
     if (length >= this.#position) return;
     this.#position = length; // what lies beyond is written over
@@ -96,7 +101,7 @@ export class KernelDecoder implements Decoder {
     const { memory, threads } = this.#parts;
     const total = this.#position + ids.length;
     const places = memory.reserve(total, this.#position);
-    threads.run({ ...places, rows: ids.length, past: this.#position, wantsLogits, ids });
+    threads.run({ ...places, rows: ids.length, past: this.#position, wantsLogits, ids }, this.#isSteady);
     this.#position = total;
     this.#runs++;
   }

@@ -89,6 +89,7 @@ export class Generator {
     const budget = new Budget(input.hold, notes, () => count(pace.tokens, true));
     budget.use(promptTokens);
     const isExact = input.sampling.seed !== undefined && settings.temperature > 0;
+    decoder.steady?.(isExact);
     const { next, cachedTokens } = await this.#sequence.prefill(plan.ids, step, isExact);
     emit({ kind: "began", promptTokens, cachedTokens });
 

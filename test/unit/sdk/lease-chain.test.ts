@@ -138,7 +138,7 @@ describe("a chain of leases", () => {
     expect(told()).toEqual([["ls_1", 20, 9, "aborted"]]);
   });
 
-  it("goes on in a tool call, of which no text comes", async () => {
+  it("goes on in a tool call, of which no text comes", { timeout: 20_000 }, async () => {
     const { generator, input, promptTokens } = await noteWriter();
     const { made, notes, wrote } = await chain({ promptTokens });
     const endings: string[] = [];
@@ -164,7 +164,7 @@ describe("a chain of leases", () => {
       if (decoder.computed >= promptTokens + 70) throw left;
     };
     await expect(generator.run({ ...input, hold: null }, step, { emit, notes: () => notes.splice(0) })).rejects.toBe(left);
-    await vi.waitFor(() => expect(notes.length).toBeGreaterThan(0)); // the next lease is there
+    await vi.waitFor(() => expect(notes.length).toBeGreaterThan(0), 10_000); // the next lease is there
     await desk.abandonAll();
     const computed = decoder.position - promptTokens;
     const charged = told().reduce((sum, [, , output]) => sum + Number(output), 0);

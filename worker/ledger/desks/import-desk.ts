@@ -10,7 +10,7 @@ import { IMPORT_FAULTS, type ImportCreate, type ImportFault, type ImportId, type
 import { type ModelId, type RequestId, sortableId } from "../../../schema/contract/ids.ts";
 import type { SecretName } from "../../../schema/contract/secrets.ts";
 import { settingsOf } from "../../env.ts";
-import { afterFailure } from "../../imports/after-failure.ts";
+import { afterDeaths, afterFailure } from "../../imports/after-failure.ts";
 import { Hub, HubFault } from "../../imports/hub.ts";
 import { GRACE_MS } from "../collection-book.ts";
 import { ImportBook, MAX_ACTIVE_IMPORTS, type StoredImport } from "../import-book.ts";
@@ -112,6 +112,12 @@ export class ImportDesk {
   }
 
   async #slice(one: StoredImport, now: number): Promise<void> {
+    const over = this.#room.transact(() => {
+      const ended = afterDeaths(this.#book.beginSlice(one.id));
+      if (ended) this.#fail(one, ended.code, ended.detail, now);
+      return ended !== null;
+    });
+    if (over) return;
     const cancelled = new AbortController();
     this.#running.set(one.id, cancelled);
     this.#room.arm(now + WATCH_MS);

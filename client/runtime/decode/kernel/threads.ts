@@ -17,7 +17,8 @@ export interface KernelThreads {
   readonly count: number;
   /** That single tokens are computed by now. */
   readonly best: number;
-  run(run: Run): void;
+  /** `isSteady`: by all of them, also a single token; another division has other last bits. */
+  run(run: Run, isSteady: boolean): void;
   close(): void;
 }
 
@@ -60,9 +61,9 @@ export class Hired {
       get best() {
         return isFixed ? threads : pace.best;
       },
-      run: (run) => {
+      run: (run, isSteady) => {
         const began = performance.now();
-        const count = isFixed || run.rows > 1 ? threads : pace.next();
+        const count = isFixed || isSteady || run.rows > 1 ? threads : pace.next();
         if (count > 1) {
           writeRun(memory.buffer, run);
           crew.start(count);
@@ -73,7 +74,7 @@ export class Hired {
           if (count > 1) crew.fail();
           throw error;
         }
-        if (run.rows === 1) pace.took(count, performance.now() - began);
+        if (run.rows === 1 && !isSteady) pace.took(count, performance.now() - began);
       },
       close: () => this.close(),
     };

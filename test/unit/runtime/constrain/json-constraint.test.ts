@@ -72,7 +72,7 @@ const ajv = addFormats.default(new Ajv2020({ strict: false, ownProperties: true 
 for (const [format, as] of [["idn-email", "email"], ["idn-hostname", "hostname"], ["iri", "uri"], ["iri-reference", "uri-reference"]] as const) ajv.addFormat(format, ajv.formats[as] ?? false);
 ajv.addFormat("jwt", /^[\w-]+\.[\w-]+\.[\w-]*$/);
 
-describe("an answer held to a JSON schema", () => {
+describe("an answer held to a JSON schema", { timeout: 30_000 }, () => {
   it("parses and validates, for any schema, from a model that likes all tokens the same", { timeout: 60_000 }, () => {
     let whole = 0;
     fc.assert(

@@ -34,7 +34,7 @@ function isFound(sticky: RegExp, given: string): boolean {
   });
 }
 
-describe("a pattern's machine", () => {
+describe("a pattern's machine", { timeout: 30_000 }, () => {
   it("matches what JavaScript matches, for any pattern and text", { timeout: 60_000 }, () => {
     let refused = 0;
     let matched = 0;

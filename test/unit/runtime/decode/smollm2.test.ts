@@ -20,17 +20,19 @@ interface Case {
   readonly output_ids: readonly number[];
   readonly text: string;
   readonly stopped_at_eos: boolean;
+  /** Of each step: how far the likeliest token's logit is above the next one's. */
+  readonly margins: readonly number[];
 }
 
 const FILES = ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "onnx/model_q4.onnx"];
-/** It is made where CI has none yet. */
-const MAKING_MS = 1_800_000;
+/** Its weights come out of a calibration that is not the same on every processor: a smaller lead than this may turn there. */
+const SMALL_LEAD = 0.2;
 
-const found = await readyModel("smollm2");
+const found = readyModel("smollm2");
 const noEngine: EngineOnDemand = { backend: "wasm", threads: 1, areThreadsFixed: true, start: () => Promise.reject(new Error("no engine is needed")) };
 const steps = async () => undefined;
 
-test.skipIf(found.missing !== null)(titled("SmolLM2 answers the reference's tokens, streamed as its text", found), { timeout: MAKING_MS }, async () => {
+test.skipIf(found.missing !== null)(titled("SmolLM2 answers the reference's tokens, streamed as its text", found), { timeout: 240_000 }, async () => {
   const { cases } = JSON.parse(readFileSync(expectedOf("smollm2"), "utf8")) as { cases: Case[] };
   const files = new ModelFiles(await Promise.all(FILES.map(async (path) => ({ path, blob: await openAsBlob(join(found.folder ?? "", path)) }))));
   const tokenizer = await loadTokenizer(files);
@@ -38,12 +40,13 @@ test.skipIf(found.missing !== null)(titled("SmolLM2 answers the reference's toke
   expect(decoder.description).toMatch(/kernels; one thread$/);
   const generator = new Generator({ decoder, tokenizer, generationConfig: await readJson(files, "generation_config.json"), modelConfig: await readJson(files, "config.json") });
 
-  for (const { messages, prompt_ids: prompt, output_ids: expected, text, stopped_at_eos: isStopped } of cases) {
+  for (const { messages, prompt_ids: prompt, output_ids: expected, text, stopped_at_eos: isStopped, margins } of cases) {
     // Token by token, from an empty sequence.
     await decoder.truncate(0);
     const ids: number[] = [];
     for (let next = await decoder.feed(Int32Array.from(prompt), steps); ids.length < expected.length; next = await decoder.feed(Int32Array.of(ids.at(-1) ?? 0), steps)) ids.push(await next.greedy());
-    expect(ids).toEqual(expected);
+    const turned = ids.findIndex((id, at) => id !== expected[at]);
+    if (turned >= 0) expect(margins[turned], `token ${turned}`).toBeLessThan(SMALL_LEAD);
 
     // From a person's words to the model's, beside what the sequence has in common.
     const pieces: string[] = [];
@@ -56,8 +59,10 @@ test.skipIf(found.missing !== null)(titled("SmolLM2 answers the reference's toke
         if (event.kind === "ended") ends.push(event.why);
       },
     });
-    expect(pieces.join("")).toBe(text);
+    expect(pieces.join("")).toBe(turned < 0 ? text : tokenizer.decode(ids.slice(0, output.outputTokens)));
+    expect(output.promptTokens).toBe(prompt.length);
+    if (turned >= 0) continue; // where it ends is another matter then
     expect(ends).toEqual([isStopped ? "end-token" : "max-tokens"]);
-    expect(output).toMatchObject({ promptTokens: prompt.length, outputTokens: expected.length - (isStopped ? 1 : 0) });
+    expect(output.outputTokens).toBe(expected.length - (isStopped ? 1 : 0));
   }
 });

@@ -158,6 +158,14 @@ describe("sampling", () => {
     expect(once.outputTokens).toBe(36);
   });
 
+  it("is computed steadily for a seed, and as fast as may be without", async () => {
+    const { said, decoder } = made("ab");
+    for (const [sampling, isSteady] of [[{ seed: 3 }, true], [{ temperature: 1 }, false], [{ seed: 3, temperature: 0 }, false], [{ seed: 4 }, true]] as const) {
+      await said(generate({ sampling }));
+      expect([sampling, decoder.isSteady]).toEqual([sampling, isSteady]);
+    }
+  });
+
   it("computes the prompt once for all choices", async () => {
     const { said, decoder } = made("ab");
     const result = await said(generate({ choices: 3 }));
