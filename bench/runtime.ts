@@ -5,6 +5,8 @@
  *   the other, repeat by repeat. Medians, with the least and the most; the machine's load is noted.
  * - `-- --only text,cold,embeddings,threads,sampling`, `--repeats 3`, `--contexts 32,256,1024`, `--tokens 32` (timed),
  *   `--names Leasehold,wllama` (contestants whose names begin so).
+ * - `-- --only webgpu` is ours on this machine's graphics adapter, whose name is noted; with `--emulated` on SwiftShader,
+ *   where a load takes minutes and the figures say nothing.
  * - Models are made by ../shared/models/make.sh; peers and their files go to .leasehold/ at the first run.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -24,6 +26,7 @@ const PARTS: Readonly<Record<string, (plan: Plan) => Promise<void>>> = {
   cold,
   embeddings,
   threads: (plan) => text({ ...plan, names: [`${OURS}, 1 thread`, `${OURS}, 2 threads`] }),
+  webgpu: (plan) => text({ ...plan, names: [`${OURS}, WebGPU`] }),
   sampling: (plan) => text({ ...plan, names: [OURS, `${OURS}, sampling`] }),
 };
 const USUAL = ["text", "cold", "embeddings"];
@@ -36,6 +39,7 @@ const { values } = parseArgs({
     contexts: { type: "string", default: "32,256,1024" },
     tokens: { type: "string", default: "32" },
     names: { type: "string", default: "" },
+    emulated: { type: "boolean", default: false },
   },
 });
 const parts = values.only.split(",");
@@ -56,7 +60,7 @@ const plan: Plan = {
   embedders: [EMBEDS, "transformers.js"],
   samples,
   open: async () => {
-    const browser = await openBrowser(origin);
+    const browser = await openBrowser(origin, !parts.includes("webgpu") || values.emulated);
     open.add(browser);
     return browser;
   },

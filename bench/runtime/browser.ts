@@ -18,8 +18,10 @@ export interface BenchBrowser {
   close(): Promise<void>;
 }
 
-export async function openBrowser(origin: string): Promise<BenchBrowser> {
-  const browser = await chromium.launch({ executablePath: await chromiumPath(), args: CHROMIUM_ARGS });
+/** `isEmulated`: WebGPU runs on SwiftShader, else on the machine's own adapter. */
+export async function openBrowser(origin: string, isEmulated: boolean): Promise<BenchBrowser> {
+  const args = CHROMIUM_ARGS.filter((arg) => isEmulated || !arg.startsWith("--use-webgpu-adapter="));
+  const browser = await chromium.launch({ executablePath: await chromiumPath(), args });
   const page = await browser.newPage();
   page.on("crash", () => console.error("the page has crashed"));
   page.setDefaultTimeout(PATIENCE_MS);

@@ -6,6 +6,7 @@
  */
 import { chooseBackend } from "../../../client/runtime/backends/choose.ts";
 import { probeBrowser } from "../../../client/runtime/backends/probe.ts";
+import type { Backend } from "../../../schema/contract/models.ts";
 import { ORT_PATH } from "../../../client/runtime/ort-files.ts";
 import type { PieceOf, StoredFile, TaskName } from "../../../client/runtime/protocol.ts";
 import type { GenerateInput, SamplingWish } from "../../../client/runtime/tasks/text-generation/request.ts";
@@ -27,7 +28,8 @@ export interface Contestant {
   generate(prompt: Prompt, count: number, isTurn: boolean): Promise<Generated>;
 }
 
-const PATIENCE = { silenceMs: 60_000, abortMs: 5_000 };
+/** SwiftShader works on one step for minutes. */
+const PATIENCE = { silenceMs: 600_000, abortMs: 5_000 };
 const MEMORY = 3e9;
 const TEXT_FILES = ["config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json"];
 
@@ -62,8 +64,8 @@ let leaseholds = 0;
 const GREEDY: SamplingWish = { temperature: 0 };
 
 /** `threads`: 0 leaves it to the runtime. */
-const leasehold = (file: string, threads: number, sampling: SamplingWish = GREEDY) => async (model: string): Promise<Contestant> => {
-  const choice = chooseBackend("wasm", await probeBrowser(false), new Map());
+const leasehold = (file: string, threads: number, sampling: SamplingWish = GREEDY, backend: Backend = "wasm") => async (model: string): Promise<Contestant> => {
+  const choice = chooseBackend(backend, await probeBrowser(backend === "webgpu"), new Map());
   if (!choice.ok) throw new Error(choice.why);
   const name = `leasehold ${++leaseholds}`;
   const channel = new BroadcastChannel(name);
@@ -74,11 +76,11 @@ const leasehold = (file: string, threads: number, sampling: SamplingWish = GREED
       channel.postMessage(ASK);
     });
   const files = await filesOf(model, [...TEXT_FILES, file]);
-  await link.ask({ kind: "start", task: "text-generation", backend: "wasm", withoutJspi: false, areThreadsFixed: threads > 0, threads: threads || choice.candidate.threads, ortBase: new URL(ORT_PATH, location.origin).href }, { patience: PATIENCE });
+  await link.ask({ kind: "start", task: "text-generation", backend, withoutJspi: choice.candidate.withoutJspi, areThreadsFixed: threads > 0, threads: threads || choice.candidate.threads, ortBase: new URL(ORT_PATH, location.origin).href }, { patience: PATIENCE });
   await link.ask({ kind: "load", files, options: { memoryBytes: MEMORY } }, { patience: PATIENCE });
   const loaded = await runsOf();
   return {
-    note: `${loaded.threads} threads, memory ${Math.round(loaded.memoryBytes / 1e6)} MB`,
+    note: backend === "webgpu" ? choice.candidate.reason : `${loaded.threads} threads, memory ${Math.round(loaded.memoryBytes / 1e6)} MB`,
     async generate({ ids }, count) {
       const times: number[] = [];
       const began = performance.now();
@@ -122,6 +124,7 @@ export const CONTESTANTS: Readonly<Record<string, (model: string) => Promise<Con
   "Leasehold q4, 1 thread": leasehold("onnx/model_q4.onnx", 1),
   "Leasehold q4, 2 threads": leasehold("onnx/model_q4.onnx", 2),
   "Leasehold q4, sampling": leasehold("onnx/model_q4.onnx", 0, { temperature: 0.8, topP: 0.9, repetitionPenalty: 1.1, seed: 1 }),
+  "Leasehold q4, WebGPU": leasehold("onnx/model_q4.onnx", 0, GREEDY, "webgpu"),
   "transformers.js q4": transformers("q4"),
   "transformers.js q8": transformers("q8"),
   "wllama Q8_0": wllama("/gguf/SmolLM2-135M-Instruct.Q8_0.gguf"),

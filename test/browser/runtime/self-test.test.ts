@@ -55,9 +55,10 @@ describe("by tensors", () => {
 describe("by embedding", () => {
   const embedder = { task: "embeddings", files: filesOf(embeddingModel()), backend: "wasm" } as const;
   const third = 1 / Math.sqrt(3);
-  test("the vector of a text begins as stated, or the model is not used", async () => {
+  test("the vector of a text begins as stated, on WebGPU too, or the model is not used", { timeout: SLOW }, async () => {
     const selfTest: SelfTest = { kind: "embedding", input: "good", first_dims: [0, 0, third, third], tolerance: 0.001 };
     expect((await load({ ...embedder, selfTest })).backend).toBe("wasm");
+    expect((await load({ ...embedder, backend: "webgpu", selfTest })).backend).toBe("webgpu");
     expect(await failure({ ...embedder, selfTest: { ...selfTest, first_dims: [0.1] } })).toMatchObject({ code: "backend-unavailable", message: expect.stringContaining("at place 1, not 0.1") });
   });
 });
