@@ -29,13 +29,17 @@ export const textGeneration: TaskAdapter<GenerateInput, GenerateOutput, Generate
     const generator = new Generator({ decoder, tokenizer, generationConfig, modelConfig });
     return {
       ...(remarks.length > 0 && { remark: remarks.join(". ") }),
-      run(input, { step, emit, notes }) {
+      async run(input, { step, emit, notes }) {
         const pieces = gathered(emit, () => performance.now());
         const looking: Step = (stage) => {
           pieces.look();
           return step(stage);
         };
-        return generator.run(input, looking, { emit: pieces.emit, notes });
+        try {
+          return await generator.run(input, looking, { emit: pieces.emit, notes });
+        } finally {
+          pieces.end();
+        }
       },
       threads: () => decoder.threads ?? null,
     };
