@@ -126,6 +126,21 @@ describe("an answer", () => {
     await expect(made("a", { contextLength: length }).said(plain)).rejects.toMatchObject({ code: "context-length-exceeded" });
   });
 
+  it("ends where the device has no room for the next token, and goes on with the next call", async () => {
+    const most = ids("Tell me").length + 3;
+    class Short extends BigramDecoder {
+      override async feed(...[given, step]: Parameters<BigramDecoder["feed"]>) {
+        if (this.position + given.length > most) throw new LeaseholdError("context-length-exceeded", "no room");
+        return super.feed(given, step);
+      }
+    }
+    const decoder = new Short({ vocabulary: tokenizer.bytes.bytes.length, saying: ids("abcdefgh") });
+    const generator = new Generator({ decoder, tokenizer, generationConfig: {}, modelConfig: {} });
+    const ending = { text: "abcd", endings: [{ reason: "length", why: "context-length-exceeded" }], outputTokens: 4 };
+    expect(await run(generator, plain)).toMatchObject(ending);
+    expect(await run(generator, plain)).toMatchObject(ending);
+  });
+
   it("counts a prompt without generating", async () => {
     const { said, decoder } = made();
     expect(await said(chat("hi", { kind: "measure" }))).toMatchObject({ promptTokens: ids("<|user|>hi<|end|><|assistant|>").length, outputTokens: 0 });
