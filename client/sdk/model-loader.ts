@@ -13,59 +13,27 @@
  * - A runtime that was replaced ends when the last call that has it is over.
  */
 import type { ModelId, Sha256 } from "../../schema/contract/ids.ts";
-import type { Backend, Manifest } from "../../schema/contract/models.ts";
+import type { Manifest } from "../../schema/contract/models.ts";
 import { sha256Hex } from "../cache/digest.ts";
 import { type FetchedModel, fetchModel, type FetchModelOptions, isStored } from "../cache/fetch-model.ts";
 import { cacheModeOf, type Keeping } from "../cache/keeping.ts";
-import type { ModelStore } from "../cache/model-store.ts";
 import { memoryOf } from "../pool/policy.ts";
-import type { Pool } from "../pool/pool.ts";
 import type { LeaseholdError } from "../errors.ts";
 import { orAborted } from "../runtime/abort.ts";
 import type { GivenFiles } from "../runtime/host.ts";
 import { timed } from "../timing.ts";
 import { asLeaseholdError } from "./as-error.ts";
 import { BuildChoice } from "./build-choice.ts";
-import type { ControlPlane } from "./control-plane.ts";
 import { filesOf } from "./files-of.ts";
-import type { LeaseDesk } from "./lease-desk.ts";
+import type { LoaderOptions, LoadWish } from "./loader-options.ts";
 import { type LoadedModel, ModelLoad, type Revision } from "./model-load.ts";
-import type { OnProgress } from "./progress.ts";
-import { ModelUpdates, type UpdateEvents } from "./model-updates.ts";
+import { ModelUpdates } from "./model-updates.ts";
 import { PartsOnTheirWay } from "./parts-on-their-way.ts";
 import { PlaceInPool } from "./place-in-pool.ts";
 import { newRequestId } from "./request-id.ts";
 import { RuntimeUses } from "./runtime-uses.ts";
 import { backendFor } from "./variants.ts";
 import { parseManifest, RevisionMoved, WeightsSource } from "./weights.ts";
-
-interface LoadWish {
-  readonly mayUseCache: boolean;
-  /** What runs, and goes on running, while this is loaded. */
-  readonly beside?: LoadedModel;
-  readonly lease: Promise<void> | undefined;
-  /** When what ran before has ended, and takes no memory any more. */
-  readonly room?: Promise<void>;
-  readonly signal: AbortSignal;
-  readonly onProgress: OnProgress;
-  readonly onRevision: (revision: Revision) => void;
-}
-
-export interface LoaderOptions extends UpdateEvents {
-  readonly tenant: string;
-  readonly backend: "auto" | Backend;
-  readonly threads: number | undefined;
-  /** The build to take, whatever the device. */
-  readonly variant?: string | undefined;
-  /** The folder with the engine's files; where it isn't given, the one that the operator's pages have. */
-  readonly engineUrl?: string | undefined;
-  readonly api: ControlPlane;
-  readonly desk: LeaseDesk;
-  readonly store: Promise<ModelStore>;
-  readonly pool: Pool;
-  /** Where the page says how much the pool may take: so much one model may take too. */
-  readonly poolBytes?: number | undefined;
-}
 
 /** Part of a page's bundle only where a model is loaded. */
 const host = () => import("../runtime/host.ts");
