@@ -339,6 +339,25 @@ describe("the prefix", () => {
     expect((await said(turns(two, "yes", "go on"))).cachedTokens).toBeGreaterThan(100);
   });
 
+  it("comes back only from where there is room for it, and is not copied where there is none", async () => {
+    let copies = 0;
+    class Counted extends BigramDecoder {
+      override save() {
+        copies++;
+        return super.save();
+      }
+    }
+    const decoder = new Counted({ vocabulary: tokenizer.bytes.bytes.length, saying: [...ids("yes"), END] });
+    const generator = new Generator({ decoder, tokenizer, generationConfig: { eos_token_id: END }, modelConfig: {}, keptBytes: 300 }); // of 75 tokens
+    const [one, two, three] = ["x".repeat(100), "y".repeat(100), "z".repeat(55)];
+    for (const content of [one, two, one, two]) expect((await run(generator, turns(content))).cachedTokens).toBeLessThan(10);
+    expect(copies).toBe(1);
+    await run(generator, turns(three));
+    await run(generator, turns(one));
+    expect((await run(generator, turns(three, "yes", "go on"))).cachedTokens).toBeGreaterThan(55);
+    expect(copies).toBe(2);
+  });
+
   it("never changes what is said", async () => {
     const { said } = made("", { isEnding: false });
     for (const text of ["abc", "abd", "abc", "a", "abcdef", "x".repeat(70), "abc", "x".repeat(75)]) {
