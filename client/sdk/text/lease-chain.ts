@@ -13,7 +13,6 @@ import type { GenerateNote } from "../../runtime/tasks/text-generation/request.t
 import { asLeaseholdError } from "../as-error.ts";
 import type { LeaseDesk } from "../lease-desk.ts";
 import type { OpenLease, Outcome } from "../open-lease.ts";
-import { clockOffsetMs } from "../prover.ts";
 
 export interface ChainOptions {
   readonly desk: LeaseDesk;
@@ -32,17 +31,13 @@ export type Report = Omit<Outcome, "inputTokens" | "outputTokens">;
 
 /** The next lease is asked for when this share of what a lease holds for answers is left. */
 const LOW = 0.25;
-/**
- * Or when the lease lives no longer than this, by the control plane's clock: a device's own may be minutes off. (One for
- * working offline came long ago and never seems old: it is reported for a day after it has expired.)
- */
+/** Or when the lease lives no longer than this. */
 const SOON_MS = 60_000;
 
 export class LeaseChain {
   readonly #options: ChainOptions;
   readonly #ids: string[];
   #current: OpenLease;
-  #clockOffsetMs: number;
   /** Written under the leases before. */
   #settledOutput = 0;
   #output = 0;
@@ -55,7 +50,6 @@ export class LeaseChain {
   constructor(options: ChainOptions) {
     this.#options = options;
     this.#current = options.first;
-    this.#clockOffsetMs = offsetBy(options.first);
     this.#ids = [options.first.grant.lease_id];
   }
 
@@ -83,7 +77,7 @@ export class LeaseChain {
     const room = this.#current.grant.hold - this.#input;
     const left = room - (outputTokens - this.#settledOutput);
     const isLow = left < toWrite && left <= room * LOW;
-    const isOld = Date.parse(this.#current.grant.expires_at) - (Date.now() + this.#clockOffsetMs) < SOON_MS;
+    const isOld = this.#current.livesMs < SOON_MS;
     if (!isLow && !isOld) return; // a run that is out was told of the next one meanwhile
     this.#asking = this.#ask(Math.min(toWrite, this.#options.slice), report, tell).finally(() => {
       this.#asking = null;
@@ -129,12 +123,8 @@ export class LeaseChain {
     const used = { inputTokens: this.#input, outputTokens: this.#output - this.#settledOutput };
     this.#settledOutput = this.#output;
     this.#current = next;
-    this.#clockOffsetMs = offsetBy(next);
     this.#ids.push(next.grant.lease_id);
     tell({ kind: "hold", tokens: promptTokens + this.#output + next.grant.hold });
     this.#reports.push(desk.settle(before, { ...report(), ...used })); // which doesn't hold up the run
   }
 }
-
-/** Of a lease that just came. */
-const offsetBy = ({ grant }: OpenLease): number => clockOffsetMs(grant.lease, Date.now()) ?? 0;
