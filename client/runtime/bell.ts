@@ -3,6 +3,7 @@
  * in memory that both see. Stopping takes a tenth of a millisecond, which is much for a token of five.
  *
  * - Who sends rings after each message; who receives counts them. Where the counts differ something may be waiting.
+ * - An abort is to be looked for also where it was received between two looks, while a graphics device was waited for.
  * - Without shared memory there is no bell, and the worker stops each time.
  */
 export type Bell = Int32Array<SharedArrayBuffer>;
@@ -20,6 +21,7 @@ const LONGEST_MS = 50;
 export class Listening {
   #bell: Bell | null = null;
   #received = 0;
+  #hasAbort = false;
   #stoppedAt = -Infinity;
 
   /** Counts begin at what is received from now on. */
@@ -27,16 +29,18 @@ export class Listening {
     this.#bell = bell;
   }
 
-  received(): void {
+  received(isAbort: boolean): void {
     this.#received = (this.#received + 1) | 0;
+    this.#hasAbort ||= isAbort;
   }
 
   /** Whether the worker should stop for messages. */
   isDue(now: number): boolean {
-    return this.#bell === null || Atomics.load(this.#bell, 0) !== this.#received || now - this.#stoppedAt >= LONGEST_MS;
+    return this.#bell === null || this.#hasAbort || Atomics.load(this.#bell, 0) !== this.#received || now - this.#stoppedAt >= LONGEST_MS;
   }
 
   stopped(now: number): void {
+    this.#hasAbort = false;
     this.#stoppedAt = now;
   }
 }

@@ -38,7 +38,7 @@ const post = (message: FromRuntime): void => postMessage(message);
 
 addEventListener("message", ({ data }: MessageEvent<ToRuntime>) => {
   if (data.kind === "bell") return listening.to(data.bell);
-  listening.received();
+  listening.received(data.kind === "abort");
   if (data.kind === "part") arrivals.give(data.part, data.bytes);
   else if (data.kind === "abort") aborted.add(data.id);
   else if (data.kind === "note") notes.get(data.id)?.push(data.note);

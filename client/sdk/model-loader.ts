@@ -12,59 +12,28 @@
  *   last call on the one before is over.
  * - A runtime that was replaced ends when the last call that has it is over.
  */
-import type { Backend } from "../../schema/contract/models.ts";
-import { type FetchedModel, fetchModel, type FetchModelOptions } from "../cache/fetch-model.ts";
+import type { ModelId, Sha256 } from "../../schema/contract/ids.ts";
+import type { Manifest } from "../../schema/contract/models.ts";
+import { sha256Hex } from "../cache/digest.ts";
+import { type FetchedModel, fetchModel, type FetchModelOptions, isStored } from "../cache/fetch-model.ts";
 import { cacheModeOf, type Keeping } from "../cache/keeping.ts";
-import type { ModelStore } from "../cache/model-store.ts";
 import { memoryOf } from "../pool/policy.ts";
-import type { Pool } from "../pool/pool.ts";
 import type { LeaseholdError } from "../errors.ts";
 import { orAborted } from "../runtime/abort.ts";
 import type { GivenFiles } from "../runtime/host.ts";
 import { timed } from "../timing.ts";
 import { asLeaseholdError } from "./as-error.ts";
 import { BuildChoice } from "./build-choice.ts";
-import type { ControlPlane } from "./control-plane.ts";
 import { filesOf } from "./files-of.ts";
-import type { LeaseDesk } from "./lease-desk.ts";
+import type { LoaderOptions, LoadWish } from "./loader-options.ts";
 import { type LoadedModel, ModelLoad, type Revision } from "./model-load.ts";
-import type { OnProgress } from "./progress.ts";
-import { ModelUpdates, type UpdateEvents } from "./model-updates.ts";
+import { ModelUpdates } from "./model-updates.ts";
 import { PartsOnTheirWay } from "./parts-on-their-way.ts";
 import { PlaceInPool } from "./place-in-pool.ts";
 import { newRequestId } from "./request-id.ts";
-import { Revisions } from "./revisions.ts";
 import { RuntimeUses } from "./runtime-uses.ts";
 import { backendFor } from "./variants.ts";
-import { RevisionMoved, WeightsSource } from "./weights.ts";
-
-interface LoadWish {
-  readonly mayUseCache: boolean;
-  /** What runs, and goes on running, while this is loaded. */
-  readonly beside?: LoadedModel;
-  readonly lease: Promise<void> | undefined;
-  /** When what ran before has ended, and takes no memory any more. */
-  readonly room?: Promise<void>;
-  readonly signal: AbortSignal;
-  readonly onProgress: OnProgress;
-  readonly onRevision: (revision: Revision) => void;
-}
-
-export interface LoaderOptions extends UpdateEvents {
-  readonly tenant: string;
-  readonly backend: "auto" | Backend;
-  readonly threads: number | undefined;
-  /** The build to take, whatever the device. */
-  readonly variant?: string | undefined;
-  /** The folder with the engine's files; where it isn't given, the one that the operator's pages have. */
-  readonly engineUrl?: string | undefined;
-  readonly api: ControlPlane;
-  readonly desk: LeaseDesk;
-  readonly store: Promise<ModelStore>;
-  readonly pool: Pool;
-  /** Where the page says how much the pool may take: so much one model may take too. */
-  readonly poolBytes?: number | undefined;
-}
+import { parseManifest, RevisionMoved, WeightsSource } from "./weights.ts";
 
 /** Part of a page's bundle only where a model is loaded. */
 const host = () => import("../runtime/host.ts");
@@ -75,13 +44,11 @@ export class ModelLoader {
   readonly #uses = new RuntimeUses();
   readonly #updates: ModelUpdates;
   readonly #builds: BuildChoice;
-  readonly #revisions: Revisions;
 
   constructor(options: LoaderOptions) {
     this.#options = options;
     this.#updates = new ModelUpdates(options);
     this.#builds = new BuildChoice(options);
-    this.#revisions = new Revisions(options, this.#builds);
   }
 
   /**
@@ -174,12 +141,12 @@ export class ModelLoader {
       source.keepTo(revision.manifest.revision);
       return this.#openRevision(revision, source, wish).catch(async (error: unknown) => {
         if (!(await this.#builds.passOver(revision.manifest, error))) throw error;
-        return openRevision({ ...revision, isAtHand: await this.#revisions.isAtHand(revision.manifest) });
+        return openRevision({ ...revision, isAtHand: await this.#isAtHand(revision.manifest) });
       });
     };
     try {
-      const cached = wish.mayUseCache ? await timed("look into the cache", () => this.#revisions.cached(model, source, wish.lease)) : null;
-      const due = cached ?? (await timed("which revision", () => this.#revisions.due(model, source)));
+      const cached = wish.mayUseCache ? await timed("look into the cache", () => this.#cachedRevision(model, source, wish.lease)) : null;
+      const due = cached ?? (await timed("which revision", () => this.#dueRevision(model, source)));
       if (due.digest === wish.beside?.digest) {
         await source.end();
         return wish.beside;
@@ -187,7 +154,7 @@ export class ModelLoader {
       return await openRevision(due).catch(async (error: unknown) => {
         if (!(error instanceof RevisionMoved)) throw error;
         source.keepTo(null);
-        return openRevision(await this.#revisions.due(model, source));
+        return openRevision(await this.#dueRevision(model, source));
       });
     } catch (thrown) {
       const error = asLeaseholdError(thrown, signal);
@@ -280,5 +247,40 @@ export class ModelLoader {
       if (asked && asked.grant.model.manifest_sha256 !== digest) throw new RevisionMoved();
     }
     return { mode, key: await desk.contentKey() };
+  }
+
+  /** The revision in force in the cache, where all of it is there. */
+  async #cachedRevision(model: string, source: WeightsSource, lease: Promise<void> | undefined): Promise<Revision | null> {
+    const { desk, tenant } = this.#options;
+    const store = await this.#options.store;
+    const digest = await store.revision(model as ModelId);
+    const text = digest && (await this.#storedText(digest));
+    if (!digest || !text) return null;
+    const manifest = parseManifest(text, tenant, model);
+    source.keepTo(manifest.revision);
+    if (cacheModeOf(manifest) === "encrypted" && !lease && !desk.hasContentKey) void source.lease().catch(() => undefined); // its key is waited for later
+    if (await this.#isAtHand(manifest)) return { digest, manifest, isAtHand: true };
+    source.keepTo(null);
+    await source.end();
+    return null;
+  }
+
+  /** The revision that the control plane pins now. */
+  async #dueRevision(model: string, source: WeightsSource): Promise<Revision> {
+    const store = await this.#options.store;
+    const digest = (await source.lease()).grant.model.manifest_sha256;
+    const text = (await this.#storedText(digest)) ?? (await source.manifestText());
+    const manifest = parseManifest(text, this.#options.tenant, model);
+    await store.keepManifest(digest, text);
+    return { digest, manifest, isAtHand: await this.#isAtHand(manifest) };
+  }
+
+  async #isAtHand(manifest: Manifest): Promise<boolean> {
+    return isStored(await this.#builds.of(manifest), await this.#options.store);
+  }
+
+  async #storedText(digest: Sha256): Promise<string | null> {
+    const text = await (await this.#options.store).manifest(digest);
+    return text !== null && (await sha256Hex(new TextEncoder().encode(text))) === digest ? text : null;
   }
 }

@@ -9,6 +9,7 @@
 import type { UsageReport } from "../../schema/contract/leases.ts";
 import type { Backend } from "../../schema/contract/models.ts";
 import type { HeldLease } from "./offline-record.ts";
+import { clockOffsetMs } from "./prover.ts";
 import { isTransient, withRetries } from "./retries.ts";
 
 export interface Outcome {
@@ -41,13 +42,23 @@ export class OpenLease {
   readonly #take: TakeReport;
   readonly #backend: Backend;
   readonly #startedAt = performance.now();
+  readonly #clockOffsetMs: number;
   #settled: Promise<{ readonly used: number }> | null = null;
 
   constructor(take: TakeReport, grant: HeldLease, requestId: string, backend: Backend) {
     this.#take = take;
     this.grant = grant;
+    this.#clockOffsetMs = clockOffsetMs(grant.lease, Date.now()) ?? 0;
     this.requestId = requestId;
     this.#backend = backend;
+  }
+
+  /**
+   * How long it lives still, by the control plane's clock: a device's own may be minutes off. One for working offline
+   * came long ago, and never seems old: what ran on it is taken for a day after it has expired.
+   */
+  get livesMs(): number {
+    return Date.parse(this.grant.expires_at) - (Date.now() + this.#clockOffsetMs);
   }
 
   get isSettled(): boolean {

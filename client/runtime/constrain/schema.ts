@@ -52,6 +52,9 @@ const TYPES = Object.keys(OF_TYPE);
 const COMBINERS = ["$ref", "enum", "const", "anyOf", "oneOf", "allOf"];
 const KNOWN = new Set([...DESCRIBES, ...COMBINERS, "type", ...Object.values(OF_TYPE).flat()]);
 
+/** Of all patterns together: some seconds. One of them may take a quarter of it. */
+const MOST_PATTERN_WORK = 2_000_000;
+
 export function readSchema(root: unknown): Shape {
   return new Reader(root).read(root, "#");
 }
@@ -59,6 +62,7 @@ export function readSchema(root: unknown): Shape {
 class Reader {
   readonly #root: unknown;
   readonly #references = new Map<string, { shape: Shape | null }>();
+  #patternWork = 0;
 
   constructor(root: unknown) {
     this.#root = root;
@@ -135,8 +139,15 @@ class Reader {
   }
 
   #string(schemas: readonly Schema[], at: string): Shape {
-    const shape = readString(schemas, (why) => unsupported(at, why));
+    const shape = this.#strings(schemas, (why) => unsupported(at, why));
     if (!shape) throw unsupported(at, "no text satisfies its lengths, pattern and format");
+    return shape;
+  }
+
+  #strings(schemas: readonly Schema[], refuse: (why: string) => LeaseholdError, except?: readonly string[]): StringShape | null {
+    const shape = readString(schemas, refuse, except);
+    if (shape?.kind === "matching") this.#patternWork += shape.machine.work;
+    if (this.#patternWork > MOST_PATTERN_WORK) throw refuse("the schema's patterns together need more than is kept here");
     return shape;
   }
 
@@ -179,13 +190,13 @@ class Reader {
     const schemas = schema === true ? [{}] : stringSchemas(schema, isDescribing);
     const isListed = Array.isArray(listed);
     if (!isListed && !schemas) throw refuse("other than lengths, a pattern, or a list of names is not supported");
-    const any = isListed ? null : readString(schemas ?? [], refuse);
+    const any = isListed ? null : this.#strings(schemas ?? [], refuse);
     const isAllowed = ({ name }: Property) => (isListed ? listed.includes(name) : any !== null && isFitting(any, name));
     const missing = properties.find((property) => property.isRequired && !isAllowed(property));
     if (missing) throw refuse(`it allows no "${missing.name}", which is required`);
     const allowed = properties.filter(isAllowed);
     if (!isListed) {
-      const free = rest && readString(schemas ?? [], refuse, properties.map(({ name }) => name));
+      const free = rest && this.#strings(schemas ?? [], refuse, properties.map(({ name }) => name));
       return { kind: "object", properties: allowed, others: rest && free ? { names: free, shape: rest } : null };
     }
     const others = rest ? listed.filter((name): name is string => typeof name === "string" && !properties.some((property) => property.name === name)) : [];

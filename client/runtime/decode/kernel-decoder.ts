@@ -2,7 +2,9 @@
  * A decoder that kernels of our own compute, prompts and single tokens, on a memory of its own: no onnxruntime.
  *
  * - A piece of a prompt is one run of all threads; where more follow, nothing is computed of what only logits need.
+ * - Where the browser gives no more memory the text is refused with the sequence as it was, and `contextLength` says so after.
  */
+import { LeaseholdError } from "../../errors.ts";
 import type { Kernels } from "../kernels/kernels.ts";
 import { Scores } from "../kernels/scores.ts";
 import type { Step } from "../tasks/task.ts";
@@ -27,9 +29,9 @@ export interface KernelDecoderParts {
 
 export class KernelDecoder implements Decoder {
   readonly vocabulary: number;
-  readonly contextLength: number;
   readonly description: string;
   readonly #parts: KernelDecoderParts;
+  #contextLength: number;
   #position = 0;
   #isSteady = false;
   /** Counts runs, so that logits are read only while they are there. */
@@ -38,9 +40,13 @@ export class KernelDecoder implements Decoder {
 
   constructor(parts: KernelDecoderParts) {
     this.vocabulary = parts.vocabulary;
-    this.contextLength = parts.contextLength;
+    this.#contextLength = parts.contextLength;
     this.description = parts.description;
     this.#parts = parts;
+  }
+
+  get contextLength(): number {
+    return this.#contextLength;
   }
 
   get position(): number {
@@ -57,6 +63,7 @@ export class KernelDecoder implements Decoder {
 
   async feed(ids: Int32Array, step: Step): Promise<NextToken> {
     let left = ids.length;
+    if (this.#position + left <= this.#contextLength) this.#makeRoom(this.#position + left);
     await feedInPieces(this, ids, this.#parts.program.rows, step, (piece) => {
       left -= piece.length;
       this.#run(piece, left === 0);
@@ -95,6 +102,17 @@ export class KernelDecoder implements Decoder {
 
   async close(): Promise<void> {
     this.#parts.threads.close();
+  }
+
+  #makeRoom(tokens: number): void {
+    const { memory } = this.#parts;
+    try {
+      memory.reserve(tokens, this.#position);
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      this.#contextLength = memory.capacity;
+      throw new LeaseholdError("context-length-exceeded", `The text has ${tokens} tokens; this browser gives memory for ${memory.capacity}.`, { limit: memory.capacity, cause });
+    }
   }
 
   #run(ids: Int32Array, wantsLogits: boolean): void {

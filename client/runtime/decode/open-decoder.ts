@@ -53,7 +53,7 @@ export async function openDecoder(files: ModelFiles, engine: EngineOnDemand, opt
   const vocabulary = io.vocabulary ?? config.vocabulary;
   if (vocabulary === null) throw invalidFile("config.json", "does not state the vocabulary's size, and neither does the model");
   const longest = Math.min(config.contextLength ?? DEFAULT_CONTEXT, options.maxContext ?? Infinity);
-  const plan = engine.backend === "wasm" ? planToken(model.graph, io, await readReshapeRows(model.graph, source)) : null;
+  const { plan, why } = engine.backend === "wasm" ? planToken(model.graph, io, await readReshapeRows(model.graph, source)) : { plan: null, why: null };
   const opened = plan && (options.withoutKernels === undefined ? await openOnKernels({ source, plan, io, vocabulary: plan.lengths.get(plan.logits) ?? vocabulary, contextLength: longest, memoryBytes: options.memoryBytes, threads: engine.threads, areThreadsFixed: engine.areThreadsFixed }, step).catch(throwAsKernelFault) : { decoder: null, why: options.withoutKernels });
   const remarkOn = (contextLength: number, most: number) => contextLength < most && options.onRemark?.(`Memory for ${contextLength} tokens of ${most}`);
   if (opened?.decoder) {
@@ -63,7 +63,8 @@ export async function openDecoder(files: ModelFiles, engine: EngineOnDemand, opt
   if (opened) options.onRemark?.(`Not on kernels of our own: ${opened.why}`);
   const subject = { source, model, io, vocabulary, contextLength: contextOf(model, io, longest, options.memoryBytes, engine.backend) };
   remarkOn(subject.contextLength, longest);
-  return openOnEngine(subject, await engine.start(), opened ? `not by kernels, for ${opened.why}` : null, options, step);
+  const reason = opened ? opened.why : why;
+  return openOnEngine(subject, await engine.start(), reason === null ? null : `not by kernels, for ${reason}`, options, step);
 }
 
 /** What a session takes beside its weights. */

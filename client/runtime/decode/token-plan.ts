@@ -2,7 +2,7 @@
  * One token's way through a decoder graph, as steps that the kernels have. Pure.
  *
  * - From the model as it came, its weights still in blocks. Anything that isn't known here, on the way from the
- *   token to the logits, and there is no plan: then the session does it all.
+ *   token to the logits, and there is no plan, and why: then the session does it all.
  * - What only says how long the text is (masks, positions) is left out: the runner knows.
  */
 import { ELEMENT, elementCount, type OnnxGraph, type OnnxNode, type OnnxTensor } from "../../../schema/onnx/types.ts";
@@ -73,16 +73,26 @@ const LEAST_LOGITS = 8;
 /** What a graph has that there is no step for. */
 class NoStep extends Error {}
 
-export function planToken(graph: OnnxGraph, io: DecoderIo, rows: ReshapeRows): TokenPlan | null {
-  if (io.attention !== "grouped" || io.kvType !== "float32" || io.logitsType !== "float32") return null;
+export type Planning = { readonly plan: TokenPlan; readonly why: null } | { readonly plan: null; readonly why: string };
+
+/** `why`: to stand after "for". */
+export function planToken(graph: OnnxGraph, io: DecoderIo, rows: ReshapeRows): Planning {
+  if (io.attention !== "grouped") return { plan: null, why: "its attention is not grouped" };
+  if (io.kvType !== "float32" || io.logitsType !== "float32") return { plan: null, why: "it is of 16 bits" };
+  const planner = new Planner(graph, io.ids, io.logits, rows);
+  const makers = new Map(graph.nodes.flatMap((node) => node.outputs.filter((name) => name !== "").map((name) => [name, node])));
+  const needed = onTheWay(io.logits, makers, io.ids);
+  let at = "";
   try {
-    const planner = new Planner(graph, io.ids, io.logits, rows);
-    const makers = new Map(graph.nodes.flatMap((node) => node.outputs.filter((name) => name !== "").map((name) => [name, node])));
-    const needed = onTheWay(io.logits, makers, io.ids);
-    for (const node of graph.nodes) if (needed.has(node)) planner.add(node);
-    return planner.plan();
+    for (const node of graph.nodes) {
+      if (!needed.has(node)) continue;
+      at = node.opType;
+      planner.add(node);
+    }
+    at = "logits";
+    return { plan: planner.plan(), why: null };
   } catch (error) {
-    if (error instanceof NoStep) return null;
+    if (error instanceof NoStep) return { plan: null, why: `there is none for its ${at}` };
     throw error;
   }
 }

@@ -6,8 +6,9 @@
  * - Tokens count when they are taken; the one that ends the text doesn't.
  * - A token's chance comes with the text that it begins in; with none where that is cut by a stop string, or of a call.
  * - A token is computed only where another one is to follow: the last is not part of the sequence, and a prompt that
- *   goes on from the answer computes it with its own.
+ *   goes on from the answer computes it with its own. Where the device has no room for it, the context is full.
  */
+import { LeaseholdError } from "../../errors.ts";
 import type { Constraint, ConstrainedText } from "../constrain/constraint.ts";
 import type { NextToken } from "../decode/decoder.ts";
 import type { Scores } from "../kernels/scores.ts";
@@ -54,7 +55,6 @@ export async function writeAnswer(first: NextToken, options: AnswerOptions, step
   const stops = new StopFinder(options.stop);
   let held: ConstrainedText | null = options.constraint?.begin() ?? null;
   let waiting: ChosenToken[] = [];
-  let next = first;
   let last: number | null = null;
   // Characters of content: that came, and that were shown of them.
   let came = options.offset;
@@ -87,7 +87,8 @@ export async function writeAnswer(first: NextToken, options: AnswerOptions, step
     if (held?.isOver || tools?.isDone) return finish("stop", "complete");
     if (count >= maxTokens) return finish("length", "max-tokens");
     if (!(await budget.isLeft(step))) return finish("length", "hold-used-up");
-    if (last !== null) next = await sequence.feed([last], step);
+    const next = last === null ? first : await whereThereIsRoom(sequence.feed([last], step));
+    if (!next) return finish("length", "context-length-exceeded");
     const token = await pick(next, sampler, held);
     if (ends.has(token)) return finish("stop", "end-token");
 
@@ -105,6 +106,15 @@ export async function writeAnswer(first: NextToken, options: AnswerOptions, step
     options.onShown();
     if (sequence.length >= sequence.decoder.contextLength) return finish("length", "context-length-exceeded");
     last = token;
+  }
+}
+
+async function whereThereIsRoom(fed: Promise<NextToken>): Promise<NextToken | null> {
+  try {
+    return await fed;
+  } catch (error) {
+    if (error instanceof LeaseholdError && error.code === "context-length-exceeded") return null;
+    throw error;
   }
 }
 

@@ -3,7 +3,8 @@
  *
  * - Handing a piece to the page takes a tenth of a millisecond of the model's thread, and often its core: a page has a
  *   use for one a frame. The first is given at once, the next ones a frame apart; no text waits behind another event.
- * - `look` gives what is due: call it between tokens, for a text may have to wait for its next one.
+ * - `look` gives what is due: call it between tokens, for a text may have to wait for its next one. `end` gives the rest:
+ *   call it however the answer ends, for what breaks off has no event that would bring it.
  */
 import type { GenerateEvent } from "../tasks/text-generation/request.ts";
 
@@ -14,6 +15,7 @@ type Piece = Extract<GenerateEvent, { kind: "piece" }>;
 export interface Gathered {
   emit(event: GenerateEvent): void;
   look(): void;
+  end(): void;
 }
 
 export function gathered(emit: (event: GenerateEvent) => void, now: () => number): Gathered {
@@ -36,5 +38,6 @@ export function gathered(emit: (event: GenerateEvent) => void, now: () => number
       look();
     },
     look,
+    end: give,
   };
 }

@@ -32,6 +32,8 @@ export interface GeneratorParts {
   readonly tokenizer: Tokenizer;
   readonly generationConfig: JsonObject;
   readonly modelConfig: JsonObject;
+  /** For conversations that are set aside. */
+  readonly keptBytes?: number;
 }
 
 export interface Conversation {
@@ -62,9 +64,9 @@ export class Generator {
   #vocabulary: Vocabulary | null = null;
 
   constructor(parts: GeneratorParts) {
-    const { decoder, tokenizer, generationConfig, modelConfig } = parts;
+    const { decoder, tokenizer, generationConfig, modelConfig, keptBytes } = parts;
     this.#parts = parts;
-    this.#sequence = new Sequence(decoder);
+    this.#sequence = new Sequence(decoder, keptBytes);
     this.#ends = endTokens(generationConfig, modelConfig, tokenizer.end);
     const dialect = tokenizer.chatTemplate?.dialect;
     this.#family = dialect ? { dialect, markers: markersOf(dialect, (token) => tokenizer.specialId(token)) } : null;

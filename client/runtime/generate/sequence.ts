@@ -6,14 +6,15 @@
  * - Where it is to be exact, only what was computed in whole pieces from the beginning on is kept: in pieces of other
  *   lengths sums come in another order, and their last bits differ.
  * - A conversation that another one pushes out is set aside and taken up again where it goes on; at most `KEPT` of
- *   them, the least recently used goes first.
+ *   them, in the bytes that there are for it; the least recently used goes first. One that has no room is not copied.
  * - Whatever is thrown, the sequence is what the decoder holds.
  */
 import type { Decoder, NextToken, SavedSequence } from "../decode/decoder.ts";
 import type { Step } from "../tasks/task.ts";
 
 const KEPT = 4;
-const KEPT_BYTES = 256 * 1024 * 1024;
+/** Whatever there is. */
+const MOST_BYTES = 256 * 1024 * 1024;
 /** What decoders take at once, or a multiple of it. */
 const PIECE = 64;
 /** Copying less than this is not worth it. */
@@ -29,11 +30,15 @@ export class Sequence {
   readonly decoder: Decoder;
   readonly #ids: number[] = [];
   #kept: Kept[] = [];
+  readonly #keptBytes: number;
   /** So many of the first tokens were computed in whole pieces. */
   #exact = 0;
+  /** Of a token that is set aside; 0 while that isn't known. */
+  #tokenBytes = 0;
 
-  constructor(decoder: Decoder) {
+  constructor(decoder: Decoder, keptBytes = MOST_BYTES) {
     this.decoder = decoder;
+    this.#keptBytes = Math.min(MOST_BYTES, keptBytes);
   }
 
   get length(): number {
@@ -84,11 +89,13 @@ export class Sequence {
   /** Sets the present sequence aside, in place of one that it goes on from. */
   async #keep(): Promise<void> {
     const ids = [...this.#ids];
+    if (this.#tokenBytes * ids.length > this.#keptBytes) return;
     const saved = await this.decoder.save();
+    this.#tokenBytes = sizeOf(saved) / ids.length;
     const others = this.#kept.filter((kept) => commonPrefix(kept.ids, ids) < kept.ids.length);
     const all = [{ ids, saved, exact: this.#exact }, ...others].slice(0, KEPT);
     let bytes = 0;
-    this.#kept = all.filter((kept) => (bytes += sizeOf(kept.saved)) <= KEPT_BYTES);
+    this.#kept = all.filter((kept) => (bytes += sizeOf(kept.saved)) <= this.#keptBytes);
   }
 }
 

@@ -3,8 +3,9 @@
  *
  * - Why: in JavaScript a sampled token is four or five walks over 50,000 numbers and as many powers of e, a millisecond
  *   of a token that takes five. Here it is a twentieth of that, whatever computed the logits.
- * - `load` copies; `numbers` may be changed after it, by the caller. What is no number makes `load` throw: a backend
- *   that gives such logits must not go on.
+ * - `load` copies; `numbers` may be changed after it, by the caller. What is no number makes `load` throw, and a largest
+ *   that is infinite `likeliest`: a backend that gives such logits must not go on.
+ * - There is one memory, as large as the most that was loaded: a browser has room for few, and clears them away late.
  * - Powers are taken without relaxed SIMD, so that they are the same on each device.
  */
 import { assemble, choose, f32x4, func, get, i32, i32x4, move, set, until, v128, type Code } from "./assembler.ts";
@@ -80,7 +81,9 @@ interface Walks {
 interface Room {
   readonly memory: WebAssembly.Memory;
   readonly walks: Walks;
-  /** A multiple of `STEP`. */
+  /** For so many. */
+  readonly most: number;
+  /** Of what is loaded now: a multiple of `STEP`. */
   readonly count: number;
   readonly numbers: Float32Array;
 }
@@ -89,7 +92,7 @@ export class Scores {
   #room: Room | null = null;
 
   load(logits: Float32Array): void {
-    if (this.#room?.numbers.length !== logits.length) this.#room = roomFor(logits.length);
+    if (this.#room?.numbers.length !== logits.length) this.#room = roomFor(logits.length, this.#room);
     const { numbers, walks, count } = this.#room;
     numbers.set(logits);
     if (walks.hasOther(0, count) !== 0) throw new Error(NO_NUMBERS);
@@ -100,18 +103,18 @@ export class Scores {
     return this.#loaded.numbers;
   }
 
-  /** The first of the largest; throws where none is finite. */
+  /** The first of the largest; throws where that is not finite. */
   likeliest(): number {
-    const { walks, count } = this.#loaded;
+    const { walks, count, numbers } = this.#loaded;
     const found = walks.likeliest(0, count);
-    if (found < 0) throw new Error(NO_NUMBERS);
+    if (!Number.isFinite(numbers[found])) throw new Error(NO_NUMBERS);
     return found;
   }
 
   /** e^((score − most) / temperature) of each, until the next call; and their sum, to a millionth or so. */
   weigh(most: number, temperature: number): { readonly weights: Float32Array; readonly total: number } {
     const { memory, walks, count, numbers } = this.#loaded;
-    const total = walks.weigh(0, 4 * count, count, most, 1 / temperature);
+    const total = walks.weigh(0, 4 * count, count, most, Math.min(1 / temperature, -LEAST)); // what is infinite times 0 is no number
     return { weights: new Float32Array(memory.buffer, 4 * count, numbers.length), total };
   }
 
@@ -135,12 +138,17 @@ export class Scores {
 
 const NO_NUMBERS = "the model's logits are no numbers";
 
-function roomFor(length: number): Room {
+function roomFor(length: number, room: Room | null): Room {
   const count = Math.ceil(length / STEP) * STEP;
+  const { memory, walks, most } = room && room.most >= count ? room : newRoom(count);
+  new Float32Array(memory.buffer, 0, count).fill(-Infinity);
+  return { memory, walks, most, count, numbers: new Float32Array(memory.buffer, 0, length) };
+}
+
+function newRoom(most: number): Pick<Room, "memory" | "walks" | "most"> {
   // The last of `above` may be followed by what it wrote and did not keep.
-  const memory = new WebAssembly.Memory({ initial: Math.ceil((8 * count + VECTOR) / PAGE) });
+  const memory = new WebAssembly.Memory({ initial: Math.ceil((8 * most + VECTOR) / PAGE) });
   const module = new WebAssembly.Module(assemble([likeliest, hasOther, weigh, above], false));
   const { exports } = new WebAssembly.Instance(module, { heap: { memory } });
-  new Float32Array(memory.buffer, 0, count).fill(-Infinity);
-  return { memory, walks: exports as unknown as Walks, count, numbers: new Float32Array(memory.buffer, 0, length) };
+  return { memory, walks: exports as unknown as Walks, most };
 }

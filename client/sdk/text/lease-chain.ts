@@ -77,7 +77,7 @@ export class LeaseChain {
     const room = this.#current.grant.hold - this.#input;
     const left = room - (outputTokens - this.#settledOutput);
     const isLow = left < toWrite && left <= room * LOW;
-    const isOld = Date.parse(this.#current.grant.expires_at) - Date.now() < SOON_MS;
+    const isOld = this.#current.livesMs < SOON_MS;
     if (!isLow && !isOld) return; // a run that is out was told of the next one meanwhile
     this.#asking = this.#ask(Math.min(toWrite, this.#options.slice), report, tell).finally(() => {
       this.#asking = null;

@@ -62,7 +62,7 @@ export class ShortCalls {
     this.#calledAt.set(model, performance.now());
     const current = this.#open.get(model);
     const isOfRevision = revision === undefined || current?.lease.grant.model.revision === revision;
-    if (current && isOfRevision && !current.lease.isSettled && current.left >= tokens && current.callsLeft > 0 && Date.parse(current.lease.grant.expires_at) - Date.now() > LAST_MS) return this.#enter(current, tokens);
+    if (current && isOfRevision && !current.lease.isSettled && current.left >= tokens && current.callsLeft > 0 && current.lease.livesMs > LAST_MS) return this.#enter(current, tokens);
     const lease = isSoon ? await this.#askAhead(wish) : await this.#desk.ask(wish);
     const short: ShortLease = { lease, left: lease.grant.hold, callsLeft: lease.grant.calls, calls: 0, isShared: isSoon && lease.grant.hold > tokens && lease.grant.calls > 1, timer: undefined, runs: 0 };
     if (short.isShared) this.#open.set(model, short);

@@ -10,9 +10,20 @@ test("a worker stops when something was sent that it has not received, and now a
   expect(listening.isDue(1001)).toBe(false);
   ring(bell);
   expect(listening.isDue(1002)).toBe(true);
-  listening.received();
+  listening.received(false);
   expect(listening.isDue(1003)).toBe(false);
   expect(listening.isDue(1060)).toBe(true);
+});
+
+test("an abort that came while something else was waited for is looked for at the next step", () => {
+  const [bell, listening] = [bellOf(), new Listening()];
+  listening.to(bell);
+  listening.stopped(1000);
+  ring(bell);
+  listening.received(true);
+  expect(listening.isDue(1001)).toBe(true);
+  listening.stopped(1001);
+  expect(listening.isDue(1002)).toBe(false);
 });
 
 test("counts meet beyond the largest number too", () => {
@@ -21,7 +32,7 @@ test("counts meet beyond the largest number too", () => {
   listening.stopped(0);
   bell[0] = 2 ** 31 - 1;
   ring(bell);
-  for (let message = 0; message < 3; message++) listening.received();
+  for (let message = 0; message < 3; message++) listening.received(false);
   expect(listening.isDue(1)).toBe(true);
 });
 

@@ -34,6 +34,9 @@ export function granted(changes: { hold?: number; calls?: number; lease?: string
   });
 }
 
+/** A token that says when it was issued, and no more. */
+export const issuedAt = (ms: number): string => `e30.${btoa(JSON.stringify({ iat: Math.floor(ms / 1000) }))}.x`;
+
 export const settled = (used: number, hold = 200): LeaseState =>
   leaseState.parse({
     lease_id: `ls_acme_${"0".repeat(24)}`,

@@ -11,7 +11,7 @@ import type { UsageReport } from "../../../schema/contract/leases.ts";
 import { BigramDecoder } from "../../support/bigram-decoder.ts";
 import { byteLevelTokenizer } from "../../support/small-tokenizers.ts";
 import { json, type ScriptedServer, serve } from "../../support/scripted-server.ts";
-import { granted, refusal, settled, unbound } from "./examples.ts";
+import { granted, issuedAt, refusal, settled, unbound } from "./examples.ts";
 
 const { file, config } = byteLevelTokenizer();
 const tokenizer = new Tokenizer(file, { ...config, chat_template: `<tool_call>${String(config["chat_template"])}` }, null);
@@ -32,15 +32,16 @@ const REPORT: Report = { outcome: "ok", latencyMs: 5, backend: "wasm", cache: "h
 let server: ScriptedServer;
 afterEach(() => server[Symbol.asyncDispose]());
 
-/** Leases of 100 tokens; from the `refusedFrom`th on, none; from the `movedFrom`th on, for another revision. */
-async function chain({ promptTokens = 20, mostOutput = null, refusedFrom = Infinity, movedFrom = Infinity, expiresIn = 300_000 }: { promptTokens?: number; mostOutput?: number | null; refusedFrom?: number; movedFrom?: number; expiresIn?: number } = {}) {
+/** Leases of 100 tokens, issued on a clock that the device's is `aheadMs` ahead of; from the `refusedFrom`th on, none; from the `movedFrom`th on, for another revision. */
+async function chain({ promptTokens = 20, mostOutput = null, refusedFrom = Infinity, movedFrom = Infinity, expiresIn = 300_000, aheadMs = 0 }: { promptTokens?: number; mostOutput?: number | null; refusedFrom?: number; movedFrom?: number; expiresIn?: number; aheadMs?: number } = {}) {
   let asked = 0;
   server = await serve((response, { path, body }) => {
     if (path !== "/v1/leases") return json(response, 200, settled((body as UsageReport).input_tokens + (body as UsageReport).output_tokens));
     asked++;
     if (asked >= refusedFrom) return json(response, 429, refusal("daily-quota-exceeded"), { "Content-Type": "application/problem+json" });
     const model = { ...granted().model, ...(asked >= movedFrom && { revision: `rev_${"1".repeat(24)}` }) };
-    json(response, 201, { ...granted(), model, lease_id: `ls_${asked}`, hold: 100, expires_at: new Date(Date.now() + expiresIn).toISOString() });
+    const now = Date.now() - aheadMs;
+    json(response, 201, { ...granted(), lease: issuedAt(now), model, lease_id: `ls_${asked}`, hold: 100, expires_at: new Date(now + expiresIn).toISOString() });
   });
   const desk = new LeaseDesk({
     api: new ControlPlane(server.url, unbound()),
@@ -103,6 +104,18 @@ describe("a chain of leases", () => {
   it("takes the next before the first expires", async () => {
     const { notes, wrote } = await chain({ mostOutput: 80, expiresIn: 30_000 });
     wrote(1);
+    await vi.waitFor(() => expect(notes.at(-1)).toMatchObject({ kind: "hold" }));
+  });
+
+  it.each([10 * 60_000, -10 * 60_000])("knows how long a lease lives on a device whose clock is %d ms ahead", async (aheadMs) => {
+    const { made, wrote } = await chain({ mostOutput: 80, aheadMs });
+    wrote(1);
+    wrote(2);
+    await made.settle(REPORT, 2);
+    expect(server.heard.filter(({ path }) => path === "/v1/leases")).toHaveLength(1);
+    await server[Symbol.asyncDispose]();
+    const { notes, wrote: write } = await chain({ mostOutput: 80, expiresIn: 30_000, aheadMs });
+    write(1);
     await vi.waitFor(() => expect(notes.at(-1)).toMatchObject({ kind: "hold" }));
   });
 

@@ -6,23 +6,26 @@ import { OfflineBook } from "../../../client/sdk/offline-book.ts";
 import { ShortCalls } from "../../../client/sdk/text/short-calls.ts";
 import type { LeaseCreate, UsageReport } from "../../../schema/contract/leases.ts";
 import { json, type ScriptedServer, serve } from "../../support/scripted-server.ts";
-import { granted, refusal, settled, unbound } from "./examples.ts";
+import { granted, issuedAt, refusal, settled, unbound } from "./examples.ts";
 
 const RAN = { latencyMs: 10, backend: "wasm", cache: "hit" } as const;
 let server: ScriptedServer;
 let desk: LeaseDesk;
 let short: ShortCalls;
 let most = Infinity;
+/** By how much the device's clock is before the control plane's. */
+let aheadMs = 0;
 
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ["performance", "setTimeout", "clearTimeout"] }); // however slow the machine, a call comes soon
   most = Infinity;
+  aheadMs = 0;
   let count = 0;
   server = await serve((response, { path, body }) => {
     if (path !== "/v1/leases") return json(response, 200, settled((body as UsageReport).input_tokens));
     const { tokens, calls = 1 } = body as { tokens: number; calls?: number };
     if (tokens > most) return json(response, 429, refusal("daily-quota-exceeded", { limit: most, remaining: most }));
-    json(response, 201, { ...granted(), lease_id: `ls_acme_${String(++count).padStart(24, "0")}`, hold: tokens, calls, expires_at: new Date(Date.now() + 300_000).toISOString() });
+    json(response, 201, { ...granted({ lease: issuedAt(Date.now() - aheadMs) }), lease_id: `ls_acme_${String(++count).padStart(24, "0")}`, hold: tokens, calls, expires_at: new Date(Date.now() - aheadMs + 300_000).toISOString() });
   });
   desk = new LeaseDesk({ api: new ControlPlane(server.url, unbound()), publishableKey: "lh_pk_acme_x", user: undefined, metadata: undefined, likelyBackend: "wasm", offline: new OfflineBook("acme"), onQuota: () => undefined, onReportFailed: () => undefined });
   short = ShortCalls.of(desk);
@@ -54,6 +57,12 @@ describe("short calls", () => {
     expect(reports()).toEqual([{ lease: 1, tokens: 10, outcome: "ok" }]);
     await aSecond();
     await expect.poll(reports, { timeout: 10_000 }).toEqual([{ lease: 1, tokens: 10, outcome: "ok" }, { lease: 2, tokens: 21, outcome: "ok" }]);
+  });
+
+  it("share a lease on a device whose clock is ahead of the control plane's", async () => {
+    aheadMs = 10 * 60_000;
+    for (const tokens of [10, 5, 7, 9]) await run(tokens);
+    expect(asked()).toEqual([10, 5 + 80]);
   });
 
   it("where more is refused than a call needs, it gets what it needs", async () => {

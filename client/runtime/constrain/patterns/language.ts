@@ -43,7 +43,12 @@ export class Languages {
     if (first === this.none || rest === this.none) return this.none;
     if (first === this.empty) return rest;
     if (rest === this.empty) return first;
-    if (first.kind === "chain") return this.chain(first.first, this.chain(first.rest, rest));
+    if (first.kind === "chain") {
+      const parts: Language[] = [];
+      let last: Language = first;
+      for (; last.kind === "chain"; last = last.rest) parts.push(last.first);
+      return parts.reduceRight((after, part) => this.chain(part, after), this.chain(last, rest));
+    }
     return this.#make(`${first.id}.${rest.id}`, { kind: "chain", first, rest } as Bare, first.hasEmpty && rest.hasEmpty);
   }
 
@@ -135,11 +140,13 @@ export class Languages {
 }
 
 /** Every set of characters that stands in it. */
-export function setsIn(language: Language, seen = new Set<Language>(), sets = new Set<CharSet>()): ReadonlySet<CharSet> {
-  if (seen.has(language)) return sets;
-  seen.add(language);
-  if (language.kind === "chars") sets.add(language.set);
-  for (const part of partsOf(language)) setsIn(part, seen, sets);
+export function setsIn(language: Language): ReadonlySet<CharSet> {
+  const sets = new Set<CharSet>();
+  const seen = new Set([language]);
+  for (const one of seen) {
+    if (one.kind === "chars") sets.add(one.set);
+    for (const part of partsOf(one)) seen.add(part);
+  }
   return sets;
 }
 

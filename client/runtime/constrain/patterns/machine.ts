@@ -43,6 +43,11 @@ export class Machine {
     this.#stateOf(language);
   }
 
+  /** What it has taken by now. */
+  get work(): number {
+    return this.#languages.work;
+  }
+
   /** Characters from here to an end: 0 where it may end, `Infinity` where it never can. */
   distance(state: State): number {
     if (this.#distance[state] === UNKNOWN) this.#search(state);

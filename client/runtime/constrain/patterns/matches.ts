@@ -5,12 +5,14 @@
  * - A pattern is read from its end: `rest` is all that may come after. So `$` is "nothing", and what looks ahead is an
  *   intersection with the rest.
  * - `^` holds where nothing was read before; a part that may have read nothing is taken apart into both cases.
- * - A repeated part that looks ahead is unrolled up to `MOST_TURNS` times, or goes on in itself where it has no limit.
+ * - A repeated part that looks ahead is unrolled up to `MOST_TURNS` times, or goes on in itself where it has no limit. What
+ *   is unrolled inside of what is unrolled grows with each: beyond `MOST_STEPS` it is refused.
  */
 import type { Language, Languages } from "./language.ts";
 import { parsePattern, type Pattern, type Refuse } from "./syntax.ts";
 
 const MOST_TURNS = 64;
+const MOST_STEPS = 50_000;
 
 export function matchesOf(source: string, languages: Languages, refuse: Refuse): Language {
   return new Reading(languages, refuse).found(parsePattern(source, refuse));
@@ -19,6 +21,8 @@ export function matchesOf(source: string, languages: Languages, refuse: Refuse):
 class Reading {
   readonly #languages: Languages;
   readonly #refuse: Refuse;
+  readonly #known = new Map<Pattern, Language>();
+  #steps = 0;
 
   constructor(languages: Languages, refuse: Refuse) {
     this.#languages = languages;
@@ -35,6 +39,7 @@ class Reading {
   /** The pattern, and then the rest. `isStart`: nothing was read before. */
   #then(pattern: Pattern, rest: Language, isStart: boolean): Language {
     const languages = this.#languages;
+    if (++this.#steps > MOST_STEPS) throw this.#refuse("a pattern that repeats parts that look ahead so often is not supported");
     if (!has(pattern, "start", "end", "ahead")) return languages.chain(this.#plain(pattern), rest);
     switch (pattern.kind) {
       case "start":
@@ -60,7 +65,7 @@ class Reading {
     const [first, ...others] = items;
     if (!first) return rest;
     const languages = this.#languages;
-    const later = () => this.#inOrder(others, rest, false);
+    const later = () => others.reduceRight((after, item) => this.#then(item, after, false), rest);
     if (!isStart || !others.some((item) => has(item, "start")) || least(first) > 0) return this.#then(first, later(), isStart);
     const atStart = this.#inOrder(others, rest, true);
     if (most(first) === 0) return this.#then(first, atStart, true);
@@ -88,6 +93,12 @@ class Reading {
   }
 
   #plain(pattern: Pattern): Language {
+    let known = this.#known.get(pattern);
+    if (!known) this.#known.set(pattern, (known = this.#read(pattern)));
+    return known;
+  }
+
+  #read(pattern: Pattern): Language {
     const languages = this.#languages;
     switch (pattern.kind) {
       case "chars":
@@ -104,9 +115,16 @@ class Reading {
   }
 }
 
-function has(pattern: Pattern, ...kinds: readonly Pattern["kind"][]): boolean {
-  return kinds.includes(pattern.kind) || partsOf(pattern).some((part) => has(part, ...kinds));
+type Kinds = ReadonlySet<Pattern["kind"]>;
+const kindsIn = new WeakMap<Pattern, Kinds>();
+
+function kindsOf(pattern: Pattern): Kinds {
+  let kinds = kindsIn.get(pattern);
+  if (!kinds) kindsIn.set(pattern, (kinds = new Set([pattern.kind, ...partsOf(pattern).flatMap((part) => [...kindsOf(part)])])));
+  return kinds;
 }
+
+const has = (pattern: Pattern, ...kinds: readonly Pattern["kind"][]): boolean => kinds.some((kind) => kindsOf(pattern).has(kind));
 
 /** The fewest characters that it reads. */
 function least(pattern: Pattern): number {

@@ -3,7 +3,8 @@
  *
  * - What is no regular expression in JavaScript is refused first, by JavaScript itself. One that is none in Unicode mode
  *   (needless escapes) is read as that mode would, were it let through.
- * - Refused: what looks back (`\b`, lookbehind, references to groups), and letters of either case (`(?i:…)`).
+ * - Refused: what looks back (`\b`, lookbehind, references to groups), letters of either case (`(?i:…)`), and what is so
+ *   long or so deep, or names so many properties, that reading it would take seconds.
  */
 import { ALL_CHARS, type CharSet, charsOf, charsWhere, complement, range, spellable, union, without } from "./char-set.ts";
 
@@ -26,7 +27,14 @@ const CONTROLS: Readonly<Record<string, number>> = { t: 9, n: 10, v: 11, f: 12, 
 const DOT = without(ALL_CHARS, charsOf("\n\r\u2028\u2029"));
 const QUANTIFIER = /^(?:[*+?]|\{(\d+)(,?)(\d*)\})\??/;
 
+const MOST_LETTERS = 10_000;
+const MOST_DEPTH = 200;
+/** Each takes a tenth of a second when it is first named. */
+const MOST_PROPERTIES = 16;
+
 export function parsePattern(source: string, refuse: Refuse): Pattern {
+  if (source.length > MOST_LETTERS) throw refuse(`a pattern of more than ${MOST_LETTERS} letters is not supported`);
+  if (new Set(source.match(/\\p\{[^}]*\}/gi)).size > MOST_PROPERTIES) throw refuse(`a pattern that names more than ${MOST_PROPERTIES} properties is not supported`);
   if (!isPattern(source, "u") && !isPattern(source, "")) throw refuse(`"${source}" is not a regular expression`);
   return new Parser(source, refuse).all();
 }
@@ -44,6 +52,7 @@ class Parser {
   readonly #source: string;
   readonly #refuse: Refuse;
   #at = 0;
+  #depth = 0;
 
   constructor(source: string, refuse: Refuse) {
     this.#source = source;
@@ -97,7 +106,9 @@ class Parser {
     const isPlain = opening === undefined || opening === "?:" || opening.startsWith("?<");
     if (!isPlain && opening !== "?=" && opening !== "?!") throw this.#refuse(`"(${opening}" in a pattern is not supported`);
     this.#at += opening?.length ?? 0;
+    if (++this.#depth > MOST_DEPTH) throw this.#refuse(`a pattern of more than ${MOST_DEPTH} groups in one another is not supported`);
     const item = this.all();
+    this.#depth--;
     this.#at++; // the closing one: JavaScript has found it
     return isPlain ? item : { kind: "ahead", item, isNegative: opening === "?!" };
   }

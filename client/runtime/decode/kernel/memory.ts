@@ -59,6 +59,11 @@ export class KernelMemory {
     this.memory = new WebAssembly.Memory({ initial, maximum: Math.max(initial, pages(this.#bytes(this.#placesFor(limit)))), shared: threads > 1 });
   }
 
+  /** Tokens that there is room for now. */
+  get capacity(): number {
+    return this.#places.capacity;
+  }
+
   get byteLength(): number {
     return this.memory.buffer.byteLength;
   }
@@ -67,7 +72,7 @@ export class KernelMemory {
     return new Uint8Array(this.memory.buffer, at, length);
   }
 
-  /** Room for `tokens`; the first `length` stay. */
+  /** Room for `tokens`; the first `length` stay. Throws a RangeError where none is to be had, with all as it was. */
   reserve(tokens: number, length: number): KeyPlaces {
     if (tokens <= this.#places.capacity) return this.#places;
     const wanted = Math.max(tokens, Math.floor(1.5 * this.#places.capacity));

@@ -12,6 +12,9 @@ import { loadTokenizer, readJson } from "../../tokenizer/tokenizer.ts";
 import type { Step, TaskAdapter } from "../task.ts";
 import type { GenerateEvent, GenerateInput, GenerateNote, GenerateOutput } from "./request.ts";
 
+/** What conversations that are set aside may take, beside the model: a share of what that may take. */
+const KEPT = 1 / 8;
+
 export const textGeneration: TaskAdapter<GenerateInput, GenerateOutput, GenerateEvent, GenerateNote> = {
   files: ["config.json", "tokenizer.json"],
   engine: "on-demand",
@@ -26,16 +29,20 @@ export const textGeneration: TaskAdapter<GenerateInput, GenerateOutput, Generate
     const remarks: string[] = [];
     const onRemark = (remark: string) => void remarks.push(remark);
     const decoder = await openDecoder(files, engine, { memoryBytes, onRemark, ...(selfTest && { selfTest }), ...(withoutKernels !== undefined && { withoutKernels }) }, step);
-    const generator = new Generator({ decoder, tokenizer, generationConfig, modelConfig });
+    const generator = new Generator({ decoder, tokenizer, generationConfig, modelConfig, keptBytes: memoryBytes * KEPT });
     return {
       ...(remarks.length > 0 && { remark: remarks.join(". ") }),
-      run(input, { step, emit, notes }) {
+      async run(input, { step, emit, notes }) {
         const pieces = gathered(emit, () => performance.now());
         const looking: Step = (stage) => {
           pieces.look();
           return step(stage);
         };
-        return generator.run(input, looking, { emit: pieces.emit, notes });
+        try {
+          return await generator.run(input, looking, { emit: pieces.emit, notes });
+        } finally {
+          pieces.end();
+        }
       },
       threads: () => decoder.threads ?? null,
     };

@@ -155,6 +155,7 @@ describe("a schema that can't be kept", () => {
     ["a pattern that nothing matches", { type: "string", pattern: "^a$(?=b)" }],
     ["a pattern and a length that don't go together", { type: "string", pattern: "^(?:ab)+$", minLength: 3, maxLength: 3 }],
     ["a pattern and a format that don't go together", { type: "string", pattern: "^x", format: "date" }],
+    ["more patterns than are taken together", { type: "object", properties: Object.fromEntries(Array.from({ length: 9 }, (_, at) => [`p${at}`, { type: "string", pattern: `^(a|b)*a(a|b){12}c{12}x{${at}}$` }])) }],
     ["a required name that is not among the names", { type: "object", required: ["b"], propertyNames: { enum: ["a"] } }],
     ["names of another kind", { type: "object", propertyNames: { not: {} } }],
     ["the same deep inside", { type: "object", properties: { a: { type: "array", items: { not: {} } } } }],

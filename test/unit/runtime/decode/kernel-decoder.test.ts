@@ -1,5 +1,5 @@
 /** Decoders on kernels, made up and small: whatever the pieces, the same comes out; memory is given back and made room in. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { EngineOnDemand } from "../../../../client/runtime/backends/engine.ts";
 import type { Decoder } from "../../../../client/runtime/decode/decoder.ts";
 import { KernelFault } from "../../../../client/runtime/decode/kernel-fault.ts";
@@ -51,6 +51,19 @@ describe("a decoder on kernels", () => {
     expect(decoder.memoryBytes).toBeGreaterThanOrEqual(small);
     await decoder.truncate(100);
     expectAlike(await logitsAfter(decoder, long.subarray(100), next), expected);
+  });
+
+  test("refuses a text that the browser has no memory for, and goes on with what it has", async () => {
+    const decoder = await open();
+    const expected = await logitsAfter(decoder, tokens(200), tokens(3, 5));
+    await decoder.truncate(200);
+    const grow = vi.spyOn(WebAssembly.Memory.prototype, "grow").mockImplementation(() => {
+      throw new RangeError("WebAssembly.Memory.grow(): Unable to grow instance memory");
+    });
+    await expect(decoder.feed(tokens(250), steps)).rejects.toMatchObject({ code: "context-length-exceeded", limit: 256 });
+    expect([decoder.position, decoder.contextLength]).toEqual([200, 256]);
+    expectAlike(await logitsAfter(decoder, tokens(3, 5)), expected);
+    grow.mockRestore();
   });
 
   test("goes on from a saved sequence, in another decoder too", async () => {
@@ -118,7 +131,7 @@ describe("a decoder on kernels", () => {
 
   test.each([121, 122, 127])("has a vocabulary of any length: %i", async (vocabulary) => {
     const [whole, cut] = [await open(), await openDecoder(filesOf(partsOf(blockDecoderFile({ vocabulary })), { ...BLOCK_DECODER_CONFIG, vocab_size: vocabulary }), noEngine, { memoryBytes: 1e9 }, steps)];
-    expect(cut.description).toContain("kernels");
+    expect(cut.description).toContain("; kernels; ");
     const ids = tokens(20).map((id) => id % vocabulary);
     for (const feed of [ids, ids.subarray(0, 1)]) {
       const [expected, next] = [await logitsAfter(whole, feed), await cut.feed(feed, steps)];

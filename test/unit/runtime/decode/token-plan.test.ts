@@ -6,7 +6,8 @@ import type { OnnxGraph, OnnxNode } from "../../../../schema/onnx/types.ts";
 import { blockDecoder } from "../../../support/block-decoder.ts";
 
 const { graph } = blockDecoder();
-const planOf = (changed: OnnxGraph) => planToken(changed, readDecoderIo(changed), new Map());
+const planningOf = (changed: OnnxGraph) => planToken(changed, readDecoderIo(changed), new Map());
+const planOf = (changed: OnnxGraph) => planningOf(changed).plan;
 /** The graph with the first node of an operator changed. */
 const changed = (opType: string, change: (node: OnnxNode) => OnnxNode): OnnxGraph => {
   const at = graph.nodes.findIndex((node) => node.opType === opType);
@@ -33,12 +34,12 @@ test("where a norm states no epsilon, it has the one that onnxruntime takes for 
 });
 
 test.each([
-  ["an operator that isn't known", changed("Sigmoid", (node) => ({ ...node, opType: "Erf" }))],
-  ["blocks of another size", changed("MatMulNBits", (node) => ({ ...node, attributes: node.attributes.map((attribute) => (attribute.name === "block_size" ? intAttribute("block_size", 16) : attribute)) }))],
-  ["an attention window", changed("GroupQueryAttention", (node) => ({ ...node, attributes: [...node.attributes, intAttribute("local_window_size", 64)] }))],
-  ["rotation of neighbours", changed("GroupQueryAttention", (node) => ({ ...node, attributes: [...node.attributes, intAttribute("rotary_interleaved", 1)] }))],
-  ["a factor of another length", changed("Mul", (node) => ({ ...node, inputs: ["gate0", "n0"] }))],
-  ["embeddings of 4 bits", changed("GatherBlockQuantized", (node) => ({ ...node, attributes: [] }))],
-])("a model with %s has none", (_, other) => {
-  expect(planOf(other)).toBeNull();
+  ["an operator that isn't known", changed("Sigmoid", (node) => ({ ...node, opType: "Erf" })), "Erf"],
+  ["blocks of another size", changed("MatMulNBits", (node) => ({ ...node, attributes: node.attributes.map((attribute) => (attribute.name === "block_size" ? intAttribute("block_size", 16) : attribute)) })), "MatMulNBits"],
+  ["an attention window", changed("GroupQueryAttention", (node) => ({ ...node, attributes: [...node.attributes, intAttribute("local_window_size", 64)] })), "GroupQueryAttention"],
+  ["rotation of neighbours", changed("GroupQueryAttention", (node) => ({ ...node, attributes: [...node.attributes, intAttribute("rotary_interleaved", 1)] })), "GroupQueryAttention"],
+  ["a factor of another length", changed("Mul", (node) => ({ ...node, inputs: ["gate0", "n0"] })), "Mul"],
+  ["embeddings of 4 bits", changed("GatherBlockQuantized", (node) => ({ ...node, attributes: [] })), "GatherBlockQuantized"],
+])("a model with %s has none, and says why", (_, other, operator) => {
+  expect(planningOf(other)).toEqual({ plan: null, why: `there is none for its ${operator}` });
 });

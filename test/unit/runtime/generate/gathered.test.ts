@@ -51,3 +51,14 @@ test("a text whose next token is late is given when somebody looks", () => {
   pieces.look();
   expect(texts()).toEqual(["a", "b"]);
 });
+
+test("an answer that breaks off has given all that came of it", () => {
+  const { given, pieces, texts } = begin();
+  pieces.emit(piece("a", 1));
+  pieces.emit(piece("b", 2));
+  pieces.emit(piece("c", 3));
+  pieces.end();
+  pieces.end();
+  expect(texts()).toEqual(["a", "bc"]);
+  expect(given.at(-1)).toMatchObject({ outputTokens: 3 });
+});

@@ -126,6 +126,21 @@ describe("an answer", () => {
     await expect(made("a", { contextLength: length }).said(plain)).rejects.toMatchObject({ code: "context-length-exceeded" });
   });
 
+  it("ends where the device has no room for the next token, and goes on with the next call", async () => {
+    const most = ids("Tell me").length + 3;
+    class Short extends BigramDecoder {
+      override async feed(...[given, step]: Parameters<BigramDecoder["feed"]>) {
+        if (this.position + given.length > most) throw new LeaseholdError("context-length-exceeded", "no room");
+        return super.feed(given, step);
+      }
+    }
+    const decoder = new Short({ vocabulary: tokenizer.bytes.bytes.length, saying: ids("abcdefgh") });
+    const generator = new Generator({ decoder, tokenizer, generationConfig: {}, modelConfig: {} });
+    const ending = { text: "abcd", endings: [{ reason: "length", why: "context-length-exceeded" }], outputTokens: 4 };
+    expect(await run(generator, plain)).toMatchObject(ending);
+    expect(await run(generator, plain)).toMatchObject(ending);
+  });
+
   it("counts a prompt without generating", async () => {
     const { said, decoder } = made();
     expect(await said(chat("hi", { kind: "measure" }))).toMatchObject({ promptTokens: ids("<|user|>hi<|end|><|assistant|>").length, outputTokens: 0 });
@@ -322,6 +337,25 @@ describe("the prefix", () => {
     await said(turns(two));
     expect((await said(turns(one, "yes", "go on"))).cachedTokens).toBeGreaterThan(100);
     expect((await said(turns(two, "yes", "go on"))).cachedTokens).toBeGreaterThan(100);
+  });
+
+  it("comes back only from where there is room for it, and is not copied where there is none", async () => {
+    let copies = 0;
+    class Counted extends BigramDecoder {
+      override save() {
+        copies++;
+        return super.save();
+      }
+    }
+    const decoder = new Counted({ vocabulary: tokenizer.bytes.bytes.length, saying: [...ids("yes"), END] });
+    const generator = new Generator({ decoder, tokenizer, generationConfig: { eos_token_id: END }, modelConfig: {}, keptBytes: 300 }); // of 75 tokens
+    const [one, two, three] = ["x".repeat(100), "y".repeat(100), "z".repeat(55)];
+    for (const content of [one, two, one, two]) expect((await run(generator, turns(content))).cachedTokens).toBeLessThan(10);
+    expect(copies).toBe(1);
+    await run(generator, turns(three));
+    await run(generator, turns(one));
+    expect((await run(generator, turns(three, "yes", "go on"))).cachedTokens).toBeGreaterThan(55);
+    expect(copies).toBe(2);
   });
 
   it("never changes what is said", async () => {

@@ -45,8 +45,30 @@ describe("a vocabulary's scores", () => {
     expect(scores.logSumExp()).toBeCloseTo(Math.log(1 / (1 - Math.exp(-1))), 5);
   });
 
-  test("are refused where one is no number, and where all are −∞ there is no likeliest", () => {
+  test("stay in one memory, whatever is loaded by turns", () => {
+    const scores = new Scores();
+    scores.load(Float32Array.from({ length: 1000 }, (_, at) => at));
+    const { buffer } = scores.numbers;
+    for (const length of [40, 1000, 1, 997]) {
+      scores.load(Float32Array.from({ length }, (_, at) => -at));
+      expect(scores.numbers).toHaveLength(length);
+      expect(scores.numbers.buffer).toBe(buffer);
+      expect(scores.likeliest()).toBe(0);
+      expect(scores.above(-Infinity)).toHaveLength(length);
+      expect(scores.weigh(0, 1000).total).toBeCloseTo(Array.from({ length }, (_, at) => Math.exp(-at / 1000)).reduce((sum, weight) => sum + weight, 0), 2);
+    }
+  });
+
+  test("are all but nothing beside the likeliest at the least temperatures", () => {
+    for (const temperature of [1e-3, 1e-30, Number.MIN_VALUE]) {
+      const { weights, total } = loaded(Float32Array.of(1, 3, -Infinity, 2.5)).weigh(3, temperature);
+      expect([total, ...weights].map((weight) => Number(weight.toFixed(6)))).toEqual([1, 0, 1, 0, 0]);
+    }
+  });
+
+  test("are refused where one is no number, and where the largest is infinite or all are −∞ there is no likeliest", () => {
     expect(() => loaded(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8, NaN))).toThrow("no numbers");
     expect(() => loaded(Float32Array.of(-Infinity)).likeliest()).toThrow("no numbers");
+    expect(() => loaded(Float32Array.of(1, Infinity, 2)).likeliest()).toThrow("no numbers");
   });
 });
