@@ -13,6 +13,7 @@ import { assemble, f32x4, type Func } from "./assembler.ts";
 import { attendTiles, TILE } from "./attention-tiles.ts";
 import { attendGroup, type GroupSize } from "./attention-group.ts";
 import { attendOne } from "./attention.ts";
+import { keep } from "./kept-rows.ts";
 import { OUTPUTS, roundedBytes, type Bits } from "./layout.ts";
 import { likeliest } from "./likeliest.ts";
 import { pack, unpack } from "./packing.ts";
@@ -23,6 +24,7 @@ import { copy, normalize, pairwise, rotate, sigmoid, siluMul } from "./rows.ts";
 import { availableSimd } from "./simd.ts";
 
 export { scoresBytes } from "./attention-tiles.ts";
+export { keptBytes } from "./kept-rows.ts";
 export { BLOCK, OUTPUTS, packedBytes, roundedBytes, wholeOutputs, type Bits } from "./layout.ts";
 
 export interface Kernels {
@@ -43,8 +45,10 @@ export interface Kernels {
   readonly normalize: (x: number, weights: number, to: number, rows: number, size: number, epsilon: number) => void;
   /** One head of each row, `half` its size; the rows' positions follow one another, `cos` and `sin` begin at the first. */
   readonly rotate: (x: number, stride: number, cos: number, sin: number, to: number, toStride: number, rows: number, half: number) => void;
-  readonly copy: (x: number, stride: number, to: number, toStride: number, rows: number, size: number) => void;
-  /** One head, of a size in steps of 16, at positions from `past` on, each over the keys up to its own. `scores`: `scoresBytes(past + rows, headSize)`. */
+  readonly copy: (x: number, to: number, count: number) => void;
+  /** Rows of keys or values, of a size in steps of 16, that lie `stride` apart, to what attention takes: `keptBytes(size)` each, one behind the other. */
+  readonly keep: (x: number, stride: number, to: number, rows: number, size: number) => void;
+  /** One head, of a size in steps of 16, at positions from `past` on, each over the keys up to its own, kept by `keep`. `scores`: `scoresBytes(past + rows, headSize)`. */
   readonly attend: (query: number, queryStride: number, keys: number, values: number, scores: number, to: number, toStride: number, rows: number, past: number, headSize: number, scale: number) => void;
   /** One row of so many heads, one behind the other, that share keys and values; as `attend`. */
   readonly attendHeads: (query: number, keys: number, values: number, scores: number, to: number, heads: number, past: number, headSize: number, scale: number) => void;
@@ -75,6 +79,7 @@ const functions = (simd: Simd): readonly Func[] => [
   normalize(simd),
   rotate,
   copy,
+  keep,
   attendOne(simd),
   attendTiles(simd),
   attendGroup("attend2", 2, simd),
