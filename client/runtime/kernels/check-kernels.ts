@@ -165,10 +165,11 @@ function kept(kernels: Kernels, bench: Bench, { at, all }: Values): number {
 }
 
 function checkAttend(kernels: Kernels, bench: Bench): boolean {
-  const total = PAST + QUERIES;
-  const [query, keys, values, to] = [bench.floats(QUERIES * HEAD), bench.floats(total * HEAD), bench.floats(total * HEAD), bench.floats(QUERIES * HEAD)];
-  kernels.attend(query.at, 4 * HEAD, kept(kernels, bench, keys), kept(kernels, bench, values), bench.room(scoresBytes(total, HEAD)), to.at, 4 * HEAD, QUERIES, PAST, HEAD, SCALE);
-  return agree(to.all, numbers(QUERIES, (row) => mixed(query.all.subarray(row * HEAD), keys.all, values.all, PAST + row + 1)).flat());
+  const [total, heads] = [PAST + QUERIES, 2];
+  const [query, keys, values, to] = [bench.floats(QUERIES * heads * HEAD), bench.floats(total * HEAD), bench.floats(total * HEAD), bench.floats(QUERIES * heads * HEAD)];
+  const stride = 4 * heads * HEAD;
+  kernels.attend(query.at, stride, kept(kernels, bench, keys), kept(kernels, bench, values), bench.room(scoresBytes(total, HEAD)), to.at, stride, heads, QUERIES, PAST, HEAD, SCALE);
+  return agree(to.all, numbers(QUERIES * heads, (at) => mixed(query.all.subarray(at * HEAD), keys.all, values.all, PAST + Math.floor(at / heads) + 1)).flat());
 }
 
 /** As many heads together as there can be, and one less, and so on. */

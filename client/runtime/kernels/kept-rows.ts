@@ -21,6 +21,20 @@ export const kept = (row: Local, offset: number): Code => f32x4.ofInts(v128.load
 /** Of a row whose numbers begin at `row`. */
 export const scaleOf = (row: Local, size: Local): Code => v128.load32Splat(plus(row, bytes(size, 1)));
 
+/** `widen(kept, to, rows, size)`: floats again, in rows one behind the other. */
+export const widen: Func = func("widen", ["i32", "i32", "i32", "i32"], null, ([from, to, rows, size], local) => {
+  const [last, end, scale] = [local("i32"), local("i32"), local("v128")];
+  return [
+    set(last, plus(to, i32.mul(get(rows), bytes(size, 2)))),
+    until(to, get(last), [
+      set(end, plus(to, bytes(size, 2))),
+      set(scale, scaleOf(from, size)),
+      until(to, get(end), [...[0, 16, 32, 48].map((offset) => v128.store(get(to), f32x4.mul(kept(from, offset), get(scale)), offset)), move(from, i32.value(32)), move(to, i32.value(64))]),
+      move(from, i32.value(SCALE_BYTES)),
+    ]),
+  ];
+});
+
 /** `keep(x, stride, to, rows, size)`: rows of floats that lie `stride` bytes apart. */
 export const keep: Func = func("keep", ["i32", "i32", "i32", "i32", "i32"], null, ([x, stride, to, rows, size], local) => {
   const [last, at, end, most, sum, numbers, up] = [local("i32"), local("i32"), local("i32"), local("v128"), local("v128"), local("v128"), local("v128")];

@@ -34,6 +34,11 @@ interface Span {
   readonly before: number;
 }
 
+/** What each token takes for which there is room: keys and values, and scratch of each thread. */
+export const bytesPerToken = ({ tokenBytes }: Pick<Program, "tokenBytes">, kv: readonly KvPair[], threads: number): number => tokenBytes + threads * (scoresBytes(1, largestHead(kv)) - scoresBytes(0, largestHead(kv)));
+
+const largestHead = (kv: readonly KvPair[]): number => Math.max(0, ...kv.map(({ headSize }) => headSize));
+
 export class KernelMemory {
   readonly memory: WebAssembly.Memory;
   readonly #end: number;
@@ -50,7 +55,7 @@ export class KernelMemory {
     this.#tokenBytes = tokenBytes;
     this.#threads = threads;
     this.#limit = limit;
-    this.#headSize = Math.max(0, ...kv.map(({ headSize }) => headSize));
+    this.#headSize = largestHead(kv);
     let before = 0;
     this.#spans = kv.map(({ heads, headSize }) => {
       const span = { heads, row: keptBytes(headSize), before };

@@ -2,7 +2,7 @@
  * One thread's share of a run.
  *
  * - Every thread is called with the same program and the same run, and takes its part of each phase: rows one stretch;
- *   of products so many outputs at a time and of attention a head with a stretch of rows, whoever comes first: a thread
+ *   of products so many outputs at a time and of attention a head of keys with a stretch of rows, whoever comes first: a thread
  *   that is slower, or isn't running, has less to do.
  * - Of a single row each thread makes its own, and none waits for another: being woken takes longer than the work.
  * - What lies behind the program's end is touched by kernels alone: the memory may have grown under this thread's views.
@@ -187,7 +187,7 @@ function turnHead({ headSize, query, turned, cos, sin }: Storing, post: Post, he
 }
 
 function attend(work: Attending, post: Post): void {
-  forHeads(work.kvHeads * work.group, post, (head, row, rows) => attendHead(work, post, head, row, rows));
+  forHeads(work.kvHeads, post, (kvHead, row, rows) => attendHead(work, post, kvHead, row, rows));
 }
 
 /** The last row, with the heads that `storeOne` gives this thread: what shares keys and values together. */
@@ -202,9 +202,8 @@ function attendOne({ kvHeads, group, headSize, scale, query, to, keys, values }:
   }
 }
 
-function attendHead({ group, headSize, scale, query, to, keys, values }: Attending, post: Post, head: number, row: number, rows: number): void {
+function attendHead({ group, headSize, scale, query, to, keys, values }: Attending, post: Post, kvHead: number, row: number, rows: number): void {
   const { kernels, run } = post;
-  const size = 4 * headSize;
-  const kvHead = Math.floor(head / group);
-  kernels.attend(at(query, row, post) + head * size, query.stride, headAt(keys, kvHead, headSize, post), headAt(values, kvHead, headSize, post), scratchOf(post), at(to, row, post) + head * size, to.stride, rows, run.past + row, headSize, scale);
+  const own = 4 * headSize * group * kvHead;
+  kernels.attend(at(query, row, post) + own, query.stride, headAt(keys, kvHead, headSize, post), headAt(values, kvHead, headSize, post), scratchOf(post), at(to, row, post) + own, to.stride, group, rows, run.past + row, headSize, scale);
 }

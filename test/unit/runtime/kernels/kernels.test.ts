@@ -63,7 +63,7 @@ describe.each(available === "plain" ? (["plain"] as const) : (["plain", "fused",
     expect(checkKernels({ ...checked, pack: (bits, ...rest) => checked.pack(bits === 4 ? 8 : bits, ...rest) }, small)).toBe("product of 4 bits");
     expect(checkKernels({ ...checked, round: (x, to, scales, _rows, k) => checked.round(x, to, scales, 1, k) }, small)).toBe("product of 4 bits");
     expect(checkKernels({ ...checked, normalize: (x, weights, to, rows, size) => checked.normalize(x, weights, to, rows, size, 0) }, small)).toBe("normalize");
-    expect(checkKernels({ ...checked, attend: (query, stride, keys, values, scores, to, toStride, rows, past, ...rest) => checked.attend(query, stride, keys, values, scores, to, toStride, rows, past - 1, ...rest) }, small)).toBe("attend");
+    expect(checkKernels({ ...checked, attend: (query, stride, keys, values, scores, to, toStride, heads, rows, past, ...rest) => checked.attend(query, stride, keys, values, scores, to, toStride, heads, rows, past - 1, ...rest) }, small)).toBe("attend");
     expect(checkKernels({ ...checked, attendHeads: (query, keys, values, scores, to, heads, past, ...rest) => checked.attendHeads(query, keys, values, scores, to, Math.min(heads, 3), past, ...rest) }, small)).toBe("attendHeads");
     expect(checkKernels({ ...checked, likeliest: () => 27 }, small)).toBe("likeliest");
     for (const name of ["add", "mul", "siluMul", "sigmoid", "rotate", "copy", "keep"] as const) expect(checkKernels({ ...checked, [name]: () => undefined }, small)).toBe(name);
@@ -251,20 +251,22 @@ describe.each(available === "plain" ? (["plain"] as const) : (["plain", "fused",
     return Array.from({ length: size }, (_, at) => weights.reduce((sum, weight, token) => sum + weight * (values[token * size + at] ?? 0), 0) / all);
   };
 
-  test.each([[1, 0, 16], [1, 36, 64], [1, 255, 128], [4, 0, 64], [5, 3, 32], [37, 11, 64], [64, 64, 16]])("%i rows attend over %i tokens and their own with a head of %i", (rows, past, size) => {
-    const [total, stride] = [past + rows, 2 * size];
+  test.each([[1, 1, 0, 16], [3, 1, 36, 64], [1, 1, 255, 128], [2, 4, 0, 64], [1, 5, 3, 32], [3, 37, 11, 64], [2, 64, 64, 16], [1, 16, 250, 48]])("%i heads of %i rows attend over %i tokens and their own with a size of %i", (heads, rows, past, size) => {
+    const [total, wide, stride] = [past + rows, heads * size, (heads + 1) * size];
     const [query, x, y, to] = [floats(rows * stride), floats(total * size), floats(total * size), floats(rows * stride)];
     const [keys, values] = [kept(x, size), kept(y, size)];
     const before = to.values.slice();
     const scores = place(scoresBytes(total, size));
     const isWhole = guarded(scores, scoresBytes(total, size));
-    kernels.attend(query.at, 4 * stride, keys.at, values.at, scores, to.at, 4 * stride, rows, past, size, 0.125);
-    closeTo(to.values, Array.from({ length: rows }, (_, row) => [...attended(query.values.subarray(row * stride), keys.values, values.values, past + row + 1, size), ...before.subarray(row * stride + size, (row + 1) * stride)]).flat());
+    const expected = (keysOf: Float32Array, valuesOf: Float32Array): number[][] =>
+      Array.from({ length: rows }, (_, row) => Array.from({ length: heads }, (_head, head) => attended(query.values.subarray(row * stride + head * size), keysOf, valuesOf, past + row + 1, size)).flat());
+    kernels.attend(query.at, 4 * stride, keys.at, values.at, scores, to.at, 4 * stride, heads, rows, past, size, 0.125);
+    closeTo(to.values, expected(keys.values, values.values).flatMap((row, at) => [...row, ...before.subarray(at * stride + wide, (at + 1) * stride)]));
     isWhole();
     // Beside what was never rounded, of the largest value: 1.5e-5 for the values' rounding, and as much for the keys', which turns weights.
     const largest = Math.max(...y.values.map(Math.abs));
-    const exact = Array.from({ length: rows }, (_, row) => attended(query.values.subarray(row * stride), x.values, y.values, past + row + 1, size));
-    exact.forEach((result, row) => result.forEach((value, at) => expect(Math.abs(value - (to.values[row * stride + at] ?? NaN))).toBeLessThanOrEqual(3e-5 * largest)));
+    const furthest = Math.max(...expected(x.values, y.values).flatMap((row, at) => row.map((value, column) => Math.abs(value - (to.values[at * stride + column] ?? NaN)))));
+    expect(furthest).toBeLessThanOrEqual(3e-5 * largest);
   });
 
   test.each([[1, 9, 64], [2, 0, 16], [2, 3, 64], [3, 2, 16], [3, 36, 64], [3, 1023, 64], [4, 4, 32], [4, 254, 128], [5, 7, 16], [7, 41, 64], [9, 10, 16]])("%i heads attend together over %i tokens and their own, with a size of %i", (heads, past, size) => {
