@@ -7,7 +7,7 @@
 import { TYPE_BYTES, type HeapSession, type HeapType, type OrtModule } from "../backends/ort-module.ts";
 import type { PieceShape } from "../graph/attend-pieces.ts";
 import { halvesToFloats } from "../graph/half.ts";
-import { Scores } from "../kernels/scores.ts";
+import { ScoreRoom } from "../kernels/scores.ts";
 import type { Step } from "../tasks/task.ts";
 import type { DecoderIo } from "./decoder-io.ts";
 import type { Decoder, NextToken, SavedSequence } from "./decoder.ts";
@@ -54,7 +54,7 @@ export class HeapDecoder implements Decoder {
   #position = 0;
   /** Counts runs, so that logits are read only while they are there. */
   #runs = 0;
-  readonly #scores = new Scores();
+  readonly #room = new ScoreRoom();
 
   constructor({ ort, session, io, pieces, vocabulary, contextLength, description }: HeapDecoderParts) {
     this.vocabulary = vocabulary;
@@ -85,7 +85,7 @@ export class HeapDecoder implements Decoder {
     const read = () => current(async () => this.#readLogits());
     return {
       greedy: async () => likeliest(await read()),
-      top: async (count) => candidatesOf(await read(), count, this.#scores),
+      top: async (count) => candidatesOf(this.#room.load(await read()), count),
       view: read,
       logits: async () => (await read()).slice(),
     };

@@ -25,9 +25,8 @@ export function sound(picked: Candidates, vocabulary: number): Candidates {
   return picked;
 }
 
-/** Likeliest first; on equal logits the smaller id. `scores`: to look with. */
-export function candidatesOf(logits: Float32Array, count: number, scores: Scores): Candidates {
-  scores.load(logits);
+/** Likeliest first; on equal logits the smaller id. */
+export function candidatesOf(scores: Scores, count: number): Candidates {
   const found = shortlist(scores, { temperature: 1, topK: count, topP: 1, minP: 0 });
-  return { ids: Int32Array.from(found, ({ token }) => token), logits: Float32Array.from(found, ({ token }) => logits[token] ?? 0), logSumExp: scores.logSumExp() };
+  return { ids: Int32Array.from(found, ({ token }) => token), logits: Float32Array.from(found, ({ token }) => scores.numbers[token] ?? 0), logSumExp: scores.logSumExp() };
 }

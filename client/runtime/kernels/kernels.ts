@@ -21,12 +21,13 @@ import type { Simd } from "./pieces.ts";
 import { product, productOfOne } from "./products.ts";
 import { round } from "./rounding.ts";
 import { copy, normalize, pairwise, rotate, sigmoid, siluMul } from "./rows.ts";
+import { scoreWalks, type ScoreWalks } from "./score-walks.ts";
 import { availableSimd } from "./simd.ts";
 
 export { keptBytes } from "./kept-rows.ts";
 export { BLOCK, OUTPUTS, packedBytes, roundedBytes, wholeOutputs, type Bits } from "./layout.ts";
 
-export interface Kernels {
+export interface Kernels extends ScoreWalks {
   /** Rows of `k` floats to what products take (`roundedBytes` each), and a scale each. */
   readonly round: (x: number, to: number, scales: number, rows: number, k: number) => void;
   /** A `MatMulNBits` matrix in blocks of 32 to what products take (`packedBytes`). `zeros`: a byte a block, or 0: all in the middle. */
@@ -92,6 +93,7 @@ const functions = (simd: Simd): readonly Func[] => [
   attendGroup("attend3", 3, simd),
   attendGroup("attend4", 4, simd),
   likeliest,
+  ...scoreWalks,
 ];
 
 export const compileKernels = (isShared: boolean, simd: Simd = availableSimd()): Promise<WebAssembly.Module> => WebAssembly.compile(assemble(functions(simd), isShared));

@@ -5,6 +5,7 @@
  *   scores) lies behind all that is fixed, and is told with each run.
  */
 import { keptBytes, wholeOutputs } from "../../kernels/kernels.ts";
+import { lookingBytes } from "../../kernels/scores.ts";
 import type { KvPair } from "../decoder.ts";
 import type { Operand, TokenPlan } from "../token-plan.ts";
 import { phasesOf, type AttendJob, type Job, type Phase, type PhaseKind, type Phases, type StoreJob } from "./phases.ts";
@@ -51,6 +52,8 @@ export interface Program {
   /** A word for each work of all phases: how many of its parts are taken. */
   readonly claimsAt: number;
   readonly logits: number;
+  /** Room for looking at them. */
+  readonly lookingAt: number;
   /** The most rows of a run. */
   readonly rows: number;
   /** Keys and values of one token. */
@@ -76,13 +79,16 @@ export function layOut(plan: TokenPlan, kv: readonly KvPair[], { roundedBytes, p
   const phases = phasesOf(plan, roundedBytes);
   const { places, bytes } = placeValues(phases, rows, threads);
   const resolver = new Resolver(plan, phases, weights, weights.end, places, storesOf(kv));
-  const claimsAt = aligned(weights.end + bytes);
+  const lookingAt = aligned(weights.end + bytes);
+  const logits = resolver.rows(phases.logits);
+  const claimsAt = aligned(lookingAt + lookingBytes(logits.stride / 4));
   return {
     weights,
     program: {
       phases: phases.phases.map((phase) => resolver.phase(phase)),
       claimsAt,
-      logits: resolver.rows(phases.logits).at,
+      logits: logits.at,
+      lookingAt,
       rows,
       tokenBytes: kv.reduce((sum, pair) => sum + perToken(pair), 0),
       end: aligned(claimsAt + 4 * phases.phases.reduce((sum, { jobs }) => sum + jobs.length, 0)),

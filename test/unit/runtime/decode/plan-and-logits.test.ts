@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Scores } from "../../../../client/runtime/kernels/scores.ts";
+import { ScoreRoom } from "../../../../client/runtime/kernels/scores.ts";
 import { candidatesOf, likeliest } from "../../../../client/runtime/decode/logits.ts";
 import { planRewrite, type RewriteSizes } from "../../../../client/runtime/decode/plan-rewrite.ts";
 import { memoryBudget } from "../../../../client/runtime/memory-budget.ts";
@@ -37,7 +37,7 @@ test("candidates are the likeliest, in order, smaller ids first among equals", (
   const logits = fc.array(fc.integer({ min: -5, max: 5 }), { minLength: 1, maxLength: 40 });
   fc.assert(
     fc.property(logits, fc.integer({ min: 1, max: 10 }), (values, count) => {
-      const found = candidatesOf(Float32Array.from(values), count, new Scores());
+      const found = candidatesOf(new ScoreRoom().load(Float32Array.from(values)), count);
       const expected = values.map((value, id) => ({ value, id })).sort((a, b) => b.value - a.value || a.id - b.id).slice(0, count);
       expect([...found.ids]).toEqual(expected.map(({ id }) => id));
       expect([...found.logits]).toEqual(expected.map(({ value }) => value));
