@@ -33,6 +33,9 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Gives back what was taken, once. Where the model has left meanwhile, nothing: it may be here anew. */
+export type GiveBack = () => void;
+
 interface Warm {
   bytes: number;
   usedAt: number;
@@ -54,23 +57,31 @@ export class Pool {
     this.#options = options;
   }
 
-  /** Before a model takes memory. Its place is kept until `gone`. */
-  admit(model: string, bytes: number, signal?: AbortSignal): Promise<void> {
+  /** Before a model takes memory. Its place is kept until `gone`, or until what this gives is called. */
+  admit(model: string, bytes: number, signal?: AbortSignal): Promise<GiveBack> {
     return this.#makeRoom(model, () => bytes, signal, () => {
       clearTimeout(this.#warm.get(model)?.idle);
-      this.#warm.set(model, { bytes, usedAt: ++this.#clock, isLoading: true });
+      const warm = { bytes, usedAt: ++this.#clock, isLoading: true };
+      this.#warm.set(model, warm);
+      return () => {
+        if (this.#warm.get(model) === warm) this.gone(model);
+      };
     });
   }
 
   /** Before a model that is here takes that much more: its next revision is loaded beside it. Rejects where it has left meanwhile. */
-  admitBeside(model: string, more: number, signal?: AbortSignal): Promise<void> {
+  admitBeside(model: string, more: number, signal?: AbortSignal): Promise<GiveBack> {
     const present = () => {
       const warm = this.#warm.get(model);
       if (!warm) throw new LeaseholdError("aborted", `${model} was unloaded.`);
       return warm;
     };
     return this.#makeRoom(model, () => present().bytes + more, signal, () => {
-      present().bytes += more;
+      const warm = present();
+      warm.bytes += more;
+      return () => {
+        if (this.#warm.get(model) === warm) this.shrink(model, warm.bytes - more);
+      };
     });
   }
 
@@ -165,7 +176,7 @@ export class Pool {
   }
 
   /** `come` takes the room in the very step that finds it. */
-  async #makeRoom(model: string, bytesNow: () => number, signal: AbortSignal | undefined, come: () => void): Promise<void> {
+  async #makeRoom(model: string, bytesNow: () => number, signal: AbortSignal | undefined, come: () => GiveBack): Promise<GiveBack> {
     for (;;) {
       if (signal?.aborted) throw stopped(signal);
       const bytes = bytesNow();

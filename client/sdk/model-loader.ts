@@ -93,13 +93,16 @@ export class ModelLoader {
 
   /**
    * A call on it came to nothing. Where a new worker of the same would not mend that, the next call loads the model anew:
-   * from what is good of its files, and in another build where WebGPU is not to be had any more.
+   * from what is good of its files, and in another build where WebGPU is not to be had any more. No update goes on beside
+   * what has left.
    */
   async failed(model: string, broken: LoadedModel, error: LeaseholdError): Promise<void> {
     if (error.code === "backend-unavailable") await this.#builds.passOver(broken.manifest, error, broken.variant);
     else if (error.code !== "model-invalid") return;
     void this.#uses.retire(broken); // who waits for it hears of it by its own call
-    if (this.#loads.get(model)?.loaded !== broken) return;
+    const current = this.#loads.get(model);
+    if (current && current.loaded !== broken) return;
+    this.#updates.stop(model);
     this.#loads.delete(model);
     this.#options.pool.gone(model);
   }
@@ -170,7 +173,7 @@ export class ModelLoader {
     if (revision.isAtHand) onProgress({ stage: "preparing", step: "files" });
     const variant = await this.#builds.of(manifest);
     const bytes = memoryOf(variant);
-    const place = new PlaceInPool(pool, manifest.model, bytes, beside?.bytes ?? null);
+    const place = new PlaceInPool(pool, manifest.model, bytes, beside !== undefined);
     let fetched: FetchedModel | undefined;
     const weights = async (): Promise<FetchModelOptions> => ({
       manifest,
