@@ -25,7 +25,7 @@ export interface State {
   readonly next: (State | undefined)[];
 }
 
-const newState = (ways: State["ways"], mayEnd: boolean): State => ({ ways, mayEnd, next: new Array<State | undefined>(256).fill(undefined) });
+const newState = (ways: State["ways"], mayEnd: boolean): State => ({ ways, mayEnd, next: Array.from<State | undefined>({ length: 256 }) });
 
 export const DEAD: State = newState([], false);
 

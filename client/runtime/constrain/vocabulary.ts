@@ -71,7 +71,7 @@ export class Vocabulary {
 
   /** Marks in `mask` every token that leads somewhere from the state; gives how many. */
   fitting(automaton: Automaton, state: State, mask: TokenMask): number {
-    const states = new Array<State>(this.#maxDepth + 2).fill(state);
+    const states = Array.from({ length: this.#maxDepth + 2 }, () => state);
     let found = 0;
     for (let node = 0; node < this.#byte.length; ) {
       const level = this.#depth[node] as number;
