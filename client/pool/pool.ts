@@ -61,11 +61,8 @@ export class Pool {
   admit(model: string, bytes: number, signal?: AbortSignal): Promise<GiveBack> {
     return this.#makeRoom(model, () => bytes, signal, () => {
       clearTimeout(this.#warm.get(model)?.idle);
-      const warm = { bytes, usedAt: ++this.#clock, isLoading: true };
-      this.#warm.set(model, warm);
-      return () => {
-        if (this.#warm.get(model) === warm) this.gone(model);
-      };
+      this.#warm.set(model, { bytes, usedAt: ++this.#clock, isLoading: true });
+      return this.giveBackOf(model);
     });
   }
 
@@ -77,19 +74,20 @@ export class Pool {
       return warm;
     };
     return this.#makeRoom(model, () => present().bytes + more, signal, () => {
-      const warm = present();
-      warm.bytes += more;
-      return () => {
-        if (this.#warm.get(model) === warm) this.shrink(model, warm.bytes - more);
-      };
+      present().bytes += more;
+      return this.giveBackOf(model, more);
     });
   }
 
-  /** What a model takes from now on, which is less. */
-  shrink(model: string, bytes: number): void {
+  /** For when a part of what the model takes now has ended, or, where `bytes` are not stated, all of it. */
+  giveBackOf(model: string, bytes?: number): GiveBack {
     const warm = this.#warm.get(model);
-    if (warm) warm.bytes = bytes;
-    this.#makeKnown();
+    return () => {
+      if (!warm || this.#warm.get(model) !== warm) return;
+      if (bytes === undefined) return this.gone(model);
+      warm.bytes -= bytes;
+      this.#makeKnown();
+    };
   }
 
   /** It is loaded. */
