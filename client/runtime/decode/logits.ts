@@ -3,18 +3,18 @@ import type { Scores } from "../kernels/scores.ts";
 import { shortlist } from "../sampling/shortlist.ts";
 import type { Candidates } from "./decoder.ts";
 
-/** Throws where one is no number, or the largest is not finite: a backend that gives such logits must not go on. */
+/** Throws where none is a number: a backend that gives such logits must not go on. */
 export function likeliest(logits: Float32Array): number {
   let best = 0;
   let most = -Infinity;
   for (let id = 0; id < logits.length; id++) {
-    const logit = logits[id] ?? NaN;
-    if (logit <= most) continue;
-    most = logit; // larger, or no number: then nothing is
-    best = id;
-    if (Number.isNaN(logit)) break;
+    const logit = logits[id] ?? -Infinity;
+    if (logit > most) {
+      most = logit;
+      best = id;
+    }
   }
-  if (!Number.isFinite(most)) throw new Error("the model's logits are no numbers");
+  if (most === -Infinity) throw new Error("the model's logits are no numbers");
   return best;
 }
 
