@@ -64,6 +64,8 @@ const CHECKS: readonly (readonly [name: string, check: Check])[] = [
   ["mul", (kernels, bench) => checkPairs(kernels.mul, (a, b) => a * b, bench)],
   ["siluMul", (kernels, bench) => checkPairs(kernels.siluMul, (a, b) => a * sigmoid(a) * b, bench)],
   ["sigmoid", (kernels, bench) => checkPairs((a, _b, to, count) => kernels.sigmoid(a, to, count), sigmoid, bench)],
+  ["gelu", (kernels, bench) => checkPairs((a, _b, to, count) => kernels.gelu(a, to, count), gelu, bench)],
+  ["scale", (kernels, bench) => checkPairs((a, _b, to, count) => kernels.scale(a, to, count, -1.5), (value) => -1.5 * value, bench)],
   ["normalize", checkNormalize],
   ["rotate", checkRotate],
   ["copy", checkCopy],
@@ -91,6 +93,7 @@ function agree(actual: Float32Array, expected: readonly number[]): boolean {
 }
 
 const sigmoid = (value: number): number => 1 / (1 + Math.exp(-value));
+const gelu = (value: number): number => (value * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (value + 0.044715 * value ** 3)))) / 2;
 const numbers = <T>(count: number, make: (index: number) => T): T[] => Array.from({ length: count }, (_, index) => make(index));
 const of = (values: ArrayLike<number>, at: number): number => values[at] ?? NaN;
 

@@ -20,7 +20,7 @@ import { pack, unpack } from "./packing.ts";
 import type { Simd } from "./pieces.ts";
 import { product, productOfOne } from "./products.ts";
 import { round } from "./rounding.ts";
-import { copy, normalize, pairwise, rotate, sigmoid, siluMul } from "./rows.ts";
+import { copy, gelu, normalize, pairwise, rotate, scale, sigmoid, siluMul } from "./rows.ts";
 import { scoreWalks, type ScoreWalks } from "./score-walks.ts";
 import { availableSimd } from "./simd.ts";
 
@@ -39,6 +39,9 @@ export interface Kernels extends ScoreWalks {
   readonly add: (a: number, b: number, to: number, count: number) => void;
   readonly mul: (a: number, b: number, to: number, count: number) => void;
   readonly sigmoid: (x: number, to: number, count: number) => void;
+  /** x · (1 + tanh(√(2/π) · (x + 0.044715 x³))) / 2 */
+  readonly gelu: (x: number, to: number, count: number) => void;
+  readonly scale: (x: number, to: number, count: number, by: number) => void;
   /** gate · sigmoid(gate) · up */
   readonly siluMul: (gate: number, up: number, to: number, count: number) => void;
   /** By the root of the mean square. */
@@ -81,6 +84,8 @@ const functions = (simd: Simd): readonly Func[] => [
   pairwise("add", f32x4.add),
   pairwise("mul", f32x4.mul),
   sigmoid(simd),
+  gelu(simd),
+  scale,
   siluMul(simd),
   normalize(simd),
   rotate,

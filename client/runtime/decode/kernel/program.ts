@@ -36,10 +36,11 @@ export type Work =
   | { readonly kind: "normalize"; readonly from: Rows; readonly weights: number; readonly to: Rows; readonly size: number; readonly parts: number; readonly epsilon: number }
   | { readonly kind: "add" | "mul" | "siluMul"; readonly a: Rows; readonly b: Rows; readonly to: Rows; readonly size: number }
   | { readonly kind: "addConstant"; readonly a: Rows; readonly b: number; readonly to: Rows; readonly size: number }
-  | { readonly kind: "sigmoid"; readonly from: Rows; readonly to: Rows; readonly size: number }
+  | { readonly kind: "sigmoid" | "gelu"; readonly from: Rows; readonly to: Rows; readonly size: number }
+  | { readonly kind: "scale"; readonly from: Rows; readonly by: number; readonly to: Rows; readonly size: number }
   | { readonly kind: "product"; readonly from: Rows; readonly scales: Rows; readonly weights: number; readonly bits: 4 | 8; readonly to: Rows; readonly n: number; readonly k: number }
   | { readonly kind: "store"; readonly heads: number; readonly kvHeads: number; readonly headSize: number; readonly query: Rows; readonly key: Rows; readonly value: Rows; readonly turned: Rows | null; readonly cos: number; readonly sin: number; readonly keys: Store; readonly values: Store }
-  | { readonly kind: "attend"; readonly kvHeads: number; readonly group: number; readonly headSize: number; readonly scale: number; readonly query: Rows; readonly to: Rows; readonly keys: Store; readonly values: Store };
+  | { readonly kind: "attend"; readonly kvHeads: number; readonly group: number; readonly headSize: number; readonly scale: number; readonly window: number | null; readonly query: Rows; readonly to: Rows; readonly keys: Store; readonly values: Store };
 
 export interface WorkPhase {
   readonly kind: PhaseKind;
@@ -155,8 +156,11 @@ class Resolver {
         return { kind: job.kind, a: this.rows(job.a), b: this.rows(job.b), to: this.rows(job.output), size: job.size };
       case "addConstant":
         return { kind: "addConstant", a: this.rows(job.a), b: this.#weights.floats(job.b), to: this.rows(job.output), size: job.size };
+      case "scale":
+        return { kind: "scale", from: this.rows(job.input), by: job.by, to: this.rows(job.output), size: job.size };
       case "sigmoid":
-        return { kind: "sigmoid", from: this.rows(job.input), to: this.rows(job.output), size: job.size };
+      case "gelu":
+        return { kind: job.kind, from: this.rows(job.input), to: this.rows(job.output), size: job.size };
       case "product": {
         const { bits, n, k } = job.weights.shape;
         return { kind: "product", from: this.rows(job.input), scales: this.rows(job.scales), weights: this.#weights.matrix(job.weights), bits, to: this.rows(job.output), n: wholeOutputs(n), k };
@@ -177,8 +181,8 @@ class Resolver {
     };
   }
 
-  #attending({ of: { attention: { kvHeads, group, headSize, scale }, output, pastKey, pastValue }, query }: AttendJob): Work {
-    return { kind: "attend", kvHeads, group, headSize, scale, query: this.#operand(query), to: this.rows(output), keys: this.#store(pastKey), values: this.#store(pastValue) };
+  #attending({ of: { attention: { kvHeads, group, headSize, scale, window }, output, pastKey, pastValue }, query }: AttendJob): Work {
+    return { kind: "attend", kvHeads, group, headSize, scale, window, query: this.#operand(query), to: this.rows(output), keys: this.#store(pastKey), values: this.#store(pastValue) };
   }
 
   #operand({ name, from }: Operand): Rows {
