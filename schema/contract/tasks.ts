@@ -8,6 +8,7 @@ export const TASKS = {
   "text-classification": { measure: "text-tokens", selfTests: ["tensors"], pipelines: ["text-classification"], architectures: ["ForSequenceClassification"] },
   "token-classification": { measure: "text-tokens", selfTests: ["tensors"], pipelines: ["token-classification"], architectures: ["ForTokenClassification"] },
   "zero-shot-classification": { measure: "text-tokens", selfTests: ["tensors"], pipelines: ["zero-shot-classification"], architectures: [] },
+  "text-ranking": { measure: "text-tokens", selfTests: ["tensors"], pipelines: ["text-ranking"], architectures: [] },
   "image-classification": { measure: "image-tokens", selfTests: ["tensors"], pipelines: ["image-classification"], architectures: ["ForImageClassification"] },
   "image-embeddings": { measure: "image-tokens", selfTests: ["tensors"], pipelines: ["image-feature-extraction"], architectures: [] },
   "ocr": { measure: "image-tokens", selfTests: ["tensors"], pipelines: [], architectures: [] },

@@ -6,6 +6,7 @@
 import { featureExtraction } from "./encoder/feature-extraction.ts";
 import { imageClassification } from "./encoder/image-classification.ts";
 import { textClassification } from "./encoder/text-classification.ts";
+import { textRanking } from "./encoder/text-ranking.ts";
 import { tokenClassification } from "./encoder/token-classification.ts";
 import { zeroShot } from "./encoder/zero-shot.ts";
 import { ocr } from "./ocr/ocr.ts";
@@ -20,6 +21,7 @@ const ADAPTERS = {
   "text-classification": textClassification,
   "token-classification": tokenClassification,
   "zero-shot-classification": zeroShot,
+  "text-ranking": textRanking,
   "image-classification": imageClassification,
   "image-embeddings": alsoNamed(imageClassification, { pipelines: ["image-feature-extraction"] }),
   ocr,

@@ -1,7 +1,7 @@
 /** Each task that reads its input once, with a small real model in a real session. */
 import { afterEach, describe, expect, test } from "vitest";
 import { loadRuntime, type LoadOptions, type Runtime } from "../../../client/runtime/host.ts";
-import { classifierModel, colourModel, embeddingModel, nliModel, pictureEmbeddingModel, type SmallModel, taggerModel, textEmbedsModel, WORDS } from "../../support/small-models.ts";
+import { classifierModel, colourModel, embeddingModel, nliModel, pictureEmbeddingModel, rankingModel, type SmallModel, taggerModel, textEmbedsModel, WORDS } from "../../support/small-models.ts";
 import { filesOf } from "./model-blobs.ts";
 
 const open: Runtime[] = [];
@@ -67,6 +67,14 @@ describe("texts", () => {
     expect(labels.map(([best]) => best?.label)).toEqual(["goal", "vote"]);
     expect(await runtime.measure("zero-shot-classification", ask)).toBe(2 * (4 + 2 + 3) + 2 * (2 + 2 + 3));
     await expect(runtime.measure("zero-shot-classification", { ...ask, labels: [] })).rejects.toMatchObject({ code: "invalid-request" });
+  });
+
+  test("are ranked by what they have to do with a question", async () => {
+    const runtime = await load("text-ranking", rankingModel());
+    const ask = { query: "about the goal", documents: ["the vote", "the goal is good", "goal goal"] };
+    expect((await runtime.run("text-ranking", ask)).results).toEqual([[2, 9], [1, 4], [0, 2]].map(([index, logit = 0]) => ({ index, score: expect.closeTo(1 / (1 + Math.exp(-logit)), 4) })));
+    expect(await runtime.measure("text-ranking", ask)).toBe(3 * (3 + 3) + 2 + 4 + 2);
+    for (const wrong of [{ documents: [] }, { documents: [5] }, { query: null }]) await expect(runtime.measure("text-ranking", { ...ask, ...wrong } as never)).rejects.toMatchObject({ code: "invalid-request" });
   });
 
   test.each(["feature-extraction", "embeddings"] as const)("get embeddings of length 1 that are alike where the words are (%s)", async (task) => {
