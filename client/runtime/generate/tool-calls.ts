@@ -234,7 +234,7 @@ class Question {
 
   /** Whether it is one as it stands. */
   get isCall(): boolean {
-    return this.#call.mayEnd(this.#asCall);
+    return this.#asCall.mayEnd;
   }
 }
 
