@@ -60,6 +60,7 @@ export const IMPORT_FAULTS = {
   "source-forbidden": "The hub refuses the model. Put the secret `huggingface-token` of an account that may read it.",
   "source-unreachable": "The hub could not be reached, many times in a row.",
   "source-unsafe": "The hub's answer led to an address that is not of the public internet, or was not what a hub answers.",
+  "source-without-ranges": "The hub does not know `Range`, without which a file of more than 256 MiB can't be fetched a while at a time. Import from one that does, or upload the files through the API.",
   "source-changed": "A file is not as large as the hub said.",
   "digest-mismatch": "A file is not the one whose digest the hub states.",
   "task-unknown": "What the model is for can't be read off the hub. State task and usage.",
