@@ -99,6 +99,7 @@ export const WORDS: Record<ErrorCode, Words> = {
   "idempotency-key-reused": broken("Unexpected answer"),
   "digest-mismatch": broken("Unexpected answer"),
   "revision-incomplete": broken("The model is incomplete"),
+  "revision-too-large": broken("Unexpected answer"),
   "base-not-granted": broken("The model is not granted"),
   "payload-too-large": broken("Unexpected answer"),
   "precondition-failed": broken("Unexpected answer"),

@@ -33,6 +33,9 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Gives back what was taken, once. Where the model has left meanwhile, nothing: it may be here anew. */
+export type GiveBack = () => void;
+
 interface Warm {
   bytes: number;
   usedAt: number;
@@ -54,16 +57,17 @@ export class Pool {
     this.#options = options;
   }
 
-  /** Before a model takes memory. Its place is kept until `gone`. */
-  admit(model: string, bytes: number, signal?: AbortSignal): Promise<void> {
+  /** Before a model takes memory. Its place is kept until `gone`, or until what this gives is called. */
+  admit(model: string, bytes: number, signal?: AbortSignal): Promise<GiveBack> {
     return this.#makeRoom(model, () => bytes, signal, () => {
       clearTimeout(this.#warm.get(model)?.idle);
       this.#warm.set(model, { bytes, usedAt: ++this.#clock, isLoading: true });
+      return this.giveBackOf(model);
     });
   }
 
   /** Before a model that is here takes that much more: its next revision is loaded beside it. Rejects where it has left meanwhile. */
-  admitBeside(model: string, more: number, signal?: AbortSignal): Promise<void> {
+  admitBeside(model: string, more: number, signal?: AbortSignal): Promise<GiveBack> {
     const present = () => {
       const warm = this.#warm.get(model);
       if (!warm) throw new LeaseholdError("aborted", `${model} was unloaded.`);
@@ -71,14 +75,19 @@ export class Pool {
     };
     return this.#makeRoom(model, () => present().bytes + more, signal, () => {
       present().bytes += more;
+      return this.giveBackOf(model, more);
     });
   }
 
-  /** What a model takes from now on, which is less. */
-  shrink(model: string, bytes: number): void {
+  /** For when a part of what the model takes now has ended, or, where `bytes` are not stated, all of it. */
+  giveBackOf(model: string, bytes?: number): GiveBack {
     const warm = this.#warm.get(model);
-    if (warm) warm.bytes = bytes;
-    this.#makeKnown();
+    return () => {
+      if (!warm || this.#warm.get(model) !== warm) return;
+      if (bytes === undefined) return this.gone(model);
+      warm.bytes -= bytes;
+      this.#makeKnown();
+    };
   }
 
   /** It is loaded. */
@@ -165,7 +174,7 @@ export class Pool {
   }
 
   /** `come` takes the room in the very step that finds it. */
-  async #makeRoom(model: string, bytesNow: () => number, signal: AbortSignal | undefined, come: () => void): Promise<void> {
+  async #makeRoom(model: string, bytesNow: () => number, signal: AbortSignal | undefined, come: () => GiveBack): Promise<GiveBack> {
     for (;;) {
       if (signal?.aborted) throw stopped(signal);
       const bytes = bytesNow();

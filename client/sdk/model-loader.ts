@@ -42,6 +42,8 @@ export class ModelLoader {
   readonly #options: LoaderOptions;
   readonly #loads = new Map<string, ModelLoad>();
   readonly #uses = new RuntimeUses();
+  /** When what was replaced has ended, and takes no memory any more. */
+  readonly #leaving = new Map<string, Promise<void>>();
   readonly #updates: ModelUpdates;
   readonly #builds: BuildChoice;
 
@@ -70,7 +72,8 @@ export class ModelLoader {
     const current = this.#loads.get(model);
     if (current && !current.isStopped && current.loaded !== stale) return current;
     this.#updates.stop(model);
-    return this.#begin(model, false, undefined, this.#uses.retire(stale).then(() => this.#options.pool.gone(model)));
+    this.#leaving.set(model, this.#uses.retire(stale).then(this.#options.pool.giveBackOf(model)));
+    return this.#begin(model, false);
   }
 
   /** Another revision is in force than `running`, which will do for a while. Nobody waits for it. */
@@ -86,20 +89,23 @@ export class ModelLoader {
       }
       load.loaded = loaded;
       this.#loads.set(model, load);
-      void this.#uses.retire(running).then(() => this.#loads.get(model) === load && this.#options.pool.shrink(model, loaded.bytes));
+      void this.#uses.retire(running).then(this.#options.pool.giveBackOf(model, running.bytes));
       return { model, revision: loaded.manifest.revision, fetchedBytes: loaded.fetchedBytes, cachedBytes: loaded.cachedBytes };
     });
   }
 
   /**
    * A call on it came to nothing. Where a new worker of the same would not mend that, the next call loads the model anew:
-   * from what is good of its files, and in another build where WebGPU is not to be had any more.
+   * from what is good of its files, and in another build where WebGPU is not to be had any more. No update goes on beside
+   * what has left.
    */
   async failed(model: string, broken: LoadedModel, error: LeaseholdError): Promise<void> {
     if (error.code === "backend-unavailable") await this.#builds.passOver(broken.manifest, error, broken.variant);
     else if (error.code !== "model-invalid") return;
     void this.#uses.retire(broken); // who waits for it hears of it by its own call
-    if (this.#loads.get(model)?.loaded !== broken) return;
+    const current = this.#loads.get(model);
+    if (current && current.loaded !== broken) return;
+    this.#updates.stop(model);
     this.#loads.delete(model);
     this.#options.pool.gone(model);
   }
@@ -117,8 +123,9 @@ export class ModelLoader {
     for (const model of this.#loads.keys()) this.unload(model);
   }
 
-  #begin(model: string, mayUseCache: boolean, lease?: Promise<void>, room?: Promise<void>): ModelLoad {
+  #begin(model: string, mayUseCache: boolean, lease?: Promise<void>): ModelLoad {
     host().catch(() => undefined); // on its way meanwhile; whoever takes it hears of it
+    const room = this.#leaving.get(model);
     const load = new ModelLoad((signal, onProgress, onRevision) => this.#load(model, { mayUseCache, lease, ...(room && { room }), signal, onProgress, onRevision }));
     this.#loads.set(model, load);
     load.result.then(
@@ -170,7 +177,7 @@ export class ModelLoader {
     if (revision.isAtHand) onProgress({ stage: "preparing", step: "files" });
     const variant = await this.#builds.of(manifest);
     const bytes = memoryOf(variant);
-    const place = new PlaceInPool(pool, manifest.model, bytes, beside?.bytes ?? null);
+    const place = new PlaceInPool(pool, manifest.model, bytes, beside !== undefined);
     let fetched: FetchedModel | undefined;
     const weights = async (): Promise<FetchModelOptions> => ({
       manifest,
@@ -229,6 +236,10 @@ export class ModelLoader {
     await timed("put in force", async () => {
       await fetched?.kept;
       await store.switchTo(manifest.model, digest);
+    }).catch((error: unknown) => {
+      runtime.close();
+      place.leave();
+      throw error;
     });
     const { cache, fetchedBytes, cachedBytes } = fetched;
     if (fetchedBytes > 0) void store.askToStay().catch(() => undefined); // a browser that won't is one that may clear the cache

@@ -92,6 +92,7 @@ const KNOWN: Record<ProblemCode, true> = {
   "usage-exceeds-hold": true,
   "digest-mismatch": true,
   "revision-incomplete": true,
+  "revision-too-large": true,
   "base-not-granted": true,
   "model-unreadable": true,
   "model-too-complex": true,

@@ -7,7 +7,7 @@
 import { z } from "zod";
 import { amount, timestamp } from "./amounts.ts";
 import { modelId, revisionId } from "./ids.ts";
-import { TASKS, cacheMode, filePath, prices, usageMeasure } from "./models.ts";
+import { cacheMode, filePath, prices, task, usageMeasure } from "./models.ts";
 import { revisionCommit } from "./rollout.ts";
 import { selfTest } from "./self-test.ts";
 
@@ -42,7 +42,7 @@ export const importCreate = z
       .max(Object.keys(BUILDS).length)
       .refine((builds) => new Set(builds).size === builds.length, "each build once")
       .meta({ description: "In the order in which clients prefer them." }),
-    task: z.enum(TASKS).optional(),
+    task: task.optional(),
     usage: usageMeasure.optional(),
     prices: prices.default({ input_nanos_per_token: 0, output_nanos_per_token: 0 }),
     licence: z.string().min(1).max(100).optional(),
@@ -60,6 +60,7 @@ export const IMPORT_FAULTS = {
   "source-forbidden": "The hub refuses the model. Put the secret `huggingface-token` of an account that may read it.",
   "source-unreachable": "The hub could not be reached, many times in a row.",
   "source-unsafe": "The hub's answer led to an address that is not of the public internet, or was not what a hub answers.",
+  "source-without-ranges": "The hub does not know `Range`, without which a file of more than 256 MiB can't be fetched a while at a time. Import from one that does, or upload the files through the API.",
   "source-changed": "A file is not as large as the hub said.",
   "digest-mismatch": "A file is not the one whose digest the hub states.",
   "task-unknown": "What the model is for can't be read off the hub. State task and usage.",

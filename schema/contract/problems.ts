@@ -52,6 +52,7 @@ export const PROBLEMS = {
   "usage-exceeds-hold": shape(409, "Usage exceeds hold"),
   "digest-mismatch": shape(422, "Digest mismatch"),
   "revision-incomplete": shape(409, "Revision incomplete"),
+  "revision-too-large": shape(422, "Revision too large"),
   "base-not-granted": shape(409, "Base not granted"),
   "model-unreadable": shape(422, "Model unreadable"),
   "model-too-complex": shape(422, "Model too complex"),

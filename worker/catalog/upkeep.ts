@@ -86,7 +86,7 @@ export class Upkeep {
     return this.#room.transact(() => {
       const live = shelf.live(model);
       if (!live) this.#followers.drop(tenant, model);
-      else if (live.revision === given && !isDoubted) this.#followers.given(follower, given, given);
+      else if (live.revision === given && !isDoubted) this.#followers.given(follower, given, given, Date.now());
       if (!live || (live.revision === given && !isDoubted)) return null;
       this.#lending.note(tenant, { model, revision: live.revision }, Date.now());
       const withdrawn = given !== null && shelf.rollouts.isWithdrawn(model, given) ? given : null;
@@ -99,12 +99,13 @@ export class Upkeep {
     const { tenant, model } = follower;
     const receiver: Receiver = { tenant, object: authorityOf(env, tenant), call: operatorCall(tenant, `req_${sortableId(Date.now())}` as RequestId) };
     const { loans } = receiver.object;
+    const askedAt = Date.now();
     const awaited = await loans.awaits(receiver.call, model);
     const hasIt = follower.given === loan.base.revision;
     const taken = awaited.ok && awaited.value && !hasIt ? await this.#give(follower, receiver, { loan, withdrawn }) : awaited;
     // It follows no more, or is gone.
     if (!taken.ok && taken.refusal.code === "not-found") this.#room.transact(() => this.#followers.dropAsked(follower));
-    else if (taken.ok) this.#room.transact(() => this.#followers.given(follower, loan.base.revision, this.#room.shelf.live(model)?.revision ?? null));
+    else if (taken.ok) this.#room.transact(() => this.#followers.given(follower, loan.base.revision, this.#room.shelf.live(model)?.revision ?? null, askedAt));
     else this.#failed(follower, taken.refusal.detail);
     // What the tenant does not have it does not hold.
     if (!(await loans.base(receiver.call, loan.base)).ok) this.#room.transact(() => this.#lending.unnote(tenant, loan.base));

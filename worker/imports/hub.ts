@@ -72,6 +72,11 @@ interface Answered {
 
 /** At most so much at a time; without a size of our own workerd reads 4 KiB, and a gigabyte takes seconds of the object's thread. */
 const PART_BYTES = 64 * 1024;
+/**
+ * Largest file that is gone on with where the hub sends it from its beginning each time: what has come is read again in
+ * each slice of an import, so that a file that takes many slices would never end.
+ */
+export const MOST_WITHOUT_RANGES = 256 * 1024 ** 2;
 const MAX_DESCRIPTION_BYTES = 8 * 1024 * 1024;
 
 export class Hub {
@@ -122,7 +127,10 @@ export class Hub {
     return text(response, patience, max);
   }
 
-  /** The file's bytes from `offset` on. A hub that does not know ranges sends all of it, and what comes before is passed over. */
+  /**
+   * The file's bytes from `offset` on. A hub that does not know ranges sends all of it, and what comes before is passed
+   * over; not of files that are larger than `MOST_WITHOUT_RANGES`.
+   */
   async *read(repository: string, commit: string, { path, size }: Pick<HubFile, "path" | "size">, offset: number): AsyncGenerator<Uint8Array> {
     const { response, patience } = await this.#get(fileAt(repository, commit, path), { range: `bytes=${offset}-`, "accept-encoding": "identity" });
     let skip = offset;
@@ -130,6 +138,9 @@ export class Hub {
       const [, first, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get("content-range") ?? "") ?? [];
       if (Number(first) !== offset || Number(total) !== size) throw new HubFault("source-changed", `${path}: the hub sends another range, or of another file, than was asked for.`);
       skip = 0;
+    } else if (offset > 0 && size > MOST_WITHOUT_RANGES) {
+      await response.body?.cancel();
+      throw new HubFault("source-without-ranges", `${path} has ${size} bytes, and the hub sends it from its beginning only.`);
     }
     for await (const bytes of parts(response, patience)) {
       if (skip >= bytes.byteLength) skip -= bytes.byteLength;

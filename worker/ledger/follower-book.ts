@@ -19,6 +19,8 @@ export interface Follower {
   readonly nextAt: number | null;
   /** It may follow no more: it is asked, though it has what is live. */
   readonly isDoubted: boolean;
+  /** Names the doubt. */
+  readonly doubted: number;
 }
 
 interface FollowerRow extends Row {
@@ -50,9 +52,12 @@ export class FollowerBook {
     );
   }
 
-  /** A grant that does not follow is about to take its place, or is refused: at `askAt` it is asked whether it follows still. */
+  /**
+   * A grant that does not follow is about to take its place, or is refused: at `askAt` it is asked whether it follows still.
+   * Each doubt is later than those before, so that an answer can be told to be of an earlier one.
+   */
   doubt(tenant: string, model: string, askAt: number): void {
-    this.#store.run("UPDATE followers SET doubted = 1, next_at = min(coalesce(next_at, ?), ?) WHERE model = ? AND tenant = ?", askAt, askAt, model, tenant);
+    this.#store.run("UPDATE followers SET doubted = max(doubted + 1, ?), next_at = min(coalesce(next_at, ?), ?) WHERE model = ? AND tenant = ?", askAt, askAt, askAt, model, tenant);
   }
 
   /** It said that it follows no more, unless it was granted anew since it was asked. */
@@ -80,12 +85,17 @@ export class FollowerBook {
   due(now: number, limit: number): Follower[] {
     return this.#store
       .all<FollowerRow>("SELECT model, tenant, prices, given, attempts, next_at, doubted FROM followers WHERE next_at <= ? ORDER BY next_at, model, tenant LIMIT ?", now, limit)
-      .map((row) => ({ model: row.model as ModelId, tenant: row.tenant as TenantId, prices: row.prices === null ? null : (JSON.parse(row.prices) as Prices), given: row.given as RevisionId | null, attempts: row.attempts, nextAt: row.next_at, isDoubted: row.doubted === 1 }));
+      .map((row) => ({ model: row.model as ModelId, tenant: row.tenant as TenantId, prices: row.prices === null ? null : (JSON.parse(row.prices) as Prices), given: row.given as RevisionId | null, attempts: row.attempts, nextAt: row.next_at, isDoubted: row.doubted > 0, doubted: row.doubted }));
   }
 
-  /** `live`: what is live by now. */
-  given({ model, tenant }: Follower, revision: string, live: string | null): void {
-    this.#store.run("UPDATE followers SET given = ?, attempts = 0, error = NULL, doubted = 0, next_at = CASE WHEN ? THEN NULL ELSE next_at END WHERE model = ? AND tenant = ?", revision, revision === live ? 1 : 0, model, tenant);
+  /** `live`: what is live by now. What it was asked before a doubt was to be asked, or raised, leaves that doubt. */
+  given({ model, tenant, doubted }: Follower, revision: string, live: string | null, askedAt: number): void {
+    const isSettled = "doubted = ? AND doubted <= ?";
+    this.#store.run(
+      `UPDATE followers SET given = ?, attempts = 0, error = NULL, doubted = CASE WHEN ${isSettled} THEN 0 ELSE doubted END,
+         next_at = CASE WHEN NOT ? THEN next_at WHEN ${isSettled} THEN NULL ELSE doubted END WHERE model = ? AND tenant = ?`,
+      revision, doubted, askedAt, revision === live ? 1 : 0, doubted, askedAt, model, tenant,
+    );
   }
 
   failed({ model, tenant }: Follower, error: string, at: number): void {

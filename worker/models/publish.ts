@@ -12,9 +12,10 @@ import { sha256Hex } from "../ledger/audit-chain.ts";
 import { TenantBlobs } from "../tenants/blobs.ts";
 import { asVerified } from "../tenants/credential.ts";
 import { beginningOf, buildRevision } from "./manifest.ts";
-import { review } from "./review.ts";
+import { mayBeHashed, review } from "./review.ts";
 
 export async function beginRevision(env: Env, { object, call, tenant }: Entered, model: ModelId, body: RevisionBody): Promise<RevisionBegun> {
+  if (!body.base) mayBeHashed(body.variants, []); // of a base's, its commit knows which were checked
   const built = buildRevision(tenant, model, body);
   const { identity, admission } = unwrap(await object.models.admitRevision(call, beginningOf(built)));
   await TenantBlobs.for(asVerified(identity), env).putManifest(built.revision.model, built.revision.revision, built.text);

@@ -16,21 +16,35 @@ export interface WrongFile {
   readonly actual: string;
 }
 
+/** What one commit reads of a revision: a Worker's request has so much time, and so many reads of R2, and begins anew with each. */
+export const MAX_HASHED_BYTES = 8 * 1024 ** 3;
+
+/** What of a revision is to be read for its digests. */
+export const bytesToHash = (variants: readonly Variant[], known: readonly Variant[]): number => toHash(variants, known).reduce((sum, { size }) => sum + size, 0);
+
 /** The first that is another; null where all are what the manifest says. */
 export async function wrongFileOf(variants: readonly Variant[], known: readonly Variant[], blobs: ChunkStore): Promise<WrongFile | null> {
-  const checked = new Set(known.flatMap(({ files }) => files).map(contentOf));
-  for (const file of variants.flatMap(({ files }) => files)) {
-    if (file.sha256 === undefined || file.chunks.length === 1 || checked.has(contentOf(file))) continue;
-    checked.add(contentOf(file));
-    const actual = await digestOf(file, blobs);
-    if (actual !== file.sha256) return { path: file.path, stated: file.sha256, actual };
+  for (const { path, sha256: stated, chunks } of toHash(variants, known)) {
+    const actual = await digestOf({ path, chunks }, blobs);
+    if (actual !== stated) return { path, stated, actual };
   }
   return null;
 }
 
+/** Each content once. */
+function toHash(variants: readonly Variant[], known: readonly Variant[]): (ModelFile & { readonly sha256: string })[] {
+  const checked = new Set(known.flatMap(({ files }) => files).map(contentOf));
+  return variants.flatMap(({ files }) => files).flatMap((file) => {
+    const { sha256 } = file;
+    if (sha256 === undefined || file.chunks.length === 1 || checked.has(contentOf(file))) return [];
+    checked.add(contentOf(file));
+    return [{ ...file, sha256 }];
+  });
+}
+
 const contentOf = ({ sha256, chunks }: ModelFile): string => JSON.stringify([sha256, chunks.map((chunk) => chunk.sha256)]);
 
-async function digestOf({ path, chunks }: ModelFile, blobs: ChunkStore): Promise<string> {
+async function digestOf({ path, chunks }: Pick<ModelFile, "path" | "chunks">, blobs: ChunkStore): Promise<string> {
   const hash = createHash("sha256");
   const open = (index: number) => {
     const chunk = chunks[index];

@@ -2,7 +2,8 @@
  * onnxruntime-web, started for one backend. Worker side.
  *
  * - One engine a worker: the memory of WebAssembly never shrinks, so it is freed by ending the worker.
- * - `startEngine` throws `backend-unavailable` where the engine can't start here; nothing of a model is involved.
+ * - `startEngine` throws `backend-unavailable` where the engine can't start here; nothing of a model is involved. Parts of it
+ *   that don't come are `network-failed`: another try may have them, so no backend is passed over for it.
  * - Where the browser has no JSPI, WebGPU is the asyncify build's: larger and slower to wait, else the same.
  * - The trial session stays open: with its last session onnxruntime lets go of the graphics device.
  * - The WebGPU build holds the CPU kernels too: `openReference` gives the yardstick for the self-test.
@@ -103,7 +104,10 @@ export async function startSessions({ backend, withoutJspi = false, threads, ort
   try {
     const { api, glue, wasm } = ORT_BUILDS[backend === "webgpu" && withoutJspi ? "webgpu-without-jspi" : backend];
     const parted = PARTED_FILES[wasm];
-    const [ort, binary]: [OrtApi, Uint8Array<ArrayBuffer> | null] = await Promise.all([import(/* @vite-ignore */ new URL(api, ortBase).href), parted ? joinParts(ortBase, wasm, parted) : null]);
+    const importing = import(/* @vite-ignore */ new URL(api, ortBase).href) as Promise<OrtApi>;
+    importing.catch(() => undefined); // heard of below: without a network the parts say so, and an import says nothing
+    const binary = parted ? await joinParts(ortBase, wasm, parted) : null;
+    const ort = await importing;
     if (binary) ort.env.wasm.wasmBinary = binary;
     const kept = backend === "webgpu" ? await KeptModule.wrap(new URL(glue, ortBase)) : null;
     ort.env.wasm.wasmPaths = kept ? { mjs: kept.url, wasm: new URL(wasm, ortBase).href } : ortBase;
@@ -124,7 +128,7 @@ export async function startSessions({ backend, withoutJspi = false, threads, ort
       deviceLost: backend === "webgpu" ? deviceLost(ort) : new Promise(() => undefined),
     };
   } catch (error) {
-    throw notStarted(backend, error);
+    throw error instanceof LeaseholdError && error.code === "network-failed" ? error : notStarted(backend, error);
   }
 }
 

@@ -4,7 +4,7 @@
  * - A small graph makes it: what onnxruntime gave out stays known to it, so that a recorded run finds it again. (A buffer
  *   of our own would get a new number with each run, and the second playback fails.)
  * - `tensor` is a view of any shape on its beginning. Reads, writes and copies come in order with onnxruntime's runs.
- * - `make` throws `GpuFull` where the device has no room for all of them; then none is kept.
+ * - `make` throws `GpuFull` where the device has no room for all of them. Whatever it throws, nothing is kept.
  */
 import type { InferenceSession, Tensor } from "onnxruntime-web";
 import { ELEMENT, type OnnxModel } from "../../../schema/onnx/types.ts";
@@ -61,18 +61,15 @@ export class GpuBuffers {
 
   static async make(engine: SessionEngine, shapes: readonly GpuShape[]): Promise<GpuBuffers> {
     const session = await engine.openNamed(zerosModel(shapes), { preferredOutputLocation: "gpu-buffer" });
-    const device: GPUDevice = await engine.api.env.webgpu.device;
-    for (const filter of FAULTS) device.pushErrorScope(filter);
-    const results = await session.run({});
-    const faults = await Promise.all(FAULTS.map(() => device.popErrorScope()));
-    const made = shapes.map((_, at) => results[`out${at}`]).filter((tensor) => tensor !== undefined);
-    const fault = faults.find((error) => error !== null);
-    if (fault) {
-      for (const tensor of made) tensor.dispose();
+    try {
+      const device: GPUDevice = await engine.api.env.webgpu.device;
+      const results = await heldTo(device, () => session.run({}));
+      const made = shapes.map((_, at) => results[`out${at}`]).filter((tensor) => tensor !== undefined);
+      return new GpuBuffers(device, session, made, made.map((tensor, at) => new GpuBuffer(engine.api, shapes[at]?.type ?? "float32", tensor.gpuBuffer as GPUBuffer)));
+    } catch (error) {
       await session.release();
-      throw new GpuFull(fault.message);
+      throw error;
     }
-    return new GpuBuffers(device, session, made, made.map((tensor, at) => new GpuBuffer(engine.api, shapes[at]?.type ?? "float32", tensor.gpuBuffer as GPUBuffer)));
   }
 
   write(to: GpuBuffer, data: ArrayBufferView<ArrayBuffer>, at = 0): void {
@@ -131,6 +128,20 @@ export class GpuBuffer {
   tensor(dims: readonly number[]): Tensor {
     return this.#api.Tensor.fromGpuBuffer(this.raw, { dataType: this.#type, dims });
   }
+}
+
+type Results = Awaited<ReturnType<InferenceSession["run"]>>;
+
+/** What the run gives; `GpuFull` where the device refused something of it. However it ends, the device's errors are others' again. */
+async function heldTo(device: GPUDevice, run: () => Promise<Results>): Promise<Results> {
+  for (const filter of FAULTS) device.pushErrorScope(filter);
+  const [ran] = await Promise.allSettled([run()]);
+  const faults = await Promise.all(FAULTS.map(() => device.popErrorScope()));
+  const fault = faults.find((error) => error !== null);
+  if (fault && ran.status === "fulfilled") for (const tensor of Object.values(ran.value)) tensor.dispose();
+  if (fault) throw new GpuFull(fault.message);
+  if (ran.status === "rejected") throw ran.reason;
+  return ran.value;
 }
 
 /** One output of zeros for each shape, spread on the GPU. */

@@ -1,13 +1,15 @@
 /**
  * Rules as a deterministic machine over bytes, built as far as it is walked.
  *
- * - A state stands for all the ways to read what has come; equal ones are one number.
+ * - A state stands for all the ways to read what has come; equal ones are one object, among the last `MOST_STATES` or more.
+ * - What was built is forgotten then, but for what whoever has a state comes to from there: a text with a length has states
+ *   of its own at each character, and none of them comes again. One that does is built anew.
  * - State `DEAD` is where nothing more fits and nothing has ended.
  */
 import type { Rule, Terminal } from "./rules.ts";
 
-export type State = number;
-export const DEAD: State = 0;
+/** About 1 KB each. */
+const MOST_STATES = 8192;
 
 /** A rule and what comes after it; equal ones are one object. `null`: everything has come. */
 interface Way {
@@ -16,45 +18,49 @@ interface Way {
   readonly tail: Way | null;
 }
 
-interface Built {
+export interface State {
   readonly ways: readonly { readonly terminal: Terminal; readonly tail: Way | null }[];
   readonly mayEnd: boolean;
-  /** By byte; −1 where it was not asked for yet. */
-  readonly next: Int32Array;
+  /** By byte, where it was asked for. */
+  readonly next: (State | undefined)[];
 }
 
+const newState = (ways: State["ways"], mayEnd: boolean): State => ({ ways, mayEnd, next: Array.from<State | undefined>({ length: 256 }) });
+
+export const DEAD: State = newState([], false);
+
 export class Automaton {
-  readonly start: State;
+  readonly #root: Rule;
+  #start: State | null = null;
   readonly #ruleIds = new Map<Rule, number>();
   readonly #ways = new Map<string, Way>();
   readonly #states = new Map<string, State>();
-  readonly #built: Built[] = [{ ways: [], mayEnd: false, next: new Int32Array(256) }];
+  /** Of rules and ways: what was forgotten does not give its number to another. */
+  #ids = 0;
 
   constructor(root: Rule) {
-    this.start = this.#stateOf([this.#way(root, null)]);
+    this.#root = root;
   }
 
-  mayEnd(state: State): boolean {
-    return this.#at(state).mayEnd;
+  get start(): State {
+    return (this.#start ??= this.#stateOf([this.#way(this.#root, null)]));
   }
 
   /** Whether it may end and nothing can follow. */
-  isLast(state: State): boolean {
-    const { mayEnd, ways } = this.#at(state);
+  isLast({ mayEnd, ways }: State): boolean {
     return mayEnd && ways.every(({ terminal }) => terminal.isSpent === true);
   }
 
   step(state: State, byte: number): State {
-    const built = this.#at(state);
-    const known = built.next[byte] as number;
-    if (known >= 0) return known;
+    const known = state.next[byte];
+    if (known) return known;
     const open: Way[] = [];
-    for (const { terminal, tail } of built.ways) {
+    for (const { terminal, tail } of state.ways) {
       const after = terminal.step(byte);
       if (after) open.push(this.#way(after, tail));
     }
     const next = this.#stateOf(open);
-    built.next[byte] = next;
+    state.next[byte] = next;
     return next;
   }
 
@@ -62,12 +68,6 @@ export class Automaton {
     let at = state;
     for (const byte of bytes) if ((at = this.step(at, byte)) === DEAD) break;
     return at;
-  }
-
-  #at(state: State): Built {
-    const built = this.#built[state];
-    if (!built) throw new RangeError(`no state ${state}`);
-    return built;
   }
 
   /** Opens choices, sequences and what may end, until every way begins with a terminal. */
@@ -98,21 +98,28 @@ export class Automaton {
     }
     if (open.length === 0 && !mayEnd) return DEAD;
     const key = `${open.map(({ id }) => id).sort((a, b) => a - b).join()}${mayEnd ? "!" : ""}`;
-    let state = this.#states.get(key);
-    if (state === undefined) {
-      state = this.#built.length;
-      this.#built.push({ ways: open.map(({ rule, tail }) => ({ terminal: rule as Terminal, tail })), mayEnd, next: new Int32Array(256).fill(-1) });
-      this.#states.set(key, state);
-    }
+    const known = this.#states.get(key);
+    if (known) return known;
+    if (this.#states.size >= MOST_STATES) this.#forget();
+    const state = newState(open.map(({ rule, tail }) => ({ terminal: rule as Terminal, tail })), mayEnd);
+    this.#states.set(key, state);
     return state;
+  }
+
+  /** The start too: from there all leads on. */
+  #forget(): void {
+    this.#start = null;
+    this.#states.clear();
+    this.#ways.clear();
+    this.#ruleIds.clear();
   }
 
   #way(rule: Rule, tail: Way | null): Way {
     let ruleId = this.#ruleIds.get(rule);
-    if (ruleId === undefined) this.#ruleIds.set(rule, (ruleId = this.#ruleIds.size));
+    if (ruleId === undefined) this.#ruleIds.set(rule, (ruleId = this.#ids++));
     const key = `${ruleId}/${tail?.id ?? -1}`;
     let way = this.#ways.get(key);
-    if (!way) this.#ways.set(key, (way = { id: this.#ways.size, rule, tail }));
+    if (!way) this.#ways.set(key, (way = { id: this.#ids++, rule, tail }));
     return way;
   }
 }

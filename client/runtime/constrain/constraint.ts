@@ -17,7 +17,9 @@ export class Constraint {
   readonly automaton: Automaton;
   readonly #vocabulary: Vocabulary;
   readonly #ends: readonly number[];
-  readonly #masks = new Map<State, TokenMask>();
+  /** Of states that somebody can still come to. */
+  #masks = new WeakMap<State, TokenMask>();
+  #kept = 0;
 
   /** `ends`: the tokens that end an answer. */
   constructor(rule: Rule, vocabulary: Vocabulary, ends: readonly number[]) {
@@ -35,12 +37,15 @@ export class Constraint {
     if (!mask) {
       mask = new Uint32Array(Math.ceil(this.#vocabulary.size / 32));
       let fitting = this.#vocabulary.fitting(this.automaton, state, mask);
-      if (this.automaton.mayEnd(state)) {
+      if (state.mayEnd) {
         for (const end of this.#ends) mask[end >>> 5] = (mask[end >>> 5] ?? 0) | (1 << (end & 31));
         fitting += this.#ends.length;
       }
       if (fitting === 0) throw new LeaseholdError("model-invalid", "The model's vocabulary can't spell what the JSON schema asks for.");
-      if (this.#masks.size >= KEPT_MASKS) this.#masks.clear();
+      if (++this.#kept > KEPT_MASKS) {
+        this.#masks = new WeakMap();
+        this.#kept = 1;
+      }
       this.#masks.set(state, mask);
     }
     return mask;

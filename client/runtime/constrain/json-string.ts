@@ -5,7 +5,7 @@
  * - Bytes are whole, shortest-form UTF-8.
  * - `except` names strings that it must not be; then it has no escapes, so that each string has one spelling.
  */
-import type { Terminal } from "./rules.ts";
+import { knownTerminals, type Terminal } from "./rules.ts";
 
 export interface StringLimits {
   readonly min: number;
@@ -28,7 +28,7 @@ const DEAD: Terminal = { kind: "terminal", mayEnd: false, step: () => null };
 export function jsonString({ min, max, except = [] }: StringLimits): Terminal {
   if (min > max) return DEAD;
   const closed: Terminal = { kind: "terminal", mayEnd: true, isSpent: true, step: () => null };
-  const bodies = new Map<string, Terminal>();
+  const memo = knownTerminals();
   const forbidden = except.map((text) => new TextEncoder().encode(text));
   const longest = Math.max(-1, ...forbidden.map(({ length }) => length));
   const hasEscapes = forbidden.length === 0;
@@ -86,12 +86,6 @@ export function jsonString({ min, max, except = [] }: StringLimits): Terminal {
 
   const isForbidden = (text: string) => forbidden.some((bytes) => bytes.length === text.length && bytes.every((byte, at) => byte === text.charCodeAt(at)));
   const spell = (text: string | null, byte: number) => (text === null || text.length >= longest ? null : text + String.fromCharCode(byte));
-
-  function memo(key: string, make: () => Terminal): Terminal {
-    let state = bodies.get(key);
-    if (!state) bodies.set(key, (state = make()));
-    return state;
-  }
 
   const first = body(0, hasEscapes ? null : "");
   return { kind: "terminal", mayEnd: false, step: (byte) => (byte === QUOTE ? first : null) };

@@ -1,8 +1,8 @@
 /**
  * What text may look like, as rules over bytes. Pure.
  *
- * - A terminal is a small deterministic machine; the same state is the same object, so that states can be told apart
- *   by identity.
+ * - A terminal is a small deterministic machine; the same state is the same object for as long as it is known, so that
+ *   states can be told apart by identity.
  * - A choice takes any of its options, a sequence all its parts in order; `lazy` ties recursive rules.
  */
 
@@ -29,6 +29,21 @@ export const NOTHING: Rule = sequence();
 export function lazy(make: () => Rule): Rule {
   let made: Rule | null = null;
   return { kind: "lazy", rule: () => (made ??= make()) };
+}
+
+/** So many of one part at a time: what a length makes of its own for each character is not asked for again. */
+const MOST_TERMINALS = 4096;
+
+/** Terminals by what tells them apart. One that was forgotten is made anew: that costs its states, and changes nothing. */
+export function knownTerminals(): (key: string, make: () => Terminal) => Terminal {
+  const known = new Map<string, Terminal>();
+  return (key, make) => {
+    let terminal = known.get(key);
+    if (terminal) return terminal;
+    if (known.size >= MOST_TERMINALS) known.clear();
+    known.set(key, (terminal = make()));
+    return terminal;
+  };
 }
 
 const END: Terminal = { kind: "terminal", mayEnd: true, isSpent: true, step: () => null };

@@ -71,12 +71,11 @@ export class Vocabulary {
 
   /** Marks in `mask` every token that leads somewhere from the state; gives how many. */
   fitting(automaton: Automaton, state: State, mask: TokenMask): number {
-    const states = new Int32Array(this.#maxDepth + 2);
-    states[0] = state;
+    const states = Array.from({ length: this.#maxDepth + 2 }, () => state);
     let found = 0;
     for (let node = 0; node < this.#byte.length; ) {
       const level = this.#depth[node] as number;
-      const next = automaton.step(states[level] as number, this.#byte[node] as number);
+      const next = automaton.step(states[level] as State, this.#byte[node] as number);
       if (next === DEAD) {
         node = this.#end[node] as number;
         continue;

@@ -107,7 +107,11 @@ export class CapturedDecoder implements DecoderInPieces {
       { type: io.logitsType, dims: [1, 1, TOP_COUNT] },
       { type: io.logitsType, dims: [1, 1] },
     ]);
-    return new CapturedDecoder({ ...parts, contextLength }, gpu, await makeKv(parts, capacity), capacity);
+    const kv = await makeKv(parts, capacity).catch(async (error: unknown) => {
+      await gpu.close();
+      throw error;
+    });
+    return new CapturedDecoder({ ...parts, contextLength }, gpu, kv, capacity);
   }
 
   get contextLength(): number {

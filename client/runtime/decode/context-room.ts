@@ -8,7 +8,7 @@ import { LeaseholdError } from "../../errors.ts";
 export interface ContextNeeds {
   /** The most that the model takes. */
   readonly longest: number;
-  /** Keys and values of a token. */
+  /** Of each token: keys and values, and what computing with them takes. */
   readonly tokenBytes: number;
   /** All that is there whatever the text. */
   readonly fixedBytes: number;

@@ -90,11 +90,11 @@ export class KernelDecoder implements Decoder {
   }
 
   async save(): Promise<SavedSequence> {
-    return { length: this.#position, type: "float32", bytes: this.#parts.memory.save(this.#position) };
+    return { length: this.#position, type: "int16", bytes: this.#parts.memory.save(this.#position) };
   }
 
   async restore({ length, type, bytes }: SavedSequence): Promise<void> {
-    if (type !== "float32" || bytes.length !== this.#parts.stores) throw new Error("this sequence was saved from another model");
+    if (type !== "int16" || bytes.length !== this.#parts.stores) throw new Error("this sequence was saved from another model");
     this.#parts.memory.restore(length, bytes);
     this.#position = length;
     this.#runs++;

@@ -26,6 +26,10 @@ export const kvBytesPerToken = (kv: readonly KvPair[], type: KvType): number => 
 
 /** Where the first `length` tokens of each head lie, in two buffers with room for different numbers of tokens. */
 export function eachHead(pair: KvPair, type: KvType, length: number, fromCapacity: number, toCapacity: number, copy: (from: number, to: number, size: number) => void): void {
-  const token = tokenBytes(pair, type);
-  for (let head = 0; head < pair.heads; head++) copy(head * fromCapacity * token, head * toCapacity * token, length * token);
+  eachStretch(pair.heads, tokenBytes(pair, type), length, fromCapacity, toCapacity, copy);
+}
+
+/** The same; `token`: bytes of a head's token. */
+export function eachStretch(heads: number, token: number, length: number, fromCapacity: number, toCapacity: number, copy: (from: number, to: number, size: number) => void): void {
+  for (let head = 0; head < heads; head++) copy(head * fromCapacity * token, head * toCapacity * token, length * token);
 }

@@ -15,7 +15,7 @@ import type { Decoder } from "./decoder.ts";
 import { PIECE } from "./heap-decoder.ts";
 import { KernelDecoder } from "./kernel-decoder.ts";
 import { fillWeights, scratchBytes } from "./kernel/fill-weights.ts";
-import { KernelMemory } from "./kernel/memory.ts";
+import { bytesPerToken, KernelMemory } from "./kernel/memory.ts";
 import { layOut, type Layout } from "./kernel/program.ts";
 import { readyKernels } from "./kernel/ready.ts";
 import { crewBytes } from "./kernel/runs.ts";
@@ -41,7 +41,7 @@ export async function openOnKernels(subject: KernelSubject, step: Step): Promise
   const context = Math.min(subject.contextLength, plan.positions);
   const layout = layOut(plan, io.kv, { packedBytes, roundedBytes }, crewBytes(PIECE), PIECE, threads, context);
   const { program, weights } = layout;
-  const contextLength = fittingContext({ longest: context, tokenBytes: program.tokenBytes, fixedBytes: program.end, memoryBytes: subject.memoryBytes });
+  const contextLength = fittingContext({ longest: context, tokenBytes: bytesPerToken(program, io.kv, threads), fixedBytes: program.end, memoryBytes: subject.memoryBytes });
   const hired = Hired.hire(threads);
   try {
     const started = await start(layout, subject, contextLength);

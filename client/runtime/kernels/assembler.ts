@@ -76,6 +76,8 @@ export const v128 = {
   load: access(vector(0x00)), load8Splat: access(vector(0x07)), load32Splat: access(vector(0x09)), load32: access(vector(0x5c)),
   /** Eight bytes as i16x8. */
   load8Unsigned: access(vector(0x02)),
+  /** Eight bytes as i32x4. */
+  load16Signed: access(vector(0x03)),
   store: (address: Code, value: Code, offset = 0): Code => [address, value, vector(0x0b), 0, index(offset)],
   and: vectorTwo(0x4e), hasAny: vectorOne(0x53), or: vectorTwo(0x50), xor: vectorTwo(0x51),
   ofInts: (...four: readonly [number, number, number, number]): Code => [vector(0x0c), [...new Uint8Array(Int32Array.from(four).buffer)]],

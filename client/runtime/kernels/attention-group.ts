@@ -1,27 +1,25 @@
 /**
  * Attention of a single token, for heads that share keys and values: what is read of these serves all of the heads.
  *
- * - Heads lie one behind the other, queries and results; keys and values in rows of a head's size.
+ * - Heads lie one behind the other, queries and results; keys and values in rows as they are kept (`kept-rows.ts`).
  * - A key's scores with all heads lie in one vector: what a head's have in common needs no adding across.
  * - Keys and values come from several places at once, as in `attention.ts`.
  */
 import { f32x4, func, get, i32, move, set, until, v128, type Code, type Func, type Local } from "./assembler.ts";
-import { LANES, locals, NEVER, VECTOR } from "./attention.ts";
+import { LANES, locals, NEVER, ROUND, VECTOR, VECTORS } from "./attention.ts";
 import { exponential } from "./exponential.ts";
+import { kept, keptBytesOf, SCALE_BYTES, scaleOf } from "./kept-rows.ts";
 import { bytes, constants, madd, plus, splat, times, whileLess, words, type Simd } from "./pieces.ts";
 
 const GROUP_PARAMS = ["i32", "i32", "i32", "i32", "i32", "i32", "i32", "f32"] as const;
 export type GroupSize = 2 | 3 | 4;
 /** Keys at a time. With fewer it waits for memory; with eight, for want of registers. */
 const PLACES = 4;
-/** Of a head, so much in one round of a loop. */
-const VECTORS = [0, 1, 2, 3].map((index) => VECTOR * index);
-const ROUND = VECTOR * VECTORS.length;
 
 /** `name(query, keys, values, scores, to, past, headSize, scale)` */
 export const attendGroup = (name: string, heads: GroupSize, simd: Simd): Func =>
   func(name, GROUP_PARAMS, null, ([query, keys, values, scores, to, past, headSize, scale], local) => {
-    const [at, end, placeEnd, apart, part, partEnd, rowBytes] = [local("i32"), local("i32"), local("i32"), local("i32"), local("i32"), local("i32"), local("i32")];
+    const [at, end, placeEnd, apart, part, partEnd, rowBytes, keptRow] = [local("i32"), local("i32"), local("i32"), local("i32"), local("i32"), local("i32"), local("i32"), local("i32")];
     const [queriesAt, targets, rowsAt] = [heads, heads, PLACES].map((count) => locals(local, "i32", count)) as [Local[], Local[], Local[]];
     const [own, mixed] = [locals(local, "v128", heads), locals(local, "v128", heads)];
     /** Of each place, one for each head: sums, then weights. */
@@ -44,6 +42,8 @@ export const attendGroup = (name: string, heads: GroupSize, simd: Simd): Func =>
         set(scaled, f32x4.mul(get(scales), f32x4.add(v128.shuffle(get(scaled), get(whole), words(0, 1, 4, 5)), v128.shuffle(get(scaled), get(whole), words(2, 3, 6, 7))))),
       ];
     };
+    /** To the next keys or values. */
+    const onwards = (count: number): Code[] => [...each.slice(0, count).map(({ row }) => move(row, i32.value(SCALE_BYTES))), move(at, i32.value(VECTOR))];
     const dots = (count: number): Code[] => {
       const taken = each.slice(0, count);
       return [
@@ -53,38 +53,48 @@ export const attendGroup = (name: string, heads: GroupSize, simd: Simd): Func =>
         until(part, get(partEnd), [
           ...VECTORS.flatMap((offset) => [
             ...own.map((numbers, head) => set(numbers, v128.load(get(queriesAt[head] ?? part), offset))),
-            ...taken.flatMap(({ row, sums }) => [set(read, v128.load(get(row), offset)), ...sums.map((sum, head) => set(sum, fused(get(own[head] ?? read), get(read), get(sum))))]),
+            ...taken.flatMap(({ row, sums }) => [set(read, kept(row, offset)), ...sums.map((sum, head) => set(sum, fused(get(own[head] ?? read), get(read), get(sum))))]),
           ]),
-          ...[part, ...queriesAt, ...taken.map(({ row }) => row)].map((local) => move(local, i32.value(ROUND))),
+          ...[part, ...queriesAt].map((local) => move(local, i32.value(ROUND))),
+          ...taken.map(({ row }) => move(row, i32.value(ROUND / 2))),
         ]),
-        ...taken.flatMap(({ sums, place }) => [...across(sums), v128.store(score(place), get(scaled)), set(most, f32x4.max(get(most), get(scaled)))]),
-        move(at, i32.value(VECTOR)),
+        ...taken.flatMap(({ row, sums, place }) => [
+          ...across(sums),
+          set(scaled, f32x4.mul(get(scaled), v128.load32Splat(get(row)))),
+          v128.store(score(place), get(scaled)),
+          set(most, f32x4.max(get(most), get(scaled))),
+        ]),
+        ...onwards(count),
       ];
     };
     const mix = (count: number): Code[] => {
       const taken = each.slice(0, count);
       return [
-        ...taken.flatMap(({ place, sums }) => sums.map((weight, head) => set(weight, v128.load32Splat(score(place), 4 * head)))),
+        ...taken.flatMap(({ row, place, sums }) => [
+          set(read, f32x4.mul(v128.load(score(place)), scaleOf(row, headSize))),
+          ...sums.map((weight, head) => set(weight, v128.shuffle(get(read), get(read), words(head, head, head, head)))),
+        ]),
         ...aligned(targets, to),
         set(part, get(to)),
         until(part, get(partEnd), [
           ...VECTORS.flatMap((offset) => [
             ...mixed.map((sum, head) => set(sum, v128.load(get(targets[head] ?? part), offset))),
-            ...taken.flatMap(({ row, sums }) => [set(read, v128.load(get(row), offset)), ...mixed.map((sum, head) => set(sum, fused(get(sums[head] ?? read), get(read), get(sum))))]),
+            ...taken.flatMap(({ row, sums }) => [set(read, kept(row, offset)), ...mixed.map((sum, head) => set(sum, fused(get(sums[head] ?? read), get(read), get(sum))))]),
             ...mixed.map((sum, head) => v128.store(get(targets[head] ?? part), get(sum), offset)),
           ]),
-          ...[part, ...targets, ...taken.map(({ row }) => row)].map((local) => move(local, i32.value(ROUND))),
+          ...[part, ...targets].map((local) => move(local, i32.value(ROUND))),
+          ...taken.map(({ row }) => move(row, i32.value(ROUND / 2))),
         ]),
-        move(at, i32.value(VECTOR)),
+        ...onwards(count),
       ];
     };
     /** All keys: those of the places, then what is left, one at a time. */
     const forKeys = (start: Local, work: (count: number) => readonly Code[]): Code[] => [
       set(at, get(scores)),
-      ...each.map(({ row, place }) => set(row, plus(start, i32.mul(times(apart, place), get(rowBytes))))),
+      ...each.map(({ row, place }) => set(row, plus(start, i32.mul(times(apart, place), get(keptRow))))),
       whileLess(at, get(placeEnd), work(PLACES)),
       set(at, plus(scores, times(apart, VECTOR * PLACES))),
-      ...each.slice(0, 1).map(({ row }) => set(row, plus(start, i32.mul(times(apart, PLACES), get(rowBytes))))),
+      ...each.slice(0, 1).map(({ row }) => set(row, plus(start, i32.mul(times(apart, PLACES), get(keptRow))))),
       whileLess(at, get(end), work(1)),
     ];
     const eachResult = (change: (head: number) => Code): Code[] => [
@@ -93,6 +103,7 @@ export const attendGroup = (name: string, heads: GroupSize, simd: Simd): Func =>
     ];
     const body = [
       set(rowBytes, bytes(headSize, 2)),
+      set(keptRow, keptBytesOf(headSize)),
       move(past, i32.value(1)),
       set(scales, f32x4.splat(get(scale))),
       set(end, plus(scores, times(past, VECTOR))),

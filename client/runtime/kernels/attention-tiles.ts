@@ -1,5 +1,5 @@
 /**
- * Attention of one head for eight queries at a time, causal as in `attention.ts`.
+ * Attention of one head for eight queries at a time, causal as in `attention.ts`, over keys and values that are floats.
  *
  * - The queries' numbers are laid side by side: a key's number is read once for all of them, and what they have in
  *   common (the largest score, the sum of weights) needs no adding across. Keys after a query's own weigh nothing.
@@ -18,8 +18,8 @@ const ACROSS = FLOAT * TILE;
 const NEAR = 64;
 const HALVES = [0, 1] as const;
 
-/** Bytes of scratch, for each thread, where up to `total` keys are attended to: queries side by side, then scores. */
-export const scoresBytes = (total: number, headSize: number): number => ACROSS * (headSize + total + 1);
+/** Bytes of scratch where up to `total` keys are attended to: queries side by side, then scores. */
+export const tileBytes = (total: number, headSize: number): number => ACROSS * (headSize + total + 1);
 
 /** `attendTiles(query, queryStride, keys, values, scores, to, toStride, rows, past, headSize, scale)`; `rows` in steps of `TILE`. */
 export const attendTiles = (simd: Simd): Func =>

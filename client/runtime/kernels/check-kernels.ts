@@ -4,7 +4,7 @@
  * - Takes a memory of its own, of one page at least, and the kernels started on it. What it holds is written over.
  * - Gives the name of the first that is wrong; `null` where none is.
  */
-import { BLOCK, packedBytes, roundedBytes, scoresBytes, type Bits, type Kernels } from "./kernels.ts";
+import { BLOCK, keptBytes, packedBytes, roundedBytes, scoresBytes, type Bits, type Kernels } from "./kernels.ts";
 
 const [OUTPUTS_CHECKED, INPUTS, ROWS] = [104, BLOCK, 3];
 const [QUERIES, PAST, HEAD, SCALE] = [9, 3, 16, 0.25];
@@ -66,6 +66,7 @@ const CHECKS: readonly (readonly [name: string, check: Check])[] = [
   ["normalize", checkNormalize],
   ["rotate", checkRotate],
   ["copy", checkCopy],
+  ["keep", checkKeep],
   ["attend", checkAttend],
   ["attendHeads", checkAttendHeads],
   ["likeliest", checkLikeliest],
@@ -139,23 +140,43 @@ function checkRotate(kernels: Kernels, bench: Bench): boolean {
 }
 
 function checkCopy(kernels: Kernels, bench: Bench): boolean {
-  const [x, to] = [bench.floats(24), bench.floats(16)];
-  kernels.copy(x.at, 48, to.at, 32, 2, 8);
-  return agree(to.all, numbers(16, (at) => of(x.all, 12 * Math.floor(at / 8) + (at % 8))));
+  const [x, to] = [bench.floats(20), bench.floats(20)];
+  kernels.copy(x.at, to.at, 20);
+  return agree(to.all, [...x.all]);
+}
+
+/** Rows that lie apart. */
+function checkKeep(kernels: Kernels, bench: Bench): boolean {
+  const [x, to] = [bench.floats(2 * (HEAD + 4)), bench.bytes(2 * keptBytes(HEAD), 256)];
+  kernels.keep(x.at, 4 * (HEAD + 4), to.at, 2, HEAD);
+  return numbers(2, (row) => {
+    const at = to.at + row * keptBytes(HEAD);
+    const [scale] = new Float32Array(to.all.buffer, at + 2 * HEAD, 1);
+    const own = x.all.subarray(row * (HEAD + 4), row * (HEAD + 4) + HEAD);
+    return agree(Float32Array.from(new Int16Array(to.all.buffer, at, HEAD), (number) => number * (scale ?? NaN)), [...own]);
+  }).every((isRight) => isRight);
+}
+
+/** Where so many rows are kept. */
+function kept(kernels: Kernels, bench: Bench, { at, all }: Values): number {
+  const [rows, to] = [all.length / HEAD, bench.room((all.length / HEAD) * keptBytes(HEAD))];
+  kernels.keep(at, 4 * HEAD, to, rows, HEAD);
+  return to;
 }
 
 function checkAttend(kernels: Kernels, bench: Bench): boolean {
-  const total = PAST + QUERIES;
-  const [query, keys, values, to] = [bench.floats(QUERIES * HEAD), bench.floats(total * HEAD), bench.floats(total * HEAD), bench.floats(QUERIES * HEAD)];
-  kernels.attend(query.at, 4 * HEAD, keys.at, values.at, bench.room(scoresBytes(total, HEAD)), to.at, 4 * HEAD, QUERIES, PAST, HEAD, SCALE);
-  return agree(to.all, numbers(QUERIES, (row) => mixed(query.all.subarray(row * HEAD), keys.all, values.all, PAST + row + 1)).flat());
+  const [total, heads] = [PAST + QUERIES, 2];
+  const [query, keys, values, to] = [bench.floats(QUERIES * heads * HEAD), bench.floats(total * HEAD), bench.floats(total * HEAD), bench.floats(QUERIES * heads * HEAD)];
+  const stride = 4 * heads * HEAD;
+  kernels.attend(query.at, stride, kept(kernels, bench, keys), kept(kernels, bench, values), bench.room(scoresBytes(total, HEAD)), to.at, stride, heads, QUERIES, PAST, HEAD, SCALE);
+  return agree(to.all, numbers(QUERIES * heads, (at) => mixed(query.all.subarray(at * HEAD), keys.all, values.all, PAST + Math.floor(at / heads) + 1)).flat());
 }
 
 /** As many heads together as there can be, and one less, and so on. */
 function checkAttendHeads(kernels: Kernels, bench: Bench): boolean {
   return GROUPS.every((heads) => {
     const [query, keys, values, to] = [bench.floats(heads * HEAD), bench.floats(QUERIES * HEAD), bench.floats(QUERIES * HEAD), bench.floats(heads * HEAD)];
-    kernels.attendHeads(query.at, keys.at, values.at, bench.room(scoresBytes(QUERIES, HEAD)), to.at, heads, QUERIES - 1, HEAD, SCALE);
+    kernels.attendHeads(query.at, kept(kernels, bench, keys), kept(kernels, bench, values), bench.room(scoresBytes(QUERIES, HEAD)), to.at, heads, QUERIES - 1, HEAD, SCALE);
     return agree(to.all, numbers(heads, (head) => mixed(query.all.subarray(head * HEAD), keys.all, values.all, QUERIES)).flat());
   });
 }

@@ -10,9 +10,10 @@
  * - A module is compiled once and started for each thread.
  */
 import { assemble, f32x4, type Func } from "./assembler.ts";
-import { attendTiles, TILE } from "./attention-tiles.ts";
+import { attendTiles, TILE, tileBytes } from "./attention-tiles.ts";
 import { attendGroup, type GroupSize } from "./attention-group.ts";
 import { attendOne } from "./attention.ts";
+import { keep, widen } from "./kept-rows.ts";
 import { OUTPUTS, roundedBytes, type Bits } from "./layout.ts";
 import { likeliest } from "./likeliest.ts";
 import { pack, unpack } from "./packing.ts";
@@ -22,7 +23,7 @@ import { round } from "./rounding.ts";
 import { copy, normalize, pairwise, rotate, sigmoid, siluMul } from "./rows.ts";
 import { availableSimd } from "./simd.ts";
 
-export { scoresBytes } from "./attention-tiles.ts";
+export { keptBytes } from "./kept-rows.ts";
 export { BLOCK, OUTPUTS, packedBytes, roundedBytes, wholeOutputs, type Bits } from "./layout.ts";
 
 export interface Kernels {
@@ -43,14 +44,22 @@ export interface Kernels {
   readonly normalize: (x: number, weights: number, to: number, rows: number, size: number, epsilon: number) => void;
   /** One head of each row, `half` its size; the rows' positions follow one another, `cos` and `sin` begin at the first. */
   readonly rotate: (x: number, stride: number, cos: number, sin: number, to: number, toStride: number, rows: number, half: number) => void;
-  readonly copy: (x: number, stride: number, to: number, toStride: number, rows: number, size: number) => void;
-  /** One head, of a size in steps of 16, at positions from `past` on, each over the keys up to its own. `scores`: `scoresBytes(past + rows, headSize)`. */
-  readonly attend: (query: number, queryStride: number, keys: number, values: number, scores: number, to: number, toStride: number, rows: number, past: number, headSize: number, scale: number) => void;
-  /** One row of so many heads, one behind the other, that share keys and values; as `attend`. */
+  readonly copy: (x: number, to: number, count: number) => void;
+  /** Rows of keys or values, of a size in steps of 16, that lie `stride` apart, to what attention takes: `keptBytes(size)` each, one behind the other. */
+  readonly keep: (x: number, stride: number, to: number, rows: number, size: number) => void;
+  /**
+   * So many heads, one behind the other, that share keys and values (as `keep` leaves them), of a size in steps of 16:
+   * at positions from `past` on, each over the keys up to its own. `scores`: `scoresBytes(past + rows, headSize)`.
+   */
+  readonly attend: (query: number, queryStride: number, keys: number, values: number, scores: number, to: number, toStride: number, heads: number, rows: number, past: number, headSize: number, scale: number) => void;
+  /** The same of one row. */
   readonly attendHeads: (query: number, keys: number, values: number, scores: number, to: number, heads: number, past: number, headSize: number, scale: number) => void;
   /** The smallest index of the largest of at least eight; −1 where none is finite, or ∞. */
   readonly likeliest: (logits: number, count: number) => number;
 }
+
+/** Bytes of scratch, for each thread, where up to `total` keys are attended to: a head's keys and values as floats, too. */
+export const scoresBytes = (total: number, headSize: number): number => tileBytes(total, headSize) + 2 * 4 * headSize * total;
 
 /** Rows that products take at a time, where there are more than one; and the most places that they read from for one. */
 const TOGETHER = 2;
@@ -75,6 +84,8 @@ const functions = (simd: Simd): readonly Func[] => [
   normalize(simd),
   rotate,
   copy,
+  keep,
+  widen,
   attendOne(simd),
   attendTiles(simd),
   attendGroup("attend2", 2, simd),
@@ -86,9 +97,11 @@ const functions = (simd: Simd): readonly Func[] => [
 export const compileKernels = (isShared: boolean, simd: Simd = availableSimd()): Promise<WebAssembly.Module> => WebAssembly.compile(assemble(functions(simd), isShared));
 
 type Product = (packed: number, x: number, xScales: number, y: number, rowsOrPlaces: number, n: number, k: number, from: number, to: number) => void;
+type Attend = (query: number, queryStride: number, keys: number, values: number, scores: number, to: number, toStride: number, rows: number, past: number, headSize: number, scale: number) => void;
 type Group = (query: number, keys: number, values: number, scores: number, to: number, past: number, headSize: number, scale: number) => void;
 type Exports = Omit<Kernels, "pack" | "unpack" | "product" | "attend" | "attendHeads"> &
-  Record<"attendOne" | "attendTiles", Kernels["attend"]> &
+  Record<"attendOne" | "attendTiles", Attend> &
+  Record<"widen", (kept: number, to: number, rows: number, size: number) => void> &
   Record<`attend${GroupSize}`, Group> &
   Record<"pack4" | "pack8", (weights: number, scales: number, zeros: number, to: number, n: number, k: number) => void> &
   Record<"unpack4" | "unpack8", (packed: number, output: number, to: number, k: number) => void> &
@@ -97,7 +110,7 @@ type Exports = Omit<Kernels, "pack" | "unpack" | "product" | "attend" | "attendH
 export async function startKernels(memory: WebAssembly.Memory, module?: WebAssembly.Module): Promise<Kernels> {
   const isShared = typeof SharedArrayBuffer !== "undefined" && memory.buffer instanceof SharedArrayBuffer;
   const { exports } = await WebAssembly.instantiate(module ?? (await compileKernels(isShared)), { heap: { memory } });
-  const { pack4, pack8, unpack4, unpack8, product4, product8, one4, one8, attendOne, attendTiles, attend2, attend3, attend4, ...kernels } = exports as unknown as Exports;
+  const { pack4, pack8, unpack4, unpack8, product4, product8, one4, one8, attendOne, attendTiles, widen, attend2, attend3, attend4, ...kernels } = exports as unknown as Exports;
   const groups: Readonly<Record<number, Group>> = { 2: attend2, 3: attend3, 4: attend4 };
   return {
     ...kernels,
@@ -115,10 +128,20 @@ export async function startKernels(memory: WebAssembly.Memory, module?: WebAssem
         at = end;
       }
     },
-    attend: (query, queryStride, keys, values, scores, to, toStride, rows, past, headSize, scale) => {
-      const tiled = rows - (rows % TILE);
-      if (tiled > 0) attendTiles(query, queryStride, keys, values, scores, to, toStride, tiled, past, headSize, scale);
-      if (rows > tiled) attendOne(query + tiled * queryStride, queryStride, keys, values, scores, to + tiled * toStride, toStride, rows - tiled, past + tiled, headSize, scale);
+    attend: (query, queryStride, keys, values, scores, to, toStride, heads, rows, past, headSize, scale) => {
+      const [size, tiled] = [4 * headSize, rows - (rows % TILE)];
+      const total = past + tiled;
+      const wideKeys = scores + tileBytes(total, headSize);
+      const wideValues = wideKeys + total * size;
+      if (tiled > 0) {
+        widen(keys, wideKeys, total, headSize);
+        widen(values, wideValues, total, headSize);
+      }
+      for (let head = 0; head < heads; head++) {
+        const [from, onto] = [query + head * size, to + head * size];
+        if (tiled > 0) attendTiles(from, queryStride, wideKeys, wideValues, scores, onto, toStride, tiled, past, headSize, scale);
+        if (rows > tiled) attendOne(from + tiled * queryStride, queryStride, keys, values, scores, onto + tiled * toStride, toStride, rows - tiled, total, headSize, scale);
+      }
     },
     attendHeads: (query, keys, values, scores, to, heads, past, headSize, scale) => {
       const size = 4 * headSize;

@@ -70,19 +70,8 @@ export const rotate: Func = func("rotate", ["i32", "i32", "i32", "i32", "i32", "
   ];
 });
 
-/** `copy(x, stride, to, toStride, rows, size)`: strides in bytes. */
-export const copy: Func = func("copy", ["i32", "i32", "i32", "i32", "i32", "i32"], null, ([x, stride, to, toStride, rows, size], local) => {
-  const [last, at, end, target] = [local("i32"), local("i32"), local("i32"), local("i32")];
-  return [
-    set(last, i32.value(0)),
-    until(last, get(rows), [
-      set(at, get(x)),
-      set(end, plus(x, bytes(size, 2))),
-      set(target, get(to)),
-      until(at, get(end), [v128.store(get(target), v128.load(get(at))), ...onwards(at, target)]),
-      move(x, get(stride)),
-      move(to, get(toStride)),
-      move(last, i32.value(1)),
-    ]),
-  ];
+/** `copy(x, to, count)` */
+export const copy: Func = func("copy", ["i32", "i32", "i32"], null, ([x, to, count], local) => {
+  const end = local("i32");
+  return [set(end, plus(x, bytes(count, 2))), until(x, get(end), [v128.store(get(to), v128.load(get(x))), ...onwards(x, to)])];
 });

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { Hub, HubFault } from "../../../worker/imports/hub.ts";
+import { Hub, HubFault, MOST_WITHOUT_RANGES } from "../../../worker/imports/hub.ts";
 import { COMMIT, TestHub } from "../../support/hub.ts";
 
 const LARGE = Uint8Array.from({ length: 100_000 }, (_, at) => at % 251);
@@ -57,6 +57,15 @@ it.each([0, 1, 99_999])("reads a file from byte %i on, through the redirect", as
 it("passes over what it has where the hub ignores the range", async () => {
   server.fault = () => "whole";
   expect(await read(5)).toEqual(LARGE.subarray(5));
+});
+
+it("does not go on so with a large file, of which it would read the beginning in each slice anew", async () => {
+  server.fault = () => "whole";
+  const large = { ...weights, size: MOST_WITHOUT_RANGES + 1 };
+  const first = async (size: number, offset: number) => (await hub().read("org/open", COMMIT, { ...weights, size }, offset).next()).done;
+  expect(await faultOf(first(large.size, 5))).toEqual({ code: "source-without-ranges", isFinal: true });
+  expect(await first(large.size, 0)).toBe(false);
+  expect(await first(MOST_WITHOUT_RANGES, 5)).toBe(false);
 });
 
 it("sends the token to the endpoint's origin, and nothing is read without it", async () => {

@@ -31,7 +31,7 @@ describe("a model that is loaded anew beside itself", () => {
     await warm(pool, "idle", 40);
     await pool.admitBeside("a", 50);
     expect([unloaded, pool.list()]).toEqual([["idle"], [{ model: "a", state: "ready", bytes: 90, pinned: false, waiting: 0 }]]);
-    pool.shrink("a", 50);
+    pool.giveBackOf("a", 40)();
     await warm(pool, "b", 50);
     const running = call(pool, "b");
     let isIn = false;
@@ -51,11 +51,25 @@ describe("a model that is loaded anew beside itself", () => {
     await warm(pool, "b");
     const running = call(pool, "b");
     const coming = pool.admitBeside("a", 50);
+    const giveBack = pool.giveBackOf("a", 10);
     pool.gone("a");
     running.end();
     await expect(coming).rejects.toMatchObject({ code: "aborted" });
-    pool.shrink("a", 10);
+    giveBack();
     expect(names(pool)).toEqual(["b"]);
+  });
+
+  it("counts what still runs of it, whichever ends first: the one before, or the one that is on its way", async () => {
+    const { pool } = makePool(1000);
+    await warm(pool, "a", 40);
+    await pool.admitBeside("a", 50);
+    const before = pool.giveBackOf("a", 40);
+    const next = await pool.admitBeside("a", 60);
+    before();
+    expect(pool.list()).toMatchObject([{ bytes: 110 }]);
+    next();
+    expect(pool.list()).toMatchObject([{ bytes: 50 }]);
+    pool.close();
   });
 });
 

@@ -257,6 +257,47 @@ describe("a retired revision of the catalogue", () => {
     expectStatus(await remove(first), 200);
   });
 
+  test("goes though a tenant was given it, where it never went live there: superseded while a canary went on, or kept beside the tenant's own; what waits stays", async () => {
+    const name = newName();
+    const first = await publish(name);
+    const [superseded, waiting, beside] = [await provisionTenant(), await provisionTenant(), await provisionTenant()];
+    for (const tenant of [superseded, waiting, beside]) {
+      expectStatus(await grant(tenant, name), 200);
+      const own = await derive(tenant, name, first, '{"own":1}', tenant === beside ? "live" : "draft");
+      if (tenant !== beside) expectStatus(await api.post(`/v1/tenants/${tenant.id}/models/${name}/rollout`, { key: tenant.admin, body: { revision: own.revision, stage: "canary", percent: 50 } }), 200);
+    }
+    const hold = (tenant: TestTenant, { revision }: Base) => expect.poll(async () => (await upkeep(), (await grantsOf(tenant)).map((one) => one.revision)), PATIENT).toContain(revision);
+    const second = await publish(name);
+    for (const tenant of [superseded, waiting, beside]) await hold(tenant, second);
+    expectStatus(await grant(waiting, name, { revision: second.revision }), 200);
+    const third = await publish(name);
+    for (const tenant of [superseded, beside]) await hold(tenant, third);
+    advance(600_000);
+    expect((await remove(second)).code).toBe("conflict");
+    expect((await holdersOf(name)).filter(({ revision }) => revision === second.revision).map(({ tenant }) => tenant)).toEqual([waiting.id]);
+    for (const tenant of [superseded, beside]) {
+      expect((await grantsOf(tenant)).map(({ revision }) => revision).sort()).toEqual([first.revision, third.revision].sort());
+      expect((expectStatus(await api.get(`/v1/tenants/${tenant.id}/models/${name}/revisions`, { key: tenant.reader }), 200).json.data as unknown[])).toHaveLength(3);
+    }
+    expectStatus(await revoke(waiting, name), 200);
+    expectStatus(await remove(second), 200);
+  });
+
+  test("goes alike where it never was live in the catalogue, but was tried on a tenant", async () => {
+    const name = newName();
+    const first = await publish(name);
+    const tenant = await provisionTenant();
+    const bytes = tinyOnnx(90, ++fills);
+    const tried = await publishFiles(name, [{ path: "onnx/model.onnx", bytes, cut: bytes.length }], {}, "draft");
+    expectStatus(await grant(tenant, name, { revision: tried.revision }), 200);
+    advance(600_000);
+    expect((await remove({ model: first.model, revision: tried.revision })).code).toBe("conflict"); // it is live there
+    expectStatus(await grant(tenant, name), 200);
+    advance(8 * DAY_MS);
+    expectStatus(await remove({ model: first.model, revision: tried.revision }), 200);
+    expect((await grantsOf(tenant)).map(({ revision }) => revision)).toEqual([first.revision]);
+  });
+
   test("goes by itself 30 days after it was retired, but for the one that a rollback would go to", async () => {
     const name = newName();
     const revisions = [await publish(name)];

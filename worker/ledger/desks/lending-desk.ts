@@ -62,7 +62,7 @@ export class LendingDesk {
 
   /** Of what nobody holds; a revision that somebody uses is refused, and so is a model that is granted. `revision` null: all of the model. */
   async remove(call: Call, model: ModelId, revision: RevisionId | null): Promise<Result<ModelDeleted | RevisionDeleted>> {
-    if (revision !== null && this.#isRetired(model, revision)) await this.#letGo(call, { model, revision });
+    if (revision !== null && this.#isUnserved(model, revision)) await this.#letGo(call, { model, revision });
     // No await between this look and the deletion's own transaction.
     const held = this.#room.as(call, () => {
       const held = this.#room.store.first<{ n: number }>("SELECT count(DISTINCT tenant) AS n FROM holders WHERE model = ? AND (? IS NULL OR revision = ?)", model, revision, revision)?.n ?? 0;
@@ -72,8 +72,10 @@ export class LendingDesk {
     return revision === null ? this.#removals.deleteModel(call, model) : this.#removals.deleteRevision(call, model, revision);
   }
 
-  #isRetired(model: ModelId, revision: RevisionId): boolean {
-    return this.#room.shelf.rollouts.find(model, revision)?.stage === "retired";
+  /** A draft is: it may have been tried on some tenants, by grants that named it. */
+  #isUnserved(model: ModelId, revision: RevisionId): boolean {
+    const stage = this.#room.shelf.rollouts.find(model, revision)?.stage;
+    return stage === "retired" || stage === "draft";
   }
 
   /** Asks who holds it and does not use it to hold it no more. A tenant that does not answer holds it still. */

@@ -40,6 +40,7 @@ interface StandingRow extends Row {
   stage: string;
   granted_until: number | null;
   granted: number | null;
+  waits: number;
 }
 
 const NOT_FOLLOWING = "This tenant's grant does not follow the catalogue.";
@@ -122,17 +123,20 @@ export class LoanDesk {
 
   /**
    * The catalogue would do without this revision. True: the tenant has it no more. It is kept while anything of the
-   * tenant stands on it, but for what was granted as it is, is retired, and is granted to no client any more.
+   * tenant stands on it, but for what was granted as it is and serves nobody: it is retired and granted to no client any
+   * more, or it never went live and does not wait to.
    */
   letGo(call: Call, base: Base): Result<boolean> {
     const { loans, shelf, leases, store } = this.#room;
     return this.#room.as(call, (who, now) => {
       if (!loans.holds(base)) return done(true);
       const standing = store.all<StandingRow>(
-        "SELECT model, revision, stage, granted_until, facts ->> '$.granted' AS granted FROM revisions WHERE facts ->> '$.base.model' = ? AND facts ->> '$.base.revision' = ?",
+        `SELECT model, revision, stage, granted_until, facts ->> '$.granted' AS granted, EXISTS (SELECT 1 FROM models m WHERE m.model = revisions.model AND m.waiting = revisions.revision) AS waits
+         FROM revisions WHERE facts ->> '$.base.model' = ? AND facts ->> '$.base.revision' = ?`,
         base.model, base.revision,
       );
-      const isUsed = standing.some(({ model, revision, stage, granted_until, granted }) => granted !== 1 || stage !== "retired" || (granted_until ?? 0) > now || leases.isPinned(model, revision));
+      const isIdle = ({ stage, granted_until, waits }: StandingRow) => (stage === "retired" && (granted_until ?? 0) <= now) || (stage === "draft" && waits === 0);
+      const isUsed = standing.some((one) => one.granted !== 1 || !isIdle(one) || leases.isPinned(one.model, one.revision));
       if (isUsed) return done(false);
       for (const { model, revision } of standing) {
         shelf.collections.release({ model, revisions: [revision] }, now);

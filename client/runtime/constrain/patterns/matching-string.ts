@@ -5,7 +5,7 @@
  * - Each text has one spelling: characters are themselves but for those that JSON wants escaped, which are escaped the
  *   short way where there is one.
  */
-import type { Terminal } from "../rules.ts";
+import { knownTerminals, type Terminal } from "../rules.ts";
 import { type Machine, START, type State } from "./machine.ts";
 
 const QUOTE = 0x22;
@@ -20,14 +20,10 @@ const HEX = /^[0-9a-f]$/;
 const LEAST = [0x80, 0x800, 0x1_0000] as const;
 
 export function matchingString(machine: Machine, max: number): Terminal {
-  const states = new Map<string, Terminal>();
+  const known = knownTerminals();
   const closed: Terminal = { kind: "terminal", mayEnd: true, isSpent: true, step: () => null };
 
-  const terminal = (key: string, step: Terminal["step"]): Terminal => {
-    let made = states.get(key);
-    if (!made) states.set(key, (made = { kind: "terminal", mayEnd: false, step }));
-    return made;
-  };
+  const terminal = (key: string, step: Terminal["step"]): Terminal => known(key, () => ({ kind: "terminal", mayEnd: false, step }));
 
   const take = (state: State, left: number, point: number): Terminal | null => {
     const next = machine.after(state, point);

@@ -5,8 +5,8 @@
  *   the last first, into what was added. There is never a second copy, and nothing to give back.
  * - Shared where there is more than one thread. A view is for at once: the memory may grow.
  */
-import { scoresBytes } from "../../kernels/kernels.ts";
-import { eachHead } from "../kv-cache.ts";
+import { keptBytes, scoresBytes } from "../../kernels/kernels.ts";
+import { eachStretch } from "../kv-cache.ts";
 import type { KvPair } from "../decoder.ts";
 import type { Program } from "./program.ts";
 import { aligned } from "./value-places.ts";
@@ -25,11 +25,19 @@ export interface KeyPlaces {
   readonly scoresBytes: number;
 }
 
+/** Keys or values of one layer. */
 interface Span {
-  readonly pair: KvPair;
+  readonly heads: number;
+  /** Bytes of a head's token. */
+  readonly row: number;
   /** Bytes of each token's keys and values that lie before. */
   readonly before: number;
 }
+
+/** What each token takes for which there is room: keys and values, and scratch of each thread. */
+export const bytesPerToken = ({ tokenBytes }: Pick<Program, "tokenBytes">, kv: readonly KvPair[], threads: number): number => tokenBytes + threads * (scoresBytes(1, largestHead(kv)) - scoresBytes(0, largestHead(kv)));
+
+const largestHead = (kv: readonly KvPair[]): number => Math.max(0, ...kv.map(({ headSize }) => headSize));
 
 export class KernelMemory {
   readonly memory: WebAssembly.Memory;
@@ -47,11 +55,11 @@ export class KernelMemory {
     this.#tokenBytes = tokenBytes;
     this.#threads = threads;
     this.#limit = limit;
-    this.#headSize = Math.max(0, ...kv.map(({ headSize }) => headSize));
+    this.#headSize = largestHead(kv);
     let before = 0;
-    this.#spans = kv.map((pair) => {
-      const span = { pair, before };
-      before += 4 * pair.heads * pair.headSize;
+    this.#spans = kv.map(({ heads, headSize }) => {
+      const span = { heads, row: keptBytes(headSize), before };
+      before += heads * span.row;
       return span;
     });
     this.#places = this.#placesFor(Math.min(FIRST_CAPACITY, limit));
@@ -81,8 +89,8 @@ export class KernelMemory {
     if (missing > 0) this.memory.grow(missing);
     const all = this.bytes(0, this.byteLength);
     const moves: [to: number, from: number, size: number][] = [];
-    for (const { pair, before } of this.#spans) {
-      eachHead(pair, "float32", length, old.capacity, next.capacity, (from, to, size) => moves.push([next.keysAt + next.capacity * before + to, old.keysAt + old.capacity * before + from, size]));
+    for (const { heads, row, before } of this.#spans) {
+      eachStretch(heads, row, length, old.capacity, next.capacity, (from, to, size) => moves.push([next.keysAt + next.capacity * before + to, old.keysAt + old.capacity * before + from, size]));
     }
     for (const [to, from, size] of moves.reverse()) all.copyWithin(to, from, from + size);
     this.#places = next;
@@ -92,18 +100,18 @@ export class KernelMemory {
   /** The first `length` tokens of each input, head after head. */
   save(length: number): Uint8Array[] {
     const { keysAt, capacity } = this.#places;
-    return this.#spans.map(({ pair, before }) => {
-      const saved = new Uint8Array(4 * length * pair.headSize * pair.heads);
-      eachHead(pair, "float32", length, capacity, length, (from, to, size) => saved.set(this.bytes(keysAt + capacity * before + from, size), to));
+    return this.#spans.map(({ heads, row, before }) => {
+      const saved = new Uint8Array(length * heads * row);
+      eachStretch(heads, row, length, capacity, length, (from, to, size) => saved.set(this.bytes(keysAt + capacity * before + from, size), to));
       return saved;
     });
   }
 
   restore(length: number, saved: readonly Uint8Array[]): void {
     const { keysAt, capacity } = this.reserve(length, 0);
-    this.#spans.forEach(({ pair, before }, index) => {
+    this.#spans.forEach(({ heads, row, before }, index) => {
       const bytes = saved[index] ?? new Uint8Array();
-      eachHead(pair, "float32", length, length, capacity, (from, to, size) => this.bytes(keysAt + capacity * before + to, size).set(bytes.subarray(from, from + size)));
+      eachStretch(heads, row, length, length, capacity, (from, to, size) => this.bytes(keysAt + capacity * before + to, size).set(bytes.subarray(from, from + size)));
     });
   }
 

@@ -4,7 +4,7 @@
  * - Addresses are bytes in the one memory. What follows the count of tokens that there is room for (keys, values,
  *   scores) lies behind all that is fixed, and is told with each run.
  */
-import { wholeOutputs } from "../../kernels/kernels.ts";
+import { keptBytes, wholeOutputs } from "../../kernels/kernels.ts";
 import type { KvPair } from "../decoder.ts";
 import type { Operand, TokenPlan } from "../token-plan.ts";
 import { phasesOf, type AttendJob, type Job, type Phase, type PhaseKind, type Phases, type StoreJob } from "./phases.ts";
@@ -22,7 +22,7 @@ export interface Rows {
   readonly isOwn: boolean;
 }
 
-/** Keys or values of one layer: [heads, capacity, size of a head]. */
+/** Keys or values of one layer: [heads, capacity], rows as they are kept. */
 export interface Store {
   /** Bytes of each token's keys and values that lie before. */
   readonly before: number;
@@ -90,7 +90,7 @@ export function layOut(plan: TokenPlan, kv: readonly KvPair[], { roundedBytes, p
   };
 }
 
-const perToken = ({ heads, headSize }: KvPair): number => 4 * heads * headSize;
+const perToken = ({ heads, headSize }: KvPair): number => heads * keptBytes(headSize);
 
 function storesOf(kv: readonly KvPair[]): ReadonlyMap<string, Store> {
   let before = 0;

@@ -2,12 +2,12 @@
  * One thread's share of a run.
  *
  * - Every thread is called with the same program and the same run, and takes its part of each phase: rows one stretch;
- *   of products so many outputs at a time and of attention a head with a stretch of rows, whoever comes first: a thread
+ *   of products so many outputs at a time and of attention a head of keys with a stretch of rows, whoever comes first: a thread
  *   that is slower, or isn't running, has less to do.
  * - Of a single row each thread makes its own, and none waits for another: being woken takes longer than the work.
  * - What lies behind the program's end is touched by kernels alone: the memory may have grown under this thread's views.
  */
-import { OUTPUTS, type Kernels } from "../../kernels/kernels.ts";
+import { keptBytes, OUTPUTS, type Kernels } from "../../kernels/kernels.ts";
 import type { Crew } from "./crew.ts";
 import type { Program, Rows, Store, Work } from "./program.ts";
 
@@ -108,7 +108,7 @@ function rowByRow(work: Exclude<Work, { kind: "product" | "store" | "attend" }>,
     case "embed":
       for (let each = row; each < row + rows; each++) {
         const [token, to] = [Math.min(Math.max(ids[each] ?? 0, 0), work.tokens - 1), at(work.to, each, post)];
-        if (work.bits === 32) kernels.copy(work.table + 4 * work.size * token, 0, to, 0, 1, work.size);
+        if (work.bits === 32) kernels.copy(work.table + 4 * work.size * token, to, work.size);
         else kernels.unpack(work.bits, work.table, token, to, work.size);
       }
       break;
@@ -135,7 +135,10 @@ type Storing = Extract<Work, { kind: "store" }>;
 type Attending = Extract<Work, { kind: "attend" }>;
 
 /** Where a head's keys or values begin. */
-const headAt = ({ before }: Store, head: number, headSize: number, { run: { keysAt, capacity } }: Post): number => keysAt + capacity * (before + 4 * head * headSize);
+const headAt = ({ before }: Store, head: number, headSize: number, { run: { keysAt, capacity } }: Post): number => keysAt + capacity * (before + head * keptBytes(headSize));
+
+/** This thread's: with room for a head of as many rows as it takes at a time. */
+const scratchOf = ({ thread, run: { scoresAt, scoresBytes } }: Post): number => scoresAt + thread * scoresBytes;
 
 /** Rotates the new keys and queries; keys and values go behind those of the tokens before. */
 function store(work: Storing, post: Post): void {
@@ -170,10 +173,11 @@ function storeHead({ headSize, key, value, turned, cos, sin, keys, values }: Sto
   const size = 4 * headSize;
   const token = run.past + row;
   const angles = 2 * headSize * token;
-  const [keyAt, keyTo] = [at(key, row, post) + head * size, headAt(keys, head, headSize, post) + token * size];
-  if (turned) kernels.rotate(keyAt, key.stride, cos + angles, sin + angles, keyTo, size, rows, headSize / 2);
-  else kernels.copy(keyAt, key.stride, keyTo, size, rows, headSize);
-  kernels.copy(at(value, row, post) + head * size, value.stride, headAt(values, head, headSize, post) + token * size, size, rows, headSize);
+  const [keyAt, valueAt, before] = [at(key, row, post) + head * size, at(value, row, post) + head * size, token * keptBytes(headSize)];
+  const [keyTo, valueTo, scratch] = [headAt(keys, head, headSize, post) + before, headAt(values, head, headSize, post) + before, scratchOf(post)];
+  if (turned) kernels.rotate(keyAt, key.stride, cos + angles, sin + angles, scratch, size, rows, headSize / 2);
+  kernels.keep(turned ? scratch : keyAt, turned ? size : key.stride, keyTo, rows, headSize);
+  kernels.keep(valueAt, value.stride, valueTo, rows, headSize);
 }
 
 function turnHead({ headSize, query, turned, cos, sin }: Storing, post: Post, head: number, row: number, rows: number): void {
@@ -183,7 +187,7 @@ function turnHead({ headSize, query, turned, cos, sin }: Storing, post: Post, he
 }
 
 function attend(work: Attending, post: Post): void {
-  forHeads(work.kvHeads * work.group, post, (head, row, rows) => attendHead(work, post, head, row, rows));
+  forHeads(work.kvHeads, post, (kvHead, row, rows) => attendHead(work, post, kvHead, row, rows));
 }
 
 /** The last row, with the heads that `storeOne` gives this thread: what shares keys and values together. */
@@ -193,14 +197,13 @@ function attendOne({ kvHeads, group, headSize, scale, query, to, keys, values }:
   for (let head = part(kvHeads * group, post, thread); head < last; ) {
     const kvHead = Math.floor(head / group);
     const heads = Math.min(last, (kvHead + 1) * group) - head;
-    kernels.attendHeads(at(query, row, post) + head * size, headAt(keys, kvHead, headSize, post), headAt(values, kvHead, headSize, post), run.scoresAt + thread * run.scoresBytes, at(to, row, post) + head * size, heads, run.past + row, headSize, scale);
+    kernels.attendHeads(at(query, row, post) + head * size, headAt(keys, kvHead, headSize, post), headAt(values, kvHead, headSize, post), scratchOf(post), at(to, row, post) + head * size, heads, run.past + row, headSize, scale);
     head += heads;
   }
 }
 
-function attendHead({ group, headSize, scale, query, to, keys, values }: Attending, post: Post, head: number, row: number, rows: number): void {
-  const { kernels, thread, run } = post;
-  const size = 4 * headSize;
-  const kvHead = Math.floor(head / group);
-  kernels.attend(at(query, row, post) + head * size, query.stride, headAt(keys, kvHead, headSize, post), headAt(values, kvHead, headSize, post), run.scoresAt + thread * run.scoresBytes, at(to, row, post) + head * size, to.stride, rows, run.past + row, headSize, scale);
+function attendHead({ group, headSize, scale, query, to, keys, values }: Attending, post: Post, kvHead: number, row: number, rows: number): void {
+  const { kernels, run } = post;
+  const own = 4 * headSize * group * kvHead;
+  kernels.attend(at(query, row, post) + own, query.stride, headAt(keys, kvHead, headSize, post), headAt(values, kvHead, headSize, post), scratchOf(post), at(to, row, post) + own, to.stride, group, rows, run.past + row, headSize, scale);
 }

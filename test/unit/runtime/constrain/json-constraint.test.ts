@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import fc from "fast-check";
@@ -190,3 +192,29 @@ describe("the masks", () => {
     expect(performance.now() - again).toBeLessThan(50);
   });
 });
+
+it("a long text of a pattern and a length takes no more memory the longer it is", () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const inUse = () => {
+    collect();
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    return (heapUsed + arrayBuffers) / 2 ** 20;
+  };
+  const constraint = new Constraint(jsonRule(readSchema({ type: "string", pattern: "^[^\\n]*$", maxLength: 3000 })), vocabulary, [END]);
+  const text = constraint.begin();
+  const letter = vocabularyOf("x");
+  text.accept(vocabularyOf('"'));
+  const before = inUse();
+  for (let count = 0; count < 2500; count++) {
+    text.mask();
+    text.accept(letter);
+  }
+  expect(inUse() - before).toBeLessThan(60);
+  for (let count = 0; count < 500; count++) text.accept(letter);
+  expect(text.take(new TextEncoder().encode('"')) && text.isOver).toBe(true);
+  const another = constraint.begin(); // the same machine, from its beginning
+  expect(another.take(new TextEncoder().encode(`"${"x".repeat(3001)}`))).toBe(false);
+});
+
+const vocabularyOf = (letter: string) => Array.from({ length: vocabulary.size }, (_, token) => token).find((token) => new TextDecoder().decode(vocabulary.spelling(token) ?? new Uint8Array()) === letter) as number;

@@ -75,7 +75,9 @@ describe("a decoder on kernels", () => {
     await other.restore(saved);
     expect(other.position).toBe(300);
     expectAlike(await logitsAfter(other, tokens(3, 9)), expected);
-    await expect(other.restore({ ...saved, type: "float16" })).rejects.toThrow("another model");
+    // Two heads of 16 numbers in 16 bits, and a scale each.
+    expect(new Set(saved.bytes.map(({ length }) => length))).toEqual(new Set([300 * 2 * (2 * 16 + 4)]));
+    for (const type of ["float16", "float32"] as const) await expect(other.restore({ ...saved, type })).rejects.toThrow("another model");
   });
 
   test("refuses what doesn't fit, whole; logits are gone when it has moved on", async () => {

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, test } from "vitest";
 import { likeliest } from "../../../../client/runtime/decode/logits.ts";
-import { BLOCK, compileKernels, packedBytes, roundedBytes, scoresBytes, startKernels, type Kernels } from "../../../../client/runtime/kernels/kernels.ts";
+import { BLOCK, compileKernels, keptBytes, packedBytes, roundedBytes, scoresBytes, startKernels, type Kernels } from "../../../../client/runtime/kernels/kernels.ts";
 import { checkKernels } from "../../../../client/runtime/kernels/check-kernels.ts";
 import { hasDots } from "../../../../client/runtime/kernels/pieces.ts";
 import { availableSimd } from "../../../../client/runtime/kernels/simd.ts";
@@ -63,10 +63,10 @@ describe.each(available === "plain" ? (["plain"] as const) : (["plain", "fused",
     expect(checkKernels({ ...checked, pack: (bits, ...rest) => checked.pack(bits === 4 ? 8 : bits, ...rest) }, small)).toBe("product of 4 bits");
     expect(checkKernels({ ...checked, round: (x, to, scales, _rows, k) => checked.round(x, to, scales, 1, k) }, small)).toBe("product of 4 bits");
     expect(checkKernels({ ...checked, normalize: (x, weights, to, rows, size) => checked.normalize(x, weights, to, rows, size, 0) }, small)).toBe("normalize");
-    expect(checkKernels({ ...checked, attend: (query, stride, keys, values, scores, to, toStride, rows, past, ...rest) => checked.attend(query, stride, keys, values, scores, to, toStride, rows, past - 1, ...rest) }, small)).toBe("attend");
+    expect(checkKernels({ ...checked, attend: (query, stride, keys, values, scores, to, toStride, heads, rows, past, ...rest) => checked.attend(query, stride, keys, values, scores, to, toStride, heads, rows, past - 1, ...rest) }, small)).toBe("attend");
     expect(checkKernels({ ...checked, attendHeads: (query, keys, values, scores, to, heads, past, ...rest) => checked.attendHeads(query, keys, values, scores, to, Math.min(heads, 3), past, ...rest) }, small)).toBe("attendHeads");
     expect(checkKernels({ ...checked, likeliest: () => 27 }, small)).toBe("likeliest");
-    for (const name of ["add", "mul", "siluMul", "sigmoid", "rotate", "copy"] as const) expect(checkKernels({ ...checked, [name]: () => undefined }, small)).toBe(name);
+    for (const name of ["add", "mul", "siluMul", "sigmoid", "rotate", "copy", "keep"] as const) expect(checkKernels({ ...checked, [name]: () => undefined }, small)).toBe(name);
   });
 
   describe.each([4, 8] as const)("weights of %i bits", (bits) => {
@@ -204,12 +204,43 @@ describe.each(available === "plain" ? (["plain"] as const) : (["plain", "fused",
     closeTo(to.values, expected.flat());
   });
 
-  test("copying rows that lie apart", () => {
-    const [rows, size] = [3, 12];
-    const [x, to] = [floats(rows * 20), floats(rows * 16)];
-    const before = to.values.slice();
-    kernels.copy(x.at, 80, to.at, 64, rows, size);
-    expect([...to.values]).toEqual(Array.from(before, (value, at) => (at % 16 < size ? x.values[Math.floor(at / 16) * 20 + (at % 16)] : value)));
+  test("copying, and nothing beyond", () => {
+    const [x, to] = [floats(24), floats(24)];
+    const rest = to.values.slice(20);
+    kernels.copy(x.at, to.at, 20);
+    expect([...to.values]).toEqual([...x.values.subarray(0, 20), ...rest]);
+  });
+
+  /** Of a matrix whose rows lie `stride` numbers apart: where it is kept, and its numbers as they come back. */
+  const kept = (from: { at: number; values: Float32Array }, size: number, stride = size): { at: number; values: Float32Array } => {
+    const rows = from.values.length / stride;
+    const at = place(rows * keptBytes(size));
+    const isWhole = guarded(at, rows * keptBytes(size));
+    kernels.keep(from.at, 4 * stride, at, rows, size);
+    isWhole();
+    const row = (index: number): Float32Array => {
+      const [begin, scale = NaN] = [at + index * keptBytes(size), heap[(at + index * keptBytes(size) + 2 * size) / 4]];
+      return Float32Array.from(new Int16Array(memory.buffer, begin, size), (number) => number * scale);
+    };
+    return { at, values: Float32Array.from(Array.from({ length: rows }, (_, index) => [...row(index)]).flat()) };
+  };
+
+  test.each([[1, 16], [3, 64], [2, 48]])("keeping %i rows of %i numbers that lie apart: each is right to 2e-5 of the largest of its row", (rows, size) => {
+    const stride = size + 8;
+    const x = floats(rows * stride);
+    x.values.subarray(0, size).forEach((value, at, row) => (row[at] = value / 1000)); // a small row beside large ones
+    const { values } = kept(x, size, stride);
+    for (let row = 0; row < rows; row++) closeTo(values.subarray(row * size, (row + 1) * size), x.values.subarray(row * stride, row * stride + size), 2e-5);
+  });
+
+  test("rows of zeros are kept as zeros", () => {
+    expect([...kept(floats(32, 0), 16).values]).toEqual(Array.from({ length: 32 }, () => 0));
+  });
+
+  test.each([NaN, Infinity, -Infinity])("a row with %f in it is kept as no numbers, and no other", (stranger) => {
+    const x = floats(3 * 16);
+    x.values[16 + 5] = stranger;
+    expect([...kept(x, 16).values].map(Number.isNaN)).toEqual(Array.from({ length: 3 * 16 }, (_, at) => at >= 16 && at < 32));
   });
 
   const attended = (query: Float32Array, keys: Float32Array, values: Float32Array, total: number, size: number): number[] => {
@@ -220,20 +251,27 @@ describe.each(available === "plain" ? (["plain"] as const) : (["plain", "fused",
     return Array.from({ length: size }, (_, at) => weights.reduce((sum, weight, token) => sum + weight * (values[token * size + at] ?? 0), 0) / all);
   };
 
-  test.each([[1, 0, 16], [1, 36, 64], [1, 255, 128], [4, 0, 64], [5, 3, 32], [37, 11, 64], [64, 64, 16]])("%i rows attend over %i tokens and their own with a head of %i", (rows, past, size) => {
-    const [total, stride] = [past + rows, 2 * size];
-    const [query, keys, values, to] = [floats(rows * stride), floats(total * size), floats(total * size), floats(rows * stride)];
+  test.each([[1, 1, 0, 16], [3, 1, 36, 64], [1, 1, 255, 128], [2, 4, 0, 64], [1, 5, 3, 32], [3, 37, 11, 64], [2, 64, 64, 16], [1, 16, 250, 48]])("%i heads of %i rows attend over %i tokens and their own with a size of %i", (heads, rows, past, size) => {
+    const [total, wide, stride] = [past + rows, heads * size, (heads + 1) * size];
+    const [query, x, y, to] = [floats(rows * stride), floats(total * size), floats(total * size), floats(rows * stride)];
+    const [keys, values] = [kept(x, size), kept(y, size)];
     const before = to.values.slice();
     const scores = place(scoresBytes(total, size));
     const isWhole = guarded(scores, scoresBytes(total, size));
-    kernels.attend(query.at, 4 * stride, keys.at, values.at, scores, to.at, 4 * stride, rows, past, size, 0.125);
-    closeTo(to.values, Array.from({ length: rows }, (_, row) => [...attended(query.values.subarray(row * stride), keys.values, values.values, past + row + 1, size), ...before.subarray(row * stride + size, (row + 1) * stride)]).flat());
+    const expected = (keysOf: Float32Array, valuesOf: Float32Array): number[][] =>
+      Array.from({ length: rows }, (_, row) => Array.from({ length: heads }, (_head, head) => attended(query.values.subarray(row * stride + head * size), keysOf, valuesOf, past + row + 1, size)).flat());
+    kernels.attend(query.at, 4 * stride, keys.at, values.at, scores, to.at, 4 * stride, heads, rows, past, size, 0.125);
+    closeTo(to.values, expected(keys.values, values.values).flatMap((row, at) => [...row, ...before.subarray(at * stride + wide, (at + 1) * stride)]));
     isWhole();
+    // Beside what was never rounded, of the largest value: 1.5e-5 for the values' rounding, and as much for the keys', which turns weights.
+    const largest = Math.max(...y.values.map(Math.abs));
+    const furthest = Math.max(...expected(x.values, y.values).flatMap((row, at) => row.map((value, column) => Math.abs(value - (to.values[at * stride + column] ?? NaN)))));
+    expect(furthest).toBeLessThanOrEqual(3e-5 * largest);
   });
 
   test.each([[1, 9, 64], [2, 0, 16], [2, 3, 64], [3, 2, 16], [3, 36, 64], [3, 1023, 64], [4, 4, 32], [4, 254, 128], [5, 7, 16], [7, 41, 64], [9, 10, 16]])("%i heads attend together over %i tokens and their own, with a size of %i", (heads, past, size) => {
     const total = past + 1;
-    const [query, keys, values, to] = [floats(heads * size), floats(total * size), floats(total * size), floats(heads * size)];
+    const [query, keys, values, to] = [floats(heads * size), kept(floats(total * size), size), kept(floats(total * size), size), floats(heads * size)];
     const scores = place(scoresBytes(total, size));
     const isWhole = [guarded(scores, scoresBytes(total, size)), guarded(to.at, 4 * heads * size)];
     kernels.attendHeads(query.at, keys.at, values.at, scores, to.at, heads, past, size, 0.125);
@@ -242,8 +280,9 @@ describe.each(available === "plain" ? (["plain"] as const) : (["plain", "fused",
   });
 
   test("a key that is no number is not lost on any of the heads", () => {
-    const [query, keys, values, to] = [floats(3 * 16), floats(6 * 16), floats(6 * 16), floats(3 * 16)];
-    keys.values[5 * 16 + 3] = NaN;
+    const [query, x, to] = [floats(3 * 16), floats(6 * 16), floats(3 * 16)];
+    x.values[5 * 16 + 3] = NaN;
+    const [keys, values] = [kept(x, 16), kept(floats(6 * 16), 16)];
     kernels.attendHeads(query.at, keys.at, values.at, place(scoresBytes(6, 16)), to.at, 3, 5, 16, 0.125);
     expect([...to.values].every(Number.isNaN)).toBe(true);
   });
