@@ -63,7 +63,7 @@ test("a commit that is cut off anywhere while it reads is simply sent again; so 
     r2.fail((call) => (call === at ? "refuse" : null));
     return commit().finally(() => r2.heal());
   };
-  for (const read of [0, 1, 2]) expect([(await failing(read)).status, (await askLease(tenant)).code]).toEqual([500, "model-not-available"]);
+  for (const read of [0, 1, 2]) expect([(await failing(read)).status, (await askLease(tenant)).code]).toEqual([503, "model-not-available"]);
   const done = expectStatus(await failing(3), 200); // the manifest and both chunks are all that is read
   expect(expectStatus(await commit(), 200).json).toEqual(done.json);
 });
