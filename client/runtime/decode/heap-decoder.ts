@@ -15,7 +15,7 @@ import { feedInPieces, whileCurrent } from "./feeding.ts";
 import type { KvCache } from "./kv-cache.ts";
 import { KvGrowing } from "./kv-growing.ts";
 import { KvInPlace } from "./kv-in-place.ts";
-import { candidatesOf, likeliest } from "./logits.ts";
+import { candidatesOf } from "./logits.ts";
 import { pieceInputs, smallInputs, type SmallInput } from "./small-inputs.ts";
 
 export interface HeapDecoderParts {
@@ -84,7 +84,7 @@ export class HeapDecoder implements Decoder {
     const current = whileCurrent(() => this.#runs);
     const read = () => current(async () => this.#readLogits());
     return {
-      greedy: async () => likeliest(await read()),
+      greedy: async () => this.#room.load(await read()).likeliest(),
       top: async (count) => candidatesOf(this.#room.load(await read()), count),
       view: read,
       logits: async () => (await read()).slice(),

@@ -71,14 +71,13 @@ export class KernelDecoder implements Decoder {
       this.#run(piece, left === 0);
     });
     const current = whileCurrent(() => this.#runs);
-    const { kernels, program } = this.#parts;
     const scores = () =>
       current(async () => {
         this.#scores.changed();
         return this.#scores;
       });
     return {
-      greedy: () => current(async () => found(kernels.likeliest(program.logits, this.vocabulary))),
+      greedy: async () => (await scores()).likeliest(),
       top: async (count) => candidatesOf(await scores(), count),
       scores,
       logits: async () => (await scores()).numbers.slice(),
@@ -129,9 +128,4 @@ export class KernelDecoder implements Decoder {
     this.#position = total;
     this.#runs++;
   }
-}
-
-function found(id: number): number {
-  if (id < 0) throw new Error("the model's logits are no numbers");
-  return id;
 }

@@ -17,7 +17,7 @@ import type { Candidates, KvPair, NextToken, SavedSequence } from "./decoder.ts"
 import { feedInPieces, whileCurrent } from "./feeding.ts";
 import { PIECE } from "./heap-decoder.ts";
 import { eachHead, kvBytesPerToken, tokenBytes } from "./kv-cache.ts";
-import { candidatesOf, likeliest, sound } from "./logits.ts";
+import { candidatesOf, sound } from "./logits.ts";
 import { smallInputs, type SmallInput } from "./small-inputs.ts";
 
 export interface SessionDecoderParts {
@@ -68,7 +68,7 @@ export class SessionDecoder implements DecoderInPieces {
     await feedInPieces(this, ids, this.piece, step, (piece) => this.#run(piece));
     const current = whileCurrent(() => this.#runs);
     return {
-      greedy: () => current(async () => (this.#hasTop ? ((await this.#top(1)).ids[0] ?? 0) : likeliest(await this.#logits()))),
+      greedy: () => current(async () => (this.#hasTop ? ((await this.#top(1)).ids[0] ?? 0) : this.#room.load(await this.#logits()).likeliest())),
       top: (count) => current(async () => (this.#hasTop ? this.#top(count) : candidatesOf(this.#room.load(await this.#logits()), count))),
       logits: () => current(() => this.#logits()),
     };
