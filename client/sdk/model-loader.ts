@@ -125,6 +125,7 @@ export class ModelLoader {
 
   #begin(model: string, mayUseCache: boolean, lease?: Promise<void>): ModelLoad {
     host().catch(() => undefined); // on its way meanwhile; whoever takes it hears of it
+    void this.#options.store.then((store) => store.prepare(), () => undefined);
     const room = this.#leaving.get(model);
     const load = new ModelLoad((signal, onProgress, onRevision) => this.#load(model, { mayUseCache, lease, ...(room && { room }), signal, onProgress, onRevision }));
     this.#loads.set(model, load);
@@ -208,7 +209,7 @@ export class ModelLoader {
       }
       await take();
       const parts = new PartsOnTheirWay(variant);
-      parts.end(fetchAll((sha256, chunk) => parts.add(sha256, chunk)));
+      parts.end(fetchAll((...chunk) => parts.add(...chunk)));
       return parts;
     };
     const selfTest = variant.self_test ?? manifest.self_test;
