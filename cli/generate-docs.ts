@@ -1,14 +1,17 @@
 /**
- * `npm run docs [-- --check]`: writes the pages of docs/ that are made from the sources. With `--check` nothing is
- * written: it fails, and says which page, where one is stale.
+ * `npm run docs [-- --check]`: writes what is made from the sources: pages of docs/, and what the control plane knows of
+ * the runtime's tasks. With `--check` nothing is written: it fails, and says which page, where one is stale.
  *
  * - docs/access.md: who may use which way in, from worker/http/access.ts.
  * - docs/problems.md: every problem code with its status, from schema/contract/problems.ts.
+ * - schema/contract/tasks.ts: every task with its facts, from client/runtime/tasks/registry.ts.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { PROBLEMS, type ProblemShape } from "../schema/contract/problems.ts";
+import type { TaskFacts } from "../schema/contract/task.ts";
+import { TASKS } from "../client/runtime/tasks/registry.ts";
 import { ACCESS, type WayOpenTo } from "../worker/http/access.ts";
 import { ROOT } from "./root.ts";
 
@@ -79,7 +82,19 @@ ${rows.join("\n")}
 `;
 }
 
-const PAGES = { "docs/access.md": accessPage, "docs/problems.md": problemsPage } as const;
+function taskTable(): string {
+  const list = (names: readonly string[]) => `[${names.map((name) => JSON.stringify(name)).join(", ")}]`;
+  const rows = Object.entries(TASKS).map(([name, { facts }]: [string, { readonly facts: TaskFacts }]) => `  ${JSON.stringify(name)}: { measure: "${facts.measure}", selfTests: ${list(facts.selfTests)}, pipelines: ${list(facts.pipelines)}, architectures: ${list(facts.architectures)} },`);
+  return `/** The tasks that models are published for. Made by \`npm run docs\` from client/runtime/tasks/registry.ts: change an adapter's facts, not this file. */
+import type { TaskFacts } from "./task.ts";
+
+export const TASKS = {
+${rows.join("\n")}
+} as const satisfies Readonly<Record<string, TaskFacts>>;
+`;
+}
+
+const PAGES = { "docs/access.md": accessPage, "docs/problems.md": problemsPage, "schema/contract/tasks.ts": taskTable } as const;
 
 const { values } = parseArgs({ options: { check: { type: "boolean", default: false } } });
 const stale = Object.entries(PAGES).filter(([path, make]) => {
@@ -90,5 +105,5 @@ const stale = Object.entries(PAGES).filter(([path, make]) => {
   return true;
 });
 for (const [path] of stale) console[values.check ? "error" : "log"](values.check ? `${path} is stale. Run \`npm run docs\`.` : `Wrote ${path}.`);
-if (stale.length === 0) console.log("The made pages are up to date.");
+if (stale.length === 0) console.log("What is made from the sources is up to date.");
 process.exitCode = values.check && stale.length > 0 ? 1 : 0;

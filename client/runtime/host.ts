@@ -11,6 +11,7 @@
  */
 import type { Backend, Manifest } from "../../schema/contract/models.ts";
 import type { SelfTest } from "../../schema/contract/self-test.ts";
+import { TASKS } from "../../schema/contract/tasks.ts";
 import { LeaseholdError, type ClientCode } from "../errors.ts";
 import { orAborted } from "./abort.ts";
 import { chooseBackend, MOST_THREADS, type Candidate } from "./backends/choose.ts";
@@ -20,9 +21,10 @@ import { KernelFault } from "./decode/kernel-fault.ts";
 import { PartFault } from "./tasks/part-fault.ts";
 import { ORT_PATH } from "./ort-files.ts";
 import { modelBudget } from "./memory-budget.ts";
-import type { Answer, ArrivingFile, GivePart, InputOf, LoadedFile, NoteOf, OutputOf, PieceOf, RuntimeFile, Stage, StoredFile, TaskName } from "./protocol.ts";
+import type { Answer, ArrivingFile, GivePart, LoadedFile, RunRequest, RuntimeFile, Stage, StoredFile } from "./protocol.ts";
 import type { OcrBlock, OcrReading } from "./tasks/ocr/reading.ts";
-import { WorkerLink, type Patience } from "./worker-link.ts";
+import type { InputOf, NoteOf, OutputOf, PieceOf, TaskName } from "./tasks/registry.ts";
+import { type AskOptions, type Patience, WorkerLink } from "./worker-link.ts";
 
 export type { LoadedFile, OcrBlock, RuntimeFile, StoredFile };
 export type { Point } from "./tasks/ocr/geometry.ts";
@@ -88,8 +90,10 @@ export interface Runtime {
   readonly threads: number;
   /** Why this backend, in plain words. */
   readonly reason: string;
-  /** One call of the model's task; another's is refused with `model-invalid`. */
+  /** One call of the model's task, or where it has them of its tensors (`raw`); another's is refused with `model-invalid`. */
   run<Name extends TaskName>(task: Name, input: InputOf<Name>, options?: CallOptions<Name>): Promise<OutputOf<Name>>;
+  /** Tokens that such a call would count. */
+  measure<Name extends TaskName>(task: Name, input: InputOf<Name>, options?: { readonly signal?: AbortSignal }): Promise<number>;
   readOcr(image: Blob, options?: { signal?: AbortSignal }): Promise<OcrResult>;
   close(): void;
 }
@@ -100,27 +104,12 @@ const RUN_PATIENCE: Patience = { silenceMs: 60_000, abortMs: 5_000 };
 /** SwiftShader works on one step for minutes, and still works. */
 const EMULATED_PATIENCE: Patience = { silenceMs: 600_000, abortMs: 5_000 };
 
-/** What runs the models of each task in a manifest. */
-const RUN_BY: Record<Manifest["task"], TaskName> = {
-  ocr: "ocr",
-  raw: "raw",
-  "text-generation": "text-generation",
-  embeddings: "feature-extraction",
-  "feature-extraction": "feature-extraction",
-  "text-classification": "text-classification",
-  "token-classification": "token-classification",
-  "zero-shot-classification": "zero-shot-classification",
-  "image-classification": "image-classification",
-  "image-embeddings": "image-classification",
-};
-
 export async function loadRuntime(options: LoadOptions): Promise<Runtime> {
   const { signal, threads } = options;
   if (threads !== undefined && !(Number.isSafeInteger(threads) && threads >= 1 && threads <= MOST_THREADS)) throw new LeaseholdError("invalid-request", `threads is a whole number from 1 to ${MOST_THREADS}.`);
   // A newer control plane may know tasks that this client does not.
-  const task = Object.hasOwn(RUN_BY, options.task) ? RUN_BY[options.task] : null;
-  if (task === null) throw new LeaseholdError("model-invalid", `This client runs no models for the task "${options.task}".`);
-  const runtime = new HostedRuntime({ ...options, task });
+  if (!Object.hasOwn(TASKS, options.task)) throw new LeaseholdError("model-invalid", `This client runs no models for the task "${options.task}".`);
+  const runtime = new HostedRuntime(options);
   await runtime.ready(signal);
   return runtime;
 }
@@ -132,7 +121,7 @@ interface Running extends Candidate {
 }
 
 class HostedRuntime implements Runtime {
-  readonly #options: LoadOptions & { readonly task: TaskName };
+  readonly #options: LoadOptions;
   /** Why WebGPU is not tried again. */
   readonly #failures = new Map<Backend, string>();
   /** Why kernels of our own are not tried again; null while they are. */
@@ -146,7 +135,7 @@ class HostedRuntime implements Runtime {
   #files: Promise<GivenFiles> | null = null;
   readonly #closing = new AbortController();
 
-  constructor(options: LoadOptions & { readonly task: TaskName }) {
+  constructor(options: LoadOptions) {
     this.#options = options;
     if (options.gpuFault !== undefined && options.backend === "auto") this.#failures.set("webgpu", options.gpuFault);
   }
@@ -175,6 +164,14 @@ class HostedRuntime implements Runtime {
 
   run<Name extends TaskName>(task: Name, input: InputOf<Name>, options: CallOptions<Name> = {}): Promise<OutputOf<Name>> {
     return this.#inTurn(options.signal, async (stop) => this.#run(await this.#start(stop), task, input, { ...options, signal: stop }));
+  }
+
+  measure<Name extends TaskName>(task: Name, input: InputOf<Name>, { signal }: { readonly signal?: AbortSignal } = {}): Promise<number> {
+    return this.#inTurn(signal, async (stop) => {
+      const answer = await this.#ask(await this.#start(stop), { kind: "measure", task, input }, { signal: stop });
+      if (answer.kind !== "measured") throw new LeaseholdError("runtime-crashed", "The worker answered something else.");
+      return answer.tokens;
+    });
   }
 
   readOcr(image: Blob, { signal }: { signal?: AbortSignal } = {}): Promise<OcrResult> {
@@ -266,13 +263,15 @@ class HostedRuntime implements Runtime {
   }
 
   async #run<Name extends TaskName>(running: Running, task: Name, input: InputOf<Name>, { signal, onPiece, onSent }: CallOptions<Name>): Promise<OutputOf<Name>> {
-    const { link, isEmulated } = running;
-    const patience = this.#options.patience?.run ?? (isEmulated ? EMULATED_PATIENCE : RUN_PATIENCE);
     // The worker answers for the task that it was asked for, or with a fault.
-    const answer = await link.ask({ kind: "run", task, input }, { signal, patience, onPiece: (piece) => onPiece?.(piece as PieceOf<Name>), onSent: (tell) => onSent?.((note) => tell(note as NoteOf<TaskName>)) });
+    const answer = await this.#ask(running, { kind: "run", task, input }, { signal, onPiece: (piece) => onPiece?.(piece as PieceOf<Name>), onSent: (tell) => onSent?.((note) => tell(note as NoteOf<TaskName>)) });
     if (answer.kind !== "done") throw new LeaseholdError("runtime-crashed", "The worker answered something else.");
     running.measuredThreads = threadsOf(answer);
     return answer.output as OutputOf<Name>;
+  }
+
+  #ask({ link, isEmulated }: Running, request: RunRequest, how: Omit<AskOptions, "patience">): ReturnType<WorkerLink["ask"]> {
+    return link.ask(request, { ...how, patience: this.#options.patience?.run ?? (isEmulated ? EMULATED_PATIENCE : RUN_PATIENCE) });
   }
 
   /** After all earlier calls, and after the worker has left what was aborted. */

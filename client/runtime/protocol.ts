@@ -1,7 +1,7 @@
 /**
  * What the page and the runtime worker say to each other.
  *
- * - Every request carries an id; exactly one of `started`, `loaded`, `done`, `failed` answers it, an aborted one too.
+ * - Every request carries an id; exactly one of `started`, `loaded`, `measured`, `done`, `failed` answers it, an aborted one too.
  * - `progress`, `piece` and `alive` come in between. Silence beyond a limit means that the worker hangs.
  * - A `note` goes to a request that is being worked on; one for another is lost.
  * - `lost` comes unasked: the worker is of no further use.
@@ -14,34 +14,12 @@ import type { Backend } from "../../schema/contract/models.ts";
 import type { SelfTest } from "../../schema/contract/self-test.ts";
 import type { Bell } from "./bell.ts";
 import type { ErrorCode, ErrorDetails } from "../errors.ts";
-import type { ClassifyInput, ClassifyOutput, EmbedInput, EmbedOutput, ImageInput, ImageOutput, TagInput, TagOutput, ZeroShotInput } from "./tasks/encoder/calls.ts";
-import type { OcrReading } from "./tasks/ocr/reading.ts";
-import type { RawCall, RawResult } from "./tasks/raw/tensors.ts";
-import type { GenerateEvent, GenerateInput, GenerateNote, GenerateOutput } from "./tasks/text-generation/request.ts";
+import type { InputOf, NoteOf, OutputOf, PieceOf, TaskName } from "./tasks/registry.ts";
 
 export type RequestId = number;
 
 /** "compile": the engine starts; "session": it reads the model; "warmup": a trial run. */
 export type Stage = "compile" | "session" | "warmup";
-
-/** One row for each task that the runtime can run. */
-export interface TaskCalls {
-  readonly ocr: { readonly input: Blob; readonly output: OcrReading; readonly piece: never };
-  readonly raw: { readonly input: RawCall; readonly output: RawResult; readonly piece: never };
-  readonly "text-generation": { readonly input: GenerateInput; readonly output: GenerateOutput; readonly piece: GenerateEvent; readonly note: GenerateNote };
-  readonly "feature-extraction": { readonly input: EmbedInput; readonly output: EmbedOutput; readonly piece: never };
-  readonly "text-classification": { readonly input: ClassifyInput; readonly output: ClassifyOutput; readonly piece: never };
-  readonly "token-classification": { readonly input: TagInput; readonly output: TagOutput; readonly piece: never };
-  readonly "zero-shot-classification": { readonly input: ZeroShotInput; readonly output: ClassifyOutput; readonly piece: never };
-  readonly "image-classification": { readonly input: ImageInput; readonly output: ImageOutput; readonly piece: never };
-}
-export type TaskName = keyof TaskCalls;
-export type InputOf<Name extends TaskName> = TaskCalls[Name]["input"];
-export type OutputOf<Name extends TaskName> = TaskCalls[Name]["output"];
-/** What a call sends ahead of its output. */
-export type PieceOf<Name extends TaskName> = TaskCalls[Name]["piece"];
-/** What a call may be told while it runs. */
-export type NoteOf<Name extends TaskName> = Name extends TaskName ? (TaskCalls[Name] extends { readonly note: infer Note } ? Note : never) : never;
 
 /** Verified weights, by the path in the manifest. */
 export type RuntimeFile = StoredFile | LoadedFile | ArrivingFile;
@@ -94,8 +72,9 @@ export interface LoadRequest {
   readonly options: ModelOptions;
 }
 
+/** "measure": what a call would count. */
 export interface RunRequest {
-  readonly kind: "run";
+  readonly kind: "run" | "measure";
   readonly task: TaskName;
   readonly input: InputOf<TaskName>;
 }
@@ -127,6 +106,7 @@ export type Answer =
   | { readonly kind: "started"; readonly id: RequestId }
   /** `remark`: what whoever looks should know of how it runs. Without a full stop. */
   | { readonly kind: "loaded"; readonly id: RequestId; readonly remark?: string; readonly threads: number | null }
+  | { readonly kind: "measured"; readonly id: RequestId; readonly tokens: number }
   | { readonly kind: "done"; readonly id: RequestId; readonly output: OutputOf<TaskName>; readonly threads: number | null }
   | { readonly kind: "failed"; readonly id: RequestId; readonly fault: Fault };
 

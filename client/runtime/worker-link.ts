@@ -12,7 +12,8 @@ import { LeaseholdError } from "../errors.ts";
 import { abortedError } from "./abort.ts";
 import { newBell, ring } from "./bell.ts";
 import { errorOf } from "./faults.ts";
-import type { Answer, FromRuntime, GivePart, NoteOf, PieceOf, Request, RequestId, Stage, TaskName, ToRuntime } from "./protocol.ts";
+import type { Answer, FromRuntime, GivePart, Request, RequestId, Stage, ToRuntime } from "./protocol.ts";
+import type { NoteOf, PieceOf, TaskName } from "./tasks/registry.ts";
 
 export interface Patience {
   /** How long a worker may be silent while it has something to do. */
@@ -92,7 +93,7 @@ export class WorkerLink {
         this.#send({ ...request, id });
       } catch (cause) {
         this.#pending.delete(id);
-        const [code, why] = request.kind === "run" ? (["invalid-request", "The call holds something that can't be handed to the model's worker, a function perhaps. Give plain data."] as const) : (["runtime-crashed", "The model could not be handed to its worker."] as const);
+        const [code, why] = request.kind === "run" || request.kind === "measure" ? (["invalid-request", "The call holds something that can't be handed to the model's worker, a function perhaps. Give plain data."] as const) : (["runtime-crashed", "The model could not be handed to its worker."] as const);
         return pending.settle(new LeaseholdError(code, why, { cause }));
       }
       options.onSent?.((note) => {
@@ -152,6 +153,7 @@ export class WorkerLink {
         break;
       case "started":
       case "loaded":
+      case "measured":
       case "done":
       case "failed":
         this.#pending.delete(message.id);

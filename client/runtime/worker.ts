@@ -11,18 +11,23 @@ import { Listening } from "./bell.ts";
 import { faultOf } from "./faults.ts";
 import { timed, timing } from "../timing.ts";
 import { MessageTurn } from "./message-turn.ts";
-import type { Answer, FromRuntime, InputOf, LoadRequest, ModelOptions, NoteOf, OutputOf, PieceOf, Request, RequestId, RunRequest, StartRequest, TaskName, ToRuntime } from "./protocol.ts";
+import type { Answer, FromRuntime, LoadRequest, ModelOptions, Request, RequestId, RunRequest, StartRequest, ToRuntime } from "./protocol.ts";
 import { Arrivals } from "./tasks/file-content.ts";
 import { inspectModels } from "./tasks/inspect-models.ts";
 import { ModelFiles } from "./tasks/model-files.ts";
-import { TASKS } from "./tasks/registry.ts";
+import type { RawCall, RawResult } from "./tasks/raw/tensors.ts";
+import { type InputOf, isSameTask, type NoteOf, type OutputOf, type PieceOf, type TaskName, TASKS } from "./tasks/registry.ts";
 import type { Call, PreparedTask, Step, TaskAdapter } from "./tasks/task.ts";
 
 interface Loaded {
   readonly name: TaskName;
   readonly threads: () => number | null;
   readonly remark: string | undefined;
+  /** Null where the task can't tell before it runs. */
+  readonly measure: ((input: InputOf<TaskName>, step: Step) => number | Promise<number>) | null;
   readonly run: (input: InputOf<TaskName>, call: Call<PieceOf<TaskName>, NoteOf<TaskName>>) => Promise<OutputOf<TaskName>>;
+  /** Null where the model has no tensors of its own to name. */
+  readonly tensors: ((call: RawCall, step: Step) => Promise<RawResult>) | null;
 }
 
 const aborted = new Set<RequestId>();
@@ -78,6 +83,8 @@ async function answer(id: RequestId, request: Request, step: Step): Promise<Answ
       if (!load) throw new Error("no engine is started");
       loaded = await load(request, step);
       return { kind: "loaded", id, ...(loaded.remark !== undefined && { remark: loaded.remark }), threads: loaded.threads() };
+    case "measure":
+      return measure(id, request, step);
     case "run":
       return run(id, request, step);
   }
@@ -128,6 +135,8 @@ const loadedAs = <Name extends TaskName>(name: Name, task: PreparedTask<InputOf<
   name,
   threads: () => task.threads?.() ?? null,
   remark: task.remark,
+  measure: task.measure ? async (input, step) => (await task.measure?.(input as InputOf<Name>, step)) ?? 0 : null,
+  tensors: task.tensors?.bind(task) ?? null,
   run: (input, call) => task.run(input as InputOf<Name>, call as Call<PieceOf<Name>, NoteOf<Name>>),
 });
 
@@ -136,10 +145,23 @@ function watched<E extends Engine>(engine: E): E {
   return engine;
 }
 
+async function measure(id: RequestId, { task, input }: RunRequest, step: Step): Promise<Answer> {
+  const model = loadedFor(task);
+  if (!model.measure) throw new LeaseholdError("invalid-request", `Calls of ${model.name} have their own methods.`);
+  return { kind: "measured", id, tokens: await model.measure(input, step) };
+}
+
 async function run(id: RequestId, { task, input }: RunRequest, step: Step): Promise<Answer> {
+  const model = loadedFor(task);
+  const call: Call<PieceOf<TaskName>, NoteOf<TaskName>> = { step, emit: (piece) => post({ kind: "piece", id, piece }), notes: () => notes.get(id)?.splice(0) ?? [] };
+  const output = task === "raw" && model.tensors ? await model.tensors(input as RawCall, step) : await model.run(input, call);
+  return { kind: "done", id, output, threads: model.threads() };
+}
+
+/** Named tensors go to a model of any task that has them. */
+function loadedFor(task: TaskName): Loaded {
   if (!loaded) throw new Error("no model is loaded");
-  if (loaded.name !== task) throw new LeaseholdError("model-invalid", `This model is for ${loaded.name}, not for ${task}.`);
-  const { run: call, threads } = loaded;
-  const output = await call(input, { step, emit: (piece) => post({ kind: "piece", id, piece }), notes: () => notes.get(id)?.splice(0) ?? [] });
-  return { kind: "done", id, output, threads: threads() };
+  if (isSameTask(loaded.name, task) || (task === "raw" && loaded.tensors)) return loaded;
+  if (task === "raw") throw new LeaseholdError("model-invalid", `Models for ${loaded.name} are not run by named tensors: here they are more than one graph that keeps nothing between runs. Publish the graph for the task "raw" too.`);
+  throw new LeaseholdError("model-invalid", `This model is for ${loaded.name}, not for ${task}.`);
 }

@@ -5,6 +5,6 @@ export { Leasehold, type LeaseholdEvents, type LeaseholdOptions, type OfflinePla
 export type { Progress } from "./progress.ts";
 export type { QuotaView } from "./quota.ts";
 export type { ReadRequest, ReadResult } from "./read-image.ts";
-export type { Classified, ClassifyRequest, EmbeddingRequest, EmbeddingResponse, ImageEmbeddingRequest, ImageEmbeddings, RunRequest, Tagged, TagRequest } from "./text/encoder-calls.ts";
+export type { Classified, ClassifyRequest, EmbeddingRequest, EmbeddingResponse, ImageEmbeddingRequest, ImageEmbeddings, RunRequest, Tagged, TagRequest, TaskRequest, TaskResponse } from "./text/encoder-calls.ts";
 export type { CallOptions } from "./text/hold.ts";
 export type { ChatChunk, ChatCompletion, ChatRequest, Completion, CompletionRequest, FunctionCall, FunctionTool, Message, Usage } from "./text/openai.ts";

@@ -25,10 +25,11 @@ import { type QuotaView, viewQuota } from "./quota.ts";
 import type { ReadRequest, ReadResult } from "./read-image.ts";
 import type { Caller } from "./shared-task.ts";
 import { type Engine, engineOf, type Progress } from "./progress.ts";
-import type { Classified, ClassifyRequest, EmbeddingRequest, EmbeddingResponse, ImageEmbeddingRequest, ImageEmbeddings, RunRequest, Tagged, TagRequest } from "./text/encoder-calls.ts";
+import type { Classified, ClassifyRequest, EmbeddingRequest, EmbeddingResponse, ImageEmbeddingRequest, ImageEmbeddings, RunRequest, Tagged, TagRequest, TaskRequest, TaskResponse } from "./text/encoder-calls.ts";
 import type { CallOptions, Parts } from "./text/hold.ts";
 import type { ChatChunk, ChatCompletion, ChatRequest, Completion, CompletionRequest } from "./text/openai.ts";
 import type { RawTensor } from "../runtime/tasks/raw/tensors.ts";
+import type { PlainTask } from "../runtime/tasks/registry.ts";
 
 // Parts of a page's bundle only where they are called.
 const writers = () => import("./text/completions.ts");
@@ -161,6 +162,11 @@ export class Leasehold {
     ofImages: (request: ImageEmbeddingRequest, options: CallOptions = {}): Promise<ImageEmbeddings> => this.#guarded(options.signal, async (signal) => (await readers()).embedImages(this.#parts, request, { ...options, signal })),
   };
 
+  readonly tasks = {
+    /** One call of any task by its name, also of those that have no method here. */
+    run: <Name extends PlainTask>(request: TaskRequest<Name>, options: CallOptions = {}): Promise<TaskResponse<Name>> => this.#guarded(options.signal, async (signal) => (await readers()).runTask(this.#parts, request, { ...options, signal })),
+  };
+
   readonly #loader: ModelLoader;
   readonly #pool: Pool;
   readonly #desk: LeaseDesk;
@@ -210,7 +216,7 @@ export class Leasehold {
     return this.#guarded(options.signal, async (signal) => (await readers()).tag(this.#parts, request, { ...options, signal }));
   }
 
-  /** Any ONNX model, by the names of its inputs and outputs. */
+  /** Any ONNX model, by the names of its inputs and outputs; of a task other than raw, where it is one graph that keeps nothing between runs. */
   run(request: RunRequest, options: CallOptions = {}): Promise<Readonly<Record<string, RawTensor>>> {
     return this.#guarded(options.signal, async (signal) => (await readers()).runRaw(this.#parts, request, { ...options, signal }));
   }

@@ -125,7 +125,6 @@ export class ModelLoader {
 
   #begin(model: string, mayUseCache: boolean, lease?: Promise<void>): ModelLoad {
     host().catch(() => undefined); // on its way meanwhile; whoever takes it hears of it
-    void this.#options.store.then((store) => store.prepare(), () => undefined);
     const room = this.#leaving.get(model);
     const load = new ModelLoad((signal, onProgress, onRevision) => this.#load(model, { mayUseCache, lease, ...(room && { room }), signal, onProgress, onRevision }));
     this.#loads.set(model, load);
@@ -265,6 +264,7 @@ export class ModelLoader {
   async #cachedRevision(model: string, source: WeightsSource, lease: Promise<void> | undefined): Promise<Revision | null> {
     const { desk, tenant } = this.#options;
     const store = await this.#options.store;
+    store.prepare();
     const digest = await store.revision(model as ModelId);
     const text = digest && (await this.#storedText(digest));
     if (!digest || !text) return null;

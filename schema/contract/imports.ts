@@ -7,7 +7,7 @@
 import { z } from "zod";
 import { amount, timestamp } from "./amounts.ts";
 import { modelId, revisionId } from "./ids.ts";
-import { TASKS, cacheMode, filePath, prices, usageMeasure } from "./models.ts";
+import { cacheMode, filePath, prices, task, usageMeasure } from "./models.ts";
 import { revisionCommit } from "./rollout.ts";
 import { selfTest } from "./self-test.ts";
 
@@ -42,7 +42,7 @@ export const importCreate = z
       .max(Object.keys(BUILDS).length)
       .refine((builds) => new Set(builds).size === builds.length, "each build once")
       .meta({ description: "In the order in which clients prefer them." }),
-    task: z.enum(TASKS).optional(),
+    task: task.optional(),
     usage: usageMeasure.optional(),
     prices: prices.default({ input_nanos_per_token: 0, output_nanos_per_token: 0 }),
     licence: z.string().min(1).max(100).optional(),

@@ -12,6 +12,8 @@ import { modelId, revisionId, sha256, tenantId } from "./ids.ts";
 import { requirements } from "./requirements.ts";
 import { canary } from "./rollout.ts";
 import { type SelfTest, selfTest } from "./self-test.ts";
+import type { TaskFacts } from "./task.ts";
+import { TASKS } from "./tasks.ts";
 
 export { type Backend, backend } from "./requirements.ts";
 
@@ -77,26 +79,20 @@ export const prices = z
   .meta({ id: "Prices", description: "Nano-dollars." });
 export type Prices = z.infer<typeof prices>;
 
-export const TASKS = [
-  "text-generation", "embeddings", "feature-extraction", "text-classification", "token-classification", "zero-shot-classification",
-  "image-classification", "image-embeddings", "ocr", "raw",
-] as const;
-export type Task = (typeof TASKS)[number];
+export type Task = keyof typeof TASKS;
+export const task = z.enum(Object.keys(TASKS) as Task[]);
+export const factsOf = (name: Task): TaskFacts => TASKS[name];
 
 /** How a visitor's browser keeps the weights; left out: `encrypted`. `none`: in memory alone. */
 export const cacheMode = z.enum(["encrypted", "plain", "none"]);
 export type CacheMode = z.infer<typeof cacheMode>;
 
 /** The tasks that a self-test of this kind is for. A text generator's graph is rewritten for each backend: its tokens are what stays. */
-const SELF_TEST_TASKS: Record<SelfTest["kind"], readonly Task[]> = {
-  tokens: ["text-generation"],
-  embedding: ["embeddings", "feature-extraction"],
-  tensors: TASKS.filter((task) => task !== "text-generation"),
-};
+const tasksHeldTo = (kind: SelfTest["kind"]): readonly Task[] => task.options.filter((name) => factsOf(name).selfTests.includes(kind));
 
 /** What a revision says of itself, beside its files: the same words in the body that begins it and in its manifest. */
 export const revisionDescription = {
-  task: z.enum(TASKS),
+  task,
   usage: usageMeasure,
   cache: cacheMode.optional(),
   self_test: selfTest.optional(),
@@ -112,7 +108,7 @@ export const revisionCreate = z
     const torn = tornChunk(body.variants);
     if (torn !== null) ctx.addIssue({ code: "custom", path: ["variants"], message: `the chunk ${torn} has two sizes` });
     [body, ...body.variants].forEach(({ self_test }, at) => {
-      const tasks = self_test && SELF_TEST_TASKS[self_test.kind];
+      const tasks = self_test && tasksHeldTo(self_test.kind);
       if (tasks && !tasks.includes(body.task)) ctx.addIssue({ code: "custom", path: at === 0 ? ["self_test"] : ["variants", at - 1, "self_test"], message: `a self-test of ${self_test.kind} is for ${tasks.join(", ")}` });
     });
   })
@@ -148,7 +144,7 @@ export type RevisionBegun = z.infer<typeof revisionBegun>;
 export const model = z
   .object({
     id: modelId,
-    task: z.enum(TASKS),
+    task,
     revision: revisionId,
     manifest_sha256: sha256,
     usage: usageMeasure,

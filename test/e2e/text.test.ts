@@ -20,7 +20,7 @@ import { BLOCK_DECODER_CONFIG, blockDecoderFile } from "../support/block-decoder
 import { rendererBytes } from "../support/process-memory.ts";
 import { expectedOf, madeModel, smallDecoder, titled } from "../support/real-models.ts";
 import { person } from "../support/sdk-page.ts";
-import { classifierModel, colourModel, nliModel, pictureEmbeddingModel, taggerModel, wavesModel } from "../support/small-models.ts";
+import { classifierModel, colourModel, nliModel, pictureEmbeddingModel, rankingModel, taggerModel, wavesModel } from "../support/small-models.ts";
 import { byteLevelTokenizer } from "../support/small-tokenizers.ts";
 import { type SdkSite, sdkSite } from "../support/sdk-site.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -291,11 +291,12 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
       nli: { task: "zero-shot-classification", usage: textTokens, files: nliModel() },
       colours: { task: "image-classification", usage: { measure: "image-tokens" }, files: colourModel() },
       pictures: { task: "image-embeddings", usage: { measure: "per-run", tokens: 9 }, files: pictureEmbeddingModel() },
+      ranks: { task: "text-ranking", usage: textTokens, files: rankingModel() },
       waves: { task: "raw", usage: { measure: "per-run", tokens: 7 }, files: wavesModel() },
     } as const;
     for (const [name, { task, usage, files }] of Object.entries(models)) await publishModel(admin, "tales", name, { task, usage, prices: { input_nanos_per_token: 1, output_nanos_per_token: 0 }, variants: [{ id: "fp32", files: written(name, files) }] });
     const before = await used();
-    const { names, nli, colours, pictures, waves } = await page.evaluate(async () => {
+    const { names, nli, colours, pictures, ranks, tensors, waves } = await page.evaluate(async () => {
       const { lh } = globalThis;
       const canvas = new OffscreenCanvas(30, 25); // 750 pixels: a token
       const context = canvas.getContext("2d");
@@ -303,12 +304,16 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
       context.fillStyle = "#00f";
       context.fillRect(0, 0, 30, 25);
       const blue = await canvas.convertToBlob();
+      const ids = { type: "int64", dims: [1, 3], data: BigInt64Array.of(2n, 6n, 3n) } as const; // [CLS] goal [SEP]
+      const { logits } = await lh.run({ model: "ranks", inputs: { input_ids: ids, attention_mask: { ...ids, data: BigInt64Array.of(1n, 1n, 1n) } } });
       const { y, ...waves } = await lh.run({ model: "waves", inputs: { x: { type: "float32", dims: [2], data: Float32Array.of(0, Math.PI / 2) } } });
       return {
         names: await lh.tag({ model: "names", input: "The vote is about Anna." }),
         nli: await lh.classify({ model: "nli", input: ["the goal"], labels: ["vote", "goal"], hypothesis_template: "the {}" }),
         colours: await lh.classify({ model: "colours", input: blue }),
         pictures: (await lh.embeddings.ofImages({ model: "pictures", input: [blue] })).data.map((numbers) => [...numbers]),
+        ranks: await lh.tasks.run({ model: "ranks", task: "text-ranking", input: { query: "goal", documents: ["the vote", "goal"] } }),
+        tensors: logits && [...logits.data],
         waves: Object.entries({ ...waves, ...(y && { y }) }).map(([name, { type, dims, data }]) => ({ name, type, dims, data: Array.from(data as Float32Array) })),
       };
     });
@@ -316,8 +321,10 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
     expect(nli.data[0]?.map(({ label }) => label)).toEqual(["goal", "vote"]);
     expect(colours.data[0]?.[0]).toEqual({ label: "blue", score: expect.any(Number) });
     expect(pictures).toEqual([[expect.closeTo(-1 / Math.sqrt(3), 3), expect.closeTo(-1 / Math.sqrt(3), 3), expect.closeTo(1 / Math.sqrt(3), 3)]]);
+    expect(ranks).toMatchObject({ output: { results: [{ index: 1, score: expect.closeTo(1 / (1 + Math.exp(-4)), 3) }, { index: 0 }] }, usage: { total_tokens: 6 + 5 } });
+    expect(tensors).toEqual([1]);
     expect(waves).toEqual([{ name: "waves", type: "float32", dims: [2], data: [expect.closeTo(1, 5), expect.closeTo(Math.E, 4)] }]);
-    for (const { leasehold } of [names, nli, colours]) expect(leasehold).toMatchObject({ backend: "wasm", lease_ids: [expect.stringMatching(/^ls_/)], request_id: expect.stringMatching(/^req_/) });
+    for (const { leasehold } of [names, nli, colours, ranks]) expect(leasehold).toMatchObject({ backend: "wasm", lease_ids: [expect.stringMatching(/^ls_/)], request_id: expect.stringMatching(/^req_/) });
 
     const codes = await page.evaluate(async () => {
       const { lh } = globalThis;
@@ -329,6 +336,8 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
         dims: lh.run({ model: "waves", inputs: { x: { ...x, dims: [2] } } }),
         rank: lh.run({ model: "waves", inputs: { x: { ...x, dims: [1, 1] } } }),
         task: lh.tag({ model: "nli", input: "a" }),
+        free: lh.run({ model: "nli", inputs: { x } }),
+        written: lh.tasks.run({ model: "ranks", task: "text-generation" as never, input: {} as never }),
         picture: lh.classify({ model: "colours", input: new Blob(["no picture"]) }),
         labels: lh.classify({ model: "nli", input: "a", labels: [] }),
         long: lh.tag({ model: "names", input: "anna ".repeat(200) }),
@@ -336,10 +345,10 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
       const code = (call: Promise<unknown>) => call.then(() => "done", (error: { code: string }) => error.code);
       return Object.fromEntries(await Promise.all(Object.entries(wrong).map(async ([name, call]) => [name, await code(call)] as const)));
     });
-    expect(codes).toEqual({ missing: "input-invalid", unknown: "input-invalid", type: "input-invalid", dims: "input-invalid", rank: "input-invalid", task: "model-invalid", picture: "image-unreadable", labels: "invalid-request", long: "context-length-exceeded" });
-    // The text's tokens, of the pair for each label; the picture's; what the other two state. What was refused cost nothing.
+    expect(codes).toEqual({ missing: "input-invalid", unknown: "input-invalid", type: "input-invalid", dims: "input-invalid", rank: "input-invalid", task: "model-invalid", free: "invalid-request", written: "model-invalid", picture: "image-unreadable", labels: "invalid-request", long: "context-length-exceeded" });
+    // The text's tokens, of the pair for each label or document; the ids of tensors; the picture's; what the other two state. What was refused cost nothing.
     const after = await eventually(used, ({ held }) => held === 0);
-    expect(after.posted - before.posted).toBe(8 + 2 * 7 + 1 + 9 + 7);
+    expect(after.posted - before.posted).toBe(8 + 2 * 7 + (6 + 5) + 3 + 1 + 9 + 7);
   });
 
   test("embeddings are the reference's, whatever texts they come with", { timeout: MAKING_MS }, async ({ skip }) => {

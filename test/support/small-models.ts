@@ -109,6 +109,15 @@ export const nliModel = (): SmallModel =>
     ["logits", ["batch", 3]],
   );
 
+/** A document has to do with a question by the words that both have. */
+export const rankingModel = (): SmallModel =>
+  textFiles(
+    {},
+    [node("ReduceSum", ["states", "tokens"], ["bag"], [int("keepdims", 0)]), node("Mul", ["bag", "bag"], ["twice"]), node("MatMul", ["twice", "weights"], ["logits"])],
+    [int64s("tokens", [1]), weights([{ goal: 1, vote: 1 }])],
+    ["logits", ["batch", 1]],
+  );
+
 const PICTURE = { do_resize: true, size: { height: 8, width: 8 }, do_rescale: true, rescale_factor: 1 / 255, do_normalize: true, image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 0.5, 0.5] };
 const pictureFiles = (config: object, nodes: readonly OnnxNode[], initializers: readonly OnnxTensor[], output: readonly [string, readonly Dimension[]]): SmallModel => ({
   "config.json": json(config),

@@ -5,9 +5,9 @@
  * - The task is the hub's pipeline tag; where it has none, what the architecture's name ends with.
  */
 import { BUILDS, type Build, type ImportFault } from "../../schema/contract/imports.ts";
-import type { Task, UsageMeasure } from "../../schema/contract/models.ts";
-import { filePath } from "../../schema/contract/models.ts";
+import { factsOf, filePath, type Task, task, type UsageMeasure } from "../../schema/contract/models.ts";
 import type { Requirements } from "../../schema/contract/requirements.ts";
+import type { TaskFacts } from "../../schema/contract/task.ts";
 import type { HubFile, HubModel } from "./hub.ts";
 
 /** Beside the weights: what tokenizers, pre- and post-processing and generation need. */
@@ -33,9 +33,9 @@ export function chooseFiles(model: HubModel, config: { readonly architectures?: 
   }
   const odd = files.find(({ path }) => !filePath.safeParse(path).success);
   if (odd) return { ok: false, code: "source-unsafe", detail: "A file of the model has a path that is not a plain relative one." };
-  const task = stated.task ?? taskOf(model.pipeline, config?.architectures ?? []);
-  if (task === null) return { ok: false, code: "task-unknown", detail: `The hub says ${model.pipeline ?? "nothing"} of the model's task. State task and usage.` };
-  return { ok: true, files, task, usage: stated.usage ?? usageOf(task) };
+  const chosen = stated.task ?? taskOf(model.pipeline, config?.architectures ?? []);
+  if (chosen === null) return { ok: false, code: "task-unknown", detail: `The hub says ${model.pipeline ?? "nothing"} of the model's task. State task and usage.` };
+  return { ok: true, files, task: chosen, usage: stated.usage ?? usageOf(chosen) };
 }
 
 const weightsOf = (build: Build) => `onnx/${BUILDS[build]}.onnx`;
@@ -46,24 +46,14 @@ export function buildOf(path: string): Build | null {
   return (Object.keys(BUILDS) as Build[]).find((build) => BUILDS[build] === stem) ?? null;
 }
 
-const PIPELINES: Readonly<Record<string, Task>> = {
-  "text-generation": "text-generation", "feature-extraction": "embeddings", "sentence-similarity": "embeddings", "text-classification": "text-classification",
-  "token-classification": "token-classification", "zero-shot-classification": "zero-shot-classification", "image-classification": "image-classification",
-  "image-feature-extraction": "image-embeddings",
-};
+const taskWhere = (fits: (facts: TaskFacts) => boolean): Task | null => task.options.find((name) => fits(factsOf(name))) ?? null;
 
-const ARCHITECTURES: readonly (readonly [ending: string, task: Task])[] = [
-  ["ForCausalLM", "text-generation"], ["ForSequenceClassification", "text-classification"], ["ForTokenClassification", "token-classification"], ["ForImageClassification", "image-classification"],
-];
+const taskOf = (pipeline: string | null, architectures: readonly string[]): Task | null =>
+  taskWhere(({ pipelines }) => pipeline !== null && pipelines.includes(pipeline)) ?? taskWhere((facts) => facts.architectures.some((ending) => architectures.some((name) => name.endsWith(ending))));
 
-function taskOf(pipeline: string | null, architectures: readonly string[]): Task | null {
-  const tagged = pipeline !== null && Object.hasOwn(PIPELINES, pipeline) ? PIPELINES[pipeline] : undefined;
-  return tagged ?? ARCHITECTURES.find(([ending]) => architectures.some((name) => name.endsWith(ending)))?.[1] ?? null;
-}
-
-function usageOf(task: Task): UsageMeasure {
-  if (task === "raw") return { measure: "per-run", tokens: 1 };
-  return { measure: task === "ocr" || task.startsWith("image-") ? "image-tokens" : "text-tokens" };
+function usageOf(name: Task): UsageMeasure {
+  const { measure } = factsOf(name);
+  return measure === "per-run" ? { measure, tokens: 1 } : { measure };
 }
 
 /** Half precision runs on WebGPU with shader-f16 alone; the others anywhere. */

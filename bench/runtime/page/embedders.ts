@@ -16,7 +16,7 @@ async function leasehold(): Promise<Embedder> {
   return {
     note: runtime.reason,
     async embed(texts) {
-      await runtime.run("feature-extraction", { texts, isMeasure: false, dimensions: null });
+      await runtime.run("feature-extraction", { texts, dimensions: null });
     },
   };
 }

@@ -92,7 +92,7 @@ export async function writeAnswer(first: NextToken, options: AnswerOptions, step
     const token = await pick(next, sampler, held);
     if (ends.has(token)) return finish("stop", "end-token");
 
-    if (options.logprobs !== null) waiting.push({ ...describe(await look(next), token, options.logprobs, options), at: came });
+    if (options.logprobs !== null) waiting.push({ ...describe(await look(next), token, options.logprobs, options), at: came + (tools?.held ?? 0) });
     budget.use(1);
     sampler.accept(token);
     held?.accept(token);

@@ -7,7 +7,7 @@
 import { LeaseholdError } from "../../errors.ts";
 import { Constraint } from "../constrain/constraint.ts";
 import { ANY_OBJECT, jsonRule } from "../constrain/json-rules.ts";
-import { type Rule, sequence } from "../constrain/rules.ts";
+import type { Rule } from "../constrain/rules.ts";
 import { readSchema } from "../constrain/schema.ts";
 import { Vocabulary } from "../constrain/vocabulary.ts";
 import type { Decoder } from "../decode/decoder.ts";
@@ -24,7 +24,7 @@ import { Budget } from "./budget.ts";
 import { Counts } from "./counts.ts";
 import { Sequence } from "./sequence.ts";
 import { checkRequest, endTokens, samplingSettings } from "./settings.ts";
-import { allowedTools, type Calling, toolCallRule, ToolCallReader } from "./tool-calls.ts";
+import { allowedTools, type Calling, toolCallRule, ToolCallReader, wholeAnswerRule } from "./tool-calls.ts";
 import { type Dialect, type Markers, markersOf, withMarkers } from "./tool-dialects.ts";
 
 export interface GeneratorParts {
@@ -144,13 +144,12 @@ export class Generator {
     if (ids.length === 0) throw new LeaseholdError("invalid-request", "The prompt is empty, and this model can't begin from nothing.");
     const isStart = isChat || (prompt.kind === "text" && prompt.text === "");
     if (!isChat || tools.length === 0) return { ids, isStart, rule, tools: null };
-    if (rule) throw new LeaseholdError("invalid-request", 'Either tools or a response_format: with tools take {"type": "text"}.');
     const family = this.#family as Family; // `#ids` has refused tools where there is none
     const isForced = prompt.toolChoice !== "auto";
-    const calling = { isForced, isSingle: isForced || !prompt.isParallel };
+    const calling = { isForced, isSingle: isForced || !prompt.isParallel, instead: isForced ? null : rule };
     const called = toolCallRule(tools, family.dialect, family.markers, calling.isSingle);
-    const whole = family.dialect.isBare ? called : sequence(family.markers.open.rule, called);
-    return { ids, isStart, rule: isForced ? whole : null, tools: { rule: called, calling, family } };
+    const isHeld = isForced || rule !== null;
+    return { ids, isStart, rule: isHeld ? wholeAnswerRule(called, family.dialect, family.markers, calling) : null, tools: { rule: called, calling, family } };
   }
 
   /** Characters of the text that an answer's own are counted after. */

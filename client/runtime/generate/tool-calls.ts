@@ -4,9 +4,12 @@
  * - A call that has begun is held to the tools' names and their arguments' schemas; what a tool's schema can't be held
  *   to is refused before anything is generated.
  * - Text around the calls is the answer's content; blanks between calls are not.
+ * - Beside a format an answer is calls or a text of that format, from its first letter on. What may be either is held
+ *   back until it is one of them; what is both in the end is a call.
  * - A call that was cut off is left out.
  */
 import { LeaseholdError } from "../../errors.ts";
+import { Automaton, DEAD, type State } from "../constrain/automaton.ts";
 import type { ConstrainedText, Constraint } from "../constrain/constraint.ts";
 import { ANY_OBJECT, jsonRule } from "../constrain/json-rules.ts";
 import { choice, lazy, literal, NOTHING, type Rule, sequence } from "../constrain/rules.ts";
@@ -20,6 +23,8 @@ export interface Calling {
   readonly isForced: boolean;
   /** One call at most. */
   readonly isSingle: boolean;
+  /** What the answer may be instead: a text of a format. */
+  readonly instead: Rule | null;
 }
 
 /** The rule of what comes after the opening marker. */
@@ -34,6 +39,15 @@ export function toolCallRule(tools: readonly Tool[], { form, given }: Dialect, {
   if (form === "one") return close ? sequence(line, call, line, close.rule) : sequence(space, call);
   const more: Rule = isSingle ? literal("]") : choice(literal("]"), sequence(literal(","), space, call, lazy(() => more)));
   return sequence(space, literal("["), call, more);
+}
+
+/** Of a whole answer that is held from its first letter on. `called`: what comes after the opening marker. */
+export function wholeAnswerRule(called: Rule, { form, isBare }: Dialect, { open, close }: Markers, { isSingle, instead }: Calling): Rule {
+  const marked = sequence(open.rule, called);
+  if (!instead) return isBare ? called : marked;
+  const more: Rule = choice(NOTHING, sequence(choice(NOTHING, literal("\n")), marked, lazy(() => more)));
+  const calls = form === "one" && close && !isSingle ? sequence(marked, more) : marked;
+  return isBare ? choice(instead, calls, called) : choice(instead, calls);
 }
 
 /** The tools that may be called. */
@@ -57,8 +71,11 @@ export class ToolCallReader {
   readonly #markers: Markers;
   readonly #calling: Calling;
   readonly #constraint: Constraint;
+  /** Of text that may be a call or not; null once that is known. */
+  #question: Question | null;
   #buffer = "";
   #isInside = false;
+  #isText = false;
   #hasBegun = false;
   #count = 0;
 
@@ -67,6 +84,7 @@ export class ToolCallReader {
     this.#markers = markers;
     this.#calling = calling;
     this.#constraint = constraint;
+    this.#question = dialect.isBare && calling.instead ? new Question(constraint.automaton, new Automaton(calling.instead)) : null;
   }
 
   get hasCalls(): boolean {
@@ -78,6 +96,11 @@ export class ToolCallReader {
     return this.#isInside;
   }
 
+  /** Characters that are held back, and may become content. */
+  get held(): number {
+    return this.#isInside ? 0 : this.#buffer.length;
+  }
+
   /** All calls that were asked for are there. */
   get isDone(): boolean {
     return this.#calling.isSingle && this.hasCalls;
@@ -86,35 +109,45 @@ export class ToolCallReader {
   /** A token, and the text that came of it. */
   push(token: number | null, text: string): Read {
     const { open, close } = this.#markers;
+    if (this.#isText) return { content: text, calls: [] };
     this.#buffer += text;
     let content = "";
     const calls: ToolCall[] = [];
     let constraint: ConstrainedText | null | undefined;
     for (let isMarker = token !== null && (token === open.id || token === close?.id); ; isMarker = false) {
       const marker = this.#isInside ? close : open;
-      const at = isMarker && token === marker?.id ? this.#buffer.length : marker && marker.id === null ? this.#buffer.indexOf(marker.text) : -1;
+      const at = isMarker && token === marker?.id ? this.#buffer.length : marker && marker.id === null ? this.#placeOf(marker.text) : -1;
       if (at < 0 || !marker) break;
       const before = this.#buffer.slice(0, at);
       this.#buffer = this.#buffer.slice(marker.id === null ? at + marker.text.length : at);
       if (this.#isInside) {
         calls.push(...this.#callsIn(before));
-        constraint = null;
+        constraint = this.#isHeld ? undefined : null;
       } else {
         content += before;
         constraint = this.#begin();
       }
       this.#isInside = !this.#isInside;
     }
-    if (!this.#isInside && this.#isBareCall()) {
+    if (this.#isInside) this.#question = null;
+    const kind = this.#question?.ask(text);
+    if (kind === "call") this.#isInside = true;
+    if (kind === "call" || kind === "text") this.#question = null;
+    if (!this.#isInside && !this.#calling.instead && this.#isBareCall()) {
       constraint = this.#begin();
       this.#isInside = this.#calling.isForced || constraint !== null;
     }
     if (!this.#isInside) {
-      const held = this.#heldLength();
+      const held = this.#question ? this.#buffer.length : this.#heldLength();
       content += this.#buffer.slice(0, this.#buffer.length - held);
       this.#buffer = this.#buffer.slice(this.#buffer.length - held);
     }
     this.#hasBegun ||= content.trim() !== "" || this.#isInside;
+    if (this.#calling.instead && content.trim() !== "") {
+      this.#isText = true;
+      content += this.#buffer;
+      this.#buffer = "";
+    }
     return { content: this.hasCalls && content.trim() === "" ? "" : content, calls, constraint };
   }
 
@@ -122,18 +155,34 @@ export class ToolCallReader {
   end(isCut: boolean): Read {
     const rest = this.#buffer;
     this.#buffer = "";
+    if (!isCut && this.#question?.isCall) return { content: "", calls: this.#callsIn(rest) };
     if (!this.#isInside) return { content: rest, calls: [] };
-    return { content: "", calls: isCut || this.#markers.close ? [] : this.#callsIn(rest) };
+    const { close } = this.#markers;
+    const isOpen = close !== null && !(close.id === null && rest.includes(close.text));
+    return { content: "", calls: isCut || isOpen ? [] : this.#callsIn(rest) };
+  }
+
+  /** Where the marker stands that is spelled so; the same letters in a JSON string are none. */
+  #placeOf(marker: string): number {
+    for (let at = this.#buffer.indexOf(marker); at >= 0; at = this.#buffer.indexOf(marker, at + 1)) {
+      const before = this.#buffer.slice(0, at);
+      if (this.#isInside ? parsed(before) !== undefined : !this.#calling.instead || before.trim() === "") return at;
+    }
+    return -1;
   }
 
   /**
-   * Where a call was asked for it is held from its first letter, by the same rule. Null where the token that opened the
+   * An answer that is held from its first letter goes on by the same rule. Null where the token that opened the
    * call went on in a way of its own: then it is read as it comes.
    */
   #begin(): ConstrainedText | null | undefined {
-    if (this.#calling.isForced) return undefined;
+    if (this.#isHeld) return undefined;
     const begun = this.#constraint.begin();
     return begun.take(new TextEncoder().encode(this.#buffer)) ? begun : null;
+  }
+
+  get #isHeld(): boolean {
+    return this.#calling.isForced || this.#calling.instead !== null;
   }
 
   #isBareCall(): boolean {
@@ -158,6 +207,34 @@ export class ToolCallReader {
     if (open.id !== null) return 0;
     for (let length = Math.min(this.#buffer.length, open.text.length - 1); length > 0; length--) if (open.text.startsWith(this.#buffer.slice(-length))) return length;
     return 0;
+  }
+}
+
+/** Whether a text that fits both is a call or something else. */
+class Question {
+  readonly #call: Automaton;
+  readonly #other: Automaton;
+  #asCall: State;
+  #asOther: State;
+
+  constructor(call: Automaton, other: Automaton) {
+    this.#call = call;
+    this.#other = other;
+    this.#asCall = call.start;
+    this.#asOther = other.start;
+  }
+
+  /** With what comes next; "open" where it may still be either. */
+  ask(text: string): "call" | "text" | "open" {
+    const bytes = new TextEncoder().encode(text);
+    this.#asCall = this.#call.walk(this.#asCall, bytes);
+    this.#asOther = this.#other.walk(this.#asOther, bytes);
+    return this.#asCall === DEAD ? "text" : this.#asOther === DEAD ? "call" : "open";
+  }
+
+  /** Whether it is one as it stands. */
+  get isCall(): boolean {
+    return this.#asCall.mayEnd;
   }
 }
 

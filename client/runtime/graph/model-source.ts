@@ -85,7 +85,7 @@ export class ModelSource {
     const { path, content } = this.#contentOf(range);
     const { offset, length } = range;
     try {
-      return content.kind === "loaded" ? content.readNow(offset, length) : new Uint8Array(new FileReaderSync().readAsArrayBuffer(content.blob.slice(offset, offset + length)));
+      return content.kind === "loaded" ? content.readNow(offset, length) : bytesNow(content.blob.slice(offset, offset + length));
     } catch (error) {
       throw unreadable(path, error);
     }
@@ -105,6 +105,12 @@ export class ModelSource {
     return { path, content };
   }
 }
+
+/** Workers alone have it; the types of what they run are seen from pages too. */
+interface Waiting {
+  readonly FileReaderSync: new () => { readAsArrayBuffer(blob: Blob): ArrayBuffer };
+}
+const bytesNow = (blob: Blob): Uint8Array => new Uint8Array(new (globalThis as unknown as Waiting).FileReaderSync().readAsArrayBuffer(blob));
 
 const unreadable = (path: string, error: unknown): LeaseholdError => invalidFile(path, "can't be read from this browser's storage", error);
 

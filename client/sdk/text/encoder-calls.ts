@@ -1,20 +1,20 @@
 /**
- * Embeddings, labels, entities and raw runs: short calls, several of which may share a lease (`short-calls.ts`).
+ * Calls of one question and one answer, several of which may share a lease (`short-calls.ts`): of any task (`runTask`), by
+ * named tensors (`runRaw`), and embeddings, labels and entities in shapes of their own.
  *
- * - Tokens are counted by the model's own tokenizer, held, and reported; pictures and tensors cost what the manifest says.
+ * - Tokens are counted by the model's own adapter, held, and reported; where the manifest states what a run costs, that is.
  */
-import type { Runtime } from "../../runtime/host.ts";
-import type { InputOf, OutputOf, TaskName } from "../../runtime/protocol.ts";
 import type { Entity, Label } from "../../runtime/tasks/encoder/calls.ts";
 import type { RawTensor } from "../../runtime/tasks/raw/tensors.ts";
-import { imageTokens } from "../../../schema/contract/measure.ts";
+import type { InputOf, OutputOf, PlainTask } from "../../runtime/tasks/registry.ts";
 import { LeaseholdError } from "../../errors.ts";
-import { imageSize } from "../../runtime/tasks/ocr/decode-size.ts";
 import { asLeaseholdError } from "../as-error.ts";
 import type { LoadedModel } from "../model-load.ts";
 import { engineOf, type Engine } from "../progress.ts";
-import { type CallOptions, chargeOf, holdFrom, type Parts } from "./hold.ts";
+import { type CallOptions, holdFrom, type Parts } from "./hold.ts";
 import { ShortCalls, type ShortLease } from "./short-calls.ts";
+import { tensorTokens } from "./tensor-tokens.ts";
+import { isListOf, isText } from "./values.ts";
 
 export interface CallAccount extends Engine {
   readonly request_id: string;
@@ -61,6 +61,19 @@ export interface RunRequest {
   readonly outputs?: readonly string[];
 }
 
+/** A call of any task: what goes in and comes out is the task's own. */
+export interface TaskRequest<Name extends PlainTask> {
+  readonly model: string;
+  readonly task: Name;
+  readonly input: InputOf<Name>;
+}
+
+export interface TaskResponse<Name extends PlainTask> {
+  readonly output: OutputOf<Name>;
+  readonly usage: { readonly total_tokens: number };
+  readonly leasehold: CallAccount;
+}
+
 export interface Classified {
   /** Of each input, likeliest first. */
   readonly data: readonly (readonly Label[])[];
@@ -97,7 +110,6 @@ function listOf<T>(input: T | readonly T[], isOne: (item: unknown) => boolean, w
   return list;
 }
 
-const isText = (item: unknown): item is string => typeof item === "string";
 const isPicture = (item: unknown): item is Blob => item instanceof Blob;
 const textsOf = (input: string | readonly string[]): readonly string[] => listOf(input, isText, "a text");
 const picturesOf = (input: Blob | readonly Blob[]): readonly Blob[] => listOf(input, isPicture, "a picture");
@@ -107,8 +119,8 @@ export async function embed(parts: Parts, request: EmbeddingRequest, options: Ca
   const { dimensions = null, encoding_format: format = "float" } = request;
   if (!["float", "base64"].includes(format)) throw new LeaseholdError("invalid-request", 'encoding_format is "float" or "base64".');
   if (dimensions !== null && !(Number.isSafeInteger(dimensions) && dimensions > 0)) throw new LeaseholdError("invalid-request", "dimensions is a whole number above 0.");
-  const input = { texts, isMeasure: false, dimensions };
-  const { output, tokens, account } = await call(parts, "feature-extraction", request.model, input, options, (runtime) => countTexts(runtime, "feature-extraction", input));
+  const input = { texts, dimensions };
+  const { output, tokens, account } = await call(parts, "feature-extraction", request.model, input, options);
   const isBase64 = format === "base64";
   return {
     object: "list",
@@ -126,55 +138,48 @@ export async function classify(parts: Parts, { model, input, labels, ...wish }: 
   if (texts.length > 0 && images.length > 0) throw new LeaseholdError("invalid-request", "input is texts or pictures, not both.");
   if (images.length > 0) {
     const given = { images, want: "labels" as const };
-    const { output, account } = await call(parts, "image-classification", model, given, options, (_, loaded) => countImages(loaded, images));
+    const { output, account } = await call(parts, "image-classification", model, given, options);
     return { data: output.labels, leasehold: account };
   }
   if (labels) {
-    if (!Array.isArray(labels) || !labels.every(isText)) throw new LeaseholdError("invalid-request", "labels is a list of texts.");
-    const given = { texts, isMeasure: false, labels, hypothesis: wish.hypothesis_template ?? "This example is {}.", isMultiLabel: wish.multi_label ?? false };
-    const { output, account } = await call(parts, "zero-shot-classification", model, given, options, (runtime) => countTexts(runtime, "zero-shot-classification", given));
+    if (!isListOf(labels, isText)) throw new LeaseholdError("invalid-request", "labels is a list of texts.");
+    const given = { texts, labels, hypothesis: wish.hypothesis_template ?? "This example is {}.", isMultiLabel: wish.multi_label ?? false };
+    const { output, account } = await call(parts, "zero-shot-classification", model, given, options);
     return { data: output.labels, leasehold: account };
   }
-  const given = { texts, isMeasure: false };
-  const { output, account } = await call(parts, "text-classification", model, given, options, (runtime) => countTexts(runtime, "text-classification", given));
+  const { output, account } = await call(parts, "text-classification", model, { texts }, options);
   return { data: output.labels, leasehold: account };
 }
 
 export async function tag(parts: Parts, { model, input, aggregation = "simple" }: TagRequest, options: CallOptions): Promise<Tagged> {
   if (!["none", "simple"].includes(aggregation)) throw new LeaseholdError("invalid-request", 'aggregation is "none" or "simple".');
-  const given = { texts: textsOf(input), isMeasure: false, aggregation };
-  const { output, account } = await call(parts, "token-classification", model, given, options, (runtime) => countTexts(runtime, "token-classification", given));
+  const { output, account } = await call(parts, "token-classification", model, { texts: textsOf(input), aggregation }, options);
   return { data: output.entities, leasehold: account };
 }
 
 /** Embeddings of pictures. */
 export async function embedImages(parts: Parts, { model, input }: ImageEmbeddingRequest, options: CallOptions): Promise<ImageEmbeddings> {
-  const given = { images: picturesOf(input), want: "embedding" as const };
-  const { output, account } = await call(parts, "image-classification", model, given, options, (_, loaded) => countImages(loaded, given.images));
+  const { output, account } = await call(parts, "image-classification", model, { images: picturesOf(input), want: "embedding" }, options);
   return { data: output.embeddings, leasehold: account };
 }
 
+/** By named tensors: also models of other tasks, where they are one graph that keeps nothing between runs. */
 export async function runRaw(parts: Parts, { model, ...given }: RunRequest, options: CallOptions): Promise<Readonly<Record<string, RawTensor>>> {
-  const { output } = await call(parts, "raw", model, given, options, async () => null);
+  const { output } = await call(parts, "raw", model, given, options, async ({ manifest }) => tensorTokens(manifest.usage, given.inputs));
   return output.outputs;
 }
 
-type TextTask = "feature-extraction" | "text-classification" | "token-classification" | "zero-shot-classification";
-
-async function countTexts<Name extends TextTask>(runtime: Runtime, task: Name, input: InputOf<Name>): Promise<number> {
-  return (await runtime.run(task, { ...input, isMeasure: true })).tokens;
-}
-
-async function countImages({ manifest }: LoadedModel, images: readonly Blob[]): Promise<number | null> {
-  if (manifest.usage.measure !== "image-tokens") return null;
-  const sizes = await Promise.all(images.map(imageSize));
-  return sizes.reduce((sum, { width, height }) => sum + imageTokens(width, height), 0);
+/** One call of a task, by its own input. */
+export async function runTask<Name extends PlainTask>(parts: Parts, { model, task, input }: TaskRequest<Name>, options: CallOptions): Promise<TaskResponse<Name>> {
+  if (!isText(task)) throw new LeaseholdError("invalid-request", "task is the name of a task.");
+  const { output, tokens, account } = await call(parts, task, model, input, options);
+  return { output, usage: { total_tokens: tokens }, leasehold: account };
 }
 
 /** The tokens of the input; null where the manifest states what a run costs. */
-type Count = (runtime: Runtime, loaded: LoadedModel) => Promise<number | null>;
+type Count = (loaded: LoadedModel) => Promise<number | null>;
 
-async function call<Name extends TaskName>(parts: Parts, task: Name, model: string, input: InputOf<Name>, options: CallOptions, count: Count): Promise<Answer<OutputOf<Name>>> {
+async function call<Name extends PlainTask>(parts: Parts, task: Name, model: string, input: InputOf<Name>, options: CallOptions, count: Count = ({ runtime }) => runtime.measure(task, input, { signal: options.signal })): Promise<Answer<OutputOf<Name>>> {
   const release = parts.pool.hold(model);
   try {
     return await callHeld(parts, task, model, input, options, count);
@@ -183,14 +188,14 @@ async function call<Name extends TaskName>(parts: Parts, task: Name, model: stri
   }
 }
 
-async function callHeld<Name extends TaskName>(parts: Parts, task: Name, model: string, input: InputOf<Name>, options: CallOptions, count: Count): Promise<Answer<OutputOf<Name>>> {
+async function callHeld<Name extends PlainTask>(parts: Parts, task: Name, model: string, input: InputOf<Name>, options: CallOptions, count: Count): Promise<Answer<OutputOf<Name>>> {
   const { signal, priority } = options;
   const short = ShortCalls.of(parts.desk);
   const source = { take: short.take.bind(short), giveBack: (held: ShortLease, error: LeaseholdError) => short.giveBack(model, held, error), openOf: ({ lease }: ShortLease) => lease };
   const { lease: held, loaded, measured, release } = await holdFrom(source, parts, model, options, async (found) => {
-    const counted = await count(found.runtime, found);
-    const isImages = found.manifest.usage.measure === "image-tokens" && counted !== null;
-    return { counted, tokens: isImages ? counted : chargeOf(found.manifest, counted ?? 0) };
+    const counted = await count(found);
+    const { usage } = found.manifest;
+    return { counted, tokens: usage.measure === "per-run" ? (usage.tokens ?? 0) : (counted ?? 0) };
   });
   const { lease } = held;
   const { runtime, cache } = loaded;

@@ -2,6 +2,7 @@
 import { LeaseholdError } from "../../errors.ts";
 import type { ChatMessage, GenerateInput, ResponseFormat, SamplingWish, Tool, ToolCall, ToolChoice } from "../../runtime/tasks/text-generation/request.ts";
 import type { ChatRequest, CompletionRequest, Message } from "./openai.ts";
+import { isListOf, isObject, isText } from "./values.ts";
 
 export function chatInput(request: ChatRequest): GenerateInput {
   const { messages, logprobs, top_logprobs: top, max_completion_tokens: most } = request;
@@ -105,8 +106,5 @@ function refuse(request: object, fields: Unkept): void {
 }
 
 const invalid = (what: string): LeaseholdError => new LeaseholdError("invalid-request", `${what}.`);
-const isText = (value: unknown): value is string => typeof value === "string";
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
-const isListOf = <T>(value: unknown, isOne: (item: unknown) => item is T): value is readonly T[] => Array.isArray(value) && value.every(isOne);
 const isTool = (value: unknown): value is Tool => isObject(value) && "function" in value && isObject(value.function) && "name" in value.function && isText(value.function.name);
 const isCall = (value: unknown): value is ToolCall => isTool(value) && "arguments" in value.function && isText(value.function.arguments);

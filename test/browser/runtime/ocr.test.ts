@@ -109,3 +109,7 @@ describe("what is no fit picture", () => {
     expect(await textOf(await line())).toBe("Orange juice 3.25");
   });
 });
+
+test("it has no tensors to be run by, being more than one graph", async () => {
+  await expect(runtime.run("raw", { inputs: {} })).rejects.toMatchObject({ code: "model-invalid", message: expect.stringContaining('"raw"') });
+});

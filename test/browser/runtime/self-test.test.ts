@@ -35,7 +35,7 @@ describe("by tensors", () => {
     expect((await load({ ...classifier, selfTest: good })).backend).toBe("wasm");
     const onGpu = await load({ ...classifier, backend: "webgpu", selfTest: good });
     expect(onGpu.backend).toBe("webgpu");
-    expect((await onGpu.run("text-classification", { texts: ["bad"], isMeasure: false })).labels[0]?.[0]?.label).toBe("NEGATIVE");
+    expect((await onGpu.run("text-classification", { texts: ["bad"] })).labels[0]?.[0]?.label).toBe("NEGATIVE");
   });
 
   test.each<[string, SelfTest, RegExp]>([

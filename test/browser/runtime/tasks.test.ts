@@ -1,7 +1,7 @@
 /** Each task that reads its input once, with a small real model in a real session. */
 import { afterEach, describe, expect, test } from "vitest";
 import { loadRuntime, type LoadOptions, type Runtime } from "../../../client/runtime/host.ts";
-import { classifierModel, colourModel, embeddingModel, nliModel, pictureEmbeddingModel, type SmallModel, taggerModel, textEmbedsModel, WORDS } from "../../support/small-models.ts";
+import { classifierModel, colourModel, embeddingModel, nliModel, pictureEmbeddingModel, rankingModel, type SmallModel, taggerModel, textEmbedsModel, WORDS } from "../../support/small-models.ts";
 import { filesOf } from "./model-blobs.ts";
 
 const open: Runtime[] = [];
@@ -15,7 +15,7 @@ async function load(task: LoadOptions["task"], model: SmallModel, options: Parti
   return runtime;
 }
 
-const plain = (texts: readonly string[]) => ({ texts, isMeasure: false });
+const plain = (texts: readonly string[]) => ({ texts });
 
 async function picture(colour: string): Promise<Blob> {
   const canvas = new OffscreenCanvas(20, 12);
@@ -29,11 +29,20 @@ async function picture(colour: string): Promise<Blob> {
 describe("texts", () => {
   test("get the label whose words they have, and so many tokens", async () => {
     const runtime = await load("text-classification", classifierModel());
-    const { labels, tokens } = await runtime.run("text-classification", plain(["The goal is good.", "bad"]));
+    const { labels } = await runtime.run("text-classification", plain(["The goal is good.", "bad"]));
     expect(labels.map(([best]) => best?.label)).toEqual(["POSITIVE", "NEGATIVE"]);
     expect(labels[0]?.[0]?.score).toBeCloseTo(1 / (1 + Math.exp(-4)), 4);
-    expect(tokens).toBe(7 + 3);
-    expect(await runtime.run("text-classification", { texts: ["good"], isMeasure: true })).toEqual({ labels: [], tokens: 3 });
+    expect(await runtime.measure("text-classification", plain(["The goal is good.", "bad"]))).toBe(7 + 3);
+  });
+
+  test("can be run by named tensors as well, and what doesn't fit is refused", async () => {
+    const runtime = await load("text-classification", classifierModel());
+    const ids = [2, 8, 3]; // [CLS] good [SEP]
+    const inputs = { input_ids: { type: "int64", dims: [1, 3], data: BigInt64Array.from(ids, BigInt) }, attention_mask: { type: "int64", dims: [1, 3], data: BigInt64Array.of(1n, 1n, 1n) } } as const;
+    expect((await runtime.run("raw", { inputs })).outputs).toEqual({ logits: { type: "float32", dims: [1, 2], data: Float32Array.of(0, 4) } });
+    await expect(runtime.run("raw", { inputs: { input_ids: inputs.input_ids } })).rejects.toMatchObject({ code: "input-invalid", message: expect.stringContaining("attention_mask") });
+    await expect(runtime.run("raw", { inputs: { ...inputs, input_ids: { ...inputs.input_ids, data: BigInt64Array.of(2n, 1_000_000n, 3n) } } })).rejects.toMatchObject({ code: "input-invalid" });
+    expect((await runtime.run("text-classification", plain(["good"]))).labels[0]?.[0]?.label).toBe("POSITIVE");
   });
 
   test("get each label by itself where the model's configuration says so", async () => {
@@ -56,18 +65,28 @@ describe("texts", () => {
     const ask = { ...plain(["the goal is good", "the vote"]), labels: ["vote", "goal"], hypothesis: "the {}", isMultiLabel: false };
     const { labels } = await runtime.run("zero-shot-classification", ask);
     expect(labels.map(([best]) => best?.label)).toEqual(["goal", "vote"]);
-    await expect(runtime.run("zero-shot-classification", { ...ask, labels: [] })).rejects.toMatchObject({ code: "invalid-request" });
+    expect(await runtime.measure("zero-shot-classification", ask)).toBe(2 * (4 + 2 + 3) + 2 * (2 + 2 + 3));
+    await expect(runtime.measure("zero-shot-classification", { ...ask, labels: [] })).rejects.toMatchObject({ code: "invalid-request" });
+  });
+
+  test("are ranked by what they have to do with a question", async () => {
+    const runtime = await load("text-ranking", rankingModel());
+    const ask = { query: "about the goal", documents: ["the vote", "the goal is good", "goal goal"] };
+    expect((await runtime.run("text-ranking", ask)).results).toEqual([[2, 9], [1, 4], [0, 2]].map(([index, logit = 0]) => ({ index, score: expect.closeTo(1 / (1 + Math.exp(-logit)), 4) })));
+    expect(await runtime.measure("text-ranking", ask)).toBe(3 * (3 + 3) + 2 + 4 + 2);
+    for (const wrong of [{ documents: [] }, { documents: [5] }, { query: null }]) await expect(runtime.measure("text-ranking", { ...ask, ...wrong } as never)).rejects.toMatchObject({ code: "invalid-request" });
   });
 
   test.each(["feature-extraction", "embeddings"] as const)("get embeddings of length 1 that are alike where the words are (%s)", async (task) => {
     const runtime = await load(task, embeddingModel());
-    const { embeddings, tokens } = await runtime.run("feature-extraction", { ...plain(["good goal", "the good goal .", "bad vote", WORDS.join(" ")]), dimensions: null });
+    const asked = { ...plain(["good goal", "the good goal .", "bad vote", WORDS.join(" ")]), dimensions: null };
+    const { embeddings } = await runtime.run("feature-extraction", asked);
     const [one, near, far] = embeddings.map((embedding) => [...embedding]) as [number[], number[], number[], number[]];
     const dot = (a: readonly number[], b: readonly number[]) => a.reduce((sum, number, at) => sum + number * (b[at] ?? 0), 0);
     expect(embeddings.map((embedding) => Math.hypot(...embedding))).toEqual(embeddings.map(() => expect.closeTo(1, 5)));
     expect(dot(one, near)).toBeGreaterThan(dot(one, far) + 0.2);
     expect(dot(one, far)).toBeCloseTo(0.5, 5); // [CLS] and [SEP] of four tokens
-    expect(tokens).toBe(4 + 6 + 4 + 12);
+    expect(await runtime.measure("feature-extraction", asked)).toBe(4 + 6 + 4 + 12);
   });
 
   const files = (of: Readonly<Record<string, unknown>>): SmallModel => Object.fromEntries(Object.entries(of).map(([path, content]) => [path, new TextEncoder().encode(JSON.stringify(content))]));
@@ -102,6 +121,7 @@ describe("pictures", () => {
     expect(labels.map(([best]) => best?.label)).toEqual(["blue", "red"]);
     await expect(runtime.run("image-classification", { images: [new Blob(["no picture"])], want: "labels" })).rejects.toMatchObject({ code: "image-unreadable" });
     await expect(runtime.run("image-classification", { images: [await picture("#00f")], want: "embedding" })).rejects.toMatchObject({ code: "invalid-request" });
+    expect(await runtime.measure("image-classification", { images: [await picture("#00f"), await picture("#f11")], want: "labels" })).toBe(2);
   });
 
   test("get embeddings as CLIP's image side gives them", async () => {

@@ -26,6 +26,7 @@ it.each([
   ["text-generation", [], "text-generation", "text-tokens"],
   ["sentence-similarity", ["BertModel"], "embeddings", "text-tokens"],
   ["image-classification", [], "image-classification", "image-tokens"],
+  ["text-ranking", ["BertForSequenceClassification"], "text-ranking", "text-tokens"],
   [null, ["LlamaForCausalLM"], "text-generation", "text-tokens"],
   ["fill-mask", ["BertForSequenceClassification"], "text-classification", "text-tokens"],
   ["toString", ["ViTForImageClassification"], "image-classification", "image-tokens"],

@@ -1,13 +1,7 @@
 /** What the page asks of the tasks that read a text or picture once, and what comes back: plain data, for both realms. */
 
-/** `isMeasure`: only counts the tokens. */
 interface Texts {
   readonly texts: readonly string[];
-  readonly isMeasure: boolean;
-}
-
-interface Counted {
-  readonly tokens: number;
 }
 
 export interface EmbedInput extends Texts {
@@ -15,7 +9,7 @@ export interface EmbedInput extends Texts {
   readonly dimensions: number | null;
 }
 
-export interface EmbedOutput extends Counted {
+export interface EmbedOutput {
   readonly embeddings: readonly Float32Array[];
 }
 
@@ -26,7 +20,7 @@ export interface Label {
 
 export type ClassifyInput = Texts;
 
-export interface ClassifyOutput extends Counted {
+export interface ClassifyOutput {
   /** Of each text, likeliest first. */
   readonly labels: readonly (readonly Label[])[];
 }
@@ -45,7 +39,7 @@ export interface Entity {
   readonly end: number;
 }
 
-export interface TagOutput extends Counted {
+export interface TagOutput {
   readonly entities: readonly (readonly Entity[])[];
 }
 

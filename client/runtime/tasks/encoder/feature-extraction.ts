@@ -27,6 +27,7 @@ function modulesOf(text: string): string[] {
 }
 
 export const featureExtraction: TaskAdapter<EmbedInput, EmbedOutput> = {
+  facts: { measure: "text-tokens", selfTests: ["embedding", "tensors"], pipelines: ["feature-extraction", "sentence-similarity"], architectures: [] },
   files: ENCODER_FILES,
   engine: "sessions",
   async prepare(files, engine, step, options) {
@@ -55,11 +56,9 @@ export const featureExtraction: TaskAdapter<EmbedInput, EmbedOutput> = {
       if (fault !== null) throw new LeaseholdError("backend-unavailable", `The model does not work here as it should: ${fault}.`);
     }
     return {
-      async run({ texts, isMeasure, dimensions }, { step: pause }) {
-        const encoded = encoder.encode(texts);
-        const tokens = encoded.reduce((sum, { ids }) => sum + ids.length, 0);
-        return { embeddings: isMeasure ? [] : await embed(encoded, dimensions, pause), tokens };
-      },
+      measure: ({ texts }) => encoder.count(texts),
+      run: async ({ texts, dimensions }, { step: pause }) => ({ embeddings: await embed(encoder.encode(texts), dimensions, pause) }),
+      tensors: encoder.tensors,
     };
   },
 };

@@ -1,9 +1,12 @@
 /** Labels or embeddings of pictures (ViT, CLIP and their kind), one after another. */
 import type { InferenceSession } from "onnxruntime-web";
+import { imageTokens } from "../../../../schema/contract/measure.ts";
 import { LeaseholdError } from "../../../errors.ts";
 import { strokes } from "../../backends/self-test.ts";
 import { readJson } from "../../tokenizer/tokenizer.ts";
 import { floatsOf } from "../floats.ts";
+import { imageSize } from "../ocr/decode-size.ts";
+import { runTensors } from "../raw/run-tensors.ts";
 import type { TaskAdapter } from "../task.ts";
 import { openTrusted } from "../trusted-session.ts";
 import type { ImageInput, ImageOutput, Label } from "./calls.ts";
@@ -15,6 +18,7 @@ import { labelsOf } from "./text-encoder.ts";
 const EMBEDDINGS = ["image_embeds", "pooler_output", "last_hidden_state"] as const;
 
 export const imageClassification: TaskAdapter<ImageInput, ImageOutput> = {
+  facts: { measure: "image-tokens", selfTests: ["tensors"], pipelines: ["image-classification"], architectures: ["ForImageClassification"] },
   files: ["config.json", "preprocessor_config.json"],
   engine: "sessions",
   async prepare(files, engine, step, { selfTest }) {
@@ -29,6 +33,7 @@ export const imageClassification: TaskAdapter<ImageInput, ImageOutput> = {
       },
     });
     return {
+      measure: ({ images }) => countPictures(images),
       async run({ images, want }, { step: pause }) {
         const name = outputFor(want, session);
         if (name === undefined) throw new LeaseholdError("invalid-request", `This model gives no ${want === "labels" ? "labels" : "embeddings"}.`);
@@ -45,9 +50,15 @@ export const imageClassification: TaskAdapter<ImageInput, ImageOutput> = {
         }
         return { labels, embeddings };
       },
+      tensors: (call, pause) => runTensors(session, engine.api, call, pause),
     };
   },
 };
+
+async function countPictures(images: readonly Blob[]): Promise<number> {
+  const sizes = await Promise.all(images.map(imageSize));
+  return sizes.reduce((sum, { width, height }) => sum + imageTokens(width, height), 0);
+}
 
 const outputFor = (want: ImageInput["want"], { outputNames }: InferenceSession): string | undefined => (want === "labels" ? ["logits"] : EMBEDDINGS).find((name) => outputNames.includes(name));
 

@@ -9,18 +9,18 @@ import { sigmoid, softmax } from "./pooling.ts";
 import { ENCODER_FILES, labelsOf, openTextEncoder } from "./text-encoder.ts";
 
 export const textClassification: TaskAdapter<ClassifyInput, ClassifyOutput> = {
+  facts: { measure: "text-tokens", selfTests: ["tensors"], pipelines: ["text-classification"], architectures: ["ForSequenceClassification"] },
   files: ENCODER_FILES,
   engine: "sessions",
   async prepare(files, engine, step, options) {
     const encoder = await openTextEncoder(files, engine, ["logits"], step, options);
     return {
-      async run({ texts, isMeasure }, { step: pause }) {
-        const encoded = encoder.encode(texts);
-        const tokens = encoded.reduce((sum, { ids }) => sum + ids.length, 0);
-        if (isMeasure) return { labels: [], tokens };
-        const rows = await encoder.run(encoded, pause);
-        return { labels: rows.map(({ data }) => ranked(scoresOf(encoder.config, data), labelsOf(encoder.config, data.length))), tokens };
+      measure: ({ texts }) => encoder.count(texts),
+      async run({ texts }, { step: pause }) {
+        const rows = await encoder.run(encoder.encode(texts), pause);
+        return { labels: rows.map(({ data }) => ranked(scoresOf(encoder.config, data), labelsOf(encoder.config, data.length))) };
       },
+      tensors: encoder.tensors,
     };
   },
 };

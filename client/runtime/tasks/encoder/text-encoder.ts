@@ -11,6 +11,8 @@ import type { ModelOptions } from "../../protocol.ts";
 import { type Encoded, type JsonObject, loadTokenizer, readJson, type Tokenizer } from "../../tokenizer/tokenizer.ts";
 import { floatsOf } from "../floats.ts";
 import type { ModelFiles } from "../model-files.ts";
+import { runTensors } from "../raw/run-tensors.ts";
+import type { RawCall, RawResult } from "../raw/tensors.ts";
 import type { Step } from "../task.ts";
 import { openTrusted } from "../trusted-session.ts";
 import { batchesByLength } from "./batches.ts";
@@ -41,6 +43,14 @@ export class TextEncoder {
     this.config = parts.config;
     this.maxLength = parts.maxLength;
     this.#output = parts.output;
+  }
+
+  /** The model by its named tensors. */
+  readonly tensors = (call: RawCall, step: Step): Promise<RawResult> => runTensors(this.#session, this.#engine.api, call, step);
+
+  /** The texts' tokens. */
+  count(texts: readonly string[]): number {
+    return tokensOf(this.encode(texts));
   }
 
   encode(texts: readonly string[]): Encoded[] {
@@ -78,6 +88,8 @@ export class TextEncoder {
     return rows;
   }
 }
+
+export const tokensOf = (texts: readonly Encoded[]): number => texts.reduce((sum, { ids }) => sum + ids.length, 0);
 
 interface FeedsOf {
   readonly api: Pick<OrtApi, "Tensor">;

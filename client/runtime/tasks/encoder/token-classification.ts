@@ -7,15 +7,15 @@ import { softmax } from "./pooling.ts";
 import { ENCODER_FILES, labelsOf, openTextEncoder } from "./text-encoder.ts";
 
 export const tokenClassification: TaskAdapter<TagInput, TagOutput> = {
+  facts: { measure: "text-tokens", selfTests: ["tensors"], pipelines: ["token-classification"], architectures: ["ForTokenClassification"] },
   files: ENCODER_FILES,
   engine: "sessions",
   async prepare(files, engine, step, options) {
     const encoder = await openTextEncoder(files, engine, ["logits"], step, options);
     return {
-      async run({ texts, isMeasure, aggregation }, { step: pause }) {
+      measure: ({ texts }) => encoder.count(texts),
+      async run({ texts, aggregation }, { step: pause }) {
         const encoded = encoder.encode(texts);
-        const tokens = encoded.reduce((sum, { ids }) => sum + ids.length, 0);
-        if (isMeasure) return { entities: [], tokens };
         const rows = await encoder.run(encoded, pause);
         return {
           entities: rows.map(({ data, dims: [, classes = 0] }, at) => {
@@ -30,9 +30,9 @@ export const tokenClassification: TaskAdapter<TagInput, TagOutput> = {
             });
             return entities(texts[at] ?? "", tagged, aggregation);
           }),
-          tokens,
         };
       },
+      tensors: encoder.tensors,
     };
   },
 };

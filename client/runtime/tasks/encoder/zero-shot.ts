@@ -8,21 +8,24 @@ import type { TaskAdapter } from "../task.ts";
 import type { ClassifyOutput, ZeroShotInput } from "./calls.ts";
 import { softmax } from "./pooling.ts";
 import { ranked } from "./text-classification.ts";
-import { ENCODER_FILES, labelsOf, openTextEncoder } from "./text-encoder.ts";
+import { ENCODER_FILES, labelsOf, openTextEncoder, tokensOf } from "./text-encoder.ts";
 
 export const zeroShot: TaskAdapter<ZeroShotInput, ClassifyOutput> = {
+  facts: { measure: "text-tokens", selfTests: ["tensors"], pipelines: ["zero-shot-classification"], architectures: [] },
   files: ENCODER_FILES,
   engine: "sessions",
   async prepare(files, engine, step, options) {
     const encoder = await openTextEncoder(files, engine, ["logits"], step, options);
+    const encode = ({ texts, labels, hypothesis }: ZeroShotInput) => {
+      if (labels.length === 0) throw new LeaseholdError("invalid-request", "labels is empty.");
+      if (!hypothesis.includes("{}")) throw new LeaseholdError("invalid-request", "hypothesis_template has {} where the label stands.");
+      return encoder.encodePairs(texts.flatMap((text) => labels.map((label): [string, string] => [text, hypothesis.replace("{}", () => label)])));
+    };
     return {
-      async run({ texts, labels, hypothesis, isMeasure, isMultiLabel }, { step: pause }) {
-        if (labels.length === 0) throw new LeaseholdError("invalid-request", "labels is empty.");
-        if (!hypothesis.includes("{}")) throw new LeaseholdError("invalid-request", "hypothesis_template has {} where the label stands.");
-        const encoded = encoder.encodePairs(texts.flatMap((text) => labels.map((label): [string, string] => [text, hypothesis.replace("{}", () => label)])));
-        const tokens = encoded.reduce((sum, { ids }) => sum + ids.length, 0);
-        if (isMeasure) return { labels: [], tokens };
-        const rows = await encoder.run(encoded, pause);
+      measure: (input) => tokensOf(encode(input)),
+      async run(input, { step: pause }) {
+        const { texts, labels, isMultiLabel } = input;
+        const rows = await encoder.run(encode(input), pause);
         const names = labelsOf(encoder.config, rows[0]?.data.length ?? 0).map((name) => name.toLowerCase());
         const follows = names.findIndex((name) => name.startsWith("entail"));
         const contradicts = names.findIndex((name) => name.startsWith("contra"));
@@ -34,9 +37,9 @@ export const zeroShot: TaskAdapter<ZeroShotInput, ClassifyOutput> = {
             const scores = isMultiLabel || labels.length === 1 ? own.map((data) => softmax([data[other] ?? 0, data[follows] ?? 0])[1] ?? 0) : softmax(own.map((data) => data[follows] ?? 0));
             return ranked(scores, labels);
           }),
-          tokens,
         };
       },
+      tensors: encoder.tensors,
     };
   },
 };

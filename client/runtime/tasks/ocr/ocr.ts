@@ -6,11 +6,13 @@
  *   may have (a single digit stands upright in a tall box; a page may stand on its head), and the surest counts.
  * - A line below `MIN_CONFIDENCE` is no text.
  */
+import { imageTokens } from "../../../../schema/contract/measure.ts";
 import type { Engine } from "../../backends/engine.ts";
 import { isFinite } from "../../backends/self-test.ts";
 import type { Call, PreparedTask, Step, TaskAdapter } from "../task.ts";
 import { decodeLine, type Reading } from "./ctc.ts";
 import { decodeImage } from "./decode.ts";
+import { imageSize } from "./decode-size.ts";
 import { prepareDetection, readDetection } from "./detect.ts";
 import { corners, scaleRect, type Quad, type RotatedRect } from "./geometry.ts";
 import { loadOcrModels, OCR_FILES, type OcrModels } from "./load-models.ts";
@@ -31,6 +33,7 @@ const BATCHING: Record<Engine["backend"], Batching> = {
 };
 
 export const ocr: TaskAdapter<Blob, OcrReading> = {
+  facts: { measure: "image-tokens", selfTests: ["tensors"], pipelines: [], architectures: [] },
   files: Object.values(OCR_FILES),
   engine: "sessions",
   async prepare(files, engine, step, options) {
@@ -50,6 +53,12 @@ class OcrTask implements PreparedTask<Blob, OcrReading> {
   constructor(models: OcrModels, batching: Batching) {
     this.#models = models;
     this.#batching = batching;
+  }
+
+  async measure(image: Blob): Promise<number> {
+    const size = await imageSize(image);
+    const seen = planOcr(size.width, size.height);
+    return imageTokens(seen.width, seen.height);
   }
 
   async run(image: Blob, { step }: Call<never>): Promise<OcrReading> {

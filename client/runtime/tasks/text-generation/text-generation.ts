@@ -16,6 +16,7 @@ import type { GenerateEvent, GenerateInput, GenerateNote, GenerateOutput } from 
 const KEPT = 1 / 8;
 
 export const textGeneration: TaskAdapter<GenerateInput, GenerateOutput, GenerateEvent, GenerateNote> = {
+  facts: { measure: "text-tokens", selfTests: ["tokens"], pipelines: ["text-generation"], architectures: ["ForCausalLM"] },
   files: ["config.json", "tokenizer.json"],
   engine: "on-demand",
   isAhead: true,
