@@ -29,7 +29,7 @@ import { kvBytesPerToken } from "./kv-cache.ts";
 import { openOnKernels } from "./open-on-kernels.ts";
 import { openOnSessions, openRecorded } from "./open-on-sessions.ts";
 import { planRewrite, type RewriteChoice, type WeightForm } from "./plan-rewrite.ts";
-import { readReshapeRows } from "./reshape-rows.ts";
+import { readPlanConstants } from "./plan-constants.ts";
 import { planToken } from "./token-plan.ts";
 
 /** Tokens of a usual text: what the plan keeps memory for. */
@@ -53,7 +53,7 @@ export async function openDecoder(files: ModelFiles, engine: EngineOnDemand, opt
   const vocabulary = io.vocabulary ?? config.vocabulary;
   if (vocabulary === null) throw invalidFile("config.json", "does not state the vocabulary's size, and neither does the model");
   const longest = Math.min(config.contextLength ?? DEFAULT_CONTEXT, options.maxContext ?? Infinity);
-  const { plan, why } = engine.backend === "wasm" ? planToken(model.graph, io, await readReshapeRows(model.graph, source)) : { plan: null, why: null };
+  const { plan, why } = engine.backend === "wasm" ? planToken(model.graph, io, await readPlanConstants(model.graph, source)) : { plan: null, why: null };
   const opened = plan && (options.withoutKernels === undefined ? await openOnKernels({ source, plan, io, vocabulary: plan.lengths.get(plan.logits) ?? vocabulary, contextLength: longest, memoryBytes: options.memoryBytes, threads: engine.threads, areThreadsFixed: engine.areThreadsFixed }, step).catch(throwAsKernelFault) : { decoder: null, why: options.withoutKernels });
   const remarkOn = (contextLength: number, most: number) => contextLength < most && options.onRemark?.(`Memory for ${contextLength} tokens of ${most}`);
   if (opened?.decoder) {

@@ -468,15 +468,35 @@ describe("the worker that works on chunks", () => {
     const bytes = () => (model.bytes.get(chunk.sha256) as Uint8Array<ArrayBuffer>).slice();
     const link = new ChunkLink(await ChunkFiles.open(tenant), tenant, 2000);
     const plain = { kind: "plain" } as const;
-    expect(await link.check(chunk, bytes(), plain)).toBeNull();
+    expect(await link.check(chunk, bytes(), plain)).toBe("lost");
     await expect.poll(async () => (await link.write(chunk.sha256, [bytes()])).error).toBeNull();
     expect(workers.length).toBeGreaterThan(1);
     expect(await link.open(chunk, plain)).toEqual(bytes());
     (workers[1] as { isDeaf: boolean }).isDeaf = true;
     expect(await link.open(chunk, plain)).toEqual(bytes());
-    expect((await link.check(chunk, bytes(), plain))?.bytes).toEqual(bytes());
+    expect(await link.check(chunk, bytes(), plain)).toMatchObject({ bytes: bytes() });
     expect(workers).toHaveLength(2);
     link.close();
+  });
+
+  it("costs a chunk no more than being fetched again where it hangs with that in its hands, and the next one too", async () => {
+    globalThis.Worker = class extends real {
+      override postMessage(): void {
+        // hears nothing
+      }
+    } as typeof Worker;
+    const model = await makeModel({ "a.onnx": [4000] });
+    const [source, store] = [sourceOf(model), await open(freshTenant())];
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      let isThere = false;
+      const fetching = fetchKept({ ...model, store, fetchChunk: source.fetchChunk }).finally(() => (isThere = true));
+      await expect.poll(async () => (await vi.advanceTimersByTimeAsync(31_000), isThere)).toBe(true);
+      await expectWhole(model, await fetching);
+    } finally {
+      vi.useRealTimers();
+    }
+    expect([...source.asked.values()]).toEqual([3]);
   });
 
   it("opens the folder itself: in some browsers a page can neither hand it on nor write", async () => {
