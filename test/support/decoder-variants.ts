@@ -119,6 +119,14 @@ const smallEmbeddings = (hasZeros: boolean): OnnxModel =>
     ],
   );
 
+/** Embeddings, what goes back into the sum, scores and logits, each by a factor. */
+function asGranite(): OnnxModel {
+  let model = attending(float("scale", 0.2));
+  const factors = { x0: 6, o0: 0.4, down0: 0.4, o1: 0.4, down1: 0.4, logits: 0.125 };
+  for (const [value, factor] of Object.entries(factors)) model = after(model, value, (from) => [nodeOf("Mul", `${value}/scaled`, [from, `${value}/factor`], [value])], [floats(`${value}/factor`, [], Float32Array.of(factor))]);
+  return model;
+}
+
 const cappedLogits = (): OnnxModel =>
   after(blockDecoder(), "logits", (from) => [nodeOf("Div", "down", [from, "cap"], ["down"]), nodeOf("Tanh", "bent", ["down"], ["bent"]), nodeOf("Mul", "up", ["bent", "cap"], ["logits"])], [floats("cap", [], Float32Array.of(0.5))]);
 
@@ -257,6 +265,7 @@ export const variants = (): readonly Variant[] => [
   of("a Gelu by tanh, of an older kind", gelu([], "FastGelu", "com.microsoft"), isKnown),
   of("a Gelu by the error function", gelu([]), isLeft),
   of("what Gemma 3 has", asGemma3(), isKnown),
+  of("what Granite has", asGranite(), isKnown),
   of("capped logits", cappedLogits(), isLeft),
   of("scaled logits", scaledLogits(), isKnown),
   of("a factor for each number", scaledInPart(), isLeft),
