@@ -117,7 +117,7 @@ function responseFormat(format: ChatRequest["response_format"]): ResponseFormat 
 }
 
 /** Fields of OpenAI's that change nothing about the answer. */
-const TAKEN = ["user", "store", "metadata", "service_tier", "safety_identifier", "prediction", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"];
+const TAKEN: ReadonlySet<string> = new Set(["user", "store", "metadata", "service_tier", "safety_identifier", "prediction", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"]);
 
 interface Fields {
   readonly kept: ReadonlySet<string>;
@@ -141,7 +141,7 @@ const OF_COMPLETIONS: Fields = { kept: new Set(Object.keys(KEPT_IN_COMPLETIONS))
 
 function judge(request: object, { kept, unkept }: Fields): void {
   for (const [field, value] of Object.entries(request)) {
-    if (value === undefined || kept.has(field) || TAKEN.includes(field)) continue;
+    if (value === undefined || kept.has(field) || TAKEN.has(field)) continue;
     const harmless = Object.hasOwn(unkept, field) ? unkept[field] : undefined;
     if (!harmless) throw invalid(`Unrecognized request argument supplied: ${field}`);
     if (value !== null && !harmless.some((own) => JSON.stringify(own) === JSON.stringify(value))) throw invalid(`${field} is not supported`);
