@@ -15,6 +15,7 @@ import { ortFiles } from "./cli/build/ort-files.ts";
 import { CHROMIUM_ARGS, chromiumPath } from "./cli/chromium.ts";
 import { ORT_FILES, ORT_PATH } from "./client/runtime/ort-files.ts";
 import { folderAt } from "./test/support/folder-at.ts";
+import { FAILING, failingPath, ortFailing } from "./test/support/ort-failing.ts";
 import { LACKING_PATH, ortLacking } from "./test/support/ort-lacking.ts";
 import { SHARED_MODELS } from "./test/support/real-models.ts";
 import { LOCAL_VARIABLES, makeSecrets, workerSecrets } from "./cli/secrets.ts";
@@ -70,7 +71,7 @@ export default defineConfig({
         },
       },
       {
-        plugins: [ortFiles(ORT_PATH, ORT_FILES), ortLacking(), ortFiles(LACKING_PATH, ORT_FILES), folderAt("/models/", SHARED_MODELS)],
+        plugins: [ortFiles(ORT_PATH, ORT_FILES), ortLacking(), ortFiles(LACKING_PATH, ORT_FILES), ortFailing(), ...FAILING.map((which) => ortFiles(failingPath(which), ORT_FILES)), folderAt("/models/", SHARED_MODELS)],
         server: { headers: isolated },
         // Found only when a test imports them, they would reload the page under it.
         optimizeDeps: { include: ["idb", "@huggingface/jinja", "@huggingface/tokenizers", "preact", "preact/hooks", "preact/jsx-dev-runtime"] },

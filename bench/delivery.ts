@@ -76,11 +76,17 @@ async function pool({ origin, planeUrl, tenants, repeats, samples }: Ground): Pr
     const page = await person.open("neighbour.html", task);
     await page.waitForFunction(() => "neighbour" in globalThis);
     for (let repeat = 0; repeat < repeats; repeat++) {
-      for (const until of ["five", "loaded", "burnt"] as const) for (const took of await page.evaluate((how) => globalThis.neighbour.reads(how), until)) samples.add(`a call, ${whiles[until]}`, took);
+      for (const until of ["five", "loaded", "burnt"] as const) {
+        const { each, beside } = await page.evaluate((how) => globalThis.neighbour.reads(how), until);
+        for (const took of each) samples.add(`a call, ${whiles[until]}`, took);
+        if (until === "loaded" && beside !== null) samples.add("a load, beside calls", beside);
+      }
+      samples.add("a load, alone", await page.evaluate(() => globalThis.neighbour.load()));
     }
   });
   const alone = samples.of(`a call, ${whiles.five}`);
-  return Object.values(whiles).map((name) => summarize(`a call, ${name}`, "ms", samples.of(`a call, ${name}`), name === "alone" ? undefined : { peer: "alone", samples: alone }));
+  const loads = summarize("a load, beside another tenant's calls", "ms", samples.of("a load, beside calls"), { peer: "alone", samples: samples.of("a load, alone") });
+  return [loads, ...Object.values(whiles).map((name) => summarize(`a call, ${name}`, "ms", samples.of(`a call, ${name}`), name === "alone" ? undefined : { peer: "alone", samples: alone }))];
 }
 
 async function cache({ origin, repeats, samples }: Ground): Promise<Measure[]> {

@@ -23,8 +23,12 @@ interface WorkerFileHandle {
   createSyncAccessHandle?(options?: { mode: "read-only" | "readwrite" }): Promise<OpenFile>;
 }
 
+/** No chunk's name. */
+const PROBE = "can-open-at-once";
+
 export class ChunkFiles {
   readonly #folder: FileSystemDirectoryHandle;
+  #canWriteAtOnce: Promise<boolean> | null = null;
 
   private constructor(folder: FileSystemDirectoryHandle) {
     this.#folder = folder;
@@ -65,7 +69,7 @@ export class ChunkFiles {
       const isThere = (await this.#put(sha256, parts)) ?? (await this.#put(sha256, parts));
       if (!isThere) throw new DOMException("The file was removed while it was written.", "NotFoundError");
     } catch (error) {
-      if (isNamed(error, "NoModificationAllowedError")) return;
+      if (isInUse(error)) return;
       await this.remove(sha256);
       throw error;
     }
@@ -74,11 +78,26 @@ export class ChunkFiles {
   /** Null where the file was removed meanwhile. */
   async #put(sha256: Sha256, parts: readonly Bytes[]): Promise<true | null> {
     const handle = await this.#folder.getFileHandle(sha256, { create: true });
+    this.#canWriteAtOnce ??= this.#probe();
+    const isAtOnce = await this.#canWriteAtOnce;
     return unlessGone(async (): Promise<true> => {
-      const open = await openAtOnce(handle, "readwrite");
+      const open = isAtOnce ? await openAtOnce(handle, "readwrite") : null;
       await (open ? writeAtOnce(open, parts) : writeInTurn(handle, parts));
       return true;
     });
+  }
+
+  /** WebKitGTK has the function and nothing behind it, and what it refused to open stays locked: so no chunk is tried. */
+  async #probe(): Promise<boolean> {
+    if (!("createSyncAccessHandle" in FileSystemFileHandle.prototype)) return false;
+    try {
+      (await openAtOnce(await this.#folder.getFileHandle(PROBE, { create: true }), "readwrite"))?.close();
+      return true;
+    } catch (error) {
+      return !isNamed(error, "NotSupportedError"); // any other is the chunk's to tell
+    } finally {
+      await this.remove(PROBE).catch(() => undefined); // swept away later
+    }
   }
 
   async names(): Promise<Sha256[]> {
@@ -87,9 +106,9 @@ export class ChunkFiles {
     return names;
   }
 
-  async remove(sha256: Sha256): Promise<void> {
+  async remove(name: Sha256 | typeof PROBE): Promise<void> {
     try {
-      await this.#folder.removeEntry(sha256);
+      await this.#folder.removeEntry(name);
     } catch (error) {
       if (!isNamed(error, "NotFoundError") && !isNamed(error, "NoModificationAllowedError")) throw error;
     }
@@ -114,7 +133,7 @@ async function openAtOnce(handle: FileSystemFileHandle & WorkerFileHandle, mode:
   try {
     return (await handle.createSyncAccessHandle?.({ mode })) ?? null;
   } catch (error) {
-    if (mode === "read-only" && (isNamed(error, "NoModificationAllowedError") || isNamed(error, "NotFoundError"))) return null; // the slow way sees which
+    if (mode === "read-only" && (isInUse(error) || isNamed(error, "NotFoundError") || isNamed(error, "NotSupportedError"))) return null; // the slow way sees which
     throw error;
   }
 }
@@ -144,6 +163,9 @@ async function writeInTurn(handle: FileSystemFileHandle, parts: readonly Bytes[]
     throw error;
   }
 }
+
+/** By another tab, in the words of Chromium and Firefox, or in WebKit's. */
+const isInUse = (error: unknown): boolean => isNamed(error, "NoModificationAllowedError") || isNamed(error, "InvalidStateError");
 
 export function isNamed(error: unknown, name: string): boolean {
   return error instanceof Error && error.name === name;

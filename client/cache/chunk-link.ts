@@ -4,8 +4,8 @@
  * - The worker starts when it is first needed (or told to), and ends when it had nothing to do for `IDLE_MS`.
  * - A worker that says nothing for `SILENCE_MS` while it has something to do is replaced by another; one that can't be
  *   had, dies, or is the second that hangs, by the page itself, for good.
- * - What was in its hands then is lost: a `check` finds nothing good, a `write` fails; whoever asked fetches the chunk, or
- *   goes without. An `open` is done by the page.
+ * - What was in its hands then is lost: a `check` says so, at most twice for one chunk, a `write` fails; whoever asked
+ *   fetches the chunk, or goes without. An `open` is done by the page.
  */
 import type { Sha256 } from "../../schema/contract/ids.ts";
 import type { Chunk } from "../../schema/contract/models.ts";
@@ -47,11 +47,11 @@ export class ChunkLink implements ChunkWork {
     return answer?.kind === "opened" ? answer.bytes : null;
   }
 
-  async check(chunk: Chunk, bytes: Bytes, form: Form | null): Promise<Checked | null> {
+  async check(chunk: Chunk, bytes: Bytes, form: Form | null): Promise<Checked | "lost" | null> {
     const worker = this.start();
     if (!worker) return this.#local.check(chunk, bytes, form);
     const answer = await this.#ask(worker, { kind: "check", id: this.#nextId++, chunk, bytes, form }, [bytes]);
-    return answer?.kind === "checked" ? answer.checked : null;
+    return answer?.kind === "checked" ? answer.checked : "lost";
   }
 
   async write(sha256: Sha256, parts: readonly Bytes[]): Promise<Written> {

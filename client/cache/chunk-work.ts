@@ -31,8 +31,8 @@ export interface Written {
 export interface ChunkWork {
   /** Null where there is no such file, or it does not hold the chunk. */
   open(chunk: Chunk, form: Form): Promise<Bytes | null>;
-  /** Null where the bytes are not the chunk's. */
-  check(chunk: Chunk, bytes: Bytes, form: Form | null): Promise<Checked | null>;
+  /** Null where the bytes are not the chunk's; "lost" where nobody knows, and they are gone. */
+  check(chunk: Chunk, bytes: Bytes, form: Form | null): Promise<Checked | "lost" | null>;
   write(sha256: Sha256, parts: readonly Bytes[]): Promise<Written>;
 }
 

@@ -3,17 +3,20 @@
  *
  * - Nothing unverified leaves this module: the store gives and takes only what a chunk's SHA-256 says.
  * - A cached chunk that does not open or misses its digest is dropped and fetched. A fetched one that misses it (or its
- *   length) is fetched once more; then `weights-corrupt`.
+ *   length) is fetched once more; then `weights-corrupt`. One that was lost before it was judged is fetched again.
  * - At most `PARALLEL` chunks are in flight or being opened, and as many are being written: whoever waits for the model
  *   does not wait for the disk (`kept` does).
  * - The first failure or an abort ends the others; chunks that are complete stay for the next call.
  * - A file is the very bytes that were verified, a part a chunk, in memory once: to be handed on with that memory. A
  *   chunk that stands in a file twice is the same part twice.
+ * - Beside calls that run, chunks are opened and checked as `giving-way.ts` says.
  */
 import { LeaseholdError } from "../errors.ts";
 import type { Sha256 } from "../../schema/contract/ids.ts";
 import type { Chunk, Manifest, Variant } from "../../schema/contract/models.ts";
 import type { LoadedFile } from "../runtime/host.ts";
+import { callsUnderWay } from "../runtime/calls-under-way.ts";
+import { GivingWay } from "../runtime/giving-way.ts";
 import { timed } from "../timing.ts";
 import { chunksOf, type Keeping } from "./keeping.ts";
 import type { ModelStore } from "./model-store.ts";
@@ -70,24 +73,27 @@ export async function fetchModel({ manifest, variant, store, keeping, fetchChunk
   const parts = new Map<Sha256, Bytes>();
 
   const writes = new Writes(PARALLEL);
+  const givingWay = new GivingWay();
 
   const cached = async (chunk: Chunk): Promise<Bytes | null> => {
-    const opened = await store.openChunk(chunk, keeping);
+    const opened = await givingWay.piece(() => store.openChunk(chunk, keeping));
     if (!opened) return null;
     count.found(chunk);
     if (opened.isKeptSo) return opened.bytes;
     await store.dropChunk(chunk.sha256);
-    return (await taken(chunk, opened.bytes))?.bytes ?? null;
+    const took = await taken(chunk, opened.bytes);
+    return took === null || took === "lost" ? null : took.bytes;
   };
 
   const taken = async (chunk: Chunk, bytes: Bytes) => {
-    const took = await store.takeChunk(chunk, bytes, keeping);
-    if (took) writes.add(took.kept);
+    const took = await givingWay.piece(() => store.takeChunk(chunk, bytes, keeping));
+    if (took !== null && took !== "lost") writes.add(took.kept);
     return took;
   };
 
   const fetchVerified = async (chunk: Chunk) => {
-    for (let attempt = 1; attempt <= 2; attempt++) {
+    let damaged = 0;
+    while (damaged < 2) {
       count.received(chunk, 0);
       const arrived = await timed("chunk: download", () =>
         fetchChunk(chunk, {
@@ -100,7 +106,11 @@ export async function fetchModel({ manifest, variant, store, keeping, fetchChunk
       );
       stop.throwIfAborted();
       const took = await taken(chunk, arrived);
-      if (!took) continue;
+      if (took === "lost") continue;
+      if (took === null) {
+        damaged++;
+        continue;
+      }
       count.fetched(chunk);
       store.progress.tell({ sha256: chunk.sha256, bytes: chunk.size, isWhole: true });
       return took;
@@ -134,6 +144,7 @@ export async function fetchModel({ manifest, variant, store, keeping, fetchChunk
     for (const chunk of queue) await obtain(chunk);
   };
   const letGo = store.hold(chunks);
+  const unwatch = callsUnderWay.watch((areUnderWay) => givingWay.hear(areUnderWay));
   const deaf = store.progress.listen(({ sha256, bytes }) => count.heard(sha256, bytes));
   try {
     stop.throwIfAborted();
@@ -145,6 +156,7 @@ export async function fetchModel({ manifest, variant, store, keeping, fetchChunk
     if (signal?.aborted) throw new LeaseholdError("aborted", "The download was stopped.", { cause: signal.reason });
     throw error;
   } finally {
+    unwatch();
     deaf();
   }
   return {

@@ -43,8 +43,8 @@ export interface ModelStore {
   hasChunk(chunk: Chunk): Promise<boolean>;
   /** Null where it is not here. What is damaged, or sealed for another key, is dropped. */
   openChunk(chunk: Chunk, keeping: Keeping): Promise<OpenedChunk | null>;
-  /** Checks the bytes, which are the store's from then on, and keeps a copy. Null where they are not the chunk's. */
-  takeChunk(chunk: Chunk, bytes: Bytes, keeping: Keeping): Promise<TakenChunk | null>;
+  /** Checks the bytes, which are the store's from then on, and keeps a copy. Null where they are not the chunk's; "lost" where they are gone, whatever they were. */
+  takeChunk(chunk: Chunk, bytes: Bytes, keeping: Keeping): Promise<TakenChunk | "lost" | null>;
   dropChunk(sha256: Sha256): Promise<void>;
   /** They don't give way to others until what this gives is called. */
   hold(chunks: readonly Chunk[]): () => void;
@@ -143,12 +143,12 @@ class TenantStore implements ModelStore {
     return null;
   }
 
-  async takeChunk(chunk: Chunk, bytes: Bytes, keeping: Keeping): Promise<TakenChunk | null> {
+  async takeChunk(chunk: Chunk, bytes: Bytes, keeping: Keeping): Promise<TakenChunk | "lost" | null> {
     const disk = this.#diskFor(keeping);
     const form = disk && formOf(keeping.mode === "encrypted", keeping);
     const worker = disk ?? this.#access.disk;
     const checked = await (worker ? worker.work.check(chunk, bytes, form) : checkBytes(chunk, bytes, form, this.tenant));
-    if (!checked) return null;
+    if (checked === null || checked === "lost") return checked;
     if (disk) return { bytes: checked.bytes, kept: this.#write(disk, chunk, checked.parts, keeping.mode === "encrypted") };
     this.#chunks.set(chunk.sha256, { blob: new Blob([checked.bytes]), isSealed: false });
     return { bytes: checked.bytes, kept: Promise.resolve() };

@@ -6,9 +6,11 @@
  * - An abort is to be looked for also where it was received between two looks, while a graphics device was waited for.
  * - Without shared memory there is no bell, and the worker stops each time.
  */
+import { hasSharedMemory } from "./shared-memory.ts";
+
 export type Bell = Int32Array<SharedArrayBuffer>;
 
-export const newBell = (): Bell | null => (globalThis.crossOriginIsolated ? new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)) : null);
+export const newBell = (): Bell | null => (hasSharedMemory() ? new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)) : null);
 
 export function ring(bell: Bell): void {
   Atomics.add(bell, 0, 1);

@@ -7,6 +7,7 @@
  *   crash on WebGPU, "auto" goes on with WASM; where WebGPU was named it is tried again on a new device, and is
  *   `backend-unavailable` after a second crash soon after. `backend`, `threads` and `reason` say what runs now.
  * - A model that kernels of our own don't compute as they should is started once more without them, for good.
+ * - A load gives way to the calls that run, this tenant's or another's (`giving-way.ts`).
  * - `close` ends the worker and gives all memory back; calls in flight and later ones fail with `aborted`.
  */
 import type { Backend, Manifest } from "../../schema/contract/models.ts";
@@ -16,6 +17,7 @@ import { LeaseholdError, type ClientCode } from "../errors.ts";
 import { orAborted } from "./abort.ts";
 import { chooseBackend, MOST_THREADS, type Candidate } from "./backends/choose.ts";
 import { probeBrowser } from "./backends/probe.ts";
+import { callsUnderWay } from "./calls-under-way.ts";
 import { timed } from "../timing.ts";
 import { KernelFault } from "./decode/kernel-fault.ts";
 import { ORT_PATH } from "./ort-files.ts";
@@ -221,6 +223,7 @@ class HostedRuntime implements Runtime {
     let measuredThreads: number | null;
     let remark: string | undefined;
     const link = new WorkerLink(new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: `leasehold ${task}` }));
+    const unwatch = callsUnderWay.watch((areUnderWay) => link.tellCalls(areUnderWay));
     try {
       const { backend, threads, withoutJspi } = candidate;
       const how = { signal, patience: patience?.load ?? LOAD_PATIENCE, onStage: (stage: Stage) => onProgress?.({ stage }) };
@@ -234,6 +237,8 @@ class HostedRuntime implements Runtime {
     } catch (error) {
       link.close(asEnd(error));
       throw error;
+    } finally {
+      unwatch();
     }
     const reason = remark === undefined ? candidate.reason : `${candidate.reason} ${remark}.`;
     const running = { ...candidate, reason, link, measuredThreads };
@@ -262,7 +267,7 @@ class HostedRuntime implements Runtime {
   }
 
   #ask({ link, isEmulated }: Running, request: RunRequest, how: Omit<AskOptions, "patience">): ReturnType<WorkerLink["ask"]> {
-    return link.ask(request, { ...how, patience: this.#options.patience?.run ?? (isEmulated ? EMULATED_PATIENCE : RUN_PATIENCE) });
+    return link.ask(request, { ...how, patience: this.#options.patience?.run ?? (isEmulated ? EMULATED_PATIENCE : RUN_PATIENCE) }).finally(callsUnderWay.begin());
   }
 
   /** After all earlier calls, and after the worker has left what was aborted. */

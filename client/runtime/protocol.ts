@@ -5,6 +5,7 @@
  * - `progress`, `piece` and `alive` come in between. Silence beyond a limit means that the worker hangs.
  * - A `note` goes to a request that is being worked on; one for another is lost.
  * - `lost` comes unasked: the worker is of no further use.
+ * - `calls` comes at any time, to a worker that loads: whether calls of other models run, to which it gives way.
  * - The bell comes before all else, where there is one; it is not counted.
  * - Requests are worked on one after another, in the order sent; `abort` overtakes.
  * - `start` comes first, once; then `load`, once. The parts of files that are on their way follow in any order, each once.
@@ -79,7 +80,7 @@ export interface RunRequest {
 }
 
 export type Request = StartRequest | LoadRequest | RunRequest;
-export type ToRuntime = { readonly kind: "bell"; readonly bell: Bell } | (Request & { readonly id: RequestId }) | { readonly kind: "part"; readonly part: number; readonly bytes: Uint8Array<ArrayBuffer> } | { readonly kind: "abort"; readonly id: RequestId } | { readonly kind: "note"; readonly id: RequestId; readonly note: NoteOf<TaskName> };
+export type ToRuntime = { readonly kind: "bell"; readonly bell: Bell } | (Request & { readonly id: RequestId }) | { readonly kind: "part"; readonly part: number; readonly bytes: Uint8Array<ArrayBuffer> } | { readonly kind: "calls"; readonly areUnderWay: boolean } | { readonly kind: "abort"; readonly id: RequestId } | { readonly kind: "note"; readonly id: RequestId; readonly note: NoteOf<TaskName> };
 
 export interface Fault {
   readonly code: ErrorCode;

@@ -114,6 +114,11 @@ export class WorkerLink {
     this.#watch();
   }
 
+  /** Whether calls of other models run: a worker that loads gives way to them. */
+  tellCalls(areUnderWay: boolean): void {
+    if (!this.#end) this.#send({ kind: "calls", areUnderWay });
+  }
+
   /** Resolves when the worker has nothing more to do, aborted work included, or is ended. */
   whenIdle(): Promise<void> {
     if (this.#pending.size === 0) return Promise.resolve();
@@ -186,7 +191,6 @@ export class WorkerLink {
     }, limit);
   }
 }
-
 
 /** What goes to the worker with its memory. Each once: files may share parts. */
 function memoryOf(message: ToRuntime): ArrayBuffer[] {

@@ -9,6 +9,7 @@ import { LeaseholdError } from "../errors.ts";
 import { engineOnDemand, plainly, startSessions, type Engine } from "./backends/engine.ts";
 import { Listening } from "./bell.ts";
 import { faultOf } from "./faults.ts";
+import { GivingWay } from "./giving-way.ts";
 import { timed, timing } from "../timing.ts";
 import { MessageTurn } from "./message-turn.ts";
 import type { Answer, FromRuntime, LoadRequest, ModelOptions, Request, RequestId, RunRequest, StartRequest, ToRuntime } from "./protocol.ts";
@@ -35,6 +36,8 @@ const notes = new Map<RequestId, NoteOf<TaskName>[]>();
 const messageTurn = new MessageTurn();
 const listening = new Listening();
 const arrivals = new Arrivals();
+/** Of the load, to calls of other models. */
+const givingWay = new GivingWay();
 let load: ((request: LoadRequest, step: Step) => Promise<Loaded>) | null = null;
 let loaded: Loaded | null = null;
 let queue: Promise<void> = Promise.resolve();
@@ -44,7 +47,8 @@ const post = (message: FromRuntime): void => postMessage(message);
 addEventListener("message", ({ data }: MessageEvent<ToRuntime>) => {
   if (data.kind === "bell") return listening.to(data.bell);
   listening.received(data.kind === "abort");
-  if (data.kind === "part") arrivals.give(data.part, data.bytes);
+  if (data.kind === "calls") givingWay.hear(data.areUnderWay);
+  else if (data.kind === "part") arrivals.give(data.part, data.bytes);
   else if (data.kind === "abort") aborted.add(data.id);
   else if (data.kind === "note") notes.get(data.id)?.push(data.note);
   else queue = queue.then(() => serve(data.id, data));
@@ -58,12 +62,14 @@ async function serve(id: RequestId, request: Request): Promise<void> {
     if (aborted.has(id)) throw new LeaseholdError("aborted", "The call was aborted.");
   };
   const step: Step = async (stage) => {
+    if (request.kind === "start" || request.kind === "load") await givingWay.rest();
     if (stage !== undefined) await stop({ kind: "progress", id, stage });
     else if (listening.isDue(performance.now())) await stop({ kind: "alive", id });
   };
   notes.set(id, []);
   try {
     await stop({ kind: "alive", id });
+    givingWay.begin();
     post(await answer(id, request, step));
   } catch (error) {
     post({ kind: "failed", id, fault: faultOf(error instanceof LeaseholdError ? error : new LeaseholdError("runtime-crashed", `The model stopped: ${plainly(error)}.`)) });
@@ -99,7 +105,7 @@ async function started<Name extends TaskName>(name: Name, request: StartRequest)
     files.require(adapter.files);
     const judged = timed("structure", () => inspectModels(files, options.allowControlFlow === true));
     files.checked = Promise.all([judged, timed("arrival", () => files.arrived())]).then(() => undefined);
-    files.checked.catch(() => undefined); // whoever waits for it hears of it
+    files.checked.then(() => givingWay.begin(), () => undefined); // whoever waits for it hears of a failure
     if (!adapter.isAhead) await files.checked;
     let end = timing("files beside the model");
     const staged: Step = (stage) => {

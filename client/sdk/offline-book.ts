@@ -5,11 +5,12 @@
  * - Every change is one transaction: two tabs never use the same tokens.
  * - `send` sends what is queued, in order, from one tab at a time; what finds no network stays for later. A report that
  *   the control plane refuses for good is told and dropped with its lease.
+ * - What a run used of a lease whose end has been acknowledged can't be reported any more: `enter` is `lease-settled` then.
  * - A lease whose time is over is ended by the next `send`: what was not used of it comes back.
  */
 import type { Sha256 } from "../../schema/contract/ids.ts";
 import type { LeaseGranted, LeaseState, UsageReport } from "../../schema/contract/leases.ts";
-import type { LeaseholdError } from "../errors.ts";
+import { LeaseholdError } from "../errors.ts";
 import { asLeaseholdError } from "./as-error.ts";
 import { type Drawer, openDrawer } from "./drawer.ts";
 import { acknowledge, end, enter, type HeldLease, isRunnable, type OfflineRecord, recordOf, take, tokensLeft } from "./offline-record.ts";
@@ -68,7 +69,8 @@ export class OfflineBook {
   }
 
   async enter(leaseId: string, taken: number, report: UsageReport): Promise<void> {
-    await this.#change(leaseId, (record) => enter(record, taken, report));
+    const entered = await this.#change(leaseId, (record) => enter(record, taken, report));
+    if (!entered && report.input_tokens + report.output_tokens > 0) throw new LeaseholdError("lease-settled", "The offline lease had ended before this call did: what it used can't be reported.");
   }
 
   /** Ends all leases of a model. */

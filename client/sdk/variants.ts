@@ -10,6 +10,7 @@ import type { Backend, Manifest, Variant } from "../../schema/contract/models.ts
 import type { Feature } from "../../schema/contract/requirements.ts";
 import { LeaseholdError } from "../errors.ts";
 import { hasJspi, isSoftwareAdapter, requestAdapter } from "../runtime/backends/probe.ts";
+import { hasSharedMemory } from "../runtime/shared-memory.ts";
 
 export interface Device {
   /** Null where there is no WebGPU adapter to be used, or WASM was asked for. */
@@ -84,7 +85,7 @@ const PROBES = {
 export function wasmFeatures(): Set<Feature> {
   const found = new Set<Feature>();
   for (const [feature, module] of Object.entries(PROBES)) if (WebAssembly.validate(new Uint8Array(module))) found.add(feature as Feature);
-  if (globalThis.crossOriginIsolated) found.add("wasm-threads");
+  if (hasSharedMemory()) found.add("wasm-threads");
   if (hasJspi()) found.add("wasm-jspi");
   return found;
 }

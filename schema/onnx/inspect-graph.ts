@@ -1,11 +1,13 @@
 /**
  * How a model's nodes hang together: nothing is made twice or needed to make itself, and functions put in the place of
- * their calls, as a runtime does it, give no more nodes, and no more bytes of constants, than the limits. Pure; throws `Refused` and nothing else.
+ * their calls, as a runtime does it, give no more nodes, and no more bytes of constants, than the limits. Pure but for
+ * its rests; throws `Refused`, and what these throw.
  *
  * - Nodes may stand in any order: runtimes sort them.
  * - Functions may call functions, and none itself; how deep is bounded, for the stack's sake.
  */
 import { Refused, quoted } from "./fault.ts";
+import type { Rest } from "./rest.ts";
 import { type OnnxFunction, type OnnxGraph, type OnnxModel, type OnnxNode, type OnnxTensor, elementCount, tensorBytes } from "./types.ts";
 
 /** Exporters nest a few; each level may multiply the nodes. */
@@ -17,9 +19,9 @@ export interface Expanse {
   readonly bytes: number;
 }
 
-export function inspectFlow({ graph, functions }: OnnxModel, most: Expanse): void {
-  neededBy(graph.nodes, namesOf(graph));
-  for (const { nodes } of functions) neededBy(nodes, new Set());
+export async function inspectFlow({ graph, functions }: OnnxModel, most: Expanse, rest?: Rest): Promise<void> {
+  await neededBy(graph.nodes, namesOf(graph), rest);
+  for (const { nodes } of functions) await neededBy(nodes, new Set(), rest);
   new Expansion(functions, most).count(graph.nodes, 0);
 }
 
@@ -28,10 +30,12 @@ const namesOf = ({ inputs, initializers }: OnnxGraph): Set<string> => new Set([.
 const subgraphs = ({ attributes }: OnnxNode): OnnxGraph[] => attributes.flatMap(({ g, graphs = [] }) => (g ? [g, ...graphs] : graphs));
 
 /** The values that these nodes take from around them; `given`: what stands beside them. */
-function neededBy(nodes: readonly OnnxNode[], given: ReadonlySet<string>): Set<string> {
+async function neededBy(nodes: readonly OnnxNode[], given: ReadonlySet<string>, rest: Rest | undefined): Promise<Set<string>> {
   const makers = new Map<string, number>();
   for (const [index, { outputs }] of nodes.entries()) {
     for (const name of outputs) {
+      const pause = rest?.due();
+      if (pause) await pause;
       if (name === "") continue;
       if (makers.has(name) || given.has(name)) throw new Refused("model-graph-invalid", `${quoted(name)} is made twice.`);
       makers.set(name, index);
@@ -41,9 +45,16 @@ function neededBy(nodes: readonly OnnxNode[], given: ReadonlySet<string>): Set<s
   const waiting = new Uint32Array(nodes.length);
   const followers = nodes.map((): number[] => []);
   for (const [index, node] of nodes.entries()) {
-    const needs = new Set(node.inputs.filter((name) => name !== ""));
-    for (const graph of subgraphs(node)) for (const name of neededBy(graph.nodes, namesOf(graph))) needs.add(name);
+    const needs = new Set<string>();
+    for (const name of node.inputs) {
+      const pause = rest?.due();
+      if (pause) await pause;
+      if (name !== "") needs.add(name);
+    }
+    for (const graph of subgraphs(node)) for (const name of await neededBy(graph.nodes, namesOf(graph), rest)) needs.add(name);
     for (const name of needs) {
+      const pause = rest?.due();
+      if (pause) await pause;
       const maker = makers.get(name);
       if (maker === undefined) {
         if (!given.has(name)) outer.add(name);
@@ -55,6 +66,8 @@ function neededBy(nodes: readonly OnnxNode[], given: ReadonlySet<string>): Set<s
   }
   const ready = nodes.flatMap((_, index) => (waiting[index] === 0 ? [index] : []));
   for (const index of ready) {
+    const pause = rest?.due();
+    if (pause) await pause;
     for (const next of followers[index] as number[]) {
       waiting[next] = (waiting[next] as number) - 1;
       if (waiting[next] === 0) ready.push(next);

@@ -43,7 +43,7 @@ export type Inspected = { readonly ok: true; readonly model: OnnxModel; readonly
 
 const refused = (refusal: ModelRefusal): Inspected => ({ ok: false, refusal });
 
-/** `spent`: shared by files that come together, for what reading all of them may cost. */
+/** `spent`: shared by files that come together, for what reading all of them may cost, and where that rests. */
 export async function inspectOnnx(source: ByteSource, external: ReadonlyMap<string, number>, limits: InspectLimits = INSPECT_LIMITS, spent?: Spent): Promise<Inspected> {
   if (source.size > MAX_ONNX_BYTES) return refused({ code: "model-too-complex", detail: `The file has ${source.size} bytes. Put the weights into external data beside it.` });
   try {
@@ -52,7 +52,7 @@ export async function inspectOnnx(source: ByteSource, external: ReadonlyMap<stri
     const there = sumOf(external.values());
     const inspection = new Inspection(external, limits);
     inspection.model(model, there);
-    inspectFlow(model, { nodes: limits.nodes, bytes: Math.max(LEAST_SHARED_BYTES, (source.size + there) * MAX_SHARING) });
+    await inspectFlow(model, { nodes: limits.nodes, bytes: Math.max(LEAST_SHARED_BYTES, (source.size + there) * MAX_SHARING) }, spent?.rest);
     return { ok: true, model, hasControlFlow: inspection.hasControlFlow };
   } catch (cause) {
     if (cause instanceof Refused) return refused(cause.refusal);

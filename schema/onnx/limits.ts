@@ -2,6 +2,8 @@
  * What reading a model may cost. The largest that browsers run have some 100,000 fields; a million take a few seconds.
  * What is kept of them, as objects, is held to half of a Worker's memory: 128 MB, which other requests share.
  */
+import type { Rest } from "./rest.ts";
+
 export interface ReadLimits {
   readonly depth: number;
   readonly fields: number;
@@ -18,4 +20,6 @@ export const READ_LIMITS: ReadLimits = { depth: 24, fields: 1_000_000, messages:
 /** What reading has cost so far. Files that are read with one of these share its limit on fields. */
 export interface Spent {
   fields: number;
+  /** Left out: the thread is theirs alone. */
+  readonly rest?: Rest | undefined;
 }

@@ -60,7 +60,8 @@ export class WireReader {
     const left: Uint8Array[] = [];
     while (this.#position < this.#end) {
       this.#tagAt = this.#position;
-      this.#spend();
+      const rest = this.#spend();
+      if (rest) await rest;
       const tag = this.#soon() ?? (await this.#number());
       const wire = tag % 8;
       const field = Math.floor(tag / 8);
@@ -162,7 +163,8 @@ export class WireReader {
     const outer = this.#end;
     this.#end = end;
     while (this.#position < end) {
-      this.#spend();
+      const rest = this.#spend();
+      if (rest) await rest;
       this.#keep(cost);
       await one();
     }
@@ -276,8 +278,9 @@ export class WireReader {
     if (this.#kept > this.#limits.keptBytes) throw new OnnxError("too-large", `more than ${this.#limits.keptBytes} bytes of structure`);
   }
 
-  #spend(): void {
+  #spend(): Promise<void> | undefined {
     if (++this.#spent.fields > this.#limits.fields) throw new OnnxError("too-many", `more than ${this.#limits.fields} fields`);
+    return this.#spent.rest?.due();
   }
 
   #truncated(): OnnxError {

@@ -105,6 +105,12 @@ test("a page whose origin the key does not allow has no widget, and says why", a
   expect(await readByCode(person, "blob")).toBe("origin-not-allowed");
 });
 
+test("a page that is cross-origin isolated has its widget", async () => {
+  const { page } = await newVisitor(host.url({ key: await keyForHost(globex), model: "ocr", coep: "require-corp" }));
+  expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
+  await page.locator("leasehold-widget[data-state=ready]").waitFor();
+});
+
 test("a lease that is seen on its way is of no use to whoever saw it: the key stays in the browser, over a reload too", async () => {
   const person = await newVisitor(onWasm(acme));
   const seen: { lease_id: string; lease: string; jkt: unknown }[] = [];

@@ -1,7 +1,8 @@
 /**
  * The pages of the operator's origin: the loader, the embed, the console, the API's reference.
  *
- * - `/embed` is isolated (threads, WebGPU) and may be framed only by the origins of the publishable key it is opened with.
+ * - `/embed` may be framed only by the origins of the publishable key it is opened with. It isolates itself where the
+ *   browser lets a document do so; elsewhere it is isolated on pages that are, which take no other frames.
  */
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
@@ -28,7 +29,7 @@ const pagePolicy = (ancestors: string) =>
     ancestors,
   ].join("; ");
 
-const ISOLATED = { "document-isolation-policy": "isolate-and-require-corp", "cross-origin-resource-policy": "cross-origin" };
+const ISOLATED = { "document-isolation-policy": "isolate-and-require-corp", "cross-origin-embedder-policy": "require-corp", "cross-origin-resource-policy": "cross-origin" };
 const PLAIN = { "x-content-type-options": "nosniff", "referrer-policy": "no-referrer" };
 
 async function asset(c: Context<AppEnv>, path: string, headers: Record<string, string>): Promise<Response> {

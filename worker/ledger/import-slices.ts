@@ -10,10 +10,11 @@ import { createHash, type Hash } from "node:crypto";
 import type { ImportId } from "../../schema/contract/imports.ts";
 import type { Sha256 } from "../../schema/contract/ids.ts";
 import { type ModelFile, type RevisionCreate, revisionCreate } from "../../schema/contract/models.ts";
+import { Rest } from "../../schema/onnx/rest.ts";
 import { type Hub, HubFault } from "../imports/hub.ts";
 import { inChunks } from "../imports/in-chunks.ts";
 import { buildOf, chooseFiles, configOf, isOfModel, requiresOf } from "../imports/layout.ts";
-import { inspectVariants } from "../models/inspect.ts";
+import { type FileRefusal, inspectVariants } from "../models/inspect.ts";
 import { buildRevision } from "../models/manifest.ts";
 import { TenantBlobs } from "../tenants/blobs.ts";
 import { readConfig } from "./config.ts";
@@ -47,6 +48,7 @@ export class ImportSlices {
   readonly #book: ImportBook;
   readonly #limits: ShelfLimits;
   readonly #readings = new Map<ImportId, Reading>();
+  #inspecting: Promise<unknown> = Promise.resolve();
 
   constructor(room: Room, models: ModelDesk, uploads: UploadDesk, book: ImportBook) {
     this.#room = room;
@@ -146,7 +148,7 @@ export class ImportSlices {
     const { source: _source, revision: _revision, variants: _variants, stage: _stage, ...stated } = ask;
     const body = revisionCreate.safeParse({ ...stated, task: plan?.task, usage: plan?.usage, ...(plan?.licence && { licence: plan.licence }), source: `${ask.source}@${one.commit}`, variants });
     if (!body.success) throw new HubFault("model-refused", `The model makes no revision: ${body.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ").slice(0, 500)}`);
-    const hostile = await inspectVariants(body.data.variants, TenantBlobs.for(this.#room.self, this.#room.env), this.#mayHaveControlFlow(body.data));
+    const hostile = await this.#inspect(one, body.data);
     if (hostile) throw new HubFault("model-refused", `${hostile.path}: ${hostile.code}. ${hostile.detail}`);
     const built = buildRevision(this.#room.tenant, model, body.data);
     const published = await this.#models.publish(one, built, ask.stage ?? "live", () => this.#mustBeActive(one), (now) => {
@@ -154,6 +156,17 @@ export class ImportSlices {
       log(built.revision.revision, now);
     });
     if (!published.ok) throw new HubFault("model-refused", published.refusal.detail);
+  }
+
+  /** One after another: each keeps much. A file may have a second of work in it, and leases of the tenant come between. */
+  #inspect(one: StoredImport, body: RevisionCreate): Promise<FileRefusal | null> {
+    const rest = new Rest(async () => {
+      await new Promise((resolve) => setTimeout(resolve));
+      this.#mustBeActive(one);
+    });
+    const inspected = this.#inspecting.then(() => inspectVariants(body.variants, TenantBlobs.for(this.#room.self, this.#room.env), this.#mayHaveControlFlow(body), rest));
+    this.#inspecting = inspected.catch(() => undefined); // whoever asked hears of it
+    return inspected;
   }
 
   #mayHaveControlFlow({ control_flow }: Pick<RevisionCreate, "control_flow">): boolean {

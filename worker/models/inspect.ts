@@ -8,6 +8,7 @@ import type { ModelRefusal } from "../../schema/onnx/fault.ts";
 import { INSPECT_LIMITS, inspectOnnx } from "../../schema/onnx/inspect.ts";
 import { OnnxError } from "../../schema/onnx/error.ts";
 import type { Spent } from "../../schema/onnx/limits.ts";
+import type { Rest } from "../../schema/onnx/rest.ts";
 import type { ByteSource } from "../../schema/onnx/source.ts";
 
 export interface FileRefusal extends ModelRefusal {
@@ -22,10 +23,10 @@ export interface ChunkStore {
 /** Of 4 MiB, with weights among the structure: 8 GB. */
 const MAX_FETCHES = 2_000;
 
-/** The first refusal; null where every model may be published. */
-export async function inspectVariants(variants: readonly Variant[], blobs: ChunkStore, allowControlFlow: boolean): Promise<FileRefusal | null> {
+/** The first refusal; null where every model may be published. `rest`: for where others share the thread. */
+export async function inspectVariants(variants: readonly Variant[], blobs: ChunkStore, allowControlFlow: boolean, rest?: Rest): Promise<FileRefusal | null> {
   const judged = new Set<string>();
-  const spent: Spent = { fields: 0 };
+  const spent: Spent = { fields: 0, rest };
   const counted = boundedStore(blobs);
   for (const { files } of variants) {
     for (const file of files.filter(({ path }) => path.endsWith(".onnx"))) {

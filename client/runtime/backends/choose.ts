@@ -19,6 +19,8 @@ export interface Probe {
   /** Whether WebAssembly can wait for promises by itself; else the build that unwinds its own stack is used. */
   readonly hasJspi: boolean;
   readonly isCrossOriginIsolated: boolean;
+  /** Not each browser has it in each isolated page. */
+  readonly hasSharedMemory: boolean;
   readonly cores: number;
 }
 
@@ -53,7 +55,7 @@ export function chooseBackend(wish: "auto" | Backend, probe: Probe, failures: Fa
   const noWasm = failures.get("wasm");
   if (noWasm !== undefined) return { ok: false, why: wish === "wasm" ? noWasm : `${noWasm}; ${why}` };
   const threads = chooseThreads(probe, asked);
-  const limits = probe.isCrossOriginIsolated ? "" : " (the page is not cross-origin isolated)";
+  const limits = probe.hasSharedMemory ? "" : ` (${probe.isCrossOriginIsolated ? "this browser shares no memory between threads" : "the page is not cross-origin isolated"})`;
   const reason = `WASM with ${threads === 1 ? "one thread" : `${threads} threads`}${limits}: ${why}.`;
   return { ok: true, candidate: { backend: "wasm", threads, withoutJspi: false, reason, isEmulated: false } };
 }
@@ -61,10 +63,10 @@ export function chooseBackend(wish: "auto" | Backend, probe: Probe, failures: Fa
 function whyNoWebgpu(wish: "auto" | Backend, { adapter }: Probe): string | null {
   if (adapter === undefined) return "this browser has no WebGPU";
   if (adapter === null) return "there is no graphics adapter that WebGPU can use";
-  if (adapter.isSoftware && wish === "auto") return `the graphics adapter is emulated on the CPU (${adapter.name}), which is slower`;
+  if (adapter.isSoftware && wish === "auto") return `the graphics adapter is emulated on the CPU${adapter.name && ` (${adapter.name})`}, which is slower`;
   return null;
 }
 
-export function chooseThreads({ isCrossOriginIsolated, cores }: Probe, asked: number | null): number {
-  return isCrossOriginIsolated ? Math.max(1, asked === null ? Math.min(USUAL_THREADS, cores) : Math.min(MOST_THREADS, asked)) : 1;
+export function chooseThreads({ hasSharedMemory, cores }: Probe, asked: number | null): number {
+  return hasSharedMemory ? Math.max(1, asked === null ? Math.min(USUAL_THREADS, cores) : Math.min(MOST_THREADS, asked)) : 1;
 }

@@ -2,7 +2,7 @@
  * onnxruntime-web, started for one backend. Worker side.
  *
  * - One engine a worker: the memory of WebAssembly never shrinks, so it is freed by ending the worker.
- * - `startEngine` throws `backend-unavailable` where the engine can't start here; nothing of a model is involved. Parts of it
+ * - `startEngine` throws `backend-unavailable` where the engine can't start here; nothing of a model is involved. Files of it
  *   that don't come are `network-failed`: another try may have them, so no backend is passed over for it.
  * - Where the browser has no JSPI, WebGPU is the asyncify build's: larger and slower to wait, else the same.
  * - The trial session stays open: with its last session onnxruntime lets go of the graphics device.
@@ -14,7 +14,8 @@
 import type * as Ort from "onnxruntime-web";
 import type { Backend } from "../../../schema/contract/models.ts";
 import { LeaseholdError } from "../../errors.ts";
-import { ORT_BUILDS, PARTED_FILES } from "../ort-files.ts";
+import { ORT_BUILDS, PARTED_FILES, servedAs, type OrtBuild } from "../ort-files.ts";
+import { loading, notLoaded, startWhereFilesCome } from "./engine-files.ts";
 import { IDENTITY_MODEL } from "./identity-model.ts";
 import { joinParts } from "./join-parts.ts";
 import { KeptModule } from "./kept-module.ts";
@@ -91,45 +92,59 @@ export function engineOnDemand(options: EngineOptions): EngineOnDemand {
 }
 
 async function startEngine(options: EngineOptions): Promise<Engine> {
-  if (options.backend !== "wasm") return startSessions(options);
+  const { backend, ortBase, threads } = options;
+  if (backend !== "wasm") return startSessions(options);
   try {
-    return { kind: "heap", backend: "wasm", ort: await startModule(options.ortBase, options.threads) };
+    return { kind: "heap", backend, ort: await started(backend, filesOf([ORT_BUILDS.wasm.glue, ORT_BUILDS.wasm.wasm], ortBase), (again) => startModule(ortBase, threads, again)) };
   } catch (error) {
     if (error instanceof MissingExports) return startSessions(options);
-    throw notStarted(options.backend, error);
+    throw error;
   }
 }
 
-export async function startSessions({ backend, withoutJspi = false, threads, ortBase }: EngineOptions): Promise<SessionEngine> {
+export function startSessions(options: EngineOptions): Promise<SessionEngine> {
+  const build = ORT_BUILDS[options.backend === "webgpu" && options.withoutJspi ? "webgpu-without-jspi" : options.backend];
+  return started(options.backend, filesOf([build.api, build.glue, build.wasm], options.ortBase), (again) => startBuild(build, options, again));
+}
+
+const filesOf = (names: readonly string[], ortBase: string): URL[] => names.flatMap(servedAs).map(({ name }) => new URL(name, ortBase));
+
+async function started<T>(backend: Backend, files: readonly URL[], start: (again: string) => Promise<T>): Promise<T> {
   try {
-    const { api, glue, wasm } = ORT_BUILDS[backend === "webgpu" && withoutJspi ? "webgpu-without-jspi" : backend];
-    const parted = PARTED_FILES[wasm];
-    const importing = import(/* @vite-ignore */ new URL(api, ortBase).href) as Promise<OrtApi>;
-    importing.catch(() => undefined); // heard of below: without a network the parts say so, and an import says nothing
-    const binary = parted ? await joinParts(ortBase, wasm, parted) : null;
-    const ort = await importing;
-    if (binary) ort.env.wasm.wasmBinary = binary;
-    const kept = backend === "webgpu" ? await KeptModule.wrap(new URL(glue, ortBase)) : null;
-    ort.env.wasm.wasmPaths = kept ? { mjs: kept.url, wasm: new URL(wasm, ortBase).href } : ortBase;
-    ort.env.wasm.numThreads = threads;
-    ort.env.logLevel = "error";
-    const trial = await openSession(ort, IDENTITY_MODEL, PROVIDERS[backend]);
-    const { tensor } = await trial.run({ tensor: new Float32Array([42]), dims: [1] });
-    if (tensor[0] !== 42) throw new Error("the trial run gave a wrong result");
-    const openNamed: SessionEngine["openNamed"] = (model, more = {}) => ort.InferenceSession.create(model, { executionProviders: PROVIDERS[backend], ...SETTINGS, ...more });
-    return {
-      kind: "sessions",
-      backend,
-      api: ort,
-      openNamed,
-      openRecording: async (model, more) => (await kept?.recording(() => openNamed(model, more))) ?? null,
-      open: (model) => openSession(ort, model, PROVIDERS[backend]),
-      openReference: (model) => openSession(ort, model, PROVIDERS.wasm),
-      deviceLost: backend === "webgpu" ? deviceLost(ort) : new Promise(() => undefined),
-    };
+    return await startWhereFilesCome(files, start);
   } catch (error) {
-    throw error instanceof LeaseholdError && error.code === "network-failed" ? error : notStarted(backend, error);
+    throw error instanceof MissingExports || (error instanceof LeaseholdError && error.code === "network-failed") ? error : notStarted(backend, error);
   }
+}
+
+async function startBuild({ api, glue, wasm }: OrtBuild, { backend, threads, ortBase }: EngineOptions, again: string): Promise<SessionEngine> {
+  const parted = PARTED_FILES[wasm];
+  const importing = loading(import(/* @vite-ignore */ new URL(api + again, ortBase).href) as Promise<OrtApi>);
+  importing.catch(() => undefined); // heard of below: without a network the parts say so, and an import says nothing
+  const binary = parted ? await joinParts(ortBase, wasm, parted) : null;
+  const ort = await importing;
+  if (binary) ort.env.wasm.wasmBinary = binary;
+  const glueUrl = new URL(glue + again, ortBase);
+  const kept = backend === "webgpu" ? await KeptModule.wrap(glueUrl) : null;
+  ort.env.wasm.wasmPaths = { mjs: kept?.url ?? glueUrl.href, wasm: new URL(wasm, ortBase).href };
+  ort.env.wasm.numThreads = threads;
+  ort.env.logLevel = "error";
+  const trial = await openSession(ort, IDENTITY_MODEL, PROVIDERS[backend]).catch((error: unknown) => {
+    throw globalThis.leaseholdOrt ? error : notLoaded(error); // nobody says so of a module that isn't kept
+  });
+  const { tensor } = await trial.run({ tensor: new Float32Array([42]), dims: [1] });
+  if (tensor[0] !== 42) throw new Error("the trial run gave a wrong result");
+  const openNamed: SessionEngine["openNamed"] = (model, more = {}) => ort.InferenceSession.create(model, { executionProviders: PROVIDERS[backend], ...SETTINGS, ...more });
+  return {
+    kind: "sessions",
+    backend,
+    api: ort,
+    openNamed,
+    openRecording: async (model, more) => (await kept?.recording(() => openNamed(model, more))) ?? null,
+    open: (model) => openSession(ort, model, PROVIDERS[backend]),
+    openReference: (model) => openSession(ort, model, PROVIDERS.wasm),
+    deviceLost: backend === "webgpu" ? deviceLost(ort) : new Promise(() => undefined),
+  };
 }
 
 const notStarted = (backend: Backend, error: unknown): LeaseholdError =>

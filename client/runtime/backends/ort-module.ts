@@ -8,6 +8,7 @@
  * - Runs are synchronous: nothing else happens in the worker until one ends.
  */
 import { ORT_BUILDS } from "../ort-files.ts";
+import { loading } from "./engine-files.ts";
 
 /** Element types as onnxruntime numbers them; ONNX has the same numbers. */
 export const TYPE = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10 } as const;
@@ -95,9 +96,10 @@ const ERRORS_ONLY = 3;
 const ALL_OPTIMIZATIONS = 99;
 const ON_CPU = 1;
 
-export async function startModule(ortBase: string, threads: number): Promise<OrtModule> {
-  const { default: factory } = (await import(/* @vite-ignore */ new URL(ORT_BUILDS.wasm.glue, ortBase).href)) as { default: (options: object) => Promise<object> };
-  const module = await factory({ numThreads: threads, locateFile: (name: string) => new URL(name, ortBase).href });
+/** `again`: what the module's name ends in (engine-files.ts). */
+export async function startModule(ortBase: string, threads: number, again = ""): Promise<OrtModule> {
+  const { default: factory } = await loading(import(/* @vite-ignore */ new URL(ORT_BUILDS.wasm.glue + again, ortBase).href) as Promise<{ default: (options: object) => Promise<object> }>);
+  const module = await loading(factory({ numThreads: threads, locateFile: (name: string) => new URL(name, ortBase).href }));
   requireExports(module);
   const heap = new Heap(module, threads);
   heap.check(module._OrtInit(threads, ERRORS_ONLY), "start");

@@ -1,4 +1,5 @@
 /** Looks at what this browser has. Never throws: what can't be asked is not there. */
+import { hasSharedMemory } from "../shared-memory.ts";
 import type { Adapter, Probe } from "./choose.ts";
 
 /** A GPU process in trouble may never answer. */
@@ -9,6 +10,7 @@ export async function probeBrowser(wantsWebgpu: boolean): Promise<Probe> {
     adapter: wantsWebgpu ? await findAdapter() : undefined,
     hasJspi: hasJspi(),
     isCrossOriginIsolated: globalThis.crossOriginIsolated,
+    hasSharedMemory: hasSharedMemory(),
     cores: navigator.hardwareConcurrency || 1,
   };
 }

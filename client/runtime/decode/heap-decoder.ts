@@ -84,7 +84,7 @@ export class HeapDecoder implements Decoder {
     const current = whileCurrent(() => this.#runs);
     const read = () => current(async () => this.#readLogits());
     return {
-      greedy: async () => likeliest(await read()),
+      greedy: async () => likeliest(await read(), this.#scores),
       top: async (count) => candidatesOf(await read(), count, this.#scores),
       view: read,
       logits: async () => (await read()).slice(),

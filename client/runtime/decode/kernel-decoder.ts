@@ -72,7 +72,7 @@ export class KernelDecoder implements Decoder {
     const { kernels, program } = this.#parts;
     const read = () => current(async () => this.#logits());
     return {
-      greedy: () => current(async () => found(kernels.likeliest(program.logits, this.vocabulary))),
+      greedy: () => current(async () => found(kernels.likeliest(program.logits, this.vocabulary), this.#logits())),
       top: async (count) => candidatesOf(await read(), count, this.#scores),
       view: read,
       logits: async () => (await read()).slice(),
@@ -132,7 +132,8 @@ export class KernelDecoder implements Decoder {
   }
 }
 
-function found(id: number): number {
-  if (id < 0) throw new Error("the model's logits are no numbers");
+/** Nothing was found, or what is infinite. */
+function found(id: number, logits: Float32Array): number {
+  if (!Number.isFinite(logits[id])) throw new Error("the model's logits are no numbers");
   return id;
 }

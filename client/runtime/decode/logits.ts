@@ -3,19 +3,10 @@ import type { Scores } from "../kernels/scores.ts";
 import { shortlist } from "../sampling/shortlist.ts";
 import type { Candidates } from "./decoder.ts";
 
-/** Throws where none is a number: a backend that gives such logits must not go on. */
-export function likeliest(logits: Float32Array): number {
-  let best = 0;
-  let most = -Infinity;
-  for (let id = 0; id < logits.length; id++) {
-    const logit = logits[id] ?? -Infinity;
-    if (logit > most) {
-      most = logit;
-      best = id;
-    }
-  }
-  if (most === -Infinity) throw new Error("the model's logits are no numbers");
-  return best;
+/** Throws where one is no number, or the largest is not finite: a backend that gives such logits must not go on. `scores`: to look with. */
+export function likeliest(logits: Float32Array, scores: Scores): number {
+  scores.load(logits);
+  return scores.likeliest();
 }
 
 /** Throws where what a graph has picked is no pick: among the logits was one that is no number. */

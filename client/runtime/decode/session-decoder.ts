@@ -68,7 +68,7 @@ export class SessionDecoder implements DecoderInPieces {
     await feedInPieces(this, ids, this.piece, step, (piece) => this.#run(piece));
     const current = whileCurrent(() => this.#runs);
     return {
-      greedy: () => current(async () => (this.#hasTop ? ((await this.#top(1)).ids[0] ?? 0) : likeliest(await this.#logits()))),
+      greedy: () => current(async () => (this.#hasTop ? ((await this.#top(1)).ids[0] ?? 0) : likeliest(await this.#logits(), this.#scores))),
       top: (count) => current(async () => (this.#hasTop ? this.#top(count) : candidatesOf(await this.#logits(), count, this.#scores))),
       logits: () => current(() => this.#logits()),
     };

@@ -59,7 +59,7 @@ export const set = (local: Local, value: Code): Code => [value, 0x21, index(loca
 
 export const i32 = {
   value: (value: number): Code => [0x41, signed(value)],
-  add: two(0x6a), sub: two(0x6b), mul: two(0x6c), divUnsigned: two(0x6e), shl: two(0x74), shiftRight: two(0x76), and: two(0x71), lessUnsigned: two(0x49),
+  add: two(0x6a), sub: two(0x6b), mul: two(0x6c), divUnsigned: two(0x6e), shl: two(0x74), shiftRight: two(0x76), and: two(0x71), or: two(0x72), lessUnsigned: two(0x49),
   load8: access([0x2d]),
   store: (address: Code, value: Code, offset = 0): Code => [address, value, 0x36, 0, index(offset)],
   store8: (address: Code, value: Code, offset = 0): Code => [address, value, 0x3a, 0, index(offset)],

@@ -190,8 +190,14 @@ function mixed(query: Float32Array, keys: Float32Array, values: Float32Array, to
 
 function checkLikeliest(kernels: Kernels, bench: Bench): boolean {
   const { at, all } = bench.floats(29);
-  all.set([NaN], 2);
   all.set([5], 19);
   all.set([5], 27);
-  return kernels.likeliest(at, 29) === 19;
+  if (kernels.likeliest(at, 29) !== 19) return false;
+  return [2, 28].every((place) => {
+    const before = all.slice(place, place + 1);
+    all.set([NaN], place);
+    const found = kernels.likeliest(at, 29);
+    all.set(before, place);
+    return found === -1;
+  });
 }

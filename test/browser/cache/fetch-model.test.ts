@@ -384,6 +384,37 @@ describe("a chunk that another tab drops between two steps of this one", () => {
   });
 });
 
+describe("a file that can't be opened at once", () => {
+  afterEach(() => Reflect.deleteProperty(FileSystemFileHandle.prototype, "createSyncAccessHandle"));
+
+  /** Pages have no such function: what WebKit's does in a worker. */
+  const refusing = (name: string) =>
+    Reflect.set(FileSystemFileHandle.prototype, "createSyncAccessHandle", function (this: FileSystemFileHandle) {
+      this.createWritable = () => Promise.reject(new DOMException("The object is in an invalid state.", "InvalidStateError"));
+      return Promise.reject(new DOMException("Refused.", name));
+    });
+  const digest = "b".repeat(64) as Sha256;
+  const content = new TextEncoder().encode("a chunk");
+
+  it("is read the slow way where another tab has it, and left to it for writing", async () => {
+    const tenant = freshTenant();
+    await (await ChunkFiles.open(tenant)).write(digest, [content]);
+    refusing("InvalidStateError");
+    const files = await ChunkFiles.open(tenant);
+    expect(await files.read(digest, content.length, (size) => new Uint8Array(size))).toEqual(content);
+    await files.write(digest, [content.slice(1)]);
+    expect(await files.read(digest, content.length, (size) => new Uint8Array(size))).toEqual(content);
+  });
+
+  it("is written and read the slow way where the browser has the function alone, which locks what it refuses", async () => {
+    const files = await ChunkFiles.open(freshTenant());
+    refusing("NotSupportedError");
+    await files.write(digest, [content]);
+    expect(await files.names()).toEqual([digest]);
+    expect(await files.read(digest, content.length, (size) => new Uint8Array(size))).toEqual(content);
+  });
+});
+
 describe("the worker that works on chunks", () => {
   const real = Worker;
   afterEach(() => {
@@ -437,15 +468,35 @@ describe("the worker that works on chunks", () => {
     const bytes = () => (model.bytes.get(chunk.sha256) as Uint8Array<ArrayBuffer>).slice();
     const link = new ChunkLink(await ChunkFiles.open(tenant), tenant, 2000);
     const plain = { kind: "plain" } as const;
-    expect(await link.check(chunk, bytes(), plain)).toBeNull();
+    expect(await link.check(chunk, bytes(), plain)).toBe("lost");
     await expect.poll(async () => (await link.write(chunk.sha256, [bytes()])).error).toBeNull();
     expect(workers.length).toBeGreaterThan(1);
     expect(await link.open(chunk, plain)).toEqual(bytes());
     (workers[1] as { isDeaf: boolean }).isDeaf = true;
     expect(await link.open(chunk, plain)).toEqual(bytes());
-    expect((await link.check(chunk, bytes(), plain))?.bytes).toEqual(bytes());
+    expect(await link.check(chunk, bytes(), plain)).toMatchObject({ bytes: bytes() });
     expect(workers).toHaveLength(2);
     link.close();
+  });
+
+  it("costs a chunk no more than being fetched again where it hangs with that in its hands, and the next one too", async () => {
+    globalThis.Worker = class extends real {
+      override postMessage(): void {
+        // hears nothing
+      }
+    } as typeof Worker;
+    const model = await makeModel({ "a.onnx": [4000] });
+    const [source, store] = [sourceOf(model), await open(freshTenant())];
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      let isThere = false;
+      const fetching = fetchKept({ ...model, store, fetchChunk: source.fetchChunk }).finally(() => (isThere = true));
+      await expect.poll(async () => (await vi.advanceTimersByTimeAsync(31_000), isThere)).toBe(true);
+      await expectWhole(model, await fetching);
+    } finally {
+      vi.useRealTimers();
+    }
+    expect([...source.asked.values()]).toEqual([3]);
   });
 
   it("opens the folder itself: in some browsers a page can neither hand it on nor write", async () => {

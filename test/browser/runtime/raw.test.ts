@@ -5,6 +5,7 @@ import { loadRuntime, type Runtime } from "../../../client/runtime/host.ts";
 import { ELEMENT, type Dimension, type OnnxModel } from "../../../schema/onnx/types.ts";
 import { concat } from "../../../schema/onnx/concat.ts";
 import { encodeOnnx, payloadBytes } from "../../../schema/onnx/write.ts";
+import { failingPath } from "../../support/ort-failing.ts";
 
 const NOTHING = new Uint8Array(0);
 const value = (name: string, elementType: number, shape: readonly Dimension[]) => ({ name, tensor: { elementType, shape }, rest: NOTHING });
@@ -26,10 +27,11 @@ const ADD_AND_COUNT: OnnxModel = {
   },
 };
 
+const bytes = concat(encodeOnnx(ADD_AND_COUNT).parts.map((part) => payloadBytes(part, () => NOTHING)));
+const files = [{ path: "model.onnx", blob: new Blob([bytes.slice()]) }];
 let runtime: Runtime;
 beforeAll(async () => {
-  const bytes = concat(encodeOnnx(ADD_AND_COUNT).parts.map((part) => payloadBytes(part, () => NOTHING)));
-  runtime = await loadRuntime({ task: "raw", files: [{ path: "model.onnx", blob: new Blob([bytes.slice()]) }], backend: "wasm" });
+  runtime = await loadRuntime({ task: "raw", files, backend: "wasm" });
 });
 afterAll(() => runtime.close());
 
@@ -77,4 +79,15 @@ test("tensors of every type come back as they went in", async () => {
 
 test("another task's call is refused", async () => {
   await expect(runtime.readOcr(new Blob())).rejects.toMatchObject({ code: "model-invalid" });
+});
+
+test.each([
+  ["webgpu", "api"],
+  ["webgpu", "glue"],
+  ["wasm", "glue"],
+] as const)("on %s, an engine whose %s a fault of the network kept away is started all the same", async (backend, which) => {
+  const started = await loadRuntime({ task: "raw", files, backend, ortBase: new URL(failingPath(which), location.origin).href });
+  expect(started.backend).toBe(backend);
+  expect((await started.run("raw", { inputs: { a: floats(3), b: floats(4) }, outputs: ["sum"] })).outputs.sum).toEqual(floats(7));
+  started.close();
 });

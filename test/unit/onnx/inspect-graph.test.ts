@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { concat } from "../../../schema/onnx/concat.ts";
 import { INSPECT_LIMITS, inspectOnnx } from "../../../schema/onnx/inspect.ts";
 import { READ_LIMITS } from "../../../schema/onnx/limits.ts";
+import { Rest } from "../../../schema/onnx/rest.ts";
 import { bytesSource } from "../../../schema/onnx/source.ts";
 import type { OnnxAttribute, OnnxFunction, OnnxModel, OnnxNode, OnnxTensor } from "../../../schema/onnx/types.ts";
 import { modelBytes } from "../../support/onnx.ts";
@@ -112,4 +113,23 @@ it("files that share what they may cost are refused together", async () => {
   const spent = { fields: READ_LIMITS.fields - 500 };
   expect(await inspectOnnx(bytesSource(bytes), new Map(), INSPECT_LIMITS, spent)).toMatchObject({ ok: true });
   expect(await inspectOnnx(bytesSource(bytes), new Map(), INSPECT_LIMITS, spent)).toMatchObject({ ok: false, refusal: { code: "model-too-complex" } });
+});
+
+describe("an inspection on a thread that others share", () => {
+  const inspect = (pause: () => Promise<void>) => {
+    const nodes = [...Array.from({ length: 5000 }, (_, at) => node("Relu", [`v${at}`], [`v${at + 1}`])), node("Concat", Array.from({ length: 20_000 }, (_, at) => `w${at}`), ["all"])];
+    return inspectOnnx(bytesSource(modelBytes(modelOf({ nodes }))), new Map(), INSPECT_LIMITS, { fields: 0, rest: new Rest(pause) });
+  };
+
+  it("rests all along, while it reads and while it follows the graph, and judges alike", async () => {
+    let rests = 0;
+    expect(await inspect(async () => void rests++)).toMatchObject({ ok: true });
+    const [read, followed] = [5000 * 4 + 20_003, 5000 * 4 + 40_000];
+    expect(rests).toBeGreaterThan((read + followed) / 4096);
+  });
+
+  it("ends with what a rest throws", async () => {
+    const cancelled = new Error("nobody wants it any more");
+    await expect(inspect(() => Promise.reject(cancelled))).rejects.toBe(cancelled);
+  });
 });

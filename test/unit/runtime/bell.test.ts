@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import { Listening, ring, type Bell } from "../../../client/runtime/bell.ts";
+import { expect, test, vi } from "vitest";
+import { Listening, newBell, ring, type Bell } from "../../../client/runtime/bell.ts";
 
 const bellOf = (): Bell => new Int32Array(new SharedArrayBuffer(4));
 
@@ -41,4 +41,14 @@ test("without a bell it stops each time", () => {
   listening.to(null);
   listening.stopped(0);
   expect(listening.isDue(0)).toBe(true);
+});
+
+test.each([["not isolated", false, true], ["isolated without shared memory, as WebKitGTK has it", true, false]])("there is no bell where the page is %s", (_, crossOriginIsolated, isShared) => {
+  vi.stubGlobal("crossOriginIsolated", crossOriginIsolated);
+  if (!isShared) vi.stubGlobal("SharedArrayBuffer", undefined);
+  try {
+    expect(newBell()).toBeNull();
+  } finally {
+    vi.unstubAllGlobals();
+  }
 });

@@ -3,7 +3,7 @@ import { chooseBackend, chooseThreads, type Choice, type Failures, type Probe } 
 
 const GPU = { name: "nvidia ampere", isSoftware: false };
 const SWIFTSHADER = { name: "google swiftshader", isSoftware: true };
-const PROBE: Probe = { adapter: GPU, hasJspi: true, isCrossOriginIsolated: true, cores: 2 };
+const PROBE: Probe = { adapter: GPU, hasJspi: true, isCrossOriginIsolated: true, hasSharedMemory: true, cores: 2 };
 const none: Failures = new Map();
 
 const brief = (choice: Choice) => (choice.ok ? `${choice.candidate.backend}${choice.candidate.withoutJspi ? " without JSPI" : ""}, ${choice.candidate.threads}: ${choice.candidate.reason}` : choice.why);
@@ -17,9 +17,11 @@ describe("the backend", () => {
     ["no JSPI", "auto", { hasJspi: false }, "webgpu without JSPI, 1: WebGPU without JSPI (asyncify) on nvidia ampere."],
     ["no JSPI and an emulated adapter", "auto", { hasJspi: false, adapter: SWIFTSHADER }, "wasm, 2: WASM with 2 threads: the graphics adapter is emulated on the CPU (google swiftshader), which is slower."],
     ["an emulated adapter", "auto", { adapter: SWIFTSHADER }, "wasm, 2: WASM with 2 threads: the graphics adapter is emulated on the CPU (google swiftshader), which is slower."],
+    ["an emulated adapter without a name, as Firefox gives it", "auto", { adapter: { name: "", isSoftware: true } }, "wasm, 2: WASM with 2 threads: the graphics adapter is emulated on the CPU, which is slower."],
     ["an emulated adapter by name", "webgpu", { adapter: SWIFTSHADER }, "webgpu, 1: WebGPU on google swiftshader."],
     ["WASM by name", "wasm", {}, "wasm, 2: WASM with 2 threads: as asked for."],
-    ["no isolation", "wasm", { isCrossOriginIsolated: false }, "wasm, 1: WASM with one thread (the page is not cross-origin isolated): as asked for."],
+    ["no isolation", "wasm", { isCrossOriginIsolated: false, hasSharedMemory: false }, "wasm, 1: WASM with one thread (the page is not cross-origin isolated): as asked for."],
+    ["isolation without shared memory", "wasm", { hasSharedMemory: false }, "wasm, 1: WASM with one thread (this browser shares no memory between threads): as asked for."],
     ["WebGPU by name, without an adapter", "webgpu", { adapter: null }, "there is no graphics adapter that WebGPU can use"],
   ])("%s", (_, wish, probe, expected) => {
     expect(brief(chooseBackend(wish, { ...PROBE, ...probe }, none))).toBe(expected);
@@ -48,6 +50,6 @@ test.each([
   [8, true, 8, 8],
   [8, true, 100, 16],
   [8, false, 8, 1],
-])("%i cores, isolated %s, asked for %s: %i threads", (cores, isCrossOriginIsolated, asked, threads) => {
-  expect(chooseThreads({ ...PROBE, cores, isCrossOriginIsolated }, asked)).toBe(threads);
+])("%i cores, shared memory %s, asked for %s: %i threads", (cores, hasSharedMemory, asked, threads) => {
+  expect(chooseThreads({ ...PROBE, cores, hasSharedMemory }, asked)).toBe(threads);
 });

@@ -2,6 +2,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import type { OnnxModel, OnnxTensor } from "../../../schema/onnx/types.ts";
 import { type Answer, OPERATOR_KEY, api, expectStatus } from "../../support/api.ts";
+import { r2 } from "../../support/r2-tap.ts";
 import { madeModel, madeNode, modelBytes } from "../../support/onnx.ts";
 import { DEFAULT_PRICES, type TestTenant, askLease, provisionTenant, sha256Hex } from "../../support/tenant.ts";
 
@@ -31,21 +32,40 @@ async function publish(tenant: TestTenant, files: Files, more: object = {}): Pro
   return api.post(`/v1/tenants/${tenant.id}/models/tiny/revisions/${begun.revision}/commit`, { key: tenant.admin });
 }
 
-test("a file whose chunks make another than its digest says is refused, and goes live once they make it", async () => {
-  const tenant = await provisionTenant();
+/** A file of two chunks, which are stored; and a revision of it, with the chunks in that order. */
+async function inTwoChunks(tenant: TestTenant) {
   const pieces = [Uint8Array.of(1, 2, 3), Uint8Array.of(4, 5)];
   const chunks = await Promise.all(pieces.map(async (bytes) => ({ sha256: await sha256Hex(bytes), size: bytes.length })));
   for (const [index, bytes] of pieces.entries()) expectStatus(await api.put(`/v1/tenants/${tenant.id}/blobs/${chunks[index]?.sha256}`, { key: tenant.admin, body: bytes }), 201);
   const file = { path: "weights.bin", size: 5, sha256: await sha256Hex(Uint8Array.of(1, 2, 3, 4, 5)) };
-  const commit = async (order: typeof chunks) => {
+  const begun = async (order: typeof chunks): Promise<{ commit: () => Promise<Answer> }> => {
     const body = { task: "raw", usage: { measure: "per-run", tokens: 1 }, prices: DEFAULT_PRICES, variants: [{ id: "all", files: [{ ...file, chunks: order }] }] };
-    const begun = expectStatus(await api.post(`/v1/tenants/${tenant.id}/models/tiny/revisions`, { key: tenant.admin, body }), 201).json;
-    return api.post(`/v1/tenants/${tenant.id}/models/tiny/revisions/${begun.revision}/commit`, { key: tenant.admin });
+    const { revision } = expectStatus(await api.post(`/v1/tenants/${tenant.id}/models/tiny/revisions`, { key: tenant.admin, body }), 201).json;
+    return { commit: () => api.post(`/v1/tenants/${tenant.id}/models/tiny/revisions/${revision}/commit`, { key: tenant.admin }) };
   };
-  const refused = await commit(chunks.toReversed());
+  return { chunks, begun };
+}
+
+test("a file whose chunks make another than its digest says is refused, and goes live once they make it", async () => {
+  const tenant = await provisionTenant();
+  const { chunks, begun } = await inTwoChunks(tenant);
+  const refused = await (await begun(chunks.toReversed())).commit();
   expect([refused.status, refused.code, (await askLease(tenant)).code]).toEqual([422, "digest-mismatch", "model-not-available"]);
-  expectStatus(await commit(chunks), 200);
+  expectStatus(await (await begun(chunks)).commit(), 200);
   expect((await askLease(tenant)).status).toBe(201);
+});
+
+test("a commit that is cut off anywhere while it reads is simply sent again; so is one whose answer did not arrive", async () => {
+  const tenant = await provisionTenant();
+  const { chunks, begun } = await inTwoChunks(tenant);
+  const { commit } = await begun(chunks);
+  const failing = async (at: number): Promise<Answer> => {
+    r2.fail((call) => (call === at ? "refuse" : null));
+    return commit().finally(() => r2.heal());
+  };
+  for (const read of [0, 1, 2]) expect([(await failing(read)).status, (await askLease(tenant)).code]).toEqual([503, "model-not-available"]);
+  const done = expectStatus(await failing(3), 200); // the manifest and both chunks are all that is read
+  expect(expectStatus(await commit(), 200).json).toEqual(done.json);
 });
 
 describe("a revision with", () => {

@@ -29,8 +29,11 @@ describe("the form of a decoder's weights", () => {
   });
 });
 
-test("logits that are no numbers have no likeliest", () => {
-  expect(() => likeliest(new Float32Array(4).fill(NaN))).toThrow("no numbers");
+test("logits of which one is no number, or the largest without bound, have no likeliest", () => {
+  const scores = new Scores();
+  for (const value of [NaN, -Infinity]) expect(() => likeliest(new Float32Array(4).fill(value), scores)).toThrow("no numbers");
+  for (const value of [NaN, Infinity]) for (const at of [0, 2, 3]) expect(() => likeliest(Float32Array.of(1, 3, 2, 0).fill(value, at, at + 1), scores)).toThrow("no numbers");
+  expect(likeliest(Float32Array.of(-Infinity, 3, 2, 3), scores)).toBe(1);
 });
 
 test("candidates are the likeliest, in order, smaller ids first among equals", () => {
@@ -41,7 +44,7 @@ test("candidates are the likeliest, in order, smaller ids first among equals", (
       const expected = values.map((value, id) => ({ value, id })).sort((a, b) => b.value - a.value || a.id - b.id).slice(0, count);
       expect([...found.ids]).toEqual(expected.map(({ id }) => id));
       expect([...found.logits]).toEqual(expected.map(({ value }) => value));
-      expect(found.ids[0]).toBe(likeliest(Float32Array.from(values)));
+      expect(found.ids[0]).toBe(likeliest(Float32Array.from(values), new Scores()));
       expect(found.logSumExp).toBeCloseTo(Math.log(values.reduce((sum, value) => sum + Math.exp(value), 0)), 4);
     }),
   );
