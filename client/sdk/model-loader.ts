@@ -208,7 +208,7 @@ export class ModelLoader {
       }
       await take();
       const parts = new PartsOnTheirWay(variant);
-      parts.end(fetchAll((sha256, chunk) => parts.add(sha256, chunk)));
+      parts.end(fetchAll((...chunk) => parts.add(...chunk)));
       return parts;
     };
     const selfTest = variant.self_test ?? manifest.self_test;
@@ -264,6 +264,7 @@ export class ModelLoader {
   async #cachedRevision(model: string, source: WeightsSource, lease: Promise<void> | undefined): Promise<Revision | null> {
     const { desk, tenant } = this.#options;
     const store = await this.#options.store;
+    store.prepare();
     const digest = await store.revision(model as ModelId);
     const text = digest && (await this.#storedText(digest));
     if (!digest || !text) return null;
