@@ -46,14 +46,14 @@ export class ChunkFiles {
     return handle && unlessGone(() => handle.getFile());
   }
 
-  /** Its bytes, in memory that `room` gives; null where there is none of this length. */
-  async read(sha256: Sha256, size: number, room: (size: number) => Bytes): Promise<Bytes | null> {
+  /** Its bytes; null where there is none of this length. */
+  async read(sha256: Sha256, size: number): Promise<Bytes | null> {
     const handle = await this.#handle(sha256);
     const open = handle && (await openAtOnce(handle, "read-only"));
     if (open) {
       try {
         if (open.getSize() !== size) return null;
-        const bytes = room(size);
+        const bytes = new Uint8Array(size);
         return open.read(bytes, { at: 0 }) === size ? bytes : null;
       } finally {
         open.close();

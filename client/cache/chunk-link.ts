@@ -10,7 +10,7 @@
 import type { Sha256 } from "../../schema/contract/ids.ts";
 import type { Chunk } from "../../schema/contract/models.ts";
 import type { ChunkFiles } from "./chunk-files.ts";
-import { type Checked, type ChunkWork, type Form, LocalChunkWork, type Written } from "./chunk-work.ts";
+import { type Checked, type ChunkWork, type Form, LocalChunkWork, type Opened, type Written } from "./chunk-work.ts";
 import type { FromChunks, ToChunks } from "./chunk.worker.ts";
 import type { Bytes } from "./seal.ts";
 
@@ -39,12 +39,12 @@ export class ChunkLink implements ChunkWork {
     this.#local = new LocalChunkWork(files, tenant);
   }
 
-  async open(chunk: Chunk, form: Form): Promise<Bytes | null> {
+  async open(chunk: Chunk, form: Form, mayBeDue: boolean): Promise<Opened | null> {
     const worker = this.start();
-    if (!worker) return this.#local.open(chunk, form);
-    const answer = await this.#ask(worker, { kind: "open", id: this.#nextId++, chunk, form }, []);
-    if (answer === null && !this.#isClosed) return this.#local.open(chunk, form);
-    return answer?.kind === "opened" ? answer.bytes : null;
+    if (!worker) return this.#local.open(chunk, form, mayBeDue);
+    const answer = await this.#ask(worker, { kind: "open", id: this.#nextId++, chunk, form, mayBeDue }, []);
+    if (answer === null && !this.#isClosed) return this.#local.open(chunk, form, mayBeDue);
+    return answer?.kind === "opened" ? answer.opened : null;
   }
 
   async check(chunk: Chunk, bytes: Bytes, form: Form | null): Promise<Checked | "lost" | null> {

@@ -2,7 +2,8 @@
  * What is done with a chunk's bytes: read, opened, checked, sealed, written. In a worker of its own (`chunk-link.ts`),
  * or in the page where no worker is to be had.
  *
- * - Nothing gives bytes that are not what the chunk's digest says.
+ * - Nothing gives bytes that are not what the chunk's digest says; but whoever takes that digest itself may have what the
+ *   seal alone has vouched for.
  * - What a call is given is the call's from then on; what it gives is the caller's.
  */
 import type { Sha256 } from "../../schema/contract/ids.ts";
@@ -14,6 +15,12 @@ import { type Bytes, openChunk, sealChunk, sealedBytes } from "./seal.ts";
 
 /** What a file holds: the bytes as they are, or sealed with this key. */
 export type Form = { readonly kind: "plain" } | { readonly kind: "sealed"; readonly key: CryptoKey };
+
+export interface Opened {
+  readonly bytes: Bytes;
+  /** False where its SHA-256 is still to be taken. */
+  readonly isVerified: boolean;
+}
 
 export interface Checked {
   readonly bytes: Bytes;
@@ -29,8 +36,8 @@ export interface Written {
 }
 
 export interface ChunkWork {
-  /** Null where there is no such file, or it does not hold the chunk. */
-  open(chunk: Chunk, form: Form): Promise<Bytes | null>;
+  /** Null where there is no such file, or it does not hold the chunk. `mayBeDue`: what was sealed may come unverified. */
+  open(chunk: Chunk, form: Form, mayBeDue: boolean): Promise<Opened | null>;
   /** Null where the bytes are not the chunk's; "lost" where nobody knows, and they are gone. */
   check(chunk: Chunk, bytes: Bytes, form: Form | null): Promise<Checked | "lost" | null>;
   write(sha256: Sha256, parts: readonly Bytes[]): Promise<Written>;
@@ -39,25 +46,15 @@ export interface ChunkWork {
 export class LocalChunkWork implements ChunkWork {
   readonly #files: ChunkFiles;
   readonly #tenant: string;
-  /** Memory for what is read and not kept: fresh memory costs as much as reading. */
-  readonly #spare: Bytes[] = [];
 
   constructor(files: ChunkFiles, tenant: string) {
     this.#files = files;
     this.#tenant = tenant;
   }
 
-  async open(chunk: Chunk, form: Form): Promise<Bytes | null> {
-    const { sha256, size } = chunk;
-    if (form.kind === "plain") {
-      const found = await timed("chunk: read", () => this.#files.read(sha256, size, (length) => new Uint8Array(length)));
-      return found && (await isChunk(chunk, found)) ? found : null;
-    }
-    const found = await timed("chunk: read", () => this.#files.read(sha256, sealedBytes(size), (length) => this.#scratch(length)));
-    if (!found) return null;
-    const bytes = await openBytes(chunk, found, form, this.#tenant);
-    this.#spare.push(found);
-    return bytes;
+  async open(chunk: Chunk, form: Form, mayBeDue: boolean): Promise<Opened | null> {
+    const found = await timed("chunk: read", () => this.#files.read(chunk.sha256, form.kind === "plain" ? chunk.size : sealedBytes(chunk.size)));
+    return found && openBytes(chunk, found, form, this.#tenant, mayBeDue);
   }
 
   check(chunk: Chunk, bytes: Bytes, form: Form | null): Promise<Checked | null> {
@@ -72,17 +69,13 @@ export class LocalChunkWork implements ChunkWork {
       return { error, parts };
     }
   }
-
-  #scratch(length: number): Bytes {
-    const spare = this.#spare.pop();
-    return spare && spare.buffer.byteLength >= length ? new Uint8Array(spare.buffer, 0, length) : new Uint8Array(length);
-  }
 }
 
-/** The chunk from what was kept of it, wherever that was. */
-export async function openBytes(chunk: Chunk, found: Bytes, form: Form, tenant: string): Promise<Bytes | null> {
+/** The chunk from what was kept of it, wherever that was, in that memory. `mayBeDue`: as in `ChunkWork.open`. */
+export async function openBytes(chunk: Chunk, found: Bytes, form: Form, tenant: string, mayBeDue: boolean): Promise<Opened | null> {
   const bytes = form.kind === "sealed" ? await timed("chunk: decrypt", () => openChunk(form.key, tenant, chunk, found)) : found;
-  return bytes && (await isChunk(chunk, bytes)) ? bytes : null;
+  const isVerified = form.kind === "plain" || !mayBeDue;
+  return bytes && (!isVerified || (await isChunk(chunk, bytes))) ? { bytes, isVerified } : null;
 }
 
 /** As `ChunkWork.check`. */

@@ -6,18 +6,18 @@
 import type { Sha256 } from "../../schema/contract/ids.ts";
 import type { Chunk } from "../../schema/contract/models.ts";
 import { ChunkFiles } from "./chunk-files.ts";
-import { type Checked, type Form, LocalChunkWork, type Written } from "./chunk-work.ts";
+import { type Checked, type Form, LocalChunkWork, type Opened, type Written } from "./chunk-work.ts";
 import type { Bytes } from "./seal.ts";
 
 export type ToChunks =
   /** First, once. */
   | { readonly kind: "begin"; readonly tenant: string }
-  | { readonly kind: "open"; readonly id: number; readonly chunk: Chunk; readonly form: Form }
+  | { readonly kind: "open"; readonly id: number; readonly chunk: Chunk; readonly form: Form; readonly mayBeDue: boolean }
   | { readonly kind: "check"; readonly id: number; readonly chunk: Chunk; readonly bytes: Bytes; readonly form: Form | null }
   | { readonly kind: "write"; readonly id: number; readonly sha256: Sha256; readonly parts: readonly Bytes[] };
 
 export type FromChunks =
-  | { readonly kind: "opened"; readonly id: number; readonly bytes: Bytes | null }
+  | { readonly kind: "opened"; readonly id: number; readonly opened: Opened | null }
   | { readonly kind: "checked"; readonly id: number; readonly checked: Checked | null }
   | { readonly kind: "written"; readonly id: number; readonly written: Written }
   | { readonly kind: "failed"; readonly id: number; readonly error: unknown };
@@ -43,8 +43,8 @@ async function serve(request: Exclude<ToChunks, { kind: "begin" }>): Promise<voi
   if (!work) throw new Error("the worker was not told where the chunks are");
   switch (request.kind) {
     case "open": {
-      const bytes = await work.open(request.chunk, request.form);
-      return post({ kind: "opened", id, bytes }, bytes ? [bytes] : []);
+      const opened = await work.open(request.chunk, request.form, request.mayBeDue);
+      return post({ kind: "opened", id, opened }, opened ? [opened.bytes] : []);
     }
     case "check": {
       const checked = await work.check(request.chunk, request.bytes, request.form);

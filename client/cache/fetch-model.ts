@@ -1,7 +1,8 @@
 /**
  * Brings the files of one variant together: from the store where they are, from the network where they are not.
  *
- * - Nothing unverified leaves this module: the store gives and takes only what a chunk's SHA-256 says.
+ * - Nothing unverified leaves this module: the store gives and takes only what a chunk's SHA-256 says. But `onChunk` is
+ *   also given chunks for which their seal alone has vouched so far, says so of each, and leaves the SHA-256 to its owner.
  * - A cached chunk that does not open or misses its digest is dropped and fetched. A fetched one that misses it (or its
  *   length) is fetched once more; then `weights-corrupt`. One that was lost before it was judged is fetched again.
  * - At most `PARALLEL` chunks are in flight or being opened, and as many are being written: whoever waits for the model
@@ -12,6 +13,7 @@
  * - Beside calls that run, chunks are opened and checked as `giving-way.ts` says.
  */
 import { LeaseholdError } from "../errors.ts";
+import type { Opened } from "./chunk-work.ts";
 import type { Sha256 } from "../../schema/contract/ids.ts";
 import type { Chunk, Manifest, Variant } from "../../schema/contract/models.ts";
 import type { LoadedFile } from "../runtime/host.ts";
@@ -51,8 +53,8 @@ export interface FetchModelOptions {
   readonly fetchChunk: FetchChunk;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: FetchProgress) => void;
-  /** Takes each chunk once it is verified, with its memory: `files` are then for nobody else. */
-  readonly onChunk?: (sha256: Sha256, bytes: Bytes) => void;
+  /** Takes each chunk once it is there, with its memory: `files` are then for nobody else. */
+  readonly onChunk?: (sha256: Sha256, bytes: Bytes, isVerified: boolean) => void;
 }
 
 export interface FetchedModel {
@@ -75,14 +77,14 @@ export async function fetchModel({ manifest, variant, store, keeping, fetchChunk
   const writes = new Writes(PARALLEL);
   const givingWay = new GivingWay();
 
-  const cached = async (chunk: Chunk): Promise<Bytes | null> => {
-    const opened = await givingWay.piece(() => store.openChunk(chunk, keeping));
+  const cached = async (chunk: Chunk): Promise<Opened | null> => {
+    const opened = await givingWay.piece(() => store.openChunk(chunk, keeping, onChunk !== undefined));
     if (!opened) return null;
     count.found(chunk);
-    if (opened.isKeptSo) return opened.bytes;
+    if (opened.isKeptSo) return opened;
     await store.dropChunk(chunk.sha256);
     const took = await taken(chunk, opened.bytes);
-    return took === null || took === "lost" ? null : took.bytes;
+    return took === null || took === "lost" ? null : { bytes: took.bytes, isVerified: true };
   };
 
   const taken = async (chunk: Chunk, bytes: Bytes) => {
@@ -119,23 +121,23 @@ export async function fetchModel({ manifest, variant, store, keeping, fetchChunk
   };
 
   /** The lock is held until the chunk is kept, so that another tab finds it; the bytes are there before. */
-  const fetchAlone = (chunk: Chunk): Promise<Bytes> =>
+  const fetchAlone = (chunk: Chunk): Promise<Opened> =>
     new Promise((resolve, reject) => {
       const work = async () => {
         const found = await cached(chunk); // another tab may have fetched it while this one waited for the lock
         if (found) return resolve(found);
         const { bytes, kept } = await fetchVerified(chunk);
-        resolve(bytes);
+        resolve({ bytes, isVerified: true });
         await kept;
       };
       store.exclusively(chunk.sha256, stop, work).catch(reject);
     });
 
   const obtain = async (chunk: Chunk) => {
-    const bytes = (await cached(chunk)) ?? (await fetchAlone(chunk));
+    const { bytes, isVerified } = (await cached(chunk)) ?? (await fetchAlone(chunk));
     stop.throwIfAborted();
     parts.set(chunk.sha256, bytes);
-    onChunk?.(chunk.sha256, bytes);
+    onChunk?.(chunk.sha256, bytes, isVerified);
     await writes.room();
   };
 

@@ -3,7 +3,7 @@
  *
  * - Never fails for want of storage: what the disk refuses is kept in memory, and `place` says why. The disk is tried
  *   again for what comes half a minute later; what memory has goes there when it is next opened.
- * - Gives a chunk's bytes only where they are what its digest says.
+ * - Gives a chunk's bytes only where they are what its digest says, or to whoever takes that digest itself.
  * - A full disk costs the chunks that were used longest ago, those of models with an offline lease last; none that is held.
  * - `exclusively` lets one tab at a time work on a chunk, so that two tabs download it once.
  */
@@ -11,7 +11,7 @@ import type { ModelId, Sha256 } from "../../schema/contract/ids.ts";
 import type { Chunk } from "../../schema/contract/models.ts";
 import { manifestsOf, switchRecords } from "./catalogue.ts";
 import { isNamed } from "./chunk-files.ts";
-import { checkBytes, type Form, openBytes } from "./chunk-work.ts";
+import { checkBytes, type Form, openBytes, type Opened } from "./chunk-work.ts";
 import { type Disk, DiskAccess, reasonOf } from "./disk.ts";
 import { chunksToDrop, type Keeping } from "./keeping.ts";
 import { Patience } from "./patience.ts";
@@ -21,8 +21,7 @@ import { SharedProgress } from "./shared-progress.ts";
 
 export type Place = { readonly kind: "disk" } | { readonly kind: "memory"; readonly reason: string };
 
-export interface OpenedChunk {
-  readonly bytes: Bytes;
+export interface OpenedChunk extends Opened {
   /** Whether it lies as it is to be kept. */
   readonly isKeptSo: boolean;
 }
@@ -41,11 +40,16 @@ export interface ModelStore {
   readonly progress: SharedProgress;
   /** By name and length. */
   hasChunk(chunk: Chunk): Promise<boolean>;
-  /** Null where it is not here. What is damaged, or sealed for another key, is dropped. */
-  openChunk(chunk: Chunk, keeping: Keeping): Promise<OpenedChunk | null>;
+  /**
+   * Null where it is not here. What is damaged, or sealed for another key, is dropped. `mayBeDue`: what its seal vouches
+   * for may come before its SHA-256 is taken.
+   */
+  openChunk(chunk: Chunk, keeping: Keeping, mayBeDue: boolean): Promise<OpenedChunk | null>;
   /** Checks the bytes, which are the store's from then on, and keeps a copy. Null where they are not the chunk's; "lost" where they are gone, whatever they were. */
   takeChunk(chunk: Chunk, bytes: Bytes, keeping: Keeping): Promise<TakenChunk | "lost" | null>;
   dropChunk(sha256: Sha256): Promise<void>;
+  /** A model is going to be opened: what opens its chunks starts meanwhile. */
+  prepare(): void;
   /** They don't give way to others until what this gives is called. */
   hold(chunks: readonly Chunk[]): () => void;
   /** Notes that these were used just now. */
@@ -130,15 +134,14 @@ class TenantStore implements ModelStore {
     return file !== null;
   }
 
-  async openChunk(chunk: Chunk, keeping: Keeping): Promise<OpenedChunk | null> {
+  async openChunk(chunk: Chunk, keeping: Keeping, mayBeDue: boolean): Promise<OpenedChunk | null> {
     const inMemory = this.#chunks.get(chunk.sha256);
     const record = inMemory ?? (await this.#fromDisk(async ({ catalogue }) => (await catalogue.get("chunks", chunk.sha256)) ?? null));
     if (!record) return null;
     const isSealed = record.isSealed ?? false;
     const form = formOf(isSealed, keeping);
-    const opened = form && (inMemory ? openBytes(chunk, new Uint8Array(await inMemory.blob.arrayBuffer()), form, this.tenant) : this.#fromDisk(({ work }) => work.open(chunk, form)));
-    const bytes = await opened;
-    if (bytes) return { bytes, isKeptSo: inMemory ? this.#diskFor(keeping) === null : keeping.mode !== "none" && isSealed === (keeping.mode === "encrypted") };
+    const opened = await (form && (inMemory ? openBytes(chunk, new Uint8Array(await inMemory.blob.arrayBuffer()), form, this.tenant, mayBeDue) : this.#fromDisk(({ work }) => work.open(chunk, form, mayBeDue))));
+    if (opened) return { ...opened, isKeptSo: inMemory ? this.#diskFor(keeping) === null : keeping.mode !== "none" && isSealed === (keeping.mode === "encrypted") };
     await this.dropChunk(chunk.sha256);
     return null;
   }
@@ -161,6 +164,10 @@ class TenantStore implements ModelStore {
       await files.remove(sha256);
       return null;
     });
+  }
+
+  prepare(): void {
+    this.#access.disk?.work.start();
   }
 
   hold(chunks: readonly Chunk[]): () => void {

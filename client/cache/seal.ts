@@ -36,16 +36,20 @@ export async function sealChunk(key: CryptoKey, tenant: string, chunk: Chunk, by
   return [nonce, ...(await Promise.all(records))];
 }
 
+/** In its place: the memory of `sealed` becomes the chunk's, or is of no use to anybody. */
 export async function openChunk(key: CryptoKey, tenant: string, chunk: Chunk, sealed: Bytes): Promise<Bytes | null> {
   if (sealed.byteLength !== sealedBytes(chunk.size)) return null;
-  const nonce = sealed.subarray(0, NONCE_BYTES);
-  const opened = new Uint8Array(chunk.size);
-  const records = Array.from({ length: recordsOf(chunk.size) }, async (_, at) => {
-    const begin = NONCE_BYTES + at * (RECORD_BYTES + TAG_BYTES);
-    const record = await crypto.subtle.decrypt(algorithmOf(nonce, tenant, chunk, at), key, sealed.subarray(begin, begin + RECORD_BYTES + TAG_BYTES));
-    opened.set(new Uint8Array(record), at * RECORD_BYTES);
-  });
-  return Promise.all(records).then(() => opened, () => null);
+  const nonce = sealed.slice(0, NONCE_BYTES);
+  try {
+    for (let at = 0; at < recordsOf(chunk.size); at++) {
+      const begin = NONCE_BYTES + at * (RECORD_BYTES + TAG_BYTES);
+      const record = await crypto.subtle.decrypt(algorithmOf(nonce, tenant, chunk, at), key, sealed.subarray(begin, begin + RECORD_BYTES + TAG_BYTES));
+      sealed.set(new Uint8Array(record), at * RECORD_BYTES);
+    }
+  } catch {
+    return null;
+  }
+  return sealed.subarray(0, chunk.size);
 }
 
 const recordsOf = (size: number) => Math.ceil(size / RECORD_BYTES);

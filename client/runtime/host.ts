@@ -20,9 +20,10 @@ import { probeBrowser } from "./backends/probe.ts";
 import { callsUnderWay } from "./calls-under-way.ts";
 import { timed } from "../timing.ts";
 import { KernelFault } from "./decode/kernel-fault.ts";
+import { PartFault } from "./tasks/part-fault.ts";
 import { ORT_PATH } from "./ort-files.ts";
 import { modelBudget } from "./memory-budget.ts";
-import type { Answer, ArrivingFile, LoadedFile, RunRequest, RuntimeFile, Stage, StoredFile } from "./protocol.ts";
+import type { Answer, ArrivingFile, GivePart, LoadedFile, RunRequest, RuntimeFile, Stage, StoredFile } from "./protocol.ts";
 import type { OcrBlock, OcrReading } from "./tasks/ocr/reading.ts";
 import type { InputOf, NoteOf, OutputOf, PieceOf, TaskName } from "./tasks/registry.ts";
 import { type AskOptions, type Patience, WorkerLink } from "./worker-link.ts";
@@ -30,11 +31,14 @@ import { type AskOptions, type Patience, WorkerLink } from "./worker-link.ts";
 export type { LoadedFile, OcrBlock, RuntimeFile, StoredFile };
 export type { Point } from "./tasks/ocr/geometry.ts";
 
-/** Files whose parts are still being verified. */
+/** Files whose parts are still being read. */
 export interface FilesOnTheirWay {
   readonly files: readonly ArrivingFile[];
-  /** Gives each part once, in any order, with its memory; those that were ready before, at once. Rejects where the rest won't come. */
-  deliver(give: (part: number, bytes: Uint8Array<ArrayBuffer>) => void): Promise<void>;
+  /**
+   * Gives each part once, in any order, with its memory; those that were ready before, at once. Rejects where the rest
+   * won't come. `due`: see `ArrivingPart`; a part that misses it has all files asked for once more.
+   */
+  deliver(give: GivePart): Promise<void>;
 }
 
 export type GivenFiles = readonly RuntimeFile[] | FilesOnTheirWay;
@@ -199,6 +203,7 @@ class HostedRuntime implements Runtime {
     this.#running = null;
 
     const failures = new Map(this.#failures);
+    let isReadAgain = false;
     const probe = await orAborted(probeBrowser(wish !== "wasm"), signal);
     for (;;) {
       const choice = chooseBackend(wish, probe, failures, asked ?? null);
@@ -208,6 +213,10 @@ class HostedRuntime implements Runtime {
       } catch (error) {
         if (error instanceof KernelFault && this.#withoutKernels === null) {
           this.#withoutKernels = sentence(error);
+          continue;
+        }
+        if (error instanceof PartFault && !isReadAgain) {
+          isReadAgain = true;
           continue;
         }
         if (wish !== "auto" || !(error instanceof LeaseholdError) || !BACKEND_FAULTS.has(error.code)) throw error;

@@ -10,6 +10,7 @@
  * - Requests are worked on one after another, in the order sent; `abort` overtakes.
  * - `start` comes first, once; then `load`, once. The parts of files that are on their way follow in any order, each once.
  */
+import type { Sha256 } from "../../schema/contract/ids.ts";
 import type { Backend } from "../../schema/contract/models.ts";
 import type { SelfTest } from "../../schema/contract/self-test.ts";
 import type { Bell } from "./bell.ts";
@@ -36,7 +37,7 @@ export interface LoadedFile {
   readonly parts: readonly Uint8Array<ArrayBuffer>[];
 }
 
-/** Verified like the others, and given part by part as that is done. */
+/** Given part by part. */
 export interface ArrivingFile {
   readonly path: string;
   /** One after another; a part that stands in several places has one number. */
@@ -79,16 +80,32 @@ export interface RunRequest {
   readonly input: InputOf<TaskName>;
 }
 
+/** `due`: what its SHA-256 has to be, where nobody has taken it: nothing of the model runs before the worker has. */
+export interface ArrivingPart {
+  readonly kind: "part";
+  readonly part: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly due: Sha256 | null;
+}
+
+export type GivePart = (part: number, bytes: ArrivingPart["bytes"], due: ArrivingPart["due"]) => void;
+
 export type Request = StartRequest | LoadRequest | RunRequest;
-export type ToRuntime = { readonly kind: "bell"; readonly bell: Bell } | (Request & { readonly id: RequestId }) | { readonly kind: "part"; readonly part: number; readonly bytes: Uint8Array<ArrayBuffer> } | { readonly kind: "calls"; readonly areUnderWay: boolean } | { readonly kind: "abort"; readonly id: RequestId } | { readonly kind: "note"; readonly id: RequestId; readonly note: NoteOf<TaskName> };
+export type ToRuntime =
+  | { readonly kind: "bell"; readonly bell: Bell }
+  | (Request & { readonly id: RequestId })
+  | ArrivingPart
+  | { readonly kind: "calls"; readonly areUnderWay: boolean }
+  | { readonly kind: "abort"; readonly id: RequestId }
+  | { readonly kind: "note"; readonly id: RequestId; readonly note: NoteOf<TaskName> };
 
 export interface Fault {
   readonly code: ErrorCode;
   readonly message: string;
   /** What the error says besides; its cause stays where it is. */
   readonly details: Omit<ErrorDetails, "cause">;
-  /** Of kernels of our own: without them the model may do. */
-  readonly isOfKernels?: true;
+  /** Kernels of our own: without them the model may do. A part: read again, and verified, the files may do. */
+  readonly of?: "kernels" | "part";
 }
 
 /** `threads`: what the model goes by now, where that is measured. */

@@ -12,7 +12,7 @@ import { LeaseholdError } from "../errors.ts";
 import { abortedError } from "./abort.ts";
 import { newBell, ring } from "./bell.ts";
 import { errorOf } from "./faults.ts";
-import type { Answer, FromRuntime, Request, RequestId, Stage, ToRuntime } from "./protocol.ts";
+import type { Answer, FromRuntime, GivePart, Request, RequestId, Stage, ToRuntime } from "./protocol.ts";
 import type { NoteOf, PieceOf, TaskName } from "./tasks/registry.ts";
 
 export interface Patience {
@@ -104,11 +104,11 @@ export class WorkerLink {
   }
 
   /** Gives it the parts of files, as they come. */
-  async feed(deliver: (give: (part: number, bytes: Uint8Array<ArrayBuffer>) => void) => Promise<void>): Promise<void> {
+  async feed(deliver: (give: GivePart) => Promise<void>): Promise<void> {
     this.#isFed = true;
     this.#watch();
-    await deliver((part, bytes) => {
-      if (!this.#end) this.#send({ kind: "part", part, bytes });
+    await deliver((part, bytes, due) => {
+      if (!this.#end) this.#send({ kind: "part", part, bytes, due });
     });
     this.#isFed = false;
     this.#watch();

@@ -48,7 +48,7 @@ addEventListener("message", ({ data }: MessageEvent<ToRuntime>) => {
   if (data.kind === "bell") return listening.to(data.bell);
   listening.received(data.kind === "abort");
   if (data.kind === "calls") givingWay.hear(data.areUnderWay);
-  else if (data.kind === "part") arrivals.give(data.part, data.bytes);
+  else if (data.kind === "part") arrivals.give(data);
   else if (data.kind === "abort") aborted.add(data.id);
   else if (data.kind === "note") notes.get(data.id)?.push(data.note);
   else queue = queue.then(() => serve(data.id, data));
@@ -106,7 +106,6 @@ async function started<Name extends TaskName>(name: Name, request: StartRequest)
     const judged = timed("structure", () => inspectModels(files, options.allowControlFlow === true));
     files.checked = Promise.all([judged, timed("arrival", () => files.arrived())]).then(() => undefined);
     files.checked.then(() => givingWay.begin(), () => undefined); // whoever waits for it hears of a failure
-    if (!adapter.isAhead) await files.checked;
     let end = timing("files beside the model");
     const staged: Step = (stage) => {
       if (stage !== undefined) {
@@ -116,7 +115,11 @@ async function started<Name extends TaskName>(name: Name, request: StartRequest)
       return step(stage);
     };
     try {
+      if (!adapter.isAhead) await Promise.all([files.checked, files.verified()]);
       return loadedAs(name, await prepare(files, staged, options));
+    } catch (error) {
+      if (!(error instanceof LeaseholdError && error.code === "aborted")) await files.verified(); // a damaged file fails in many ways, and is told as what it is
+      throw error;
     } finally {
       end();
     }
@@ -151,7 +154,13 @@ function watched<E extends Engine>(engine: E): E {
 async function measure(id: RequestId, { task, input }: RunRequest, step: Step): Promise<Answer> {
   const model = loadedFor(task);
   if (!model.measure) throw new LeaseholdError("invalid-request", `Calls of ${model.name} have their own methods.`);
-  return { kind: "measured", id, tokens: await model.measure(input, step) };
+  try {
+    return { kind: "measured", id, tokens: await model.measure(input, step) };
+  } catch (error) {
+    if (error instanceof LeaseholdError) throw error;
+    // Nothing has run: the input is at fault, and the model is whole.
+    throw new LeaseholdError("invalid-request", `This is no input for ${model.name}: ${plainly(error)}.`, { cause: error });
+  }
 }
 
 async function run(id: RequestId, { task, input }: RunRequest, step: Step): Promise<Answer> {

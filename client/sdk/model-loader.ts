@@ -179,15 +179,18 @@ export class ModelLoader {
     const bytes = memoryOf(variant);
     const place = new PlaceInPool(pool, manifest.model, bytes, beside !== undefined);
     let fetched: FetchedModel | undefined;
-    const weights = async (): Promise<FetchModelOptions> => ({
-      manifest,
-      variant,
-      store,
-      keeping: await this.#keeping(revision, source, lease),
-      fetchChunk: (chunk, options) => source.chunk(digest, chunk, options),
-      signal,
-      onProgress: revision.isAtHand || place.isTaken ? undefined : (bytes) => onProgress({ stage: "downloading", ...bytes }),
-    });
+    const weights = async (): Promise<FetchModelOptions> => {
+      const keeping = await this.#keeping(revision, source, lease);
+      return {
+        manifest,
+        variant,
+        store,
+        keeping,
+        fetchChunk: (chunk, options) => source.chunk(digest, chunk, options),
+        signal,
+        onProgress: revision.isAtHand || place.isTaken ? undefined : (bytes) => onProgress({ stage: "downloading", isKept: keeping.mode !== "none" && store.place.kind === "disk", ...bytes }),
+      };
+    };
     const failed = new AbortController();
     const fetchAll = async (onChunk?: FetchModelOptions["onChunk"]) => {
       const wanted = await weights();
@@ -208,7 +211,7 @@ export class ModelLoader {
       }
       await take();
       const parts = new PartsOnTheirWay(variant);
-      parts.end(fetchAll((sha256, chunk) => parts.add(sha256, chunk)));
+      parts.end(fetchAll((...chunk) => parts.add(...chunk)));
       return parts;
     };
     const selfTest = variant.self_test ?? manifest.self_test;
@@ -264,6 +267,7 @@ export class ModelLoader {
   async #cachedRevision(model: string, source: WeightsSource, lease: Promise<void> | undefined): Promise<Revision | null> {
     const { desk, tenant } = this.#options;
     const store = await this.#options.store;
+    store.prepare();
     const digest = await store.revision(model as ModelId);
     const text = digest && (await this.#storedText(digest));
     if (!digest || !text) return null;

@@ -74,6 +74,36 @@ function normedHeads(apart?: readonly number[], row = HEAD): OnnxModel {
 
 const scaledEmbeddings = (): OnnxModel => after(blockDecoder(), "x0", (from) => [nodeOf("Mul", "scaled", [from, "root"], ["x0"])], [floats("root", [], Float32Array.of(8))]);
 
+const scaledInPart = (): OnnxModel => after(blockDecoder(), "x0", (from) => [nodeOf("Mul", "scaled", [from, "roots"], ["x0"])], [floats("roots", [HIDDEN], numbers(HIDDEN, wave))]);
+
+/** In place of the gate's sigmoid and the product with it. */
+const gelu = (attributes: readonly OnnxAttribute[], opType = "Gelu", domain = "", model = blockDecoder()): OnnxModel =>
+  changed(model, (node) => {
+    const gate = node.opType === "Mul" && node.inputs[1]?.startsWith("sigmoid") ? (node.inputs[0] ?? "") : null;
+    return node.opType === "Sigmoid" ? [] : gate === null ? node : nodeOf(opType, node.name, [gate], node.outputs, attributes, domain);
+  });
+
+/** Constants as nodes, as the builder of onnxruntime-genai has them. */
+const constant = (tensor: OnnxTensor): OnnxNode => nodeOf("Constant", `${tensor.name}/node`, [], [tensor.name], [{ name: "value", type: 4, t: tensor, rest: NOTHING }]);
+
+/** Scaled embeddings, Gelu, heads brought to one length, what attention and the inner product give too; a window in one layer, and angles of its own. */
+function asGemma3(): OnnxModel {
+  const tanh = { name: "approximate", type: 3, s: new TextEncoder().encode("tanh"), rest: NOTHING };
+  const angles = (name: string, of: (angle: number) => number) => floats(name, [CONTEXT, HEAD / 2], numbers(CONTEXT * (HEAD / 2), (at) => of(Math.floor(at / (HEAD / 2)) / 30 ** (at % (HEAD / 2)))));
+  const own = (node: OnnxNode): OnnxNode => {
+    const inputs = node.inputs.map((name) => (name === "cos" || name === "sin" ? `${name}-near` : name));
+    return node.outputs.includes("attended0") ? { ...node, inputs, attributes: [...node.attributes, intAttribute("local_window_size", 24)] } : node;
+  };
+  let model = changed(gelu([tanh], "Gelu", "", normedHeads([0, -1, HEAD])), own, [angles("cos-near", Math.cos), angles("sin-near", Math.sin), floats("after-norm", [HIDDEN], numbers(HIDDEN, (at) => 1 + wave(at) / 3))]);
+  for (const value of ["o0", "down0", "o1", "down1"]) {
+    model = after(model, value, (from) => [nodeOf("SimplifiedLayerNormalization", `${value}/after`, [from, "after-norm"], [value], [intAttribute("axis", -1), float("epsilon", 1e-6)])]);
+  }
+  model = after(model, "x0", (from) => [nodeOf("Mul", "scaled", [from, "root"], ["x0"])], [floats("root", [], Float32Array.of(8))]);
+  const isLifted = ({ name }: OnnxTensor): boolean => name === "root" || name.endsWith("-heads") || name.endsWith("-joined");
+  const { initializers, nodes } = model.graph;
+  return { ...model, graph: { ...model.graph, initializers: initializers.filter((tensor) => !isLifted(tensor)), nodes: [...initializers.filter(isLifted).map(constant), ...nodes] } };
+}
+
 /** Embeddings in full, as most files on hubs have them. */
 const wholeEmbeddings = (): OnnxModel =>
   changed(blockDecoder(), (node) => (node.opType === "GatherBlockQuantized" ? nodeOf("Gather", "embed", ["table", "input_ids"], node.outputs) : node), [floats("table", [VOCABULARY, HIDDEN], numbers(VOCABULARY * HIDDEN, wave))]);
@@ -88,6 +118,14 @@ const smallEmbeddings = (hasZeros: boolean): OnnxModel =>
       tensorOf("small.z", ELEMENT.uint8, [VOCABULARY, 1], Uint8Array.from({ length: VOCABULARY }, (_, at) => (at * 37) & 255)),
     ],
   );
+
+/** Embeddings, what goes back into the sum, scores and logits, each by a factor. */
+function asGranite(): OnnxModel {
+  let model = attending(float("scale", 0.2));
+  const factors = { x0: 6, o0: 0.4, down0: 0.4, o1: 0.4, down1: 0.4, logits: 0.125 };
+  for (const [value, factor] of Object.entries(factors)) model = after(model, value, (from) => [nodeOf("Mul", `${value}/scaled`, [from, `${value}/factor`], [value])], [floats(`${value}/factor`, [], Float32Array.of(factor))]);
+  return model;
+}
 
 const cappedLogits = (): OnnxModel =>
   after(blockDecoder(), "logits", (from) => [nodeOf("Div", "down", [from, "cap"], ["down"]), nodeOf("Tanh", "bent", ["down"], ["bent"]), nodeOf("Mul", "up", ["bent", "cap"], ["logits"])], [floats("cap", [], Float32Array.of(0.5))]);
@@ -215,16 +253,24 @@ export const variants = (): readonly Variant[] => [
   of("a bias in a product", biased(), isKnown),
   of("a hint of how exact to be", hinted(), isKnown),
   of("a cap on scores", attending(float("softcap", 0.5)), isLeft),
-  of("a window", attending(intAttribute("local_window_size", 16)), isLeft),
+  of("a window", attending(intAttribute("local_window_size", 16)), isKnown),
+  of("a window longer than the prompt", attending(intAttribute("local_window_size", 72)), isKnown),
+  of("a window of keys that all heads share", changed(blockDecoder({ heads: 6, kvHeads: 1 }), (node) => (node.opType === "GroupQueryAttention" ? { ...node, attributes: [...node.attributes, intAttribute("local_window_size", 9)] } : node)), isKnown),
   of("a softmax with one more", attending(intAttribute("smooth_softmax", 1)), isLeft),
   of("a sink for each head", attendingTo(11, floats("sink", [4], Float32Array.of(1, -1, 2, 0))), isLeft),
   of("rotation of neighbours", attending(intAttribute("rotary_interleaved", 1)), isLeft),
   of("rotation of a part", rotatedInPart(), isLeft),
-  of("scaled embeddings", scaledEmbeddings(), isLeft),
+  of("scaled embeddings", scaledEmbeddings(), isKnown),
+  of("a Gelu by tanh", gelu([{ name: "approximate", type: 3, s: new TextEncoder().encode("tanh"), rest: NOTHING }]), isKnown),
+  of("a Gelu by tanh, of an older kind", gelu([], "FastGelu", "com.microsoft"), isKnown),
+  of("a Gelu by the error function", gelu([]), isLeft),
+  of("what Gemma 3 has", asGemma3(), isKnown),
+  of("what Granite has", asGranite(), isKnown),
   of("capped logits", cappedLogits(), isLeft),
-  of("scaled logits", scaledLogits(), isLeft),
+  of("scaled logits", scaledLogits(), isKnown),
+  of("a factor for each number", scaledInPart(), isLeft),
   of("logits of two heads", addedLogits(), isLeft),
-  of("logits for as many rows as are asked for", keptLogits(), isLeft),
+  of("logits for as many rows as are asked for", keptLogits(), isKnown),
   of("attention spelled out, positions as an input, and joined keys", spelledOut(), isLeft),
   of("blocks of 16", otherBlocks(16, "none"), isLeft),
   of("blocks of 64", otherBlocks(64, "none"), isLeft),

@@ -10,6 +10,7 @@
  * - After any other error the engine's state is unknown: the worker is to be ended.
  */
 import type { SelfTest } from "../../../schema/contract/self-test.ts";
+import type { Scores } from "../kernels/scores.ts";
 import type { Step } from "../tasks/task.ts";
 
 export interface Decoder {
@@ -56,7 +57,9 @@ export interface NextToken {
   greedy(): Promise<number>;
   /** The `count` (1 to 64) likeliest, likeliest first. */
   top(count: number): Promise<Candidates>;
-  /** All logits where they lie, to be read at once and not to be changed; only where that is nearer than `logits`. */
+  /** All logits where they lie, to be looked at at once and left as they are; only where that is nearer than `logits`. */
+  scores?(): Promise<Scores>;
+  /** The same, where there is nothing to look with. */
   view?(): Promise<Float32Array>;
   /** All logits, in an array of the caller's own. On WebGPU this copies `vocabulary` × 4 bytes from the GPU. */
   logits(): Promise<Float32Array>;

@@ -37,6 +37,8 @@ function inputsOf(step: TokenStep): string[] {
     case "product":
     case "normalize":
     case "sigmoid":
+    case "gelu":
+    case "scale":
       return [step.input];
   }
 }

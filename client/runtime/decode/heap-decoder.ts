@@ -7,7 +7,7 @@
 import { TYPE_BYTES, type HeapSession, type HeapType, type OrtModule } from "../backends/ort-module.ts";
 import type { PieceShape } from "../graph/attend-pieces.ts";
 import { halvesToFloats } from "../graph/half.ts";
-import { Scores } from "../kernels/scores.ts";
+import { ScoreRoom } from "../kernels/scores.ts";
 import type { Step } from "../tasks/task.ts";
 import type { DecoderIo } from "./decoder-io.ts";
 import type { Decoder, NextToken, SavedSequence } from "./decoder.ts";
@@ -15,7 +15,7 @@ import { feedInPieces, whileCurrent } from "./feeding.ts";
 import type { KvCache } from "./kv-cache.ts";
 import { KvGrowing } from "./kv-growing.ts";
 import { KvInPlace } from "./kv-in-place.ts";
-import { candidatesOf, likeliest } from "./logits.ts";
+import { candidatesOf } from "./logits.ts";
 import { pieceInputs, smallInputs, type SmallInput } from "./small-inputs.ts";
 
 export interface HeapDecoderParts {
@@ -54,7 +54,7 @@ export class HeapDecoder implements Decoder {
   #position = 0;
   /** Counts runs, so that logits are read only while they are there. */
   #runs = 0;
-  readonly #scores = new Scores();
+  readonly #room = new ScoreRoom();
 
   constructor({ ort, session, io, pieces, vocabulary, contextLength, description }: HeapDecoderParts) {
     this.vocabulary = vocabulary;
@@ -84,8 +84,8 @@ export class HeapDecoder implements Decoder {
     const current = whileCurrent(() => this.#runs);
     const read = () => current(async () => this.#readLogits());
     return {
-      greedy: async () => likeliest(await read(), this.#scores),
-      top: async (count) => candidatesOf(await read(), count, this.#scores),
+      greedy: async () => this.#room.load(await read()).likeliest(),
+      top: async (count) => candidatesOf(this.#room.load(await read()), count),
       view: read,
       logits: async () => (await read()).slice(),
     };

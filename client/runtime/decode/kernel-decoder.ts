@@ -36,13 +36,15 @@ export class KernelDecoder implements Decoder {
   #isSteady = false;
   /** Counts runs, so that logits are read only while they are there. */
   #runs = 0;
-  readonly #scores = new Scores();
+  readonly #scores: Scores;
 
   constructor(parts: KernelDecoderParts) {
     this.vocabulary = parts.vocabulary;
     this.#contextLength = parts.contextLength;
     this.description = parts.description;
     this.#parts = parts;
+    const { memory: { memory }, kernels: walks, program } = parts;
+    this.#scores = new Scores({ memory, walks, at: program.logits, length: parts.vocabulary, scratch: program.lookingAt });
   }
 
   get contextLength(): number {
@@ -69,13 +71,16 @@ export class KernelDecoder implements Decoder {
       this.#run(piece, left === 0);
     });
     const current = whileCurrent(() => this.#runs);
-    const { kernels, program } = this.#parts;
-    const read = () => current(async () => this.#logits());
+    const scores = () =>
+      current(async () => {
+        this.#scores.changed();
+        return this.#scores;
+      });
     return {
-      greedy: () => current(async () => found(kernels.likeliest(program.logits, this.vocabulary), this.#logits())),
-      top: async (count) => candidatesOf(await read(), count, this.#scores),
-      view: read,
-      logits: async () => (await read()).slice(),
+      greedy: async () => (await scores()).likeliest(),
+      top: async (count) => candidatesOf(await scores(), count),
+      scores,
+      logits: async () => (await scores()).numbers.slice(),
     };
   }
 
@@ -123,17 +128,4 @@ export class KernelDecoder implements Decoder {
     this.#position = total;
     this.#runs++;
   }
-
-  /** A view; good until the next run. */
-  #logits(): Float32Array {
-    const { memory, program } = this.#parts;
-    const { buffer } = memory.bytes(0, 0);
-    return new Float32Array(buffer, program.logits, this.vocabulary);
-  }
-}
-
-/** Nothing was found, or what is infinite. */
-function found(id: number, logits: Float32Array): number {
-  if (!Number.isFinite(logits[id])) throw new Error("the model's logits are no numbers");
-  return id;
 }

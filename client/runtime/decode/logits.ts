@@ -3,12 +3,6 @@ import type { Scores } from "../kernels/scores.ts";
 import { shortlist } from "../sampling/shortlist.ts";
 import type { Candidates } from "./decoder.ts";
 
-/** Throws where one is no number, or the largest is not finite: a backend that gives such logits must not go on. `scores`: to look with. */
-export function likeliest(logits: Float32Array, scores: Scores): number {
-  scores.load(logits);
-  return scores.likeliest();
-}
-
 /** Throws where what a graph has picked is no pick: among the logits was one that is no number. */
 export function sound(picked: Candidates, vocabulary: number): Candidates {
   const [id = -1] = picked.ids;
@@ -16,9 +10,8 @@ export function sound(picked: Candidates, vocabulary: number): Candidates {
   return picked;
 }
 
-/** Likeliest first; on equal logits the smaller id. `scores`: to look with. */
-export function candidatesOf(logits: Float32Array, count: number, scores: Scores): Candidates {
-  scores.load(logits);
+/** Likeliest first; on equal logits the smaller id. */
+export function candidatesOf(scores: Scores, count: number): Candidates {
   const found = shortlist(scores, { temperature: 1, topK: count, topP: 1, minP: 0 });
-  return { ids: Int32Array.from(found, ({ token }) => token), logits: Float32Array.from(found, ({ token }) => logits[token] ?? 0), logSumExp: scores.logSumExp() };
+  return { ids: Int32Array.from(found, ({ token }) => token), logits: Float32Array.from(found, ({ token }) => scores.numbers[token] ?? 0), logSumExp: scores.logSumExp() };
 }

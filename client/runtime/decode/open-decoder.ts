@@ -29,7 +29,7 @@ import { kvBytesPerToken } from "./kv-cache.ts";
 import { openOnKernels } from "./open-on-kernels.ts";
 import { openOnSessions, openRecorded } from "./open-on-sessions.ts";
 import { planRewrite, type RewriteChoice, type WeightForm } from "./plan-rewrite.ts";
-import { readReshapeRows } from "./reshape-rows.ts";
+import { readPlanConstants } from "./plan-constants.ts";
 import { planToken } from "./token-plan.ts";
 
 /** Tokens of a usual text: what the plan keeps memory for. */
@@ -53,8 +53,8 @@ export async function openDecoder(files: ModelFiles, engine: EngineOnDemand, opt
   const vocabulary = io.vocabulary ?? config.vocabulary;
   if (vocabulary === null) throw invalidFile("config.json", "does not state the vocabulary's size, and neither does the model");
   const longest = Math.min(config.contextLength ?? DEFAULT_CONTEXT, options.maxContext ?? Infinity);
-  const { plan, why } = engine.backend === "wasm" ? planToken(model.graph, io, await readReshapeRows(model.graph, source)) : { plan: null, why: null };
-  const opened = plan && (options.withoutKernels === undefined ? await openOnKernels({ source, plan, io, vocabulary: plan.lengths.get(plan.logits) ?? vocabulary, contextLength: longest, memoryBytes: options.memoryBytes, threads: engine.threads, areThreadsFixed: engine.areThreadsFixed }, step).catch(throwAsKernelFault) : { decoder: null, why: options.withoutKernels });
+  const { plan, why } = engine.backend === "wasm" ? planToken(model.graph, io, await readPlanConstants(model.graph, source)) : { plan: null, why: null };
+  const opened = plan && (options.withoutKernels === undefined ? await openOnKernels({ source, verified: () => files.verified(), plan, io, vocabulary: plan.lengths.get(plan.logits) ?? vocabulary, contextLength: longest, memoryBytes: options.memoryBytes, threads: engine.threads, areThreadsFixed: engine.areThreadsFixed }, step).catch(throwAsKernelFault) : { decoder: null, why: options.withoutKernels });
   const remarkOn = (contextLength: number, most: number) => contextLength < most && options.onRemark?.(`Memory for ${contextLength} tokens of ${most}`);
   if (opened?.decoder) {
     remarkOn(opened.decoder.contextLength, Math.min(longest, plan?.positions ?? longest));
@@ -64,6 +64,7 @@ export async function openDecoder(files: ModelFiles, engine: EngineOnDemand, opt
   const subject = { source, model, io, vocabulary, contextLength: contextOf(model, io, longest, options.memoryBytes, engine.backend) };
   remarkOn(subject.contextLength, longest);
   const reason = opened ? opened.why : why;
+  await files.verified();
   return openOnEngine(subject, await engine.start(), reason === null ? null : `not by kernels, for ${reason}`, options, step);
 }
 
@@ -77,7 +78,7 @@ function fitted(model: OnnxModel, backend: Backend, memoryBytes: number): OnnxMo
 }
 
 /** The model's own fault, or the caller's wish: the same without kernels. */
-const NOT_OF_KERNELS: ReadonlySet<string> = new Set<ClientCode>(["aborted", "model-invalid", "variant-unsupported"]);
+const NOT_OF_KERNELS: ReadonlySet<string> = new Set<ClientCode>(["aborted", "model-invalid", "variant-unsupported", "weights-corrupt"]);
 
 function throwAsKernelFault(error: unknown): never {
   if (error instanceof LeaseholdError && NOT_OF_KERNELS.has(error.code)) throw error;

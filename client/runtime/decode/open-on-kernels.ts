@@ -24,6 +24,8 @@ import type { TokenPlan } from "./token-plan.ts";
 
 export interface KernelSubject {
   readonly source: ModelSource;
+  /** Settles when the model's files are known to be what they should be. */
+  readonly verified: () => Promise<void>;
   readonly plan: TokenPlan;
   readonly io: DecoderIo;
   readonly vocabulary: number;
@@ -52,6 +54,7 @@ export async function openOnKernels(subject: KernelSubject, step: Step): Promise
     const { memory, module, kernels } = started;
     await fillWeights(weights.placements, source, memory, kernels, program.end, step);
     const enlisted = await hired.enlist(memory.memory, module, kernels, program, subject.areThreadsFixed);
+    await subject.verified();
     return {
       decoder: new KernelDecoder({ memory, program, kernels, threads: enlisted, stores: io.kv.length, vocabulary: subject.vocabulary, contextLength, description: `weights in blocks as they are; kernels; ${enlisted.count === 1 ? "one thread" : `${enlisted.count} threads`}` }),
     };

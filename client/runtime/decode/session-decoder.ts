@@ -9,7 +9,7 @@ import type { InferenceSession, Tensor } from "onnxruntime-web";
 import type { SessionEngine } from "../backends/engine.ts";
 import { TOP_COUNT, TOP_OUTPUTS } from "../graph/top-candidates.ts";
 import { floatsOf } from "../tasks/floats.ts";
-import { Scores } from "../kernels/scores.ts";
+import { ScoreRoom } from "../kernels/scores.ts";
 import type { Step } from "../tasks/task.ts";
 import type { DecoderInPieces } from "./check-pieces.ts";
 import type { DecoderIo } from "./decoder-io.ts";
@@ -17,7 +17,7 @@ import type { Candidates, KvPair, NextToken, SavedSequence } from "./decoder.ts"
 import { feedInPieces, whileCurrent } from "./feeding.ts";
 import { PIECE } from "./heap-decoder.ts";
 import { eachHead, kvBytesPerToken, tokenBytes } from "./kv-cache.ts";
-import { candidatesOf, likeliest, sound } from "./logits.ts";
+import { candidatesOf, sound } from "./logits.ts";
 import { smallInputs, type SmallInput } from "./small-inputs.ts";
 
 export interface SessionDecoderParts {
@@ -43,7 +43,7 @@ export class SessionDecoder implements DecoderInPieces {
   #last: Readonly<Record<string, Tensor>> = {};
   #position = 0;
   #runs = 0;
-  readonly #scores = new Scores();
+  readonly #room = new ScoreRoom();
 
   constructor(parts: SessionDecoderParts) {
     this.#parts = parts;
@@ -68,8 +68,8 @@ export class SessionDecoder implements DecoderInPieces {
     await feedInPieces(this, ids, this.piece, step, (piece) => this.#run(piece));
     const current = whileCurrent(() => this.#runs);
     return {
-      greedy: () => current(async () => (this.#hasTop ? ((await this.#top(1)).ids[0] ?? 0) : likeliest(await this.#logits(), this.#scores))),
-      top: (count) => current(async () => (this.#hasTop ? this.#top(count) : candidatesOf(await this.#logits(), count, this.#scores))),
+      greedy: () => current(async () => (this.#hasTop ? ((await this.#top(1)).ids[0] ?? 0) : this.#room.load(await this.#logits()).likeliest())),
+      top: (count) => current(async () => (this.#hasTop ? this.#top(count) : candidatesOf(this.#room.load(await this.#logits()), count))),
       logits: () => current(() => this.#logits()),
     };
   }

@@ -5,14 +5,16 @@
  *   token to the logits, and there is no plan, and why: then the session does it all.
  * - What only says how long the text is (masks, positions) is left out: the runner knows.
  */
-import { ELEMENT, elementCount, type OnnxGraph, type OnnxNode, type OnnxTensor } from "../../../schema/onnx/types.ts";
+import { ELEMENT, type OnnxGraph, type OnnxNode, type OnnxTensor } from "../../../schema/onnx/types.ts";
 import { readAttention, type Attention } from "../graph/attend-pieces.ts";
 import { readWeights, type Weights } from "../graph/expand-blocks.ts";
-import { floatOf, intOf, plainElements } from "../graph/tensors.ts";
+import { floatOf, intOf, plainElements, textOf } from "../graph/tensors.ts";
 import { BLOCK, OUTPUTS } from "../kernels/kernels.ts";
 import type { DecoderIo } from "./decoder-io.ts";
+import { readTable, type Embedding } from "./embedding-table.ts";
 import { withSilu } from "./fuse-silu.ts";
-import type { ReshapeRows } from "./reshape-rows.ts";
+import { withConstants, type PlanConstants } from "./plan-constants.ts";
+import { keepsLast, onTheWay } from "./token-path.ts";
 
 /** A value of the plan, or part of one. */
 export interface Operand {
@@ -28,31 +30,10 @@ export type TokenStep =
   /** "siluMul": a · sigmoid(a) · b */
   | { readonly kind: "add" | "mul" | "siluMul"; readonly a: string; readonly b: string; readonly output: string }
   | { readonly kind: "addConstant"; readonly a: string; readonly b: OnnxTensor; readonly output: string }
-  | { readonly kind: "sigmoid"; readonly input: string; readonly output: string }
+  /** "gelu": as tanh has it. */
+  | { readonly kind: "sigmoid" | "gelu"; readonly input: string; readonly output: string }
+  | { readonly kind: "scale"; readonly input: string; readonly by: number; readonly output: string }
   | { readonly kind: "attention"; readonly attention: Attention; readonly query: Operand; readonly key: Operand; readonly value: Operand; readonly output: string; readonly pastKey: string; readonly pastValue: string; readonly cos: OnnxTensor | null; readonly sin: OnnxTensor | null };
-
-export interface BlockTable {
-  readonly kind: "blocks";
-  readonly bits: 4 | 8;
-  /** [vocabulary, size], of 4 bits two in a byte. */
-  readonly rows: OnnxTensor;
-  /** One for each 32. */
-  readonly scales: OnnxTensor;
-  readonly zeros: OnnxTensor | null;
-}
-
-/** 32-bit floats, [vocabulary, size]. */
-export interface FloatTable {
-  readonly kind: "floats";
-  readonly rows: OnnxTensor;
-}
-
-export interface Embedding {
-  readonly output: string;
-  readonly table: BlockTable | FloatTable;
-  readonly vocabulary: number;
-  readonly size: number;
-}
 
 export interface TokenPlan {
   readonly embedding: Embedding;
@@ -76,11 +57,12 @@ class NoStep extends Error {}
 export type Planning = { readonly plan: TokenPlan; readonly why: null } | { readonly plan: null; readonly why: string };
 
 /** `why`: to stand after "for". */
-export function planToken(graph: OnnxGraph, io: DecoderIo, rows: ReshapeRows): Planning {
+export function planToken(given: OnnxGraph, io: DecoderIo, constants: PlanConstants): Planning {
   if (io.attention !== "grouped") return { plan: null, why: "its attention is not grouped" };
   if (io.kvType !== "float32" || io.logitsType !== "float32") return { plan: null, why: "it is of 16 bits" };
-  const planner = new Planner(graph, io.ids, io.logits, rows);
+  const graph = withConstants(given);
   const makers = new Map(graph.nodes.flatMap((node) => node.outputs.filter((name) => name !== "").map((name) => [name, node])));
+  const planner = new Planner(graph, io, constants, makers);
   const needed = onTheWay(io.logits, makers, io.ids);
   let at = "";
   try {
@@ -97,36 +79,29 @@ export function planToken(graph: OnnxGraph, io: DecoderIo, rows: ReshapeRows): P
   }
 }
 
-/** The nodes between token and logits, without those that only say lengths. */
-function onTheWay(logits: string, makers: ReadonlyMap<string, OnnxNode>, ids: string): Set<OnnxNode> {
-  const found = new Set<OnnxNode>();
-  const waiting = [logits];
-  for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
-    const node = makers.get(name);
-    if (!node || found.has(node)) continue;
-    found.add(node);
-    if (!node.inputs.includes(ids)) waiting.push(...(node.opType === "GroupQueryAttention" ? node.inputs.slice(0, 3) : node.inputs));
-  }
-  return found;
-}
-
 class Planner {
   readonly #graph: OnnxGraph;
   readonly #ids: string;
   readonly #logits: string;
-  readonly #rows: ReshapeRows;
+  readonly #logitsToKeep: string | null;
+  readonly #small: PlanConstants;
+  readonly #makers: ReadonlyMap<string, OnnxNode>;
   readonly #constants: ReadonlyMap<string, OnnxTensor>;
   readonly #lengths = new Map<string, number>();
   /** Values of another shape: the same numbers as those of `of`, in rows of `row`. */
   readonly #views = new Map<string, { readonly of: string; readonly row: number }>();
   readonly #steps: TokenStep[] = [];
   #embedding: Embedding | null = null;
+  /** There are only the last rows of those before. */
+  #isCut = false;
 
-  constructor(graph: OnnxGraph, ids: string, logits: string, rows: ReshapeRows) {
-    this.#rows = rows;
+  constructor(graph: OnnxGraph, { ids, logits, logitsToKeep }: DecoderIo, small: PlanConstants, makers: ReadonlyMap<string, OnnxNode>) {
+    this.#small = small;
+    this.#makers = makers;
     this.#graph = graph;
     this.#ids = ids;
     this.#logits = logits;
+    this.#logitsToKeep = logitsToKeep;
     this.#constants = new Map(graph.initializers.map((tensor) => [tensor.name, tensor]));
   }
 
@@ -145,10 +120,8 @@ class Planner {
     const [output = ""] = outputs;
     switch (node.opType) {
       case "GatherBlockQuantized":
-        this.#embed(node);
-        break;
       case "Gather":
-        this.#embedFloats(node);
+        this.#embed(node);
         break;
       case "MatMulNBits":
         this.#multiply(node);
@@ -170,10 +143,20 @@ class Planner {
         else this.#pair("add", a, b, output);
         break;
       case "Mul":
-        this.#pair("mul", a, b, output);
+        if (this.#constants.has(b)) this.#scale(a, b, output);
+        else if (this.#constants.has(a)) this.#scale(b, a, output);
+        else this.#pair("mul", a, b, output);
         break;
       case "Sigmoid":
         this.#steps.push({ kind: "sigmoid", input: a, output: this.#value(output, this.#length(a)) });
+        break;
+      case "Gelu":
+      case "FastGelu":
+        if (b !== "" || (node.opType === "Gelu" && textOf(node, "approximate") !== "tanh")) throw new NoStep();
+        this.#steps.push({ kind: "gelu", input: a, output: this.#value(output, this.#length(a)) });
+        break;
+      case "Slice":
+        this.#cut(node);
         break;
       case "GroupQueryAttention":
         this.#attend(node);
@@ -186,29 +169,10 @@ class Planner {
     }
   }
 
-  #embed({ inputs: [data = "", ids, scales = "", zeros = ""], outputs: [output = ""], ...node }: OnnxNode): void {
-    const reshape = this.#graph.nodes.find(({ outputs }) => outputs.includes(data));
-    const rows = this.#constants.get(reshape?.inputs[0] ?? data);
-    const scaleRows = this.#constants.get(scales);
-    const whole = { ...node, inputs: [], outputs: [] };
-    if (this.#embedding || ids !== this.#ids || !rows || scaleRows?.dataType !== ELEMENT.float || rows.dataType !== ELEMENT.uint8) throw new NoStep();
-    const bits = intOf(whole, "bits") ?? 4;
-    if ((bits !== 4 && bits !== 8) || intOf(whole, "block_size") !== BLOCK || (intOf(whole, "gather_axis") ?? 0) !== 0 || intOf(whole, "quantize_axis") !== 1) throw new NoStep();
-    const [vocabulary = 0, blocks = 0] = scaleRows.dims;
-    const size = blocks * BLOCK;
-    const zeroRows = zeros === "" ? null : this.#constants.get(zeros);
-    if (zeroRows === undefined || (size * vocabulary * bits) / 8 !== elementCount(rows.dims)) throw new NoStep();
-    if (zeroRows && (bits === 4 || zeroRows.dataType !== ELEMENT.uint8 || elementCount(zeroRows.dims) !== vocabulary * blocks)) throw new NoStep();
-    if (![rows, scaleRows, ...(zeroRows ? [zeroRows] : [])].every(plainElements)) throw new NoStep();
-    this.#embedding = { output: this.#value(output, size), table: { kind: "blocks", bits, rows, scales: scaleRows, zeros: zeroRows }, vocabulary, size };
-  }
-
-  #embedFloats({ inputs: [data = "", ids], outputs: [output = ""], ...node }: OnnxNode): void {
-    const rows = this.#constants.get(data);
-    if (this.#embedding || ids !== this.#ids || rows?.dataType !== ELEMENT.float || rows.dims.length !== 2 || !plainElements(rows)) throw new NoStep();
-    if ((intOf({ ...node, inputs: [], outputs: [] }, "axis") ?? 0) !== 0) throw new NoStep();
-    const [vocabulary = 0, size = 0] = rows.dims;
-    this.#embedding = { output: this.#value(output, size), table: { kind: "floats", rows }, vocabulary, size };
+  #embed(node: OnnxNode): void {
+    const table = this.#embedding ? null : readTable(node, this.#graph, this.#constants, this.#ids);
+    if (!table) throw new NoStep();
+    this.#embedding = { ...table, output: this.#value(node.outputs[0] ?? "", table.size) };
   }
 
   #multiply(node: OnnxNode): void {
@@ -235,7 +199,7 @@ class Planner {
 
   #reshape(input: string, shape: string, output: string): void {
     const of = this.#views.get(input)?.of ?? input;
-    const row = this.#rows.get(shape) ?? 0;
+    const row = this.#small.rows.get(shape) ?? 0;
     if (row < 4 || row % 4 !== 0 || this.#length(of) % row !== 0) throw new NoStep();
     this.#views.set(output, { of, row });
   }
@@ -246,6 +210,19 @@ class Planner {
     if (!view) return name;
     if (view.row !== this.#length(view.of)) throw new NoStep();
     return view.of;
+  }
+
+  #scale(input: string, factor: string, output: string): void {
+    const by = this.#small.factors.get(factor);
+    if (by === undefined || (this.#constants.get(factor)?.dims.length ?? 0) > 1) throw new NoStep();
+    this.#steps.push({ kind: "scale", input, by, output: this.#value(output, this.#length(input)) });
+  }
+
+  #cut(node: OnnxNode): void {
+    const [input = ""] = node.inputs;
+    if (!keepsLast(node, this.#makers, this.#logitsToKeep, this.#small.places)) throw new NoStep();
+    this.#isCut = true;
+    this.#views.set(node.outputs[0] ?? "", { of: input, row: this.#length(input) });
   }
 
   #pair(kind: "add" | "mul", a: string, b: string, output: string): void {
@@ -260,7 +237,7 @@ class Planner {
   #attend(node: OnnxNode): void {
     const [query = "", key = "", value = "", pastKey = "", pastValue = "", , , cos = "", sin = ""] = node.inputs;
     const attention = readAttention(node, this.#graph);
-    if (!attention || attention.isInterleaved || attention.headSize % 16 !== 0) throw new NoStep();
+    if (this.#isCut || !attention || attention.isInterleaved || attention.headSize % 16 !== 0) throw new NoStep();
     const { kvHeads, group, headSize, isPacked, hasRotary } = attention;
     const [heads, kvSize] = [kvHeads * group * headSize, kvHeads * headSize];
     if (this.#length(query) !== (isPacked ? heads + 2 * kvSize : heads)) throw new NoStep();

@@ -11,7 +11,7 @@
 import { LeaseholdError } from "../../errors.ts";
 import type { Constraint, ConstrainedText } from "../constrain/constraint.ts";
 import type { NextToken } from "../decode/decoder.ts";
-import type { Scores } from "../kernels/scores.ts";
+import type { ScoreRoom, Scores } from "../kernels/scores.ts";
 import { isAllowed, logprobsOf, type Sampler } from "../sampling/sampler.ts";
 import type { Step } from "../tasks/task.ts";
 import type { ChosenToken, FinishReason, StopCode, TokenChance, ToolCall } from "../tasks/text-generation/request.ts";
@@ -24,8 +24,8 @@ import type { ToolCallReader } from "./tool-calls.ts";
 export interface AnswerOptions {
   readonly sequence: Sequence;
   readonly sampler: Sampler;
-  /** To look at logits with. */
-  readonly scores: Scores;
+  /** For logits that can't be looked at where they are. */
+  readonly room: ScoreRoom;
   readonly stream: TextStream;
   readonly ends: ReadonlySet<number>;
   readonly stop: readonly string[];
@@ -92,7 +92,7 @@ export async function writeAnswer(first: NextToken, options: AnswerOptions, step
     const token = await pick(next, sampler, held);
     if (ends.has(token)) return finish("stop", "end-token");
 
-    if (options.logprobs !== null) waiting.push({ ...describe(await look(next), token, options.logprobs, options), at: came + (tools?.held ?? 0) });
+    if (options.logprobs !== null) waiting.push({ ...describe(await scoresOf(next, options.room), token, options.logprobs, options.spelling), at: came + (tools?.held ?? 0) });
     budget.use(1);
     sampler.accept(token);
     held?.accept(token);
@@ -124,15 +124,17 @@ async function pick(next: NextToken, sampler: Sampler, held: ConstrainedText | n
     const token = await next.greedy();
     if (!mask || isAllowed(mask, token)) return token;
   }
+  if (!mask && next.scores) return sampler.nextAmong(await next.scores());
   const count = mask ? 0 : sampler.enough;
   if (count > 0) return sampler.nextOf(await next.top(count));
   return sampler.next(await look(next), mask);
 }
 
-const look = (next: NextToken): Promise<Float32Array> => next.view?.() ?? next.logits();
+const look = async (next: NextToken): Promise<Float32Array> => (await next.scores?.())?.numbers ?? next.view?.() ?? next.logits();
+const scoresOf = async (next: NextToken, room: ScoreRoom): Promise<Scores> => next.scores?.() ?? room.load(await look(next));
 
-function describe(logits: Float32Array, token: number, count: number, { scores, spelling }: Pick<AnswerOptions, "scores" | "spelling">): Omit<ChosenToken, "at"> {
-  const { own, top } = logprobsOf(logits, token, count, scores);
+function describe(scores: Scores, token: number, count: number, spelling: AnswerOptions["spelling"]): Omit<ChosenToken, "at"> {
+  const { own, top } = logprobsOf(scores, token, count);
   const chance = ({ token: id, logprob }: { readonly token: number; readonly logprob: number }): TokenChance => {
     const bytes = spelling(id) ?? new Uint8Array(0);
     return { text: new TextDecoder().decode(bytes), bytes: [...bytes], logprob };

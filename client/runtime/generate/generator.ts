@@ -11,7 +11,7 @@ import type { Rule } from "../constrain/rules.ts";
 import { readSchema } from "../constrain/schema.ts";
 import { Vocabulary } from "../constrain/vocabulary.ts";
 import type { Decoder } from "../decode/decoder.ts";
-import { Scores } from "../kernels/scores.ts";
+import { ScoreRoom } from "../kernels/scores.ts";
 import { seededRandom } from "../sampling/random.ts";
 import { Sampler } from "../sampling/sampler.ts";
 import type { Step } from "../tasks/task.ts";
@@ -59,7 +59,7 @@ export class Generator {
   readonly #parts: GeneratorParts;
   readonly #sequence: Sequence;
   readonly #ends: ReadonlySet<number>;
-  readonly #scores = new Scores();
+  readonly #room = new ScoreRoom();
   readonly #family: Family | null;
   #vocabulary: Vocabulary | null = null;
 
@@ -105,8 +105,8 @@ export class Generator {
         first,
         {
           sequence: this.#sequence,
-          sampler: new Sampler(settings, seededRandom(seed, choice), plan.ids, this.#scores),
-          scores: this.#scores,
+          sampler: new Sampler(settings, seededRandom(seed, choice), plan.ids, this.#room),
+          room: this.#room,
           stream: new TextStream(tokenizer.bytes, plan.isStart),
           ends: this.#ends,
           stop: input.stop,
@@ -213,9 +213,10 @@ function templateMessage({ tool_calls: calls, ...message }: ChatMessage): Templa
   return { ...message, tool_calls: calls.map(({ function: { name, arguments: text }, ...call }) => ({ ...call, function: { name, arguments: parsed(text) } })) };
 }
 
+/** Some write no arguments at all where a tool takes none. */
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text.trim() === "" ? "{}" : text);
   } catch (error) {
     throw new LeaseholdError("invalid-request", "A tool call's arguments are not JSON.", { cause: error });
   }

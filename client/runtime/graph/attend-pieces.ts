@@ -41,19 +41,22 @@ export interface Attention extends PieceShape {
   readonly hasRotary: boolean;
   readonly isInterleaved: boolean;
   readonly isPacked: boolean;
+  /** How many keys a query sees, its own with them; `null`: all up to its own. */
+  readonly window: number | null;
 }
 
 /** Attributes that change what is computed, and the value at which they don't. */
-const NEUTRAL: ReadonlyMap<string, number> = new Map([["softcap", 0], ["local_window_size", -1], ["smooth_softmax", 0], ["qk_output", 0], ["kv_cache_bit_width", 0]]);
-const KNOWN: ReadonlySet<string> = new Set([...NEUTRAL.keys(), "num_heads", "kv_num_heads", "scale", "do_rotary", "rotary_interleaved", "k_quant_type", "v_quant_type"]);
+const NEUTRAL: ReadonlyMap<string, number> = new Map([["softcap", 0], ["smooth_softmax", 0], ["qk_output", 0], ["kv_cache_bit_width", 0]]);
+const KNOWN: ReadonlySet<string> = new Set([...NEUTRAL.keys(), "local_window_size", "num_heads", "kv_num_heads", "scale", "do_rotary", "rotary_interleaved", "k_quant_type", "v_quant_type"]);
 const INPUTS = 9;
+const NO_WINDOW = -1;
 
 export function attendPieces(model: OnnxModel): PieceModel | null {
   const { graph } = model;
   const read = new Map(graph.nodes.flatMap((node) => (node.opType === "GroupQueryAttention" ? [[node, readAttention(node, graph)] as const] : [])));
   const all = [...read.values()];
   const [first] = all;
-  if (!first || all.some((each) => each?.kvHeads !== first.kvHeads || each.group !== first.group)) return null;
+  if (!first || all.some((each) => each?.kvHeads !== first.kvHeads || each.group !== first.group || each.window !== null)) return null;
   const constants = new Map<string, OnnxTensor>();
   const constant = (values: readonly number[]): string => {
     const name = `leasehold/${values.join("_")}`;
@@ -145,5 +148,7 @@ export function readAttention(node: OnnxNode, graph: OnnxGraph): Attention | nul
   if (hasRotary && (cos?.[1] !== headSize / 2 || sin?.[1] !== headSize / 2 || sin[0] !== cos[0])) return null;
   const isPacked = (inputs[1] ?? "") === "" && (inputs[2] ?? "") === "";
   if (!isPacked && ((inputs[1] ?? "") === "" || (inputs[2] ?? "") === "")) return null;
-  return { kvHeads, group: heads / kvHeads, headSize, scale: floatOf(node, "scale") || 1 / Math.sqrt(headSize), hasRotary, isInterleaved: intOf(node, "rotary_interleaved") === 1, isPacked };
+  const window = intOf(node, "local_window_size") ?? NO_WINDOW;
+  if (window < 1 && window !== NO_WINDOW) return null;
+  return { kvHeads, group: heads / kvHeads, headSize, window: window === NO_WINDOW ? null : window, scale: floatOf(node, "scale") || 1 / Math.sqrt(headSize), hasRotary, isInterleaved: intOf(node, "rotary_interleaved") === 1, isPacked };
 }

@@ -39,6 +39,11 @@ export const intOf = ({ attributes }: OnnxNode, name: string): number | undefine
   return value === undefined ? undefined : Number(value);
 };
 
+export const textOf = ({ attributes }: OnnxNode, name: string): string | undefined => {
+  const value = attributes.find((attribute) => attribute.name === name)?.s;
+  return value && new TextDecoder().decode(value);
+};
+
 export const floatOf = ({ attributes }: OnnxNode, name: string): number | undefined => attributes.find((attribute) => attribute.name === name)?.f;
 
 export const intAttribute = (name: string, value: number): OnnxAttribute => ({ name, type: 2, i: BigInt(value), rest: NO_REST });

@@ -5,6 +5,7 @@
  * - Gives the name of the first that is wrong; `null` where none is.
  */
 import { BLOCK, keptBytes, packedBytes, roundedBytes, scoresBytes, type Bits, type Kernels } from "./kernels.ts";
+import { LANES, SCORES } from "./score-walks.ts";
 
 const [OUTPUTS_CHECKED, INPUTS, ROWS] = [104, BLOCK, 3];
 const [QUERIES, PAST, HEAD, SCALE] = [9, 3, 16, 0.25];
@@ -63,6 +64,8 @@ const CHECKS: readonly (readonly [name: string, check: Check])[] = [
   ["mul", (kernels, bench) => checkPairs(kernels.mul, (a, b) => a * b, bench)],
   ["siluMul", (kernels, bench) => checkPairs(kernels.siluMul, (a, b) => a * sigmoid(a) * b, bench)],
   ["sigmoid", (kernels, bench) => checkPairs((a, _b, to, count) => kernels.sigmoid(a, to, count), sigmoid, bench)],
+  ["gelu", (kernels, bench) => checkPairs((a, _b, to, count) => kernels.gelu(a, to, count), gelu, bench)],
+  ["scale", (kernels, bench) => checkPairs((a, _b, to, count) => kernels.scale(a, to, count, -1.5), (value) => -1.5 * value, bench)],
   ["normalize", checkNormalize],
   ["rotate", checkRotate],
   ["copy", checkCopy],
@@ -70,6 +73,9 @@ const CHECKS: readonly (readonly [name: string, check: Check])[] = [
   ["attend", checkAttend],
   ["attendHeads", checkAttendHeads],
   ["likeliest", checkLikeliest],
+  ["survey", checkSurvey],
+  ["weigh", checkWeigh],
+  ["above", checkAbove],
 ];
 
 export function checkKernels(kernels: Kernels, memory: WebAssembly.Memory): string | null {
@@ -87,6 +93,7 @@ function agree(actual: Float32Array, expected: readonly number[]): boolean {
 }
 
 const sigmoid = (value: number): number => 1 / (1 + Math.exp(-value));
+const gelu = (value: number): number => (value * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (value + 0.044715 * value ** 3)))) / 2;
 const numbers = <T>(count: number, make: (index: number) => T): T[] => Array.from({ length: count }, (_, index) => make(index));
 const of = (values: ArrayLike<number>, at: number): number => values[at] ?? NaN;
 
@@ -200,4 +207,33 @@ function checkLikeliest(kernels: Kernels, bench: Bench): boolean {
     all.set(before, place);
     return found === -1;
   });
+}
+
+/** A whole block and a short one. */
+const SCORED = SCORES + 8;
+
+/** Of each block and lane. */
+function inLanes(all: Float32Array, gather: (own: readonly number[]) => number): number[] {
+  const isOf = (at: number, lane: number): boolean => Math.floor(at / SCORES) === Math.floor(lane / LANES) && at % LANES === lane % LANES;
+  return numbers(2 * LANES, (lane) => gather([...all].filter((_, at) => isOf(at, lane))));
+}
+
+function checkSurvey(kernels: Kernels, bench: Bench): boolean {
+  const [x, table] = [bench.floats(SCORED, 9), bench.floats(2 * LANES)];
+  const isSound = kernels.survey(x.at, table.at, SCORED) === 0 && agree(table.all, inLanes(x.all, (own) => Math.max(...own)));
+  x.all.set([NaN], SCORES + 2);
+  return isSound && kernels.survey(x.at, table.at, SCORED) !== 0;
+}
+
+function checkWeigh(kernels: Kernels, bench: Bench): boolean {
+  const [x, table] = [bench.floats(SCORED, 9), bench.floats(2 * LANES)];
+  const weigh = (own: Iterable<number>): number => [...own].reduce((sum, score) => sum + 2 ** (0.5 * (score - 9)), 0);
+  return agree(Float32Array.of(kernels.weigh(x.at, table.at, SCORED, 9, 0.5)), [weigh(x.all)]) && agree(table.all, inLanes(x.all, weigh));
+}
+
+function checkAbove(kernels: Kernels, bench: Bench): boolean {
+  const [x, table, to] = [bench.floats(SCORED, 9), bench.floats(2 * LANES), bench.floats(SCORED + LANES)];
+  table.all.set(inLanes(x.all, (own) => Math.max(...own)));
+  const expected = [...x.all.keys()].filter((at) => of(x.all, at) >= 4);
+  return kernels.above(x.at, table.at, to.at, SCORED, 4) === expected.length && expected.every((at, index) => new Uint32Array(to.all.buffer, to.at)[index] === at);
 }

@@ -2,8 +2,8 @@
 import { f32x4, get, i32, i32x4, set, type Code, type Local } from "./assembler.ts";
 import { madd, WHOLE, type Constants, type Simd } from "./pieces.ts";
 
-/** 2 to the power of a fraction from −½ to ½: Taylor's terms, least first. */
-const POWERS = [1, 1, 2, 6, 24, 120, 720].map((factorial, power) => Math.LN2 ** power / factorial);
+/** 2 to the power of a fraction from −½ to ½, least first: the polynomial that is nowhere further off than this one is somewhere. */
+const POWERS = [1, 0.6931469670647332, 0.24022119723848565, 0.055507132735425686, 0.009675541334211306, 0.0013276471979469665];
 
 /** Added to a number, it leaves the nearest whole one in the lowest bits, here with a float's bias: shifted, it is an exponent. */
 const EXPONENT = WHOLE + 127;
@@ -14,12 +14,15 @@ interface Steps {
 }
 
 /** Of `x`, below 0 or not much above; what is less than the least float becomes almost 0. */
-export function exponential(simd: Simd, fixed: Constants, x: Code, scaled: Local, whole: Local): Steps {
+export const exponential = (simd: Simd, fixed: Constants, x: Code, scaled: Local, whole: Local): Steps => powerOfTwo(simd, fixed, f32x4.min(f32x4.mul(x, fixed.float(Math.LOG2E)), fixed.float(126)), scaled, whole);
+
+/** 2 to the power of `x`, which is at most 126; what is below −126 is that. */
+export function powerOfTwo(simd: Simd, fixed: Constants, x: Code, scaled: Local, whole: Local): Steps {
   const fused = madd(simd);
   const polynomial = POWERS.reduceRight<Code>((sum, power, index) => (index === POWERS.length - 1 ? fixed.float(power) : fused(sum, get(scaled), fixed.float(power))), []);
   return {
     steps: [
-      set(scaled, f32x4.max(f32x4.min(f32x4.mul(x, fixed.float(Math.LOG2E)), fixed.float(126)), fixed.float(-126))),
+      set(scaled, f32x4.max(x, fixed.float(-126))),
       set(whole, f32x4.add(get(scaled), fixed.float(EXPONENT))),
       set(scaled, f32x4.sub(get(scaled), f32x4.sub(get(whole), fixed.float(EXPONENT)))),
     ],

@@ -20,13 +20,14 @@ import { pack, unpack } from "./packing.ts";
 import type { Simd } from "./pieces.ts";
 import { product, productOfOne } from "./products.ts";
 import { round } from "./rounding.ts";
-import { copy, normalize, pairwise, rotate, sigmoid, siluMul } from "./rows.ts";
+import { copy, gelu, normalize, pairwise, rotate, scale, sigmoid, siluMul } from "./rows.ts";
+import { scoreWalks, type ScoreWalks } from "./score-walks.ts";
 import { availableSimd } from "./simd.ts";
 
 export { keptBytes } from "./kept-rows.ts";
 export { BLOCK, OUTPUTS, packedBytes, roundedBytes, wholeOutputs, type Bits } from "./layout.ts";
 
-export interface Kernels {
+export interface Kernels extends ScoreWalks {
   /** Rows of `k` floats to what products take (`roundedBytes` each), and a scale each. */
   readonly round: (x: number, to: number, scales: number, rows: number, k: number) => void;
   /** A `MatMulNBits` matrix in blocks of 32 to what products take (`packedBytes`). `zeros`: a byte a block, or 0: all in the middle. */
@@ -38,6 +39,9 @@ export interface Kernels {
   readonly add: (a: number, b: number, to: number, count: number) => void;
   readonly mul: (a: number, b: number, to: number, count: number) => void;
   readonly sigmoid: (x: number, to: number, count: number) => void;
+  /** x · (1 + tanh(√(2/π) · (x + 0.044715 x³))) / 2 */
+  readonly gelu: (x: number, to: number, count: number) => void;
+  readonly scale: (x: number, to: number, count: number, by: number) => void;
   /** gate · sigmoid(gate) · up */
   readonly siluMul: (gate: number, up: number, to: number, count: number) => void;
   /** By the root of the mean square. */
@@ -80,6 +84,8 @@ const functions = (simd: Simd): readonly Func[] => [
   pairwise("add", f32x4.add),
   pairwise("mul", f32x4.mul),
   sigmoid(simd),
+  gelu(simd),
+  scale,
   siluMul(simd),
   normalize(simd),
   rotate,
@@ -92,6 +98,7 @@ const functions = (simd: Simd): readonly Func[] => [
   attendGroup("attend3", 3, simd),
   attendGroup("attend4", 4, simd),
   likeliest,
+  ...scoreWalks,
 ];
 
 export const compileKernels = (isShared: boolean, simd: Simd = availableSimd()): Promise<WebAssembly.Module> => WebAssembly.compile(assemble(functions(simd), isShared));

@@ -21,6 +21,26 @@ export const sigmoid = (simd: Simd): Func =>
     return [...fixed.steps(), set(end, plus(x, bytes(count, 2))), until(x, get(end), [...steps, v128.store(get(to), value), ...onwards(x, to)])];
   });
 
+/** √(2/π) · 2, and as much of x³: 1 + tanh(y) is twice the sigmoid of 2y. */
+const LINEAR = 2 * Math.sqrt(2 / Math.PI);
+const CUBIC = 0.044715 * LINEAR;
+
+/** `gelu(x, to, count)`: as tanh has it. */
+export const gelu = (simd: Simd): Func =>
+  func("gelu", ["i32", "i32", "i32"], null, ([x, to, count], local) => {
+    const [end, own, scaled, whole, fixed] = [local("i32"), local("v128"), local("v128"), local("v128"), constants(local)];
+    const inner = f32x4.mul(get(own), f32x4.add(fixed.float(LINEAR), f32x4.mul(fixed.float(CUBIC), f32x4.mul(get(own), get(own)))));
+    const { steps, value } = sigmoidOf(simd, fixed, inner, scaled, whole);
+    const body = [set(end, plus(x, bytes(count, 2))), until(x, get(end), [set(own, v128.load(get(x))), ...steps, v128.store(get(to), f32x4.mul(get(own), value)), ...onwards(x, to)])];
+    return [...fixed.steps(), ...body];
+  });
+
+/** `scale(x, to, count, by)` */
+export const scale: Func = func("scale", ["i32", "i32", "i32", "f32"], null, ([x, to, count, by], local) => {
+  const end = local("i32");
+  return [set(end, plus(x, bytes(count, 2))), until(x, get(end), [v128.store(get(to), f32x4.mul(v128.load(get(x)), f32x4.splat(get(by)))), ...onwards(x, to)])];
+});
+
 /** `siluMul(gate, up, to, count)`: gate · sigmoid(gate) · up */
 export const siluMul = (simd: Simd): Func =>
   func("siluMul", ["i32", "i32", "i32", "i32"], null, ([gate, up, to, count], local) => {

@@ -1,154 +1,172 @@
 /**
- * The scores of a whole vocabulary, in a memory of their own that SIMD walks through.
+ * The scores of a whole vocabulary, where SIMD walks through them.
  *
  * - Why: in JavaScript a sampled token is four or five walks over 50,000 numbers and as many powers of e, a millisecond
- *   of a token that takes five. Here it is a twentieth of that, whatever computed the logits.
- * - `load` copies; `numbers` may be changed after it, by the caller. What is no number makes `load` throw, and a largest
- *   that is infinite `likeliest`: a backend that gives such logits must not go on.
- * - There is one memory, as large as the most that was loaded: a browser has room for few, and clears them away late.
- * - Powers are taken without relaxed SIMD, so that they are the same on each device.
+ *   of a token that takes five.
+ * - They lie where they were computed, or in a room of their own that they are copied to. What was computed last is in
+ *   a processor's near cache; a room for copies is not, after all the weights of a model were read.
+ * - `numbers` may be changed by who says so (`changed`); what others still read is put back as it was.
+ * - What is no number is an error of whoever looks, and of `load`; a largest that is infinite is one of `likeliest`: a
+ *   backend that gives such logits must not go on.
  */
-import { assemble, choose, f32x4, func, get, i32, i32x4, move, set, until, v128, type Code } from "./assembler.ts";
-import { exponential } from "./exponential.ts";
+import { assemble } from "./assembler.ts";
 import { LEAST, likeliest } from "./likeliest.ts";
-import { bytes, constants, horizontal, plus, splat } from "./pieces.ts";
+import { LANES, SCORES, scoreWalks, STEP, VECTOR, type ScoreWalks } from "./score-walks.ts";
 
-const VECTOR = 16;
-const LANES = [0, 1, 2, 3];
-/** Scores are taken in steps of so many; −∞ stands behind the last. */
-const STEP = 8;
 const PAGE = 65536;
+const NO_NUMBERS = "the model's logits are no numbers";
+/** `likeliest` takes eight numbers at least. */
+const LEAST_BLOCKS = 2;
+/** More than a block of nothing but −∞ weighs, where the likeliest weighs 1. */
+const NOTHING = 2 ** -110;
 
-/** `hasOther(x, count)`: whether there is anything that is no number. */
-const hasOther = func("hasOther", ["i32", "i32"], "i32", ([x, count], local) => {
-  const [end, found] = [local("i32"), local("v128")];
-  return [
-    set(end, plus(x, bytes(count, 2))),
-    set(found, splat(0)),
-    until(x, get(end), [set(found, v128.or(get(found), f32x4.unequal(v128.load(get(x)), v128.load(get(x))))), move(x, i32.value(VECTOR))]),
-    v128.hasAny(get(found)),
-  ];
-});
-
-/** `weigh(x, to, count, most, by)`: e^((x − most) · by), 0 for −∞; and their sum. */
-const weigh = func("weigh", ["i32", "i32", "i32", "f32", "f32"], "f32", ([x, to, count, most, by], local) => {
-  const [end, sum, own, scaled, whole, largest, factor] = [local("i32"), local("v128"), local("v128"), local("v128"), local("v128"), local("v128"), local("v128")];
-  const fixed = constants(local);
-  const { steps, value } = exponential("plain", fixed, f32x4.mul(f32x4.sub(v128.load(get(x)), get(largest)), get(factor)), scaled, whole);
-  const body = [
-    set(end, plus(x, bytes(count, 2))),
-    set(largest, f32x4.splat(get(most))),
-    set(factor, f32x4.splat(get(by))),
-    set(sum, splat(0)),
-    until(x, get(end), [
-      ...steps,
-      set(own, v128.and(value, f32x4.atLeast(v128.load(get(x)), fixed.float(LEAST)))),
-      v128.store(get(to), get(own)),
-      set(sum, f32x4.add(get(sum), get(own))),
-      move(x, i32.value(VECTOR)),
-      move(to, i32.value(VECTOR)),
-    ]),
-    horizontal(sum),
-  ];
-  return [...fixed.steps(), ...body];
-});
-
-/** `above(x, to, count, floor)`: where those from `floor` up stand, in order; and how many they are. */
-const above = func("above", ["i32", "i32", "i32", "f32"], "i32", ([x, to, count, floor], local) => {
-  const [at, end, start, hits, floors] = [local("i32"), local("i32"), local("i32"), local("i32"), local("v128")];
-  const index = (lane: number): Code => i32.add(i32.shiftRight(i32.sub(get(at), get(x)), i32.value(2)), i32.value(lane));
-  return [
-    set(at, get(x)),
-    set(end, plus(x, bytes(count, 2))),
-    set(start, get(to)),
-    set(floors, f32x4.splat(get(floor))),
-    until(at, get(end), [
-      set(hits, i32x4.bits(f32x4.atLeast(v128.load(get(at)), get(floors)))),
-      choose(get(hits), LANES.flatMap((lane) => [i32.store(get(to), index(lane)), move(to, i32.shl(i32.and(i32.shiftRight(get(hits), i32.value(lane)), i32.value(1)), i32.value(2)))]), []),
-      move(at, i32.value(VECTOR)),
-    ]),
-    i32.shiftRight(i32.sub(get(to), get(start)), i32.value(2)),
-  ];
-});
-
-interface Walks {
+interface Walks extends ScoreWalks {
   readonly likeliest: (x: number, count: number) => number;
-  readonly hasOther: (x: number, count: number) => number;
-  readonly weigh: (x: number, to: number, count: number, most: number, by: number) => number;
-  readonly above: (x: number, to: number, count: number, floor: number) => number;
 }
 
-interface Room {
+export interface ScorePlaces {
   readonly memory: WebAssembly.Memory;
+  /** Started on that memory. */
   readonly walks: Walks;
-  /** For so many. */
-  readonly most: number;
-  /** Of what is loaded now: a multiple of `STEP`. */
-  readonly count: number;
-  readonly numbers: Float32Array;
+  /** The scores; behind the last there is room up to a whole step of eight. */
+  readonly at: number;
+  readonly length: number;
+  /** Room for looking: `lookingBytes`. */
+  readonly scratch: number;
 }
+
+const whole = (length: number): number => Math.ceil(length / STEP) * STEP;
+const blocksOf = (length: number): number => Math.max(LEAST_BLOCKS, Math.ceil(length / SCORES));
+const tableBytes = (length: number): number => VECTOR * blocksOf(length);
+
+/** For two tables, and for where those that are found stand. */
+export const lookingBytes = (length: number): number => 2 * tableBytes(length) + 4 * whole(length) + VECTOR;
 
 export class Scores {
-  #room: Room | null = null;
+  readonly length: number;
+  readonly #places: ScorePlaces;
+  #numbers = new Float32Array();
+  #isSurveyed = false;
 
-  load(logits: Float32Array): void {
-    if (this.#room?.numbers.length !== logits.length) this.#room = roomFor(logits.length, this.#room);
-    const { numbers, walks, count } = this.#room;
-    numbers.set(logits);
-    if (walks.hasOther(0, count) !== 0) throw new Error(NO_NUMBERS);
+  constructor(places: ScorePlaces) {
+    this.#places = places;
+    this.length = places.length;
+    this.#largest.fill(-Infinity); // there may be fewer blocks than are looked at
   }
 
-  /** As many as were loaded. */
+  /** Good until the memory grows. */
   get numbers(): Float32Array {
-    return this.#loaded.numbers;
+    const { memory, at } = this.#places;
+    if (this.#numbers.buffer !== memory.buffer) this.#numbers = new Float32Array(memory.buffer, at, this.length);
+    return this.#numbers;
+  }
+
+  changed(): void {
+    this.#isSurveyed = false;
+  }
+
+  /** Looks at once, and not when somebody asks for what is seen there. */
+  survey(): void {
+    if (this.#isSurveyed) return;
+    const { memory, walks, at, scratch } = this.#places;
+    const rest = whole(this.length) - this.length;
+    if (rest > 0) new Float32Array(memory.buffer, at + 4 * this.length, rest).fill(-Infinity);
+    if (walks.survey(at, scratch, whole(this.length)) !== 0) throw new Error(NO_NUMBERS);
+    this.#isSurveyed = true;
   }
 
   /** The first of the largest; throws where that is not finite. */
   likeliest(): number {
-    const { walks, count, numbers } = this.#loaded;
-    const found = walks.likeliest(0, count);
-    if (!Number.isFinite(numbers[found])) throw new Error(NO_NUMBERS);
-    return found;
+    this.survey();
+    const { walks, scratch } = this.#places;
+    const largest = this.#largest;
+    const found = walks.likeliest(scratch, largest.length);
+    const most = largest[found] ?? NaN;
+    if (!Number.isFinite(most)) throw new Error(NO_NUMBERS);
+    return this.numbers.indexOf(most, SCORES * Math.floor(found / LANES));
   }
 
-  /** e^((score − most) / temperature) of each, until the next call; and their sum, to a millionth or so. */
-  weigh(most: number, temperature: number): { readonly weights: Float32Array; readonly total: number } {
-    const { memory, walks, count, numbers } = this.#loaded;
-    const total = walks.weigh(0, 4 * count, count, most, Math.min(1 / temperature, -LEAST)); // what is infinite times 0 is no number
-    return { weights: new Float32Array(memory.buffer, 4 * count, numbers.length), total };
+  /** The sum of e^((score − most) / temperature), to a millionth or so. */
+  weigh(most: number, temperature: number): number {
+    this.survey();
+    const { walks, at, scratch } = this.#places;
+    return walks.weigh(at, scratch + tableBytes(this.length), whole(this.length), most, Math.min(Math.LOG2E / temperature, -LEAST)); // what is infinite times 0 is no number
+  }
+
+  /** Of all tokens, by their weights: the one at which these, from the first on, come to more than `chance` of their sum. */
+  draw(most: number, temperature: number, chance: number): number {
+    this.weigh(most, temperature);
+    const { memory, scratch } = this.#places;
+    const parts = new Float32Array(memory.buffer, scratch + tableBytes(this.length), LANES * Math.ceil(this.length / SCORES));
+    const sums = Array.from({ length: parts.length / LANES }, (_, block) => sum(parts.subarray(LANES * block, LANES * (block + 1))));
+    const { index: block, left } = reached(sums.map((part) => (part < NOTHING ? 0 : part)), chance * sum(sums));
+    const weights = Array.from(this.numbers.subarray(SCORES * block, SCORES * (block + 1)), (score) => Math.exp((score - most) / temperature));
+    return SCORES * block + reached(weights, left).index;
   }
 
   /** The tokens from `floor` up, −∞ never; until the next call. */
   above(floor: number): Uint32Array {
-    const { memory, walks, count } = this.#loaded;
-    const found = walks.above(0, 4 * count, count, Math.max(LEAST, floor));
-    return new Uint32Array(memory.buffer, 4 * count, found);
+    this.survey();
+    const { memory, walks, at, scratch } = this.#places;
+    const to = scratch + 2 * tableBytes(this.length);
+    return new Uint32Array(memory.buffer, to, walks.above(at, scratch, to, whole(this.length), Math.max(LEAST, floor)));
   }
 
   logSumExp(): number {
     const most = this.numbers[this.likeliest()] ?? NaN;
-    return most + Math.log(this.weigh(most, 1).total);
+    return most + Math.log(this.weigh(most, 1));
   }
 
-  get #loaded(): Room {
-    if (!this.#room) throw new Error("no scores are loaded");
-    return this.#room;
+  /** Of each block, lane by lane. */
+  get #largest(): Float32Array {
+    const { memory, scratch } = this.#places;
+    return new Float32Array(memory.buffer, scratch, LANES * blocksOf(this.length));
   }
 }
 
-const NO_NUMBERS = "the model's logits are no numbers";
+/** A memory for copies, as large as the most that was loaded: a browser has room for few, and clears them away late. */
+export class ScoreRoom {
+  #room: { readonly memory: WebAssembly.Memory; readonly walks: Walks; readonly most: number } | null = null;
+  #scores: Scores | null = null;
 
-function roomFor(length: number, room: Room | null): Room {
-  const count = Math.ceil(length / STEP) * STEP;
-  const { memory, walks, most } = room && room.most >= count ? room : newRoom(count);
-  new Float32Array(memory.buffer, 0, count).fill(-Infinity);
-  return { memory, walks, most, count, numbers: new Float32Array(memory.buffer, 0, length) };
+  /** Until the next call. */
+  load(logits: Float32Array): Scores {
+    const { length } = logits;
+    if (this.#scores?.length !== length) this.#scores = this.#scoresOf(length);
+    this.#scores.numbers.set(logits);
+    this.#scores.changed();
+    this.#scores.survey();
+    return this.#scores;
+  }
+
+  #scoresOf(length: number): Scores {
+    if (!this.#room || this.#room.most < length) this.#room = newRoom(length);
+    return new Scores({ memory: this.#room.memory, walks: this.#room.walks, at: 0, length, scratch: 4 * whole(length) });
+  }
 }
 
-function newRoom(most: number): Pick<Room, "memory" | "walks" | "most"> {
-  // The last of `above` may be followed by what it wrote and did not keep.
-  const memory = new WebAssembly.Memory({ initial: Math.ceil((8 * most + VECTOR) / PAGE) });
-  const module = new WebAssembly.Module(assemble([likeliest, hasOther, weigh, above], false));
+function newRoom(most: number): { readonly memory: WebAssembly.Memory; readonly walks: Walks; readonly most: number } {
+  const memory = new WebAssembly.Memory({ initial: Math.ceil((4 * whole(most) + lookingBytes(most)) / PAGE) });
+  const module = new WebAssembly.Module(assemble([likeliest, ...scoreWalks], false));
   const { exports } = new WebAssembly.Instance(module, { heap: { memory } });
   return { memory, walks: exports as unknown as Walks, most };
+}
+
+const sum = (numbers: Iterable<number>): number => {
+  let all = 0;
+  for (const number of numbers) all += number;
+  return all;
+};
+
+/** The first at which the weights come to be more than `mass`, or the last that has any; and what is left of `mass` before it. */
+function reached(weights: readonly number[], mass: number): { readonly index: number; readonly left: number } {
+  let [index, left, next] = [0, mass, mass];
+  for (let at = 0; at < weights.length; at++) {
+    const weight = weights[at] as number;
+    if (weight === 0) continue;
+    [index, left] = [at, next];
+    next -= weight;
+    if (next < 0) break;
+  }
+  return { index, left };
 }

@@ -8,7 +8,7 @@
  * - Logprobs are those of the model, before penalties, bias, mask and temperature.
  * - Logits that are no numbers are an error: a backend that gives them must not go on.
  */
-import type { Scores } from "../kernels/scores.ts";
+import type { ScoreRoom, Scores } from "../kernels/scores.ts";
 import { shortlist } from "./shortlist.ts";
 import type { Random } from "./random.ts";
 
@@ -41,14 +41,14 @@ const MOST_OF_TOP = 64;
 export class Sampler {
   readonly #settings: SamplingSettings;
   readonly #random: Random;
-  readonly #scores: Scores;
+  readonly #room: ScoreRoom;
   readonly #seen = new Set<number>();
   readonly #counts = new Map<number, number>();
 
-  /** `scores`: to look with; samplers that take turns may share it. */
-  constructor(settings: SamplingSettings, random: Random, prompt: readonly number[], scores: Scores) {
+  /** `room`: samplers that take turns may share it. */
+  constructor(settings: SamplingSettings, random: Random, prompt: readonly number[], room: ScoreRoom) {
     this.#settings = settings;
-    this.#scores = scores;
+    this.#room = room;
     this.#random = random;
     if (settings.repetitionPenalty !== 1) for (const token of prompt) this.#seen.add(token);
   }
@@ -71,13 +71,37 @@ export class Sampler {
   }
 
   next(logits: Float32Array, mask?: TokenMask): number {
+    const scores = this.#room.load(logits);
+    this.#adjust(scores.numbers, () => undefined);
+    if (mask !== undefined) forbid(scores.numbers, mask);
+    scores.changed();
+    return this.#choose(scores);
+  }
+
+  /** As `next`, of scores that are afterwards as they were. */
+  nextAmong(scores: Scores): number {
+    const { numbers } = scores;
+    const before: (readonly [token: number, score: number])[] = [];
+    try {
+      this.#adjust(numbers, (token, score) => before.push([token, score]));
+      return this.#choose(scores);
+    } finally {
+      for (const [token, score] of before.reverse()) numbers[token] = score;
+      scores.changed();
+    }
+  }
+
+  /** Counts a token of the answer. */
+  accept(token: number): void {
+    this.#seen.add(token);
+    this.#counts.set(token, (this.#counts.get(token) ?? 0) + 1);
+  }
+
+  #choose(scores: Scores): number {
     const { temperature, topK, topP, minP } = this.#settings;
-    const scores = this.#scores;
-    scores.load(logits);
-    this.#adjust(scores.numbers, mask);
     const best = scores.likeliest();
     if (temperature === 0) return best;
-    if (topK === 0 && topP >= 1 && minP === 0) return drawAny(scores.weigh(scores.numbers[best] as number, temperature), this.#random());
+    if (topK === 0 && topP >= 1 && minP === 0) return scores.draw(scores.numbers[best] as number, temperature, this.#random());
     const candidates = shortlist(scores, { temperature, topK, topP, minP }, best);
     let left = this.#random() * candidates.reduce((sum, { weight }) => sum + weight, 0);
     for (const { token, weight } of candidates) {
@@ -87,22 +111,22 @@ export class Sampler {
     return best; // rounding ate the last crumb
   }
 
-  /** Counts a token of the answer. */
-  accept(token: number): void {
-    this.#seen.add(token);
-    this.#counts.set(token, (this.#counts.get(token) ?? 0) + 1);
-  }
-
-  #adjust(scores: Float32Array, mask: TokenMask | undefined): void {
+  /** `onChange`: told of what each was before. */
+  #adjust(scores: Float32Array, onChange: (token: number, before: number) => void): void {
+    const change = (token: number, by: (score: number) => number): void => {
+      const score = scores[token];
+      if (score === undefined) return;
+      onChange(token, score);
+      scores[token] = by(score);
+    };
     const { repetitionPenalty, frequencyPenalty, presencePenalty, logitBias } = this.#settings;
     if (repetitionPenalty !== 1) {
-      for (const token of this.#seen) change(scores, token, (score) => (score > 0 ? score / repetitionPenalty : score * repetitionPenalty));
+      for (const token of this.#seen) change(token, (score) => (score > 0 ? score / repetitionPenalty : score * repetitionPenalty));
     }
     if (frequencyPenalty !== 0 || presencePenalty !== 0) {
-      for (const [token, count] of this.#counts) change(scores, token, (score) => score - count * frequencyPenalty - presencePenalty);
+      for (const [token, count] of this.#counts) change(token, (score) => score - count * frequencyPenalty - presencePenalty);
     }
-    for (const [token, bias] of logitBias) change(scores, token, (score) => score + bias);
-    if (mask !== undefined) forbid(scores, mask);
+    for (const [token, bias] of logitBias) change(token, (score) => score + bias);
   }
 
   get #isBare(): boolean {
@@ -111,27 +135,12 @@ export class Sampler {
   }
 }
 
-/** The token's own logprob, and those of the `count` likeliest. `scores`: to look with. */
-export function logprobsOf(logits: Float32Array, token: number, count: number, scores: Scores): { readonly own: TokenLogprob; readonly top: readonly TokenLogprob[] } {
-  scores.load(logits);
+/** The token's own logprob, and those of the `count` likeliest. */
+export function logprobsOf(scores: Scores, token: number, count: number): { readonly own: TokenLogprob; readonly top: readonly TokenLogprob[] } {
   const norm = scores.logSumExp();
-  const at = (id: number): TokenLogprob => ({ token: id, logprob: (logits[id] ?? -Infinity) - norm });
+  const at = (id: number): TokenLogprob => ({ token: id, logprob: (scores.numbers[id] ?? -Infinity) - norm });
   const top = count === 0 ? [] : shortlist(scores, { temperature: 1, topK: count, topP: 1, minP: 0 }).map((candidate) => at(candidate.token));
   return { own: at(token), top };
-}
-
-/** Without limits the whole vocabulary has a chance. */
-function drawAny({ weights, total }: { readonly weights: Float32Array; readonly total: number }, chance: number): number {
-  let left = chance * total;
-  let last = 0;
-  for (let token = 0; token < weights.length; token++) {
-    const weight = weights[token] as number;
-    if (weight === 0) continue;
-    left -= weight;
-    last = token;
-    if (left < 0) break;
-  }
-  return last;
 }
 
 /** Word by word: most forbid all of their tokens. */
@@ -144,8 +153,3 @@ function forbid(scores: Float32Array, mask: TokenMask): void {
   }
 }
 const ALL = 0xffffffff;
-
-function change(scores: Float32Array, token: number, by: (score: number) => number): void {
-  const score = scores[token];
-  if (score !== undefined) scores[token] = by(score);
-}

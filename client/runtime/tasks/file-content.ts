@@ -5,9 +5,14 @@
  * - What is asked for lies within `size`. What is given may be a view of the file's own memory: to be read, not written.
  * - A session asks for weights in the middle of its start: what is loaded gives them at once; a Blob has its own reader.
  * - `keepOnly` gives memory back before the file is done with: what lies outside of the ranges is asked for no more.
+ * - A part may come before its SHA-256 was taken: then it is taken here, where the memory goes or when `verified` is asked.
  */
 import type { ByteSource } from "../../../schema/onnx/source.ts";
-import type { RuntimeFile } from "../protocol.ts";
+import { sha256Hex } from "../../cache/digest.ts";
+import { giveBack } from "../../give-back.ts";
+import { timed } from "../../timing.ts";
+import type { ArrivingPart, RuntimeFile } from "../protocol.ts";
+import { PartFault } from "./part-fault.ts";
 
 export type FileContent = StoredContent | LoadedContent;
 
@@ -26,6 +31,8 @@ interface LoadedContent extends ByteSource {
   readNow(offset: number, length: number): Uint8Array<ArrayBuffer>;
   keepOnly(ranges: readonly FileRange[]): void;
   arrived(): Promise<unknown>;
+  /** All parts have arrived and are what they should be: rejects with `PartFault`. */
+  verified(): Promise<unknown>;
 }
 
 /** Memory that files may share: it goes when the last of its parts is let go. */
@@ -36,12 +43,12 @@ export class PartMemory {
     this.#holders.set(memory, (this.#holders.get(memory) ?? 0) + 1);
   }
 
-  letGo({ memory, bytes }: Part): void {
-    const holders = (this.#holders.get(memory) ?? 0) - 1;
-    this.#holders.set(memory, holders);
-    const buffer = bytes?.buffer;
-    // At once, where the browser can: collecting garbage comes when it comes.
-    if (holders === 0 && buffer && "transfer" in buffer) buffer.transfer(0);
+  letGo(part: Part): void {
+    const holders = (this.#holders.get(part.memory) ?? 0) - 1;
+    this.#holders.set(part.memory, holders);
+    if (holders > 0 || !part.bytes) return;
+    part.verified().catch(() => undefined); // begins with a copy; whoever asks the file hears of it
+    giveBack(part.bytes.buffer);
   }
 }
 
@@ -49,38 +56,74 @@ export class PartMemory {
 export interface Part {
   readonly size: number;
   /** Null while it is on its way. */
-  bytes: Uint8Array<ArrayBuffer> | null;
+  readonly bytes: Uint8Array<ArrayBuffer> | null;
   readonly arrival: Promise<void>;
   /** One and the same for parts that share their memory. */
   readonly memory: object;
+  verified(): Promise<void>;
+}
+
+class ArrivingBytes implements Part {
+  readonly size: number;
+  readonly arrival: Promise<void>;
+  readonly #come: () => void;
+  #given: Pick<ArrivingPart, "bytes" | "due"> | null = null;
+  #verified: Promise<void> | null = null;
+
+  constructor(size: number) {
+    this.size = size;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.arrival = promise;
+    this.#come = resolve;
+  }
+
+  get memory(): object {
+    return this.arrival;
+  }
+
+  get bytes(): Uint8Array<ArrayBuffer> | null {
+    return this.#given?.bytes ?? null;
+  }
+
+  give(given: Pick<ArrivingPart, "bytes" | "due">): void {
+    this.#given = given;
+    this.#come();
+  }
+
+  /** What has arrived is copied when this is called, if at all. */
+  verified(): Promise<void> {
+    if (!this.#given) return this.arrival.then(() => this.verified());
+    const { bytes, due } = this.#given;
+    this.#verified ??= due === null ? Promise.resolve() : timed("part: digest", () => sha256Hex(bytes)).then((sha256) => {
+      if (sha256 !== due) throw new PartFault();
+    });
+    return this.#verified;
+  }
 }
 
 /** Parts that are given one after another, by their numbers. */
 export class Arrivals {
-  readonly #parts = new Map<number, Part & { readonly come: () => void }>();
+  readonly #parts = new Map<number, ArrivingBytes>();
 
   part(part: number, size: number): Part {
-    const known = this.#parts.get(part);
-    if (known) return known;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const made = { size, bytes: null, arrival: promise, memory: promise, come: resolve };
-    this.#parts.set(part, made);
-    return made;
+    return this.#part(part, size);
   }
 
-  give(part: number, bytes: Uint8Array<ArrayBuffer>): void {
-    this.part(part, bytes.length);
-    const given = this.#parts.get(part);
-    if (!given) return;
-    given.bytes = bytes;
-    given.come();
+  give({ part, ...given }: Omit<ArrivingPart, "kind">): void {
+    this.#part(part, given.bytes.length).give(given);
+  }
+
+  #part(part: number, size: number): ArrivingBytes {
+    const known = this.#parts.get(part) ?? new ArrivingBytes(size);
+    this.#parts.set(part, known);
+    return known;
   }
 }
 
 export function contentOf(file: RuntimeFile, memory = new PartMemory(), arrivals = new Arrivals()): FileContent {
   if ("blob" in file) return storedContent(file.blob);
   if ("arriving" in file) return loadedContent(file.arriving.map(({ part, size }) => arrivals.part(part, size)), memory);
-  return loadedContent(file.parts.map((bytes) => ({ size: bytes.length, bytes, arrival: Promise.resolve(), memory: bytes.buffer })), memory);
+  return loadedContent(file.parts.map((bytes) => ({ size: bytes.length, bytes, arrival: Promise.resolve(), memory: bytes.buffer, verified: () => Promise.resolve() })), memory);
 }
 
 const storedContent = (blob: Blob): StoredContent => ({
@@ -126,5 +169,5 @@ function loadedContent(parts: readonly Part[], memory: PartMemory): LoadedConten
     await Promise.all(touching(offset, length).map(({ part }) => part.arrival));
     return readNow(offset, length);
   };
-  return { kind: "loaded", size, readNow, read, keepOnly, arrived: () => Promise.all(parts.map(({ arrival }) => arrival)) };
+  return { kind: "loaded", size, readNow, read, keepOnly, arrived: () => Promise.all(parts.map(({ arrival }) => arrival)), verified: () => Promise.all(parts.map((part) => part.verified())) };
 }

@@ -7,7 +7,7 @@ import { Arrivals, contentOf, PartMemory, type FileContent } from "./file-conten
 export class ModelFiles {
   /** Of models that were inspected, what was read of them, for who rewrites them. */
   readonly structures = new Map<string, OnnxModel>();
-  /** When all has arrived and been judged (`inspect-models.ts`): nothing of a model is used before. */
+  /** When all has arrived and been judged (`inspect-models.ts`): nothing of a model is used before; but see `verified`. */
   checked: Promise<void> = Promise.resolve();
   readonly #contents: ReadonlyMap<string, FileContent>;
 
@@ -19,6 +19,11 @@ export class ModelFiles {
   /** When nothing is on its way any more. */
   async arrived(): Promise<void> {
     await Promise.all([...this.#contents.values()].map((content) => content.kind === "loaded" && content.arrived()));
+  }
+
+  /** When every part is what it should be: nothing of a model runs before. Rejects with `PartFault`. */
+  async verified(): Promise<void> {
+    await Promise.all([...this.#contents.values()].map((content) => content.kind === "loaded" && content.verified()));
   }
 
   require(paths: readonly string[]): void {
@@ -42,8 +47,10 @@ export class ModelFiles {
     return path;
   }
 
+  /** The whole of it, verified. */
   async bytes(path: string): Promise<Uint8Array> {
     const content = this.content(path);
+    if (content.kind === "loaded") await content.verified();
     try {
       return await content.read(0, content.size);
     } catch (error) {

@@ -44,7 +44,7 @@ interface Adapter<Kind extends EngineKind, Needs extends SessionEngine | EngineO
   readonly files: readonly string[];
   /** See `backends/engine.ts`: "on-demand" for what keeps state between runs. */
   readonly engine: Kind;
-  /** Begins with the files beside the model while that is on its way, and waits for `files.checked` before it looks at it. */
+  /** Begins with the files beside the model while that is on its way; waits for `files.checked` before it looks at it, and for `files.verified()` before it runs. */
   readonly isAhead?: true;
   prepare(files: ModelFiles, engine: Needs, step: Step, options: ModelOptions): Promise<PreparedTask<Input, Output, Piece, Note>>;
 }

@@ -4,8 +4,9 @@ import { userEvent } from "vitest/browser";
 import { type FetchProgress, isStored } from "../../../client/cache/fetch-model.ts";
 import { type ModelStore, openModelStore } from "../../../client/cache/model-store.ts";
 import type { LoadedFile } from "../../../client/runtime/host.ts";
-import { importContentKey } from "../../../client/cache/seal.ts";
+import { importContentKey, sealChunk } from "../../../client/cache/seal.ts";
 import type { Sha256 } from "../../../schema/contract/ids.ts";
+import type { Chunk } from "../../../schema/contract/models.ts";
 import { type Bytes, cachedFile, fetchKept, type MadeModel, makeModel, overwrite, PLAIN, sourceOf, wholeOf } from "./made-model.ts";
 
 const stores: ModelStore[] = [];
@@ -64,6 +65,25 @@ describe("kept encrypted", () => {
     const again = sourceOf(model);
     await fetchKept({ ...model, keeping, store: await open(tenant), fetchChunk: again.fetchChunk });
     expect(again.asked.size).toBe(0);
+  });
+
+  it("a chunk that somebody with the key has sealed other bytes as is fetched; who takes its digest itself is told that it is due", async () => {
+    const tenant = freshTenant();
+    const model = await makeModel({ "a.onnx": [5000, 5000] });
+    const { keeping } = model;
+    if (keeping.mode !== "encrypted") throw new Error("it is to be sealed");
+    const { fetchChunk } = sourceOf(model);
+    await fetchKept({ ...model, store: await open(tenant), fetchChunk });
+    const [one, two] = model.chunks as [Chunk, Chunk];
+    const forged = crypto.getRandomValues(new Uint8Array(one.size));
+    const parts = await sealChunk(keeping.key, tenant, one, forged);
+    await overwrite(await cachedFile(tenant, one.sha256), new Uint8Array(await new Blob(parts).arrayBuffer()));
+    const given = new Map<Sha256, readonly [Bytes, boolean]>();
+    await fetchKept({ ...model, store: await open(tenant), fetchChunk, onChunk: (sha256, bytes, isVerified) => given.set(sha256, [bytes, isVerified]) });
+    expect(given).toEqual(new Map([[one.sha256, [forged, false]], [two.sha256, [model.bytes.get(two.sha256), false]]]));
+    const source = sourceOf(model);
+    await expectWhole(model, (await fetchKept({ ...model, store: await open(tenant), fetchChunk: source.fetchChunk })).files);
+    expect([...source.asked.keys()]).toEqual([one.sha256]);
   });
 
   it("a chunk that was put in another's place, or came from another tenant's folder, does not open", async () => {

@@ -378,9 +378,9 @@ describe("a chunk that another tab drops between two steps of this one", () => {
     const content = new TextEncoder().encode("a chunk");
     goneOnce("createWritable", tenant);
     await files.write(digest, [content]);
-    expect(await files.read(digest, content.length, (size) => new Uint8Array(size))).toEqual(content);
+    expect(await files.read(digest, content.length)).toEqual(content);
     goneOnce("getFile", tenant);
-    expect(await files.read(digest, content.length, (size) => new Uint8Array(size))).toBeNull();
+    expect(await files.read(digest, content.length)).toBeNull();
   });
 });
 
@@ -401,9 +401,9 @@ describe("a file that can't be opened at once", () => {
     await (await ChunkFiles.open(tenant)).write(digest, [content]);
     refusing("InvalidStateError");
     const files = await ChunkFiles.open(tenant);
-    expect(await files.read(digest, content.length, (size) => new Uint8Array(size))).toEqual(content);
+    expect(await files.read(digest, content.length)).toEqual(content);
     await files.write(digest, [content.slice(1)]);
-    expect(await files.read(digest, content.length, (size) => new Uint8Array(size))).toEqual(content);
+    expect(await files.read(digest, content.length)).toEqual(content);
   });
 
   it("is written and read the slow way where the browser has the function alone, which locks what it refuses", async () => {
@@ -411,7 +411,7 @@ describe("a file that can't be opened at once", () => {
     refusing("NotSupportedError");
     await files.write(digest, [content]);
     expect(await files.names()).toEqual([digest]);
-    expect(await files.read(digest, content.length, (size) => new Uint8Array(size))).toEqual(content);
+    expect(await files.read(digest, content.length)).toEqual(content);
   });
 });
 
@@ -471,9 +471,9 @@ describe("the worker that works on chunks", () => {
     expect(await link.check(chunk, bytes(), plain)).toBe("lost");
     await expect.poll(async () => (await link.write(chunk.sha256, [bytes()])).error).toBeNull();
     expect(workers.length).toBeGreaterThan(1);
-    expect(await link.open(chunk, plain)).toEqual(bytes());
+    expect(await link.open(chunk, plain, false)).toEqual({ bytes: bytes(), isVerified: true });
     (workers[1] as { isDeaf: boolean }).isDeaf = true;
-    expect(await link.open(chunk, plain)).toEqual(bytes());
+    expect(await link.open(chunk, plain, true)).toEqual({ bytes: bytes(), isVerified: true });
     expect(await link.check(chunk, bytes(), plain)).toMatchObject({ bytes: bytes() });
     expect(workers).toHaveLength(2);
     link.close();

@@ -26,7 +26,7 @@ it.each(["encrypted", "plain"] as const)(`of ${CHUNKS * ROUNDS} random flips ove
       }),
     );
     const source = sourceOf(model);
-    const fetched = await fetchKept({ ...model, keeping, store, fetchChunk: source.fetchChunk });
+    const fetched = await fetchKept({ ...model, keeping, store, fetchChunk: source.fetchChunk, onChunk: (_, __, isVerified) => expect(isVerified).toBe(true) });
     gotThrough += CHUNKS - source.asked.size;
     expect(await wholeOf(fetched.files[0])).toBe(model.variant.files[0]?.sha256);
   }

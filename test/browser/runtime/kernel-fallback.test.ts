@@ -3,8 +3,10 @@
  * gives the same text, and says why.
  */
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import type { Sha256 } from "../../../schema/contract/ids.ts";
 import type { SelfTest } from "../../../schema/contract/self-test.ts";
-import { loadRuntime, type Runtime } from "../../../client/runtime/host.ts";
+import { sha256Hex } from "../../../client/cache/digest.ts";
+import { type FilesOnTheirWay, loadRuntime, type Runtime } from "../../../client/runtime/host.ts";
 import type { GenerateInput } from "../../../client/runtime/tasks/text-generation/request.ts";
 import { BLOCK_DECODER_CONFIG, blockDecoderFile } from "../../support/block-decoder.ts";
 import { sentencePieceTokenizer } from "../../support/small-tokenizers.ts";
@@ -56,6 +58,31 @@ afterEach(() => {
 });
 
 afterAll(() => vi.restoreAllMocks());
+
+/** Files that are still on their way: the model's with these bytes and `due`. */
+async function onTheirWay(bytes: Uint8Array<ArrayBuffer>, due: Sha256): Promise<FilesOnTheirWay> {
+  const all = await Promise.all(files.map(async ({ path, blob }) => ({ path, bytes: path === "model.onnx" ? bytes : new Uint8Array(await blob.arrayBuffer()) })));
+  return {
+    files: all.map((file, part) => ({ path: file.path, arriving: [{ part, size: file.bytes.length }] })),
+    deliver: async (give) => all.forEach((file, part) => give(part, file.bytes, file.path === "model.onnx" ? due : null)),
+  };
+}
+
+test.each([
+  ["weights that are others", (bytes: Uint8Array<ArrayBuffer>) => bytes.fill(1, bytes.length - 64)],
+  ["what is no model", (bytes: Uint8Array<ArrayBuffer>) => bytes.fill(255, 0, 64)],
+])("nothing has run on %s than their SHA-256 says when that is seen: the files are asked for again", async (_, changed) => {
+  const right = blockDecoderFile();
+  const due = await sha256Hex(right);
+  const given = [await onTheirWay(changed(right.slice()), due), await onTheirWay(right, due)];
+  const stages: string[] = [];
+  const runtime = await loadRuntime({ task: "text-generation", files: async () => given.shift() ?? [], backend: "wasm", onProgress: ({ stage }) => stages.push(stage) });
+  expect(stages.filter((stage) => stage === "warmup")).toHaveLength(1);
+  expect(stages.filter((stage) => stage === "compile")).toHaveLength(2);
+  expect(runtime.reason).not.toMatch(/kernels/);
+  expect(await tell(runtime)).toBe(told);
+  runtime.close();
+});
 
 /** In place of `add`, beyond the check, which has a page of memory. */
 const addIs = (code: string) => `

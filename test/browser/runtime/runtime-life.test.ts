@@ -1,7 +1,10 @@
 /** How a runtime starts, is stopped, breaks and comes back: real workers, real model. */
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { sha256Hex } from "../../../client/cache/digest.ts";
 import { LeaseholdError } from "../../../client/errors.ts";
 import { loadRuntime, type LoadOptions, type Runtime, type StoredFile } from "../../../client/runtime/host.ts";
+import type { GivePart } from "../../../client/runtime/protocol.ts";
+import type { Sha256 } from "../../../schema/contract/ids.ts";
 import { draw, ocrFiles, readingText, receipt } from "./ocr-fixture.ts";
 
 let files: StoredFile[];
@@ -83,13 +86,24 @@ describe("loading", () => {
 
   test("begins with files whose parts are still on their way, and reads with them", async () => {
     const { all, files: arriving } = await onTheirWay();
-    const deliver = async (give: (part: number, bytes: Uint8Array<ArrayBuffer>) => void) => {
-      for (const part of [...all.keys()].toReversed()) {
+    const deliver = async (give: GivePart) => {
+      for (const [part, { bytes }] of [...all.entries()].toReversed()) {
         await new Promise((resolve) => setTimeout(resolve));
-        give(part, all[part]?.bytes as Uint8Array<ArrayBuffer>);
+        give(part, bytes, part === 0 ? await sha256Hex(bytes) : null);
       }
     };
     await expectWorks(await load({ files: async () => ({ files: arriving, deliver }) }));
+  });
+
+  test("asks for the files again where a part misses the SHA-256 that was due", async () => {
+    let asked = 0;
+    const given = async () => {
+      if (++asked > 1) return files;
+      const { all, files: arriving } = await onTheirWay();
+      return { files: arriving, deliver: async (give: GivePart) => all.forEach(({ bytes }, part) => give(part, bytes, "0".repeat(64) as Sha256)) };
+    };
+    await expectWorks(await load({ files: given }));
+    expect(asked).toBe(2);
   });
 
   test("fails as the delivery of its files does, and can be aborted while they are on their way", async () => {

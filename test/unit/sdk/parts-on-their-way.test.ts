@@ -20,12 +20,12 @@ it("gives what is ready at once, the rest as it comes, and each part once", asyn
   const parts = new PartsOnTheirWay({ files });
   const rest = Promise.withResolvers<void>();
   parts.end(rest.promise);
-  parts.add(b, bytes(1, 2));
-  const given: number[] = [];
-  const over = parts.deliver((part) => given.push(part));
-  expect(given).toEqual([1]);
-  parts.add(a, bytes(3));
-  expect(given).toEqual([1, 0]);
+  parts.add(b, bytes(1, 2), true);
+  const given: unknown[] = [];
+  const over = parts.deliver((part, _, due) => given.push([part, due]));
+  expect(given).toEqual([[1, null]]);
+  parts.add(a, bytes(3), false);
+  expect(given).toEqual([[1, null], [0, a]]);
   rest.resolve();
   await over;
 });

@@ -20,7 +20,8 @@ export type RowJob =
   | { readonly kind: "normalize"; readonly input: string; readonly output: string; readonly weights: OnnxTensor; readonly size: number; readonly parts: number; readonly epsilon: number }
   | { readonly kind: "add" | "mul" | "siluMul"; readonly a: string; readonly b: string; readonly output: string; readonly size: number }
   | { readonly kind: "addConstant"; readonly a: string; readonly b: OnnxTensor; readonly output: string; readonly size: number }
-  | { readonly kind: "sigmoid"; readonly input: string; readonly output: string; readonly size: number };
+  | { readonly kind: "sigmoid" | "gelu"; readonly input: string; readonly output: string; readonly size: number }
+  | { readonly kind: "scale"; readonly input: string; readonly by: number; readonly output: string; readonly size: number };
 
 export interface ProductJob {
   readonly kind: "product";
@@ -81,7 +82,7 @@ export function phasesOf(plan: TokenPlan, roundedBytes: (size: number) => number
 }
 
 const PHASE_OF: Record<Job["kind"], PhaseKind> = {
-  embed: "rows", round: "rows", normalize: "rows", add: "rows", mul: "rows", siluMul: "rows", addConstant: "rows", sigmoid: "rows",
+  embed: "rows", round: "rows", normalize: "rows", add: "rows", mul: "rows", siluMul: "rows", addConstant: "rows", sigmoid: "rows", gelu: "rows", scale: "rows",
   product: "products", store: "store", attend: "attend",
 };
 
@@ -117,6 +118,8 @@ class Scheduler {
         this.add({ ...step, size }, [step.a], [step.output], isLast);
         break;
       case "sigmoid":
+      case "gelu":
+      case "scale":
         this.add({ ...step, size }, [step.input], [step.output], isLast);
         break;
       case "attention":
@@ -174,6 +177,8 @@ export function usesOf(job: Job): { readonly takes: readonly string[]; readonly 
       return { takes: [job.input], makes: [job.output, job.scales] };
     case "normalize":
     case "sigmoid":
+    case "gelu":
+    case "scale":
       return { takes: [job.input], makes: [job.output] };
     case "add":
     case "mul":

@@ -5,6 +5,7 @@
  *   scores) lies behind all that is fixed, and is told with each run.
  */
 import { keptBytes, wholeOutputs } from "../../kernels/kernels.ts";
+import { lookingBytes } from "../../kernels/scores.ts";
 import type { KvPair } from "../decoder.ts";
 import type { Operand, TokenPlan } from "../token-plan.ts";
 import { phasesOf, type AttendJob, type Job, type Phase, type PhaseKind, type Phases, type StoreJob } from "./phases.ts";
@@ -35,10 +36,11 @@ export type Work =
   | { readonly kind: "normalize"; readonly from: Rows; readonly weights: number; readonly to: Rows; readonly size: number; readonly parts: number; readonly epsilon: number }
   | { readonly kind: "add" | "mul" | "siluMul"; readonly a: Rows; readonly b: Rows; readonly to: Rows; readonly size: number }
   | { readonly kind: "addConstant"; readonly a: Rows; readonly b: number; readonly to: Rows; readonly size: number }
-  | { readonly kind: "sigmoid"; readonly from: Rows; readonly to: Rows; readonly size: number }
+  | { readonly kind: "sigmoid" | "gelu"; readonly from: Rows; readonly to: Rows; readonly size: number }
+  | { readonly kind: "scale"; readonly from: Rows; readonly by: number; readonly to: Rows; readonly size: number }
   | { readonly kind: "product"; readonly from: Rows; readonly scales: Rows; readonly weights: number; readonly bits: 4 | 8; readonly to: Rows; readonly n: number; readonly k: number }
   | { readonly kind: "store"; readonly heads: number; readonly kvHeads: number; readonly headSize: number; readonly query: Rows; readonly key: Rows; readonly value: Rows; readonly turned: Rows | null; readonly cos: number; readonly sin: number; readonly keys: Store; readonly values: Store }
-  | { readonly kind: "attend"; readonly kvHeads: number; readonly group: number; readonly headSize: number; readonly scale: number; readonly query: Rows; readonly to: Rows; readonly keys: Store; readonly values: Store };
+  | { readonly kind: "attend"; readonly kvHeads: number; readonly group: number; readonly headSize: number; readonly scale: number; readonly window: number | null; readonly query: Rows; readonly to: Rows; readonly keys: Store; readonly values: Store };
 
 export interface WorkPhase {
   readonly kind: PhaseKind;
@@ -51,6 +53,8 @@ export interface Program {
   /** A word for each work of all phases: how many of its parts are taken. */
   readonly claimsAt: number;
   readonly logits: number;
+  /** Room for looking at them. */
+  readonly lookingAt: number;
   /** The most rows of a run. */
   readonly rows: number;
   /** Keys and values of one token. */
@@ -76,13 +80,16 @@ export function layOut(plan: TokenPlan, kv: readonly KvPair[], { roundedBytes, p
   const phases = phasesOf(plan, roundedBytes);
   const { places, bytes } = placeValues(phases, rows, threads);
   const resolver = new Resolver(plan, phases, weights, weights.end, places, storesOf(kv));
-  const claimsAt = aligned(weights.end + bytes);
+  const lookingAt = aligned(weights.end + bytes);
+  const logits = resolver.rows(phases.logits);
+  const claimsAt = aligned(lookingAt + lookingBytes(logits.stride / 4));
   return {
     weights,
     program: {
       phases: phases.phases.map((phase) => resolver.phase(phase)),
       claimsAt,
-      logits: resolver.rows(phases.logits).at,
+      logits: logits.at,
+      lookingAt,
       rows,
       tokenBytes: kv.reduce((sum, pair) => sum + perToken(pair), 0),
       end: aligned(claimsAt + 4 * phases.phases.reduce((sum, { jobs }) => sum + jobs.length, 0)),
@@ -149,8 +156,11 @@ class Resolver {
         return { kind: job.kind, a: this.rows(job.a), b: this.rows(job.b), to: this.rows(job.output), size: job.size };
       case "addConstant":
         return { kind: "addConstant", a: this.rows(job.a), b: this.#weights.floats(job.b), to: this.rows(job.output), size: job.size };
+      case "scale":
+        return { kind: "scale", from: this.rows(job.input), by: job.by, to: this.rows(job.output), size: job.size };
       case "sigmoid":
-        return { kind: "sigmoid", from: this.rows(job.input), to: this.rows(job.output), size: job.size };
+      case "gelu":
+        return { kind: job.kind, from: this.rows(job.input), to: this.rows(job.output), size: job.size };
       case "product": {
         const { bits, n, k } = job.weights.shape;
         return { kind: "product", from: this.rows(job.input), scales: this.rows(job.scales), weights: this.#weights.matrix(job.weights), bits, to: this.rows(job.output), n: wholeOutputs(n), k };
@@ -171,8 +181,8 @@ class Resolver {
     };
   }
 
-  #attending({ of: { attention: { kvHeads, group, headSize, scale }, output, pastKey, pastValue }, query }: AttendJob): Work {
-    return { kind: "attend", kvHeads, group, headSize, scale, query: this.#operand(query), to: this.rows(output), keys: this.#store(pastKey), values: this.#store(pastValue) };
+  #attending({ of: { attention: { kvHeads, group, headSize, scale, window }, output, pastKey, pastValue }, query }: AttendJob): Work {
+    return { kind: "attend", kvHeads, group, headSize, scale, window, query: this.#operand(query), to: this.rows(output), keys: this.#store(pastKey), values: this.#store(pastValue) };
   }
 
   #operand({ name, from }: Operand): Rows {

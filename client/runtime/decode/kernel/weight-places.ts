@@ -7,7 +7,8 @@ import { tensorBytes, type OnnxTensor, type Payload } from "../../../../schema/o
 import type { Weights } from "../../graph/expand-blocks.ts";
 import { plainElements } from "../../graph/tensors.ts";
 import { BLOCK } from "../../kernels/kernels.ts";
-import type { BlockTable, Embedding, TokenPlan } from "../token-plan.ts";
+import type { BlockTable, Embedding } from "../embedding-table.ts";
+import type { TokenPlan } from "../token-plan.ts";
 import { aligned } from "./value-places.ts";
 
 /** A matrix in blocks: its shape; its blocks, their scales and zero points. */
@@ -69,6 +70,8 @@ export function placeWeights({ embedding, steps }: TokenPlan, from: number, cont
       case "mul":
       case "siluMul":
       case "sigmoid":
+      case "gelu":
+      case "scale":
     }
   }
   const found = (key: string): number => {

@@ -126,8 +126,12 @@ function rowByRow(work: Exclude<Work, { kind: "product" | "store" | "attend" }>,
     case "addConstant":
       for (let each = row; each < row + rows; each++) kernels.add(at(work.a, each, post), work.b, at(work.to, each, post), work.size);
       break;
+    case "scale":
+      kernels.scale(at(work.from, row, post), at(work.to, row, post), count, work.by);
+      break;
     case "sigmoid":
-      kernels.sigmoid(at(work.from, row, post), at(work.to, row, post), count);
+    case "gelu":
+      kernels[work.kind](at(work.from, row, post), at(work.to, row, post), count);
   }
 }
 
@@ -191,19 +195,33 @@ function attend(work: Attending, post: Post): void {
 }
 
 /** The last row, with the heads that `storeOne` gives this thread: what shares keys and values together. */
-function attendOne({ kvHeads, group, headSize, scale, query, to, keys, values }: Attending, post: Post): void {
-  const { kernels, thread, run } = post;
-  const [row, size, last] = [run.rows - 1, 4 * headSize, part(kvHeads * group, post, thread + 1)];
-  for (let head = part(kvHeads * group, post, thread); head < last; ) {
-    const kvHead = Math.floor(head / group);
-    const heads = Math.min(last, (kvHead + 1) * group) - head;
-    kernels.attendHeads(at(query, row, post) + head * size, headAt(keys, kvHead, headSize, post), headAt(values, kvHead, headSize, post), scratchOf(post), at(to, row, post) + head * size, heads, run.past + row, headSize, scale);
+function attendOne(work: Attending, post: Post): void {
+  const { kvHeads, group } = work;
+  const last = part(kvHeads * group, post, post.thread + 1);
+  for (let head = part(kvHeads * group, post, post.thread); head < last; ) {
+    const heads = Math.min(last, (Math.floor(head / group) + 1) * group) - head;
+    attendRow(work, post, head, heads, post.run.rows - 1);
     head += heads;
   }
 }
 
-function attendHead({ group, headSize, scale, query, to, keys, values }: Attending, post: Post, kvHead: number, row: number, rows: number): void {
+/** Heads that share keys and values. */
+function attendRow({ group, headSize, scale, window, query, to, keys, values }: Attending, post: Post, head: number, heads: number, row: number): void {
+  const kvHead = Math.floor(head / group);
+  const past = post.run.past + row;
+  const first = window === null ? 0 : Math.max(0, past + 1 - window);
+  const [own, before] = [4 * headSize * head, first * keptBytes(headSize)];
+  post.kernels.attendHeads(at(query, row, post) + own, headAt(keys, kvHead, headSize, post) + before, headAt(values, kvHead, headSize, post) + before, scratchOf(post), at(to, row, post) + own, heads, past - first, headSize, scale);
+}
+
+/** Rows that see all keys together, those with a window one by one. */
+function attendHead(work: Attending, post: Post, kvHead: number, row: number, rows: number): void {
+  const { group, headSize, scale, window, query, to, keys, values } = work;
   const { kernels, run } = post;
+  if (window !== null && run.past + row + rows > window) {
+    for (let each = row; each < row + rows; each++) attendRow(work, post, kvHead * group, group, each);
+    return;
+  }
   const own = 4 * headSize * group * kvHead;
   kernels.attend(at(query, row, post) + own, query.stride, headAt(keys, kvHead, headSize, post), headAt(values, kvHead, headSize, post), scratchOf(post), at(to, row, post) + own, to.stride, group, rows, run.past + row, headSize, scale);
 }

@@ -10,7 +10,7 @@ import { ANY_OBJECT, jsonRule } from "../../../../client/runtime/constrain/json-
 import { readSchema } from "../../../../client/runtime/constrain/schema.ts";
 import { FORMATS } from "../../../../client/runtime/constrain/patterns/formats.ts";
 import { Vocabulary } from "../../../../client/runtime/constrain/vocabulary.ts";
-import { Scores } from "../../../../client/runtime/kernels/scores.ts";
+import { ScoreRoom } from "../../../../client/runtime/kernels/scores.ts";
 import { seededRandom } from "../../../../client/runtime/sampling/random.ts";
 import { GREEDY, Sampler } from "../../../../client/runtime/sampling/sampler.ts";
 import { Tokenizer } from "../../../../client/runtime/tokenizer/tokenizer.ts";
@@ -23,7 +23,7 @@ const even = new Float32Array(vocabulary.size); // a "model" that likes every to
 
 /** What the model that likes everything writes under the schema; null where it didn't come to an end. */
 function write(rule: ReturnType<typeof jsonRule>, seed: number, most = 4000): string | null {
-  const sampler = new Sampler({ ...GREEDY, temperature: 1 }, seededRandom(seed), [], new Scores());
+  const sampler = new Sampler({ ...GREEDY, temperature: 1 }, seededRandom(seed), [], new ScoreRoom());
   const text = new Constraint(rule, vocabulary, [END]).begin();
   const bytes: number[] = [];
   for (let count = 0; count < most; count++) {
@@ -172,7 +172,7 @@ describe("a schema that can't be kept", () => {
     ["oneOf that may overlap", { oneOf: [{ type: "object", properties: {} }, { type: "object", properties: {} }] }],
     ["two that must both hold", { allOf: [{ type: "object" }, { required: ["a"] }] }],
     ["no schema at all", "string"],
-  ])("is refused before anything is generated: %s", (_, given) => {
+  ])("is refused before anything is generated: %s", { timeout: 60_000 }, (_, given) => {
     expect(() => jsonRule(readSchema(given))).toThrow(expect.objectContaining({ code: "schema-unsupported" }));
   });
 });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Scores } from "../../../../client/runtime/kernels/scores.ts";
-import { candidatesOf, likeliest } from "../../../../client/runtime/decode/logits.ts";
+import { ScoreRoom } from "../../../../client/runtime/kernels/scores.ts";
+import { candidatesOf } from "../../../../client/runtime/decode/logits.ts";
 import { planRewrite, type RewriteSizes } from "../../../../client/runtime/decode/plan-rewrite.ts";
 import { memoryBudget } from "../../../../client/runtime/memory-budget.ts";
 
@@ -30,21 +30,21 @@ describe("the form of a decoder's weights", () => {
 });
 
 test("logits of which one is no number, or the largest without bound, have no likeliest", () => {
-  const scores = new Scores();
-  for (const value of [NaN, -Infinity]) expect(() => likeliest(new Float32Array(4).fill(value), scores)).toThrow("no numbers");
-  for (const value of [NaN, Infinity]) for (const at of [0, 2, 3]) expect(() => likeliest(Float32Array.of(1, 3, 2, 0).fill(value, at, at + 1), scores)).toThrow("no numbers");
-  expect(likeliest(Float32Array.of(-Infinity, 3, 2, 3), scores)).toBe(1);
+  const room = new ScoreRoom();
+  for (const value of [NaN, -Infinity]) expect(() => room.load(new Float32Array(4).fill(value)).likeliest()).toThrow("no numbers");
+  for (const value of [NaN, Infinity]) for (const at of [0, 2, 3]) expect(() => room.load(Float32Array.of(1, 3, 2, 0).fill(value, at, at + 1)).likeliest()).toThrow("no numbers");
+  expect(room.load(Float32Array.of(-Infinity, 3, 2, 3)).likeliest()).toBe(1);
 });
 
 test("candidates are the likeliest, in order, smaller ids first among equals", () => {
   const logits = fc.array(fc.integer({ min: -5, max: 5 }), { minLength: 1, maxLength: 40 });
   fc.assert(
     fc.property(logits, fc.integer({ min: 1, max: 10 }), (values, count) => {
-      const found = candidatesOf(Float32Array.from(values), count, new Scores());
+      const found = candidatesOf(new ScoreRoom().load(Float32Array.from(values)), count);
       const expected = values.map((value, id) => ({ value, id })).sort((a, b) => b.value - a.value || a.id - b.id).slice(0, count);
       expect([...found.ids]).toEqual(expected.map(({ id }) => id));
       expect([...found.logits]).toEqual(expected.map(({ value }) => value));
-      expect(found.ids[0]).toBe(likeliest(Float32Array.from(values), new Scores()));
+      expect(found.ids[0]).toBe(values.indexOf(Math.max(...values)));
       expect(found.logSumExp).toBeCloseTo(Math.log(values.reduce((sum, value) => sum + Math.exp(value), 0)), 4);
     }),
   );

@@ -1,12 +1,13 @@
 import { expect, test } from "vitest";
 import { readDecoderIo } from "../../../../client/runtime/decode/decoder-io.ts";
+import { NO_CONSTANTS } from "../../../../client/runtime/decode/plan-constants.ts";
 import { planToken } from "../../../../client/runtime/decode/token-plan.ts";
 import { intAttribute } from "../../../../client/runtime/graph/tensors.ts";
 import type { OnnxGraph, OnnxNode } from "../../../../schema/onnx/types.ts";
 import { blockDecoder } from "../../../support/block-decoder.ts";
 
 const { graph } = blockDecoder();
-const planningOf = (changed: OnnxGraph) => planToken(changed, readDecoderIo(changed), new Map());
+const planningOf = (changed: OnnxGraph) => planToken(changed, readDecoderIo(changed), NO_CONSTANTS);
 const planOf = (changed: OnnxGraph) => planningOf(changed).plan;
 /** The graph with the first node of an operator changed. */
 const changed = (opType: string, change: (node: OnnxNode) => OnnxNode): OnnxGraph => {
@@ -36,7 +37,7 @@ test("where a norm states no epsilon, it has the one that onnxruntime takes for 
 test.each([
   ["an operator that isn't known", changed("Sigmoid", (node) => ({ ...node, opType: "Erf" })), "Erf"],
   ["blocks of another size", changed("MatMulNBits", (node) => ({ ...node, attributes: node.attributes.map((attribute) => (attribute.name === "block_size" ? intAttribute("block_size", 16) : attribute)) })), "MatMulNBits"],
-  ["an attention window", changed("GroupQueryAttention", (node) => ({ ...node, attributes: [...node.attributes, intAttribute("local_window_size", 64)] })), "GroupQueryAttention"],
+  ["an attention window of nothing", changed("GroupQueryAttention", (node) => ({ ...node, attributes: [...node.attributes, intAttribute("local_window_size", 0)] })), "GroupQueryAttention"],
   ["rotation of neighbours", changed("GroupQueryAttention", (node) => ({ ...node, attributes: [...node.attributes, intAttribute("rotary_interleaved", 1)] })), "GroupQueryAttention"],
   ["a factor of another length", changed("Mul", (node) => ({ ...node, inputs: ["gate0", "n0"] })), "Mul"],
   ["embeddings of 4 bits", changed("GatherBlockQuantized", (node) => ({ ...node, attributes: [] })), "GatherBlockQuantized"],

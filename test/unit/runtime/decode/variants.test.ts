@@ -8,7 +8,7 @@ import type { Engine, EngineOnDemand } from "../../../../client/runtime/backends
 import { startModule } from "../../../../client/runtime/backends/ort-module.ts";
 import { readDecoderIo } from "../../../../client/runtime/decode/decoder-io.ts";
 import { openDecoder } from "../../../../client/runtime/decode/open-decoder.ts";
-import { readReshapeRows } from "../../../../client/runtime/decode/reshape-rows.ts";
+import { readPlanConstants } from "../../../../client/runtime/decode/plan-constants.ts";
 import { planToken } from "../../../../client/runtime/decode/token-plan.ts";
 import { ModelSource } from "../../../../client/runtime/graph/model-source.ts";
 import { ModelFiles } from "../../../../client/runtime/tasks/model-files.ts";
@@ -80,7 +80,7 @@ describe.each(variants())("a decoder with $name", ({ model, onKernels }) => {
     const expected = await expectedOf(model);
     const source = new ModelSource(filesOf(model), "model.onnx");
     const { graph } = await source.structure();
-    expect(planToken(graph, readDecoderIo(graph), await readReshapeRows(graph, source)).plan !== null).toBe(onKernels);
+    expect(planToken(graph, readDecoderIo(graph), await readPlanConstants(graph, source)).plan !== null).toBe(onKernels);
     const worst = onKernels
       ? [await worstOf(model, expected, none, AMPLE)]
       : [await worstOf(model, expected, heap, AMPLE), await worstOf(model, expected, heap, SCARCE), await worstOf(model, expected, sessions, AMPLE)];

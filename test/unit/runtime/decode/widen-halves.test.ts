@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { readDecoderIo } from "../../../../client/runtime/decode/decoder-io.ts";
 import { openDecoder } from "../../../../client/runtime/decode/open-decoder.ts";
+import { NO_CONSTANTS } from "../../../../client/runtime/decode/plan-constants.ts";
 import { planToken } from "../../../../client/runtime/decode/token-plan.ts";
 import { floatToHalf, halfToFloat } from "../../../../client/runtime/graph/half.ts";
 import { intAttribute, tensorOf } from "../../../../client/runtime/graph/tensors.ts";
@@ -22,7 +23,7 @@ const cast = (from: string, to: string, type: number): OnnxNode => node("Cast", 
 const wired = ({ graph }: OnnxModel) => graph.nodes.map(({ opType, inputs, outputs }) => [opType, ...inputs, "→", ...outputs].join(" "));
 const modelWith = (nodes: OnnxNode[], output = "y"): OnnxModel => modelOf({ nodes, initializers: [half("w", 0.1, -2, 65_504)], inputs: [value("x", ELEMENT.float16)], outputs: [value(output, ELEMENT.float)] });
 
-const planOf = ({ graph }: OnnxModel) => planToken(graph, readDecoderIo(graph), new Map()).plan;
+const planOf = ({ graph }: OnnxModel) => planToken(graph, readDecoderIo(graph), NO_CONSTANTS).plan;
 
 describe("a graph of 16-bit floats", () => {
   test("has 32 bits in its constants, its casts, what it takes and what it gives", () => {

@@ -65,7 +65,7 @@ describe.each(available === "plain" ? (["plain"] as const) : (["plain", "fused",
     expect(checkKernels({ ...checked, attend: (query, stride, keys, values, scores, to, toStride, heads, rows, past, ...rest) => checked.attend(query, stride, keys, values, scores, to, toStride, heads, rows, past - 1, ...rest) }, small)).toBe("attend");
     expect(checkKernels({ ...checked, attendHeads: (query, keys, values, scores, to, heads, past, ...rest) => checked.attendHeads(query, keys, values, scores, to, Math.min(heads, 3), past, ...rest) }, small)).toBe("attendHeads");
     expect(checkKernels({ ...checked, likeliest: () => 27 }, small)).toBe("likeliest");
-    for (const name of ["add", "mul", "siluMul", "sigmoid", "rotate", "copy", "keep"] as const) expect(checkKernels({ ...checked, [name]: () => undefined }, small)).toBe(name);
+    for (const name of ["add", "mul", "siluMul", "sigmoid", "rotate", "copy", "keep", "gelu", "scale", "survey", "weigh", "above"] as const) expect(checkKernels({ ...checked, [name]: () => undefined }, small)).toBe(name);
   });
 
   describe.each([4, 8] as const)("weights of %i bits", (bits) => {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Scores } from "../../../../client/runtime/kernels/scores.ts";
+import { compileKernels, startKernels } from "../../../../client/runtime/kernels/kernels.ts";
+import { lookingBytes, ScoreRoom, Scores } from "../../../../client/runtime/kernels/scores.ts";
 import { seededRandom } from "../../../../client/runtime/sampling/random.ts";
 import { GREEDY, logprobsOf, Sampler, type SamplingSettings } from "../../../../client/runtime/sampling/sampler.ts";
 import { shortlist } from "../../../../client/runtime/sampling/shortlist.ts";
@@ -8,21 +9,17 @@ import { shortlist } from "../../../../client/runtime/sampling/shortlist.ts";
 const warm: SamplingSettings = { ...GREEDY, temperature: 1 };
 const logits = (...values: number[]) => Float32Array.from(values);
 const draw = (settings: SamplingSettings, scores: Float32Array, seed: number, count = 200) => {
-  const sampler = new Sampler(settings, seededRandom(seed), [], new Scores());
+  const sampler = new Sampler(settings, seededRandom(seed), [], new ScoreRoom());
   return Array.from({ length: count }, () => sampler.next(scores));
 };
 const scoresOf = fc.array(fc.float({ min: -30, max: 30, noNaN: true }), { minLength: 1, maxLength: 60 }).map((values) => Float32Array.from(values));
 
-const loaded = (values: Float32Array): Scores => {
-  const scores = new Scores();
-  scores.load(values);
-  return scores;
-};
+const loaded = (values: Float32Array): Scores => new ScoreRoom().load(values);
 
 /** The same rules, written down plainly. */
 function plainShortlist(scores: Float32Array, { temperature, topK, topP, minP }: { temperature: number; topK: number; topP: number; minP: number }): number[] {
   const max = Math.max(...scores);
-  let all = [...scores].map((score, token) => ({ token, weight: Math.exp((score - max) / temperature) })).filter(({ weight }) => weight >= 0).sort((a, b) => b.weight - a.weight || a.token - b.token);
+  let all = [...scores].map((score, token) => ({ token, weight: Math.exp((score - max) / temperature) })).filter(({ weight }) => weight >= 0).sort((a, b) => (scores[b.token] as number) - (scores[a.token] as number) || a.token - b.token);
   if (topK > 0) all = all.slice(0, topK);
   const total = all.reduce((sum, { weight }) => sum + weight, 0);
   const kept: number[] = [];
@@ -82,30 +79,59 @@ describe("sampling", () => {
         const allowed = pick % scores.length;
         const mask = new Uint32Array(Math.ceil(scores.length / 32));
         mask[allowed >>> 5] = 1 << (allowed & 31);
-        expect(new Sampler(isGreedy ? GREEDY : { ...warm, topP: 0.5 }, seededRandom(1), [], new Scores()).next(scores, mask)).toBe(allowed);
+        expect(new Sampler(isGreedy ? GREEDY : { ...warm, topP: 0.5 }, seededRandom(1), [], new ScoreRoom()).next(scores, mask)).toBe(allowed);
       }),
     );
   });
 
   it("applies the repetition penalty to prompt and answer, the others to the answer", () => {
-    const repeat = new Sampler({ ...GREEDY, repetitionPenalty: 2 }, seededRandom(1), [0], new Scores());
+    const repeat = new Sampler({ ...GREEDY, repetitionPenalty: 2 }, seededRandom(1), [0], new ScoreRoom());
     expect(repeat.next(logits(3, 2, -1))).toBe(1);
     repeat.accept(1);
     expect(repeat.next(logits(3, 2, -1))).toBe(0);
-    const present = new Sampler({ ...GREEDY, presencePenalty: 1.5 }, seededRandom(1), [0], new Scores());
+    const present = new Sampler({ ...GREEDY, presencePenalty: 1.5 }, seededRandom(1), [0], new ScoreRoom());
     expect(present.next(logits(3, 2))).toBe(0);
     present.accept(0);
     expect(present.next(logits(3, 2))).toBe(1);
-    const frequent = new Sampler({ ...GREEDY, frequencyPenalty: 0.6 }, seededRandom(1), [], new Scores());
+    const frequent = new Sampler({ ...GREEDY, frequencyPenalty: 0.6 }, seededRandom(1), [], new ScoreRoom());
     frequent.accept(0);
     expect(frequent.next(logits(3, 2))).toBe(0);
     frequent.accept(0);
     expect(frequent.next(logits(3, 2))).toBe(1);
   });
 
+  const settingsOf = fc.record({
+    temperature: fc.constantFrom(0, 0.3, 0.8, 1.5), topK: fc.constantFrom(0, 3, 40), topP: fc.constantFrom(0.5, 0.9, 1), minP: fc.constantFrom(0, 0.1),
+    repetitionPenalty: fc.constantFrom(1, 1.3, 0.8), frequencyPenalty: fc.constantFrom(0, 0.7), presencePenalty: fc.constantFrom(0, -0.4),
+    logitBias: fc.constantFrom(new Map<number, number>(), new Map([[2, 3], [5, -100], [900, 1]])),
+  });
+
+  it("takes the tokens of its seed where the logits lie as from a copy, and leaves them as they were", async () => {
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+    const walks = await startKernels(memory, await compileKernels(true));
+    fc.assert(
+      fc.property(settingsOf, fc.array(fc.float({ min: -30, max: 30, noNaN: true }), { minLength: 1, maxLength: 200 }), fc.nat(), (settings, values, seed) => {
+        const [length, prompt] = [values.length, [0, 3, 3, 70, 500]];
+        expect(4 * length + 32 + lookingBytes(length)).toBeLessThan(65536);
+        const scores = new Scores({ memory, walks, at: 0, length, scratch: 4 * length + 32 });
+        scores.numbers.set(values);
+        scores.changed();
+        const before = [...scores.numbers];
+        const [near, far] = [new Sampler(settings, seededRandom(seed), prompt, new ScoreRoom()), new Sampler(settings, seededRandom(seed), prompt, new ScoreRoom())];
+        for (let step = 0; step < 4; step++) {
+          const token = near.nextAmong(scores);
+          expect(token).toBe(far.next(Float32Array.from(before)));
+          expect([...scores.numbers]).toEqual(before);
+          near.accept(token);
+          far.accept(token);
+        }
+      }),
+    );
+  });
+
   it("adds the bias, and leaves the model's logits as they are", () => {
     const scores = logits(3, 2);
-    expect(new Sampler({ ...GREEDY, logitBias: new Map([[1, 5], [99, 1]]) }, seededRandom(1), [], new Scores()).next(scores)).toBe(1);
+    expect(new Sampler({ ...GREEDY, logitBias: new Map([[1, 5], [99, 1]]) }, seededRandom(1), [], new ScoreRoom()).next(scores)).toBe(1);
     expect([...scores]).toEqual([3, 2]);
   });
 
@@ -116,7 +142,7 @@ describe("sampling", () => {
 
 describe("logprobs", () => {
   it("are the model's own, the likeliest first", () => {
-    const { own, top } = logprobsOf(logits(Math.log(0.2), Math.log(0.7), Math.log(0.1)), 2, 2, new Scores());
+    const { own, top } = logprobsOf(loaded(logits(Math.log(0.2), Math.log(0.7), Math.log(0.1))), 2, 2);
     expect(own).toEqual({ token: 2, logprob: expect.closeTo(Math.log(0.1), 5) });
     expect(top).toEqual([{ token: 1, logprob: expect.closeTo(Math.log(0.7), 5) }, { token: 0, logprob: expect.closeTo(Math.log(0.2), 5) }]);
   });

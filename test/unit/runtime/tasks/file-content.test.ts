@@ -1,5 +1,8 @@
+import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { Arrivals, contentOf, PartMemory } from "../../../../client/runtime/tasks/file-content.ts";
+import { PartFault } from "../../../../client/runtime/tasks/part-fault.ts";
+import type { Sha256 } from "../../../../schema/contract/ids.ts";
 
 const part = (...values: number[]) => Uint8Array.from(values);
 const shared = part(7, 8);
@@ -53,7 +56,7 @@ describe("a file on its way", () => {
 
   it("gives what has arrived, waits for the rest, and has a part that stands in it twice once", async () => {
     const arrivals = new Arrivals();
-    arrivals.give(1, part(7, 8)); // before anybody has asked for it
+    arrivals.give({ part: 1, bytes: part(7, 8), due: null }); // before anybody has asked for it
     const content = contentOf({ path: "model.onnx", arriving }, new PartMemory(), arrivals);
     if (content.kind !== "loaded") throw new Error("it is to be in memory");
     expect(content.size).toBe(8);
@@ -64,7 +67,7 @@ describe("a file on its way", () => {
     const waiting = content.read(2, 4);
     await Promise.resolve();
     expect(isWhole).toBe(false);
-    arrivals.give(0, part(0, 1, 2));
+    arrivals.give({ part: 0, bytes: part(0, 1, 2), due: null });
     expect([...(await waiting)]).toEqual([2, 7, 8, 0]);
     await over;
     expect([...content.readNow(0, 8)]).toEqual([0, 1, 2, 7, 8, 0, 1, 2]);
@@ -74,12 +77,37 @@ describe("a file on its way", () => {
     const arrivals = new Arrivals();
     const content = contentOf({ path: "model.onnx", arriving }, new PartMemory(), arrivals);
     const given = part(0, 1, 2);
-    arrivals.give(0, given);
-    arrivals.give(1, part(7, 8));
+    arrivals.give({ part: 0, bytes: given, due: null });
+    arrivals.give({ part: 1, bytes: part(7, 8), due: null });
     if (content.kind !== "loaded") throw new Error("it is to be in memory");
     content.keepOnly([{ offset: 5, length: 3 }]);
     expect(given.length).toBe(3);
     content.keepOnly([]);
     expect(given.length).toBe(0);
+  });
+
+  const digestOf = (...values: number[]) => createHash("sha256").update(part(...values)).digest("hex") as Sha256;
+  const ours = async (due: Sha256) => {
+    const arrivals = new Arrivals();
+    const content = contentOf({ path: "model.onnx", arriving: [{ part: 0, size: 2 }] }, new PartMemory(), arrivals);
+    if (content.kind !== "loaded") throw new Error("it is to be in memory");
+    return { content, give: () => arrivals.give({ part: 0, bytes: part(7, 8), due }) };
+  };
+
+  it.each([true, false])("is verified where its SHA-256 is due, also when its memory has gone before anybody asked (%s)", async (isGone) => {
+    const [right, wrong] = [await ours(digestOf(7, 8)), await ours(digestOf(7, 9))];
+    for (const { content, give } of [right, wrong]) {
+      give();
+      if (isGone) content.keepOnly([]);
+    }
+    await right.content.verified();
+    await expect(wrong.content.verified()).rejects.toBeInstanceOf(PartFault);
+  });
+
+  it("is not verified before all of it has come", async () => {
+    const { content, give } = await ours(digestOf(7, 9));
+    const verified = content.verified();
+    give();
+    await expect(verified).rejects.toMatchObject({ code: "weights-corrupt" });
   });
 });
