@@ -337,9 +337,6 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
         rank: lh.run({ model: "waves", inputs: { x: { ...x, dims: [1, 1] } } }),
         task: lh.tag({ model: "nli", input: "a" }),
         free: lh.run({ model: "nli", inputs: { x } }),
-        named: lh.tasks.run({ model: "waves", task: "raw", input: { inputs: { x } } }),
-        cheap: lh.tasks.run({ model: "nli", task: "raw", input: { inputs: { x }, texts: ["a"] } as never }),
-        nothing: lh.tasks.run({ model: "ranks", task: "text-ranking", input: null as never }),
         written: lh.tasks.run({ model: "ranks", task: "text-generation" as never, input: {} as never }),
         picture: lh.classify({ model: "colours", input: new Blob(["no picture"]) }),
         labels: lh.classify({ model: "nli", input: "a", labels: [] }),
@@ -348,10 +345,10 @@ describe.skipIf(small.missing !== null)(titled("text in a tenant's page", small)
       const code = (call: Promise<unknown>) => call.then(() => "done", (error: { code: string }) => error.code);
       return Object.fromEntries(await Promise.all(Object.entries(wrong).map(async ([name, call]) => [name, await code(call)] as const)));
     });
-    expect(codes).toEqual({ missing: "input-invalid", unknown: "input-invalid", type: "input-invalid", dims: "input-invalid", rank: "input-invalid", task: "model-invalid", free: "invalid-request", named: "done", cheap: "invalid-request", nothing: "invalid-request", written: "model-invalid", picture: "image-unreadable", labels: "invalid-request", long: "context-length-exceeded" });
+    expect(codes).toEqual({ missing: "input-invalid", unknown: "input-invalid", type: "input-invalid", dims: "input-invalid", rank: "input-invalid", task: "model-invalid", free: "invalid-request", written: "model-invalid", picture: "image-unreadable", labels: "invalid-request", long: "context-length-exceeded" });
     // The text's tokens, of the pair for each label or document; the ids of tensors; the picture's; what the other two state. What was refused cost nothing.
     const after = await eventually(used, ({ held }) => held === 0);
-    expect(after.posted - before.posted).toBe(8 + 2 * 7 + (6 + 5) + 3 + 1 + 9 + 2 * 7);
+    expect(after.posted - before.posted).toBe(8 + 2 * 7 + (6 + 5) + 3 + 1 + 9 + 7);
   });
 
   test("embeddings are the reference's, whatever texts they come with", { timeout: MAKING_MS }, async ({ skip }) => {

@@ -5,7 +5,7 @@
  * - Tokens are counted by the model's own adapter, held, and reported; where the manifest states what a run costs, that is.
  */
 import type { Entity, Label } from "../../runtime/tasks/encoder/calls.ts";
-import type { RawCall, RawTensor } from "../../runtime/tasks/raw/tensors.ts";
+import type { RawTensor } from "../../runtime/tasks/raw/tensors.ts";
 import type { InputOf, OutputOf, PlainTask } from "../../runtime/tasks/registry.ts";
 import { LeaseholdError } from "../../errors.ts";
 import { asLeaseholdError } from "../as-error.ts";
@@ -14,7 +14,7 @@ import { engineOf, type Engine } from "../progress.ts";
 import { type CallOptions, holdFrom, type Parts } from "./hold.ts";
 import { ShortCalls, type ShortLease } from "./short-calls.ts";
 import { tensorTokens } from "./tensor-tokens.ts";
-import { isListOf, isObject, isText } from "./values.ts";
+import { isListOf, isText } from "./values.ts";
 
 export interface CallAccount extends Engine {
   readonly request_id: string;
@@ -165,39 +165,38 @@ export async function embedImages(parts: Parts, { model, input }: ImageEmbedding
 
 /** By named tensors: also models of other tasks, where they are one graph that keeps nothing between runs. */
 export async function runRaw(parts: Parts, { model, ...given }: RunRequest, options: CallOptions): Promise<Readonly<Record<string, RawTensor>>> {
-  const { output } = await call(parts, "raw", model, given, options);
+  const { output } = await call(parts, "raw", model, given, options, async ({ manifest }) => tensorTokens(manifest.usage, given.inputs));
   return output.outputs;
 }
 
 /** One call of a task, by its own input. */
 export async function runTask<Name extends PlainTask>(parts: Parts, { model, task, input }: TaskRequest<Name>, options: CallOptions): Promise<TaskResponse<Name>> {
   if (!isText(task)) throw new LeaseholdError("invalid-request", "task is the name of a task.");
-  if (!isObject(input)) throw new LeaseholdError("invalid-request", "input is what the task takes.");
+  if (task === "raw") throw new LeaseholdError("invalid-request", "Named tensors go by run.");
   const { output, tokens, account } = await call(parts, task, model, input, options);
   return { output, usage: { total_tokens: tokens }, leasehold: account };
 }
 
-/** The tokens of the input; null where the manifest states what a run costs. A run by named tensors is of any task: none's adapter counts it. */
-function countOf<Name extends PlainTask>({ runtime, manifest }: LoadedModel, task: Name, input: InputOf<Name>, signal: AbortSignal | undefined): Promise<number | null> | number | null {
-  return task === "raw" ? tensorTokens(manifest.usage, (input as RawCall).inputs) : runtime.measure(task, input, { ...(signal && { signal }) });
-}
+/** The tokens of the input; null where the manifest states what a run costs. */
+type Count = (loaded: LoadedModel) => Promise<number | null>;
 
-async function call<Name extends PlainTask>(parts: Parts, task: Name, model: string, input: InputOf<Name>, options: CallOptions): Promise<Answer<OutputOf<Name>>> {
+async function call<Name extends PlainTask>(parts: Parts, task: Name, model: string, input: InputOf<Name>, options: CallOptions, count: Count = ({ runtime }) => runtime.measure(task, input, { signal: options.signal })): Promise<Answer<OutputOf<Name>>> {
   const release = parts.pool.hold(model);
   try {
-    return await callHeld(parts, task, model, input, options);
+    return await callHeld(parts, task, model, input, options, count);
   } finally {
     release();
   }
 }
 
-async function callHeld<Name extends PlainTask>(parts: Parts, task: Name, model: string, input: InputOf<Name>, options: CallOptions): Promise<Answer<OutputOf<Name>>> {
+async function callHeld<Name extends PlainTask>(parts: Parts, task: Name, model: string, input: InputOf<Name>, options: CallOptions, count: Count): Promise<Answer<OutputOf<Name>>> {
   const { signal, priority } = options;
   const short = ShortCalls.of(parts.desk);
   const source = { take: short.take.bind(short), giveBack: (held: ShortLease, error: LeaseholdError) => short.giveBack(model, held, error), openOf: ({ lease }: ShortLease) => lease };
   const { lease: held, loaded, measured, release } = await holdFrom(source, parts, model, options, async (found) => {
-    const counted = await countOf(found, task, input, signal);
+    const counted = await count(found);
     const { usage } = found.manifest;
+    if (counted === 0) throw new LeaseholdError("invalid-request", "The input is empty: there is nothing to run.");
     return { counted, tokens: usage.measure === "per-run" ? (usage.tokens ?? 0) : (counted ?? 0) };
   });
   const { lease } = held;
