@@ -6,7 +6,8 @@
  * - `browser` (real Chromium): the client's parts, cross-origin isolated, with the real onnxruntime-web.
  * - `e2e` (Node): `npm run dev` on a state of its own, over HTTP and with a real browser.
  *
- * Two cores are enough: one project runs after the other, and their files one after another but in `unit`.
+ * Two cores are enough: one project runs after the other; of `unit` and `workers` two files at a time, each with a
+ * process of its own, of the others one.
  */
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { playwright } from "@vitest/browser-playwright";
@@ -66,7 +67,7 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
           include: ["test/workers/**/*.test.ts"],
           setupFiles: ["test/support/workers-setup.ts"],
-          maxWorkers: 1,
+          maxWorkers: 2,
           testTimeout: 30_000,
         },
       },

@@ -12,7 +12,7 @@ export function Bar({ progress }: { progress: Progress | null }) {
       </div>
     );
   }
-  const { loadedBytes, totalBytes } = progress;
+  const { loadedBytes, totalBytes, isKept } = progress;
   const percent = Math.floor((loadedBytes / totalBytes) * 100);
   const bytes = bytesWords(loadedBytes, totalBytes);
   return (
@@ -24,7 +24,7 @@ export function Bar({ progress }: { progress: Progress | null }) {
       <div class="track" role="progressbar" aria-label="Download of the model" aria-valuemin={0} aria-valuemax={100} aria-valuenow={percent} aria-valuetext={bytes}>
         <div class="fill" style={{ width: `${percent}%` }} />
       </div>
-      <p class="small">Once. It is kept in this browser for the next time.</p>
+      <p class="small">{isKept ? "Once. It is kept in this browser for the next time." : "It is not kept in this browser, and comes again the next time."}</p>
     </div>
   );
 }

@@ -3,7 +3,7 @@
  *
  * - Those of this page are known at once, whichever tenant's they are. Those of other pages and frames of this origin are
  *   known by a lock that each holds while its calls run, which the browser lets go of with the page: looked at ten times
- *   a second, while something loads.
+ *   a second while something loads, and less often once there are some.
  * - A call counts a tenth of a second longer than it runs: what comes between two calls is as much waited for as they
  *   are, and calls that follow each other need no lock anew.
  * - A browser without locks knows of its own page alone.
@@ -12,6 +12,8 @@ type Listener = (areUnderWay: boolean) => void;
 
 const NAME = "leasehold-calls/";
 const LOOK_MS = 100;
+/** Looking costs a little too, and a load that hears late of their end has lost little. */
+const LOOK_AGAIN_MS = 300;
 const LINGER_MS = 100;
 
 export class CallsUnderWay {
@@ -84,7 +86,7 @@ export class CallsUnderWay {
     this.#isElsewhere = held.some(({ name = "" }) => name.startsWith(NAME) && name !== this.#name);
     this.#tell();
     clearTimeout(this.#looking);
-    this.#looking = setTimeout(() => void this.#look(), LOOK_MS);
+    this.#looking = setTimeout(() => void this.#look(), this.#isElsewhere ? LOOK_AGAIN_MS : LOOK_MS);
   }
 }
 

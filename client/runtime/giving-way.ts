@@ -2,12 +2,12 @@
  * How a load gives way to the calls that run beside it.
  *
  * - While none runs, nothing waits.
- * - Beside calls a load works for a fifth of the time: after each piece of work it rests for four times as long as that
+ * - Beside calls a load works for a sixth of the time: after each piece of work it rests for five times as long as that
  *   took.
  * - No rest is longer than a second, and the last call's end ends it: a load is late by a stated part, and never starves.
  * - What can't be divided (a session's creation) runs in one piece, and the rest comes after it.
  */
-const RESTS_PER_WORK = 4;
+const RESTS_PER_WORK = 5;
 const LONGEST_REST_MS = 1000;
 
 /** Pure. */

@@ -154,7 +154,13 @@ function watched<E extends Engine>(engine: E): E {
 async function measure(id: RequestId, { task, input }: RunRequest, step: Step): Promise<Answer> {
   const model = loadedFor(task);
   if (!model.measure) throw new LeaseholdError("invalid-request", `Calls of ${model.name} have their own methods.`);
-  return { kind: "measured", id, tokens: await model.measure(input, step) };
+  try {
+    return { kind: "measured", id, tokens: await model.measure(input, step) };
+  } catch (error) {
+    if (error instanceof LeaseholdError) throw error;
+    // Nothing has run: the input is at fault, and the model is whole.
+    throw new LeaseholdError("invalid-request", `This is no input for ${model.name}: ${plainly(error)}.`, { cause: error });
+  }
 }
 
 async function run(id: RequestId, { task, input }: RunRequest, step: Step): Promise<Answer> {

@@ -14,6 +14,7 @@ import { budgetOf } from "../pool/policy.ts";
 import { Pool, type PooledModel } from "../pool/pool.ts";
 import { timed } from "../timing.ts";
 import { asLeaseholdError } from "./as-error.ts";
+import { requireBrowser } from "./browser-needs.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { LeaseDesk } from "./lease-desk.ts";
 import { ModelLoader } from "./model-loader.ts";
@@ -265,6 +266,7 @@ export class Leasehold {
   }
 
   async #guarded<T>(caller: AbortSignal | undefined, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    requireBrowser();
     const signal = caller ? AbortSignal.any([caller, this.#closing.signal]) : this.#closing.signal;
     try {
       signal.throwIfAborted();

@@ -179,15 +179,18 @@ export class ModelLoader {
     const bytes = memoryOf(variant);
     const place = new PlaceInPool(pool, manifest.model, bytes, beside !== undefined);
     let fetched: FetchedModel | undefined;
-    const weights = async (): Promise<FetchModelOptions> => ({
-      manifest,
-      variant,
-      store,
-      keeping: await this.#keeping(revision, source, lease),
-      fetchChunk: (chunk, options) => source.chunk(digest, chunk, options),
-      signal,
-      onProgress: revision.isAtHand || place.isTaken ? undefined : (bytes) => onProgress({ stage: "downloading", ...bytes }),
-    });
+    const weights = async (): Promise<FetchModelOptions> => {
+      const keeping = await this.#keeping(revision, source, lease);
+      return {
+        manifest,
+        variant,
+        store,
+        keeping,
+        fetchChunk: (chunk, options) => source.chunk(digest, chunk, options),
+        signal,
+        onProgress: revision.isAtHand || place.isTaken ? undefined : (bytes) => onProgress({ stage: "downloading", isKept: keeping.mode !== "none" && store.place.kind === "disk", ...bytes }),
+      };
+    };
     const failed = new AbortController();
     const fetchAll = async (onChunk?: FetchModelOptions["onChunk"]) => {
       const wanted = await weights();

@@ -3,7 +3,8 @@ import type { FetchProgress } from "../cache/fetch-model.ts";
 
 /** How far a call is. */
 export type Progress =
-  | ({ readonly stage: "downloading" } & FetchProgress)
+  /** `isKept`: on this browser's disk, for the next time. */
+  | ({ readonly stage: "downloading"; readonly isKept: boolean } & FetchProgress)
   | { readonly stage: "preparing"; readonly step: "files" | "compile" | "session" | "warmup" }
   | { readonly stage: "reading"; readonly engine: Engine };
 

@@ -7,15 +7,13 @@
  * - Bytes are hostile: every length is held to the message around it, and depth, fields and kept bytes to the limits.
  *   Whatever the bytes say, it ends, with an `OnnxError` where they make no sense.
  */
+import { ByteWindow } from "./byte-window.ts";
 import { concat } from "./concat.ts";
 import { OnnxError } from "./error.ts";
 import { COSTS, READ_LIMITS, type ReadLimits, type Spent } from "./limits.ts";
 import { bytesSource, type ByteSource } from "./source.ts";
 import type { ByteRange } from "./types.ts";
 
-/** After a jump little is read, for a weight may follow; then more and more. */
-const FIRST_WINDOW = 16 * 1024;
-const MAX_WINDOW = 1024 * 1024;
 const LONGEST_VARINT = 10;
 
 type Wire = 0 | 1 | 2 | 5;
@@ -25,11 +23,8 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const EMPTY = new Uint8Array(0);
 
 export class WireReader {
-  readonly #source: ByteSource;
+  readonly #window: ByteWindow;
   readonly #limits: ReadLimits;
-  #window: Uint8Array = EMPTY;
-  #windowStart = 0;
-  #nextWindow = FIRST_WINDOW;
   #position = 0;
   #end: number;
   #wire: Wire = 0;
@@ -40,7 +35,7 @@ export class WireReader {
   readonly #spent: Spent;
 
   constructor(source: ByteSource, limits: ReadLimits = READ_LIMITS, spent: Spent = { fields: 0 }) {
-    this.#source = source;
+    this.#window = new ByteWindow(source);
     this.#limits = limits;
     this.#spent = spent;
     this.#end = source.size;
@@ -105,7 +100,7 @@ export class WireReader {
   async string(): Promise<string> {
     const length = this.#lengthSoon() ?? (await this.#length());
     this.#keep(COSTS.string + length);
-    const bytes = this.#viewSoon(this.#position, length) ?? (await this.#read(this.#position, length));
+    const bytes = this.#window.viewSoon(this.#position, length) ?? (await this.#window.read(this.#position, length));
     this.#position += length;
     try {
       return utf8.decode(bytes);
@@ -217,14 +212,14 @@ export class WireReader {
 
   /** A number of up to 28 bits that stands in the window, without a turn of the event loop: almost all are. */
   #soon(): number | undefined {
-    const window = this.#window;
-    let at = this.#position - this.#windowStart;
+    const { bytes: window, start: windowStart } = this.#window;
+    let at = this.#position - windowStart;
     if (at < 0 || at + 4 > window.length || this.#position + 4 > this.#end) return undefined;
     for (let value = 0, scale = 1; scale <= 2 ** 21; scale *= 128) {
       const byte = window[at++] as number;
       value += (byte & 127) * scale;
       if (byte < 128) {
-        this.#position = this.#windowStart + at;
+        this.#position = windowStart + at;
         return value;
       }
     }
@@ -238,10 +233,10 @@ export class WireReader {
   }
 
   async #varint(): Promise<bigint> {
-    await this.#fill(LONGEST_VARINT);
-    const window = this.#window;
-    let at = this.#position - this.#windowStart;
-    const limit = Math.min(window.length, this.#end - this.#windowStart);
+    await this.#window.fill(this.#position, LONGEST_VARINT);
+    const { bytes: window, start: windowStart } = this.#window;
+    let at = this.#position - windowStart;
+    const limit = Math.min(window.length, this.#end - windowStart);
     let small = 0;
     let large = 0n;
     for (let index = 0; index < LONGEST_VARINT; index++) {
@@ -251,7 +246,7 @@ export class WireReader {
       if (index < 4) small += (byte & 127) * 2 ** (7 * index);
       else large |= BigInt(byte & 127) << BigInt(7 * index);
       if (byte < 128) {
-        this.#position = this.#windowStart + at;
+        this.#position = windowStart + at;
         return BigInt.asIntN(64, BigInt(small) | large);
       }
     }
@@ -260,50 +255,27 @@ export class WireReader {
 
   async #float(): Promise<number> {
     if (this.#position + 4 > this.#end) throw this.#truncated();
-    await this.#fill(4);
-    const view = new DataView(this.#window.buffer, this.#window.byteOffset + this.#position - this.#windowStart, 4);
+    await this.#window.fill(this.#position, 4);
+    const { bytes, start } = this.#window;
+    const view = new DataView(bytes.buffer, bytes.byteOffset + this.#position - start, 4);
     this.#position += 4;
     return view.getFloat32(0, true);
   }
 
-  /** The window holds `length` bytes from the position on, or all to the source's end. */
-  async #fill(length: number): Promise<void> {
-    const { size } = this.#source;
-    const windowEnd = this.#windowStart + this.#window.length;
-    const isInside = this.#position >= this.#windowStart && this.#position <= windowEnd;
-    if (isInside && (this.#position + length <= windowEnd || windowEnd === size)) return;
-    this.#nextWindow = isInside ? Math.min(this.#nextWindow * 2, MAX_WINDOW) : FIRST_WINDOW;
-    const wanted = Math.min(Math.max(length, this.#nextWindow), size - this.#position);
-    this.#window = await this.#read(this.#position, wanted);
-    this.#windowStart = this.#position;
-  }
-
-  /** Good until more is read. */
-  #viewSoon(offset: number, length: number): Uint8Array | undefined {
-    const at = offset - this.#windowStart;
-    return at < 0 || at + length > this.#window.length ? undefined : this.#window.subarray(at, at + length);
-  }
-
   #copySoon(offset: number, length: number): Uint8Array | undefined {
-    const view = this.#viewSoon(offset, length);
+    const view = this.#window.viewSoon(offset, length);
     if (view) this.#keep(COSTS.bytes + length);
     return view?.slice();
   }
 
   async #copy(offset: number, length: number): Promise<Uint8Array> {
     this.#keep(COSTS.bytes + length);
-    return (await this.#read(offset, length)).slice();
+    return (await this.#window.read(offset, length)).slice();
   }
 
   #keep(length: number): void {
     this.#kept += length;
     if (this.#kept > this.#limits.keptBytes) throw new OnnxError("too-large", `more than ${this.#limits.keptBytes} bytes of structure`);
-  }
-
-  async #read(offset: number, length: number): Promise<Uint8Array> {
-    const bytes = await this.#source.read(offset, length);
-    if (bytes.length !== length) throw new OnnxError("truncated", `the source gave ${bytes.length} of ${length} bytes at ${offset}`);
-    return bytes;
   }
 
   #spend(): Promise<void> | undefined {

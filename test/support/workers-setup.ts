@@ -25,7 +25,7 @@ declare module "cloudflare:workers" {
   }
 }
 
-for (const database of [env.DB, env.DB_FULL_A, env.DB_FULL_B]) await applyD1Migrations(database, env.TEST_MIGRATIONS);
+await Promise.all([env.DB, env.DB_FULL_A, env.DB_FULL_B].map((database) => applyD1Migrations(database, env.TEST_MIGRATIONS)));
 
 afterAll(async () => {
   const faults = await judge(heard.values(), env.DB);

@@ -5,6 +5,9 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Send, Stop } from "../icons.tsx";
 
+/** Safari says so when the composition is over already, and `isComposing` no more. */
+const OF_INPUT_METHOD = 229;
+
 interface ComposerProps {
   readonly isAnswering: boolean;
   readonly onSend: (text: string) => void;
@@ -51,7 +54,7 @@ export function Composer({ isAnswering, onSend, onStop }: ComposerProps) {
         enterkeyhint="send"
         onInput={({ currentTarget }) => setText(currentTarget.value)}
         onKeyDown={(event) => {
-          if (event.key !== "Enter" || event.shiftKey || event.isComposing) return; // an input method ends its word by Enter
+          if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === OF_INPUT_METHOD) return; // it ends its word by Enter
           event.preventDefault();
           send();
         }}

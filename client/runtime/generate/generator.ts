@@ -213,9 +213,10 @@ function templateMessage({ tool_calls: calls, ...message }: ChatMessage): Templa
   return { ...message, tool_calls: calls.map(({ function: { name, arguments: text }, ...call }) => ({ ...call, function: { name, arguments: parsed(text) } })) };
 }
 
+/** Some write no arguments at all where a tool takes none. */
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text.trim() === "" ? "{}" : text);
   } catch (error) {
     throw new LeaseholdError("invalid-request", "A tool call's arguments are not JSON.", { cause: error });
   }

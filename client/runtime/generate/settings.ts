@@ -29,6 +29,7 @@ export function samplingSettings(wish: SamplingWish, config: JsonObject): Sampli
   };
   within("temperature", settings.temperature, 0, 2);
   within("top_k", settings.topK, 0, 1e6);
+  if (!Number.isSafeInteger(settings.topK)) throw invalid("top_k", "is a whole number");
   within("top_p", settings.topP, 0, 1);
   within("min_p", settings.minP, 0, 1);
   within("repetition_penalty", settings.repetitionPenalty, 0.01, 10);
@@ -46,6 +47,7 @@ export function checkRequest({ stop, choices, logprobs, maxTokens }: GenerateInp
   if (stop.length > MOST_STOPS || stop.some((text) => text === "")) throw invalid("stop", `is at most ${MOST_STOPS} strings, none empty`);
   if (!Number.isSafeInteger(choices) || choices < 1 || choices > MOST_CHOICES) throw invalid("n", `is a whole number from 1 to ${MOST_CHOICES}`);
   if (logprobs !== null) within("top_logprobs", logprobs, 0, MOST_LOGPROBS);
+  if (logprobs !== null && !Number.isSafeInteger(logprobs)) throw invalid("top_logprobs", "is a whole number");
   if (maxTokens !== null && (!Number.isSafeInteger(maxTokens) || maxTokens < 1)) throw invalid("max_tokens", "is a whole number above 0");
 }
 

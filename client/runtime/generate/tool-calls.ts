@@ -31,7 +31,7 @@ export interface Calling {
 export function toolCallRule(tools: readonly Tool[], { form, given }: Dialect, { close }: Markers, isSingle: boolean): Rule {
   const space = choice(NOTHING, literal(" "));
   const options = tools.map(({ function: { name, parameters } }) => {
-    const schema = parameters === undefined ? ANY_OBJECT : readSchema(parameters);
+    const schema = parameters == null ? ANY_OBJECT : readSchema(parameters);
     return sequence(literal(JSON.stringify(name)), literal(","), space, literal(`"${given}":`), space, jsonRule(schema), literal("}"));
   });
   const call = sequence(literal('{"name":'), space, choice(...options));

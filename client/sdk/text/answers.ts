@@ -104,9 +104,14 @@ export const completionClosing = (head: Head, closing: Closing, ended: Completio
 
 const chance = ({ text, bytes, logprob }: TokenChance): Chance => ({ token: text, logprob, bytes });
 const logprobs = (tokens: readonly ChosenToken[]): Logprobs => ({ content: tokens.map((token) => ({ ...chance(token), top_logprobs: token.top.map(chance) })), refusal: null });
+/** A token that is part of a character goes by its bytes, as OpenAI has it: two of them are not one name. */
+function nameOf({ text, bytes }: TokenChance): string {
+  const isWhole = !text.includes("\ufffd") || String(new TextEncoder().encode(text)) === String(bytes);
+  return isWhole ? text : `bytes:${bytes.map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("")}`;
+}
 const flatLogprobs = (tokens: readonly ChosenToken[]): CompletionLogprobs => ({
-  tokens: tokens.map(({ text }) => text),
+  tokens: tokens.map(nameOf),
   token_logprobs: tokens.map(({ logprob }) => logprob),
-  top_logprobs: tokens.map(({ top }) => Object.fromEntries(top.map(({ text, logprob }) => [text, logprob]))),
+  top_logprobs: tokens.map(({ top }) => Object.fromEntries(top.map((one) => [nameOf(one), one.logprob]))),
   text_offset: tokens.map(({ at }) => at),
 });

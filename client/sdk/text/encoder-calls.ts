@@ -172,6 +172,7 @@ export async function runRaw(parts: Parts, { model, ...given }: RunRequest, opti
 /** One call of a task, by its own input. */
 export async function runTask<Name extends PlainTask>(parts: Parts, { model, task, input }: TaskRequest<Name>, options: CallOptions): Promise<TaskResponse<Name>> {
   if (!isText(task)) throw new LeaseholdError("invalid-request", "task is the name of a task.");
+  if (task === "raw") throw new LeaseholdError("invalid-request", "Named tensors go by run.");
   const { output, tokens, account } = await call(parts, task, model, input, options);
   return { output, usage: { total_tokens: tokens }, leasehold: account };
 }
@@ -195,6 +196,7 @@ async function callHeld<Name extends PlainTask>(parts: Parts, task: Name, model:
   const { lease: held, loaded, measured, release } = await holdFrom(source, parts, model, options, async (found) => {
     const counted = await count(found);
     const { usage } = found.manifest;
+    if (counted === 0) throw new LeaseholdError("invalid-request", "The input is empty: there is nothing to run.");
     return { counted, tokens: usage.measure === "per-run" ? (usage.tokens ?? 0) : (counted ?? 0) };
   });
   const { lease } = held;

@@ -12,6 +12,12 @@ export interface TextPart {
   readonly text: string;
 }
 
+/** Of an answer that declined; read as its text. */
+export interface RefusalPart {
+  readonly type: "refusal";
+  readonly refusal: string;
+}
+
 export interface FunctionCall {
   readonly id: string;
   readonly type: "function";
@@ -20,10 +26,10 @@ export interface FunctionCall {
 
 export interface Message {
   readonly role: string;
-  readonly content?: string | readonly TextPart[] | null;
-  readonly name?: string;
-  readonly tool_calls?: readonly FunctionCall[];
-  readonly tool_call_id?: string;
+  readonly content?: string | readonly (TextPart | RefusalPart)[] | null;
+  readonly name?: string | null;
+  readonly tool_calls?: readonly FunctionCall[] | null;
+  readonly tool_call_id?: string | null;
 }
 
 export interface FunctionTool {
@@ -62,8 +68,8 @@ export interface ChatRequest extends SamplingFields {
 }
 
 export interface CompletionRequest extends SamplingFields {
-  /** A text, or its tokens. */
-  readonly prompt: string | readonly number[];
+  /** A text, or its tokens; of a list the only one. */
+  readonly prompt: string | readonly number[] | readonly [string] | readonly [readonly number[]];
   readonly logprobs?: number | null;
 }
 

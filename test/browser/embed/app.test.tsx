@@ -93,11 +93,14 @@ describe("reading a picture", () => {
     });
     await choose();
     await expect.poll(() => say).toBeTypeOf("function");
-    say?.({ stage: "downloading", loadedBytes: 6_240_000, totalBytes: 15_600_000, cachedBytes: 0, bytesPerSecond: null });
+    say?.({ stage: "downloading", isKept: true, loadedBytes: 6_240_000, totalBytes: 15_600_000, cachedBytes: 0, bytesPerSecond: null });
     await expect.element(at("status")).toHaveTextContent("Downloading the model");
     await expect.poll(() => wordsAt("progress")).toContain("6.2 of 15.6 MB");
     await expect.poll(() => wordsAt("progress")).toContain("40 %");
     await expect.element(page.getByRole("progressbar")).toHaveAttribute("aria-valuenow", "40");
+    expect(wordsAt("progress")).toContain("It is kept in this browser");
+    say?.({ stage: "downloading", isKept: false, loadedBytes: 7_800_000, totalBytes: 15_600_000, cachedBytes: 0, bytesPerSecond: null });
+    await expect.poll(() => wordsAt("progress")).toContain("It is not kept in this browser"); // a private window
     say?.({ stage: "preparing", step: "session" });
     await expect.element(at("status")).toHaveTextContent("Preparing the model");
     say?.({ stage: "reading", engine: resultOf() });

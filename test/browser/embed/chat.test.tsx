@@ -65,7 +65,7 @@ it("sends by Enter, shows how far the model is, then the answer and what it ran 
   await say("Hello?");
   await expect.poll(said).toEqual(["You: Hello?"]);
   await expect.element(at("waiting")).toBeVisible();
-  tell({ stage: "downloading", loadedBytes: 5e6, totalBytes: 20e6, cachedBytes: 0, bytesPerSecond: null });
+  tell({ stage: "downloading", isKept: true, loadedBytes: 5e6, totalBytes: 20e6, cachedBytes: 0, bytesPerSecond: null });
   await expect.poll(() => root.querySelector('[role="progressbar"]')?.getAttribute("aria-valuenow")).toBe("25");
   await expect.element(at("status")).toHaveTextContent("Downloading the model");
   release();
@@ -77,6 +77,7 @@ it("sends by Enter, shows how far the model is, then the answer and what it ran 
 
 it("takes a new line by Shift and Enter, and stops by Escape: what was asked stays, and is no failure", async () => {
   await userEvent.fill(at("message"), "one");
+  for (const ofInputMethod of [{ isComposing: true }, { keyCode: 229 }]) root.querySelector("textarea")?.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, ...ofInputMethod }));
   await userEvent.keyboard("{Shift>}{Enter}{/Shift}two{Enter}");
   await expect.poll(said).toEqual(["You: one\ntwo"]);
   await userEvent.keyboard("{Escape}");

@@ -107,6 +107,12 @@ describe("texts", () => {
     await expect(embed(embeddingModel(files({ "1_Pooling/config.json": { pooling_mode_weightedmean_tokens: true } })))).rejects.toMatchObject({ code: "model-invalid" });
   });
 
+  test("that are none are refused before anything runs, and the model stays usable", async () => {
+    const runtime = await load("feature-extraction", embeddingModel());
+    for (const wrong of [undefined, {}, { texts: "good" }, { texts: [5] }, { texts: [null] }, { texts: ["good"], dimensions: 0.5 }, { texts: ["good"], dimensions: "2" }]) await expect(runtime.measure("feature-extraction", wrong as never)).rejects.toMatchObject({ code: "invalid-request" });
+    expect((await runtime.run("feature-extraction", plain(["good"]))).embeddings).toHaveLength(1);
+  });
+
   test("that are too long are refused with their place, and the model stays usable", async () => {
     const runtime = await load("text-classification", classifierModel());
     await expect(runtime.run("text-classification", plain(["good", "good ".repeat(80)]))).rejects.toMatchObject({ code: "context-length-exceeded", message: expect.stringContaining("Text 2") });

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { classify, embed, embedImages, tag } from "../../../client/sdk/text/encoder-calls.ts";
+import { classify, embed, embedImages, runTask, tag } from "../../../client/sdk/text/encoder-calls.ts";
 import type { Parts } from "../../../client/sdk/text/hold.ts";
 import { callFault } from "../../../client/runtime/tasks/raw/tensors.ts";
 
@@ -17,6 +17,8 @@ it.each<[string, () => Promise<unknown>]>([
   ["texts and pictures together", () => classify(NOWHERE, { model: "m", input: ["a", new Blob()] }, {})],
   ["labels that are no list", () => classify(NOWHERE, { model: "m", input: "a", labels: "sport" as never }, {})],
   ["a text that is null", () => tag(NOWHERE, { model: "m", input: null as never }, {})],
+  ["a task without a name", () => runTask(NOWHERE, { model: "m", task: 5 as never, input: {} as never }, {})],
+  ["tensors as a task's input", () => runTask(NOWHERE, { model: "m", task: "raw", input: { inputs: {} } }, {})],
   ["a text for a picture", () => embedImages(NOWHERE, { model: "m", input: "a" as never }, {})],
 ])("refuses %s", async (_, ask) => {
   await expect(ask()).rejects.toMatchObject({ code: "invalid-request" });

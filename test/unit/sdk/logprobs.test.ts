@@ -19,3 +19,11 @@ it("lists them in rows for a chat", () => {
   const [choice] = chatCompletion(head, gathered, true, { usage, account }).choices;
   expect(choice).toMatchObject({ message: { content: "a b", refusal: null }, logprobs: { refusal: null, content: [{ token: "a", bytes: [97], logprob: -1, top_logprobs: [{ token: "a" }, { token: "x", logprob: -2 }] }, { token: " b" }] } });
 });
+
+it("tells parts of characters apart by their bytes in a completion", () => {
+  const part = (...bytes: number[]) => ({ text: new TextDecoder().decode(Uint8Array.from(bytes)), bytes, logprob: -bytes.length });
+  const [four, three, real] = [part(0xf0, 0x9f, 0x98), part(0xe4, 0xb8), part(0xef, 0xbf, 0xbd)] as const;
+  const cut = new Gathered();
+  cut.add({ kind: "piece", choice: 0, text: "", tokens: [{ ...four, at: 0, top: [four, three, real] }], outputTokens: 1 });
+  expect(completion(head, cut, true, { usage, account }).choices[0]?.logprobs).toMatchObject({ tokens: ["bytes:\\xf0\\x9f\\x98"], top_logprobs: [{ "bytes:\\xf0\\x9f\\x98": -3, "bytes:\\xe4\\xb8": -2, "\ufffd": -3 }] });
+});

@@ -18,7 +18,7 @@ describe("the view", () => {
 
   it("shows progress, then the result", () => {
     const working = nextView(EMPTY, { kind: "started", picture: picture(1) });
-    const progress = { stage: "downloading", loadedBytes: 1, totalBytes: 2, cachedBytes: 0, bytesPerSecond: null } as const;
+    const progress = { stage: "downloading", isKept: true, loadedBytes: 1, totalBytes: 2, cachedBytes: 0, bytesPerSecond: null } as const;
     const further = nextView(working, { kind: "progressed", picture: picture(1), progress });
     expect(further).toMatchObject({ kind: "working", progress });
     expect(nextView(further, { kind: "read", picture: picture(1), result })).toMatchObject({ kind: "result", result });

@@ -4,10 +4,13 @@
  * - Equal ones are one object as far as their parts say so (order and doubles of a union don't count), so that only
  *   finitely many come of one by taking characters.
  * - Intersection and complement are parts like the others: what looks ahead is no more than that.
+ * - Of parts that differ in nothing but how often they repeat, those that another one holds are left out: repeats inside
+ *   of repeats would leave a part for each way to have come so far.
  */
 import { ALL_CHARS, type CharSet, union } from "./char-set.ts";
 
-export type Language = { readonly id: number; readonly hasEmpty: boolean } & (
+/** `skeleton`: the same for those that differ in nothing but how often they repeat. */
+export type Language = { readonly id: number; readonly hasEmpty: boolean; readonly skeleton: number } & (
   | { readonly kind: "none" }
   | { readonly kind: "empty" }
   | { readonly kind: "chars"; readonly set: CharSet }
@@ -18,13 +21,14 @@ export type Language = { readonly id: number; readonly hasEmpty: boolean } & (
   | { readonly kind: "loop"; readonly to: () => Language }
 );
 
-type Bare<T = Language> = T extends unknown ? Omit<T, "id" | "hasEmpty"> : never;
+type Bare<T = Language> = T extends unknown ? Omit<T, "id" | "hasEmpty" | "skeleton"> : never;
 
 /** Makes languages; those of one maker are told apart by identity. */
 export class Languages {
   /** Grows with what it took to make them. */
   work = 0;
   readonly #known = new Map<string, Language>();
+  readonly #skeletons = new Map<string, number>();
   #count = 0;
   readonly none = this.#make("none", { kind: "none" } as Bare, false);
   readonly empty = this.#make("empty", { kind: "empty" } as Bare, true);
@@ -58,7 +62,7 @@ export class Languages {
     if (flat.includes(this.all)) return this.all;
     const sets = flat.flatMap((part) => (part.kind === "chars" ? [part.set] : []));
     const chars = sets.length > 1 ? [this.chars(union(...sets))] : flat.filter(({ kind }) => kind === "chars");
-    const parts = distinct([...chars, ...flat.filter((part) => part.kind !== "chars" && part !== this.none)]);
+    const parts = this.#withoutHeld(distinct([...chars, ...flat.filter((part) => part.kind !== "chars" && part !== this.none)]), holds);
     if (parts.length < 2) return parts[0] ?? this.none;
     return this.#make(`|${ids(parts)}`, { kind: "any-of", parts } as Bare, parts.some(({ hasEmpty }) => hasEmpty));
   }
@@ -67,7 +71,7 @@ export class Languages {
     const flat = given.flatMap((part) => (part.kind === "all-of" ? part.parts : [part]));
     this.work += flat.length;
     if (flat.includes(this.none)) return this.none;
-    const parts = distinct(flat.filter((part) => part !== this.all));
+    const parts = this.#withoutHeld(distinct(flat.filter((part) => part !== this.all)), (one, other) => holds(other, one));
     if (parts.length < 2) return parts[0] ?? this.all;
     if (parts.includes(this.empty)) return parts.every(({ hasEmpty }) => hasEmpty) ? this.empty : this.none;
     return this.#make(`&${ids(parts)}`, { kind: "all-of", parts } as Bare, parts.every(({ hasEmpty }) => hasEmpty));
@@ -134,9 +138,37 @@ export class Languages {
   #make(key: string, bare: Bare, hasEmpty: boolean): Language {
     this.work++;
     let language = this.#known.get(key);
-    if (!language) this.#known.set(key, (language = { ...bare, id: this.#count++, hasEmpty } as Language));
+    if (!language) {
+      const id = this.#count++;
+      this.#known.set(key, (language = { ...bare, id, hasEmpty, skeleton: this.#skeleton(bare, id) } as Language));
+    }
     return language;
   }
+
+  /** Those of each skeleton that none of the others makes needless. */
+  #withoutHeld(parts: readonly Language[], isNeedless: (by: Language, part: Language) => boolean): readonly Language[] {
+    const bySkeleton = Map.groupBy(parts, ({ skeleton }) => skeleton);
+    if (bySkeleton.size === parts.length) return parts;
+    return parts.filter((part) => {
+      const others = bySkeleton.get(part.skeleton) ?? [];
+      this.work += others.length >> 5; // comparing is little beside making
+      return !others.some((other) => other !== part && isNeedless(other, part));
+    });
+  }
+
+  #skeleton(bare: Bare, id: number): number {
+    const key = bare.kind === "chain" ? `${bare.first.skeleton}.${bare.rest.skeleton}` : bare.kind === "repeat" ? `${bare.of.id}{` : `${id}`;
+    let skeleton = this.#skeletons.get(key);
+    if (skeleton === undefined) this.#skeletons.set(key, (skeleton = this.#skeletons.size));
+    return skeleton;
+  }
+}
+
+/** Whether it has all texts of another one of its skeleton, as far as their repeats say so one by one. */
+function holds(one: Language, other: Language): boolean {
+  let [a, b] = [one, other];
+  for (; a.kind === "chain" && b.kind === "chain"; [a, b] = [a.rest, b.rest]) if (!holds(a.first, b.first)) return false;
+  return a === b || (a.kind === "repeat" && b.kind === "repeat" && a.min <= b.min && b.max <= a.max);
 }
 
 /** Every set of characters that stands in it. */

@@ -6,7 +6,7 @@ interface Texts {
 
 export interface EmbedInput extends Texts {
   /** Keeps so many of the first numbers of each embedding, and brings it to length 1 again. */
-  readonly dimensions: number | null;
+  readonly dimensions?: number | null;
 }
 
 export interface EmbedOutput {

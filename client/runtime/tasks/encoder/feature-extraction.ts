@@ -56,8 +56,11 @@ export const featureExtraction: TaskAdapter<EmbedInput, EmbedOutput> = {
       if (fault !== null) throw new LeaseholdError("backend-unavailable", `The model does not work here as it should: ${fault}.`);
     }
     return {
-      measure: ({ texts }) => encoder.count(texts),
-      run: async ({ texts, dimensions }, { step: pause }) => ({ embeddings: await embed(encoder.encode(texts), dimensions, pause) }),
+      measure({ texts, dimensions }) {
+        if (dimensions != null && !(Number.isSafeInteger(dimensions) && dimensions > 0)) throw new LeaseholdError("invalid-request", "dimensions is a whole number above 0.");
+        return encoder.count(texts);
+      },
+      run: async ({ texts, dimensions = null }, { step: pause }) => ({ embeddings: await embed(encoder.encode(texts), dimensions, pause) }),
       tensors: encoder.tensors,
     };
   },

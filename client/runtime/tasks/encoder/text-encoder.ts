@@ -59,7 +59,9 @@ export class TextEncoder {
 
   encodePairs(pairs: readonly (readonly [string, string?])[]): Encoded[] {
     return pairs.map(([text, pair], at) => {
+      if (typeof text !== "string") throw new LeaseholdError("invalid-request", `Text ${at + 1} is no text.`);
       const encoded = this.tokenizer.encode(text, { pair });
+      if (encoded.ids.length === 0) throw new LeaseholdError("invalid-request", `Text ${at + 1} is empty: this model has no tokens for it.`);
       if (encoded.ids.length > this.maxLength) {
         throw new LeaseholdError("context-length-exceeded", `Text ${at + 1} has ${encoded.ids.length} tokens; the model reads ${this.maxLength}. Split it.`, { limit: this.maxLength });
       }

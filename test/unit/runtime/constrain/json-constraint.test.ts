@@ -172,7 +172,7 @@ describe("a schema that can't be kept", () => {
     ["oneOf that may overlap", { oneOf: [{ type: "object", properties: {} }, { type: "object", properties: {} }] }],
     ["two that must both hold", { allOf: [{ type: "object" }, { required: ["a"] }] }],
     ["no schema at all", "string"],
-  ])("is refused before anything is generated: %s", (_, given) => {
+  ])("is refused before anything is generated: %s", { timeout: 60_000 }, (_, given) => {
     expect(() => jsonRule(readSchema(given))).toThrow(expect.objectContaining({ code: "schema-unsupported" }));
   });
 });

@@ -109,6 +109,21 @@ describe("a pattern's machine", { timeout: 30_000 }, () => {
     expect(machineOf("^a$(?=b)").distance(0)).toBe(Infinity);
   });
 
+  it.each<[string, string]>([
+    ["^((a{1,30}){1,30}){1,30}$", "a"],
+    ["^(((a|b){1,30}(c|d)?){1,30}){1,30}$", "abcabaab"],
+    ["^(?!.*zz)((\\w{1,30}-?){1,30}){1,30}$", "ab-cdef"],
+    ["^([a-z]{1,20}|[a-y]{1,21}|[a-x]{1,22}|[a-w]{1,23}){1,200}$", "abczyx"],
+  ])("keeps few ways through repeats inside of repeats: %s", (source, letters) => {
+    const machine = machineOf(source);
+    let state = 0;
+    for (const letter of letters.repeat(300).slice(0, 300)) {
+      state = machine.after(state, letter.charCodeAt(0));
+      expect(machine.distance(state)).toBeLessThan(3);
+    }
+    expect(machine.work).toBeLessThan(300 * 50); // thousands a letter, were each way kept
+  });
+
   it("takes large counts without building them", () => {
     const began = performance.now();
     const machine = machineOf("^(?=.{1,253}$)([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]{2,63}$");

@@ -150,6 +150,8 @@ describe("an answer", () => {
   it.each<[string, Partial<GenerateInput>, string]>([
     ["a temperature out of range", { sampling: { temperature: 3 } }, "invalid-request"],
     ["top_p out of range", { sampling: { topP: -1 } }, "invalid-request"],
+    ["half a token of the likeliest", { sampling: { topK: 2.5 } }, "invalid-request"],
+    ["half a chance", { logprobs: 0.5 }, "invalid-request"],
     ["a temperature that is no number", { sampling: { temperature: "1" as never } }, "invalid-request"],
     ["a token that the model doesn't have", { prompt: { kind: "tokens", ids: [1, tokenizer.bytes.bytes.length + 5] } }, "invalid-request"],
     ["a limit of no tokens", { maxTokens: 0 }, "invalid-request"],
@@ -264,6 +266,14 @@ describe("tool calls", () => {
     const result = await made('<tool_call>{"name": "nuke", "arguments": {"city": "Atlantis", "x": 1}}</tool_call>').said(ask("auto"));
     expect(result.calls[0]).toMatchObject({ name: "weather" });
     expect(["Rome", "Oslo"]).toContain(JSON.parse(result.calls[0]?.arguments ?? "").city);
+  });
+
+  it("may be of tools without parameters, and go back without arguments", async () => {
+    const look: Tool = { type: "function", function: { name: "look", parameters: null as never } };
+    const call = { id: "c", type: "function", function: { name: "look", arguments: "" } } as const;
+    const messages = [{ role: "user", content: "?" }, { role: "assistant", content: "", tool_calls: [call] }, { role: "tool", content: "seen", tool_call_id: "c" }];
+    const { calls } = await made('<tool_call>{"name":"look","arguments":{}}</tool_call>').said(generate({ prompt: { kind: "chat", messages, tools: [look], toolChoice: "auto", isParallel: true }, maxTokens: 200 }));
+    expect(calls).toEqual([{ name: "look", arguments: "{}" }]);
   });
 
   it("come for certain where they are required", async () => {
