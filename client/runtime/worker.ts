@@ -153,7 +153,7 @@ function watched<E extends Engine>(engine: E): E {
 
 async function measure(id: RequestId, { task, input }: RunRequest, step: Step): Promise<Answer> {
   const model = loadedFor(task);
-  if (!model.measure) throw new LeaseholdError("invalid-request", `Calls of ${model.name} have their own methods.`);
+  if (!model.measure || !isSameTask(model.name, task)) throw new LeaseholdError("invalid-request", `Calls of ${task} have their own methods.`);
   try {
     return { kind: "measured", id, tokens: await model.measure(input, step) };
   } catch (error) {

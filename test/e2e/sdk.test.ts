@@ -302,7 +302,7 @@ test("a build for WebGPU that does not start gives way to the one that runs with
     const info = { vendor: "A vendor", architecture: "", description: "A card", isFallbackAdapter: false };
     Object.defineProperty(navigator, "gpu", { value: { requestAdapter: async () => ({ info, features: new Set(), limits: { maxStorageBufferBindingSize: 2 ** 31 } }) } });
   });
-  await context.route("**/ort-wasm-simd-threaded.jspi.*", (route) => route.abort());
+  await context.route("**/ort-wasm-simd-threaded.jspi.*", (route) => route.fulfill({ status: 404 })); // a fault of the network would be told as that
   const page = await SdkPage.open(context, `${site.origin}/page`, { ...optionsOf("acme"), backend: "auto" });
   expect(await page.preload("two-builds")).toMatchObject({ variant: "cpu", backend: "wasm" });
   expect(await page.read("two-builds", receipt)).toBe(TEXT);

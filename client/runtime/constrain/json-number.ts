@@ -4,8 +4,9 @@
  * - Written without an exponent, with at most `WHOLE_DIGITS` digits before the point and as many decimals as stated.
  * - A digit is taken only where a number within the bounds can still come of it: no way leads to a dead end.
  * - Exact: bounds and values are compared as whole numbers of the last decimal.
+ * - Once no bound can be missed any more, numbers of as many digits are one state: so a mask serves them all.
  */
-import type { Terminal } from "./rules.ts";
+import { knownTerminals, type Terminal } from "./rules.ts";
 
 export const WHOLE_DIGITS = 15;
 
@@ -31,20 +32,25 @@ export function widest(decimals: number): NumberLimits {
 export const isSatisfiable = (limits: NumberLimits): boolean => hasMultiple(limits.min, limits.max, limits);
 
 export function jsonNumber(limits: NumberLimits): Terminal {
-  const states = new Map<string, Terminal | null>();
-  const at = (text: string): Terminal | null => {
-    let state = states.get(text);
-    if (state === undefined) {
-      state = isViable(text, limits) ? { kind: "terminal", mayEnd: isWhole(text) && fits(text, limits), step: (byte) => follow(text, byte) } : null;
-      states.set(text, state);
-    }
-    return state;
-  };
+  const known = knownTerminals<Terminal | null>();
+  const at = (text: string): Terminal | null =>
+    known(text, () => (isViable(text, limits) ? { kind: "terminal", mayEnd: isWhole(text) && fits(text, limits), step: (byte) => follow(text, byte) } : null));
   const follow = (text: string, byte: number): Terminal | null => {
     const letter = String.fromCharCode(byte);
-    return /^-?(?:(?:0|[1-9]\d*)(?:\.\d*)?)?$/.test(text + letter) ? at(text + letter) : null;
+    return /^-?(?:(?:0|[1-9]\d*)(?:\.\d*)?)?$/.test(text + letter) ? at(standIn(text + letter, limits)) : null;
   };
   return at("") ?? { kind: "terminal", mayEnd: false, step: () => null };
+}
+
+/** The text, or what stands for all of as many digits where all numbers that are further from 0 fit, too. */
+function standIn(text: string, { decimals, min, max, step }: NumberLimits): string {
+  const isNegative = text.startsWith("-");
+  const digits = isNegative ? text.slice(1) : text;
+  const most = widest(decimals).max;
+  if (digits === "" || step !== 1n || (isNegative ? min > -most : max < most)) return text;
+  const size = units(digits, decimals);
+  const isFree = isNegative ? -size <= max : size >= min;
+  return isFree ? text.replace(/(?<!^-?)0|[1-9]/g, "9") : text; // a 0 at the beginning stays: no digit follows it
 }
 
 const isWhole = (text: string): boolean => /\d$/.test(text);

@@ -29,18 +29,17 @@ export function jsonString({ min, max, except = [] }: StringLimits): Terminal {
   if (min > max) return DEAD;
   const closed: Terminal = { kind: "terminal", mayEnd: true, isSpent: true, step: () => null };
   const memo = knownTerminals();
-  const forbidden = except.map((text) => new TextEncoder().encode(text));
-  const longest = Math.max(-1, ...forbidden.map(({ length }) => length));
+  const forbidden = except.map((text) => Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join(""));
   const hasEscapes = forbidden.length === 0;
 
-  /** `text`: what was spelled so far, as long as it may still become a forbidden string; else null. */
+  /** `text`: the bytes so far, as long as they may still become a forbidden string; else null, so that all such are one state. */
   const body = (count: number, text: string | null): Terminal => {
     const counted = max === Infinity ? Math.min(count, min) : count;
-    return memo(`${counted}/${text ?? "-"}`, () => ({
+    return memo(text === null ? `${counted}` : `${counted}/${text}`, () => ({
       kind: "terminal",
       mayEnd: false,
       step(byte) {
-        if (byte === QUOTE) return counted >= min && !(text !== null && isForbidden(text)) ? closed : null;
+        if (byte === QUOTE) return counted >= min && !(text !== null && forbidden.includes(text)) ? closed : null;
         if (count >= max) return null;
         if (byte === BACKSLASH) return hasEscapes ? escape(count) : null;
         if (byte < 0x20) return null;
@@ -53,7 +52,7 @@ export function jsonString({ min, max, except = [] }: StringLimits): Terminal {
   };
 
   const inside = (count: number, text: string | null, pending: Pending): Terminal =>
-    memo(`${count}/${text ?? "-"}/${pending.join(";")}`, () => ({
+    memo(`${count}+${text ?? ""}+${pending.join(";")}`, () => ({
       kind: "terminal",
       mayEnd: false,
       step(byte) {
@@ -84,8 +83,10 @@ export function jsonString({ min, max, except = [] }: StringLimits): Terminal {
       },
     }));
 
-  const isForbidden = (text: string) => forbidden.some((bytes) => bytes.length === text.length && bytes.every((byte, at) => byte === text.charCodeAt(at)));
-  const spell = (text: string | null, byte: number) => (text === null || text.length >= longest ? null : text + String.fromCharCode(byte));
+  const spell = (text: string | null, byte: number) => {
+    const longer = text === null ? null : text + String.fromCharCode(byte);
+    return longer !== null && forbidden.some((whole) => whole.startsWith(longer)) ? longer : null;
+  };
 
   const first = body(0, hasEscapes ? null : "");
   return { kind: "terminal", mayEnd: false, step: (byte) => (byte === QUOTE ? first : null) };

@@ -35,11 +35,11 @@ export function lazy(make: () => Rule): Rule {
 const MOST_TERMINALS = 4096;
 
 /** Terminals by what tells them apart. One that was forgotten is made anew: that costs its states, and changes nothing. */
-export function knownTerminals(): (key: string, make: () => Terminal) => Terminal {
-  const known = new Map<string, Terminal>();
+export function knownTerminals<T extends Terminal | null = Terminal>(): (key: string, make: () => T) => T {
+  const known = new Map<string, T>();
   return (key, make) => {
     let terminal = known.get(key);
-    if (terminal) return terminal;
+    if (terminal !== undefined) return terminal;
     if (known.size >= MOST_TERMINALS) known.clear();
     known.set(key, (terminal = make()));
     return terminal;

@@ -40,6 +40,7 @@ describe("texts", () => {
     const ids = [2, 8, 3]; // [CLS] good [SEP]
     const inputs = { input_ids: { type: "int64", dims: [1, 3], data: BigInt64Array.from(ids, BigInt) }, attention_mask: { type: "int64", dims: [1, 3], data: BigInt64Array.of(1n, 1n, 1n) } } as const;
     expect((await runtime.run("raw", { inputs })).outputs).toEqual({ logits: { type: "float32", dims: [1, 2], data: Float32Array.of(0, 4) } });
+    await expect(runtime.measure("raw", { inputs, texts: ["good"] } as never)).rejects.toMatchObject({ code: "invalid-request" }); // its adapter counts calls of its own
     await expect(runtime.run("raw", { inputs: { input_ids: inputs.input_ids } })).rejects.toMatchObject({ code: "input-invalid", message: expect.stringContaining("attention_mask") });
     await expect(runtime.run("raw", { inputs: { ...inputs, input_ids: { ...inputs.input_ids, data: BigInt64Array.of(2n, 1_000_000n, 3n) } } })).rejects.toMatchObject({ code: "input-invalid" });
     expect((await runtime.run("text-classification", plain(["good"]))).labels[0]?.[0]?.label).toBe("POSITIVE");
@@ -66,7 +67,7 @@ describe("texts", () => {
     const { labels } = await runtime.run("zero-shot-classification", ask);
     expect(labels.map(([best]) => best?.label)).toEqual(["goal", "vote"]);
     expect(await runtime.measure("zero-shot-classification", ask)).toBe(2 * (4 + 2 + 3) + 2 * (2 + 2 + 3));
-    await expect(runtime.measure("zero-shot-classification", { ...ask, labels: [] })).rejects.toMatchObject({ code: "invalid-request" });
+    for (const wrong of [{ labels: [] }, { labels: "vote" }, { texts: [5] }, { hypothesis: 5 }]) await expect(runtime.measure("zero-shot-classification", { ...ask, ...wrong } as never)).rejects.toMatchObject({ code: "invalid-request" });
   });
 
   test("are ranked by what they have to do with a question", async () => {
@@ -128,6 +129,7 @@ describe("pictures", () => {
     await expect(runtime.run("image-classification", { images: [new Blob(["no picture"])], want: "labels" })).rejects.toMatchObject({ code: "image-unreadable" });
     await expect(runtime.run("image-classification", { images: [await picture("#00f")], want: "embedding" })).rejects.toMatchObject({ code: "invalid-request" });
     expect(await runtime.measure("image-classification", { images: [await picture("#00f"), await picture("#f11")], want: "labels" })).toBe(2);
+    for (const images of [undefined, [5]]) await expect(runtime.measure("image-classification", { images, want: "labels" } as never)).rejects.toMatchObject({ code: "invalid-request" });
   });
 
   test("get embeddings as CLIP's image side gives them", async () => {

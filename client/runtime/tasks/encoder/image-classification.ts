@@ -56,6 +56,7 @@ export const imageClassification: TaskAdapter<ImageInput, ImageOutput> = {
 };
 
 async function countPictures(images: readonly Blob[]): Promise<number> {
+  if (!Array.isArray(images) || !images.every((image) => image instanceof Blob)) throw new LeaseholdError("invalid-request", "images is a list of pictures.");
   const sizes = await Promise.all(images.map(imageSize));
   return sizes.reduce((sum, { width, height }) => sum + imageTokens(width, height), 0);
 }

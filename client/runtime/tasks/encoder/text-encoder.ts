@@ -54,7 +54,7 @@ export class TextEncoder {
   }
 
   encode(texts: readonly string[]): Encoded[] {
-    return this.encodePairs(texts.map((text) => [text]));
+    return this.encodePairs(textsIn(texts, "texts").map((text) => [text]));
   }
 
   encodePairs(pairs: readonly (readonly [string, string?])[]): Encoded[] {
@@ -89,6 +89,12 @@ export class TextEncoder {
     }
     return rows;
   }
+}
+
+/** What a call has as a list of texts, which came from outside. */
+export function textsIn(value: unknown, field: string): readonly string[] {
+  if (!Array.isArray(value) || !value.every((text) => typeof text === "string")) throw new LeaseholdError("invalid-request", `${field} is a list of texts.`);
+  return value;
 }
 
 export const tokensOf = (texts: readonly Encoded[]): number => texts.reduce((sum, { ids }) => sum + ids.length, 0);

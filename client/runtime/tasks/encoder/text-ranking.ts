@@ -6,7 +6,7 @@
 import { LeaseholdError } from "../../../errors.ts";
 import type { TaskAdapter } from "../task.ts";
 import { sigmoid, softmax } from "./pooling.ts";
-import { ENCODER_FILES, openTextEncoder, tokensOf } from "./text-encoder.ts";
+import { ENCODER_FILES, openTextEncoder, textsIn, tokensOf } from "./text-encoder.ts";
 
 export interface RankInput {
   readonly query: string;
@@ -25,7 +25,8 @@ export const textRanking: TaskAdapter<RankInput, RankOutput> = {
   async prepare(files, engine, step, options) {
     const encoder = await openTextEncoder(files, engine, ["logits"], step, options);
     const encode = ({ query, documents }: RankInput) => {
-      if (typeof query !== "string" || !Array.isArray(documents) || documents.length === 0 || !documents.every((text) => typeof text === "string")) throw new LeaseholdError("invalid-request", "A ranking takes a query and a list of documents, all of them texts.");
+      if (typeof query !== "string") throw new LeaseholdError("invalid-request", "query is a text.");
+      if (textsIn(documents, "documents").length === 0) throw new LeaseholdError("invalid-request", "documents is empty.");
       return encoder.encodePairs(documents.map((document): [string, string] => [query, document]));
     };
     return {

@@ -8,7 +8,7 @@ import type { TaskAdapter } from "../task.ts";
 import type { ClassifyOutput, ZeroShotInput } from "./calls.ts";
 import { softmax } from "./pooling.ts";
 import { ranked } from "./text-classification.ts";
-import { ENCODER_FILES, labelsOf, openTextEncoder, tokensOf } from "./text-encoder.ts";
+import { ENCODER_FILES, labelsOf, openTextEncoder, textsIn, tokensOf } from "./text-encoder.ts";
 
 export const zeroShot: TaskAdapter<ZeroShotInput, ClassifyOutput> = {
   facts: { measure: "text-tokens", selfTests: ["tensors"], pipelines: ["zero-shot-classification"], architectures: [] },
@@ -17,9 +17,9 @@ export const zeroShot: TaskAdapter<ZeroShotInput, ClassifyOutput> = {
   async prepare(files, engine, step, options) {
     const encoder = await openTextEncoder(files, engine, ["logits"], step, options);
     const encode = ({ texts, labels, hypothesis }: ZeroShotInput) => {
-      if (labels.length === 0) throw new LeaseholdError("invalid-request", "labels is empty.");
-      if (!hypothesis.includes("{}")) throw new LeaseholdError("invalid-request", "hypothesis_template has {} where the label stands.");
-      return encoder.encodePairs(texts.flatMap((text) => labels.map((label): [string, string] => [text, hypothesis.replace("{}", () => label)])));
+      if (textsIn(labels, "labels").length === 0) throw new LeaseholdError("invalid-request", "labels is empty.");
+      if (typeof hypothesis !== "string" || !hypothesis.includes("{}")) throw new LeaseholdError("invalid-request", "hypothesis_template has {} where the label stands.");
+      return encoder.encodePairs(textsIn(texts, "texts").flatMap((text) => labels.map((label): [string, string] => [text, hypothesis.replace("{}", () => label)])));
     };
     return {
       measure: (input) => tokensOf(encode(input)),

@@ -7,6 +7,7 @@
  * - A line below `MIN_CONFIDENCE` is no text.
  */
 import { imageTokens } from "../../../../schema/contract/measure.ts";
+import { LeaseholdError } from "../../../errors.ts";
 import type { Engine } from "../../backends/engine.ts";
 import { isFinite } from "../../backends/self-test.ts";
 import type { Call, PreparedTask, Step, TaskAdapter } from "../task.ts";
@@ -56,6 +57,7 @@ class OcrTask implements PreparedTask<Blob, OcrReading> {
   }
 
   async measure(image: Blob): Promise<number> {
+    if (!(image instanceof Blob)) throw new LeaseholdError("invalid-request", "The input is a picture.");
     const size = await imageSize(image);
     const seen = planOcr(size.width, size.height);
     return imageTokens(seen.width, seen.height);

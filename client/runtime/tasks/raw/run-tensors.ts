@@ -3,6 +3,7 @@
  *
  * - A call that doesn't fit the model is `input-invalid`, and the model stays usable. What the graph itself refuses
  *   (a shape that its layers can't take) is too: onnxruntime has checked it, and is whole.
+ * - Where its WebAssembly stops (no memory left, an access out of bounds) it isn't: that is a crash.
  */
 import type { InferenceSession, Tensor } from "onnxruntime-web";
 import { LeaseholdError } from "../../../errors.ts";
@@ -16,6 +17,7 @@ export async function runTensors(session: InferenceSession, api: Pick<OrtApi, "T
   await step();
   const feeds = Object.fromEntries(Object.entries(inputs).map(([name, { type, data, dims }]) => [name, new api.Tensor(type, data as Tensor.DataType, dims)]));
   const results = await session.run(feeds, outputs ?? session.outputNames).catch((error: unknown) => {
+    if (error instanceof WebAssembly.RuntimeError) throw error;
     throw new LeaseholdError("input-invalid", `The model can't take this: ${plainly(error)}.`, { cause: error });
   });
   return { outputs: Object.fromEntries(await Promise.all(Object.entries(results).map(async ([name, tensor]) => [name, await rawTensor(name, tensor)] as const))) };

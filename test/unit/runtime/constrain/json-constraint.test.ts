@@ -149,6 +149,18 @@ describe("an answer held to a JSON schema", { timeout: 30_000 }, () => {
   });
 });
 
+it("other names are any but those that are named, whatever these look like", () => {
+  for (const name of ["-", "--", "é", "世界", "a b"]) {
+    const constraint = new Constraint(jsonRule(readSchema({ type: "object", properties: { [name]: { type: "integer" } }, additionalProperties: { type: "boolean" } })), vocabulary, [END]);
+    const fits = (text: string) => constraint.begin().take(new TextEncoder().encode(text));
+    for (let round = 0; round < 2; round++) {
+      for (const other of ["", "-x", "--x", "ab", "é!", "世", `${name}${name}${name}`, "x".repeat(40)]) expect(fits(`{"${other}":true,"${other}":true}`), `${other} beside ${name}`).toBe(true);
+      expect(fits(`{"${name}":1,"ab":true}`)).toBe(true);
+      for (const wrong of [`{"${name}":true}`, `{"ab":true,"${name}":true}`, `{"ab":true,"${name}":1}`]) expect(fits(wrong), wrong).toBe(false);
+    }
+  }
+});
+
 describe("a schema that can't be kept", () => {
   it.each<[string, unknown]>([
     ["a keyword that is not known", { type: "array", contains: {} }],
@@ -178,12 +190,15 @@ describe("a schema that can't be kept", () => {
 });
 
 describe("the masks", () => {
-  it("are fast enough for a real vocabulary", () => {
+  it.each<[string, unknown, string]>([
+    ["a text", { type: "string" }, '"'],
+    ["a name other than a long one", { type: "object", properties: { a_name_of_some_length: {} }, additionalProperties: true }, '{"w'],
+  ])("are fast enough for a real vocabulary: %s", (_, given, begun) => {
     const spellings = Array.from({ length: 50_000 }, (_, id) => new TextEncoder().encode(` w${id.toString(36)}${"abcdefgh".slice(id % 8)}`));
     spellings.push(...Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte)));
-    const constraint = new Constraint(jsonRule(readSchema({ type: "string" })), new Vocabulary(spellings), []);
+    const constraint = new Constraint(jsonRule(readSchema(given)), new Vocabulary(spellings), []);
     const text = constraint.begin();
-    text.accept(50_000 + 0x22);
+    text.take(new TextEncoder().encode(begun));
     const began = performance.now();
     text.mask();
     expect(performance.now() - began).toBeLessThan(250);
@@ -191,6 +206,19 @@ describe("the masks", () => {
     for (let i = 0; i < 100; i++) text.mask();
     expect(performance.now() - again).toBeLessThan(50);
   });
+});
+
+it("numbers that no bound can stop any more share their masks", () => {
+  const constraint = new Constraint(jsonRule(readSchema({ type: "array", items: { type: "number", minimum: 50 } })), vocabulary, [END]);
+  const maskAfter = (text: string) => {
+    const begun = constraint.begin();
+    expect(begun.take(new TextEncoder().encode(text)), text).toBe(true);
+    return begun.mask();
+  };
+  expect(maskAfter("[73")).toBe(maskAfter("[50"));
+  expect(maskAfter("[1234.05")).toBe(maskAfter("[60, 9999.80"));
+  expect(maskAfter("[49")).not.toBe(maskAfter("[50")); // 49 is no end
+  expect(maskAfter("[50.1")).not.toBe(maskAfter("[50.12"));
 });
 
 it("a long text of a pattern and a length takes no more memory the longer it is", { timeout: 60_000 }, () => {
