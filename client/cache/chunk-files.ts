@@ -23,8 +23,8 @@ interface WorkerFileHandle {
   createSyncAccessHandle?(options?: { mode: "read-only" | "readwrite" }): Promise<OpenFile>;
 }
 
-/** No chunk's name. */
-const PROBE = "can-open-at-once";
+/** No chunk's name, and nobody else's: what WebKitGTK has refused once is another error from then on. */
+type Probe = `can-open-at-once-${string}`;
 
 export class ChunkFiles {
   readonly #folder: FileSystemDirectoryHandle;
@@ -90,13 +90,14 @@ export class ChunkFiles {
   /** WebKitGTK has the function and nothing behind it, and what it refused to open stays locked: so no chunk is tried. */
   async #probe(): Promise<boolean> {
     if (!("createSyncAccessHandle" in FileSystemFileHandle.prototype)) return false;
+    const probe: Probe = `can-open-at-once-${crypto.randomUUID()}`;
     try {
-      (await openAtOnce(await this.#folder.getFileHandle(PROBE, { create: true }), "readwrite"))?.close();
+      (await openAtOnce(await this.#folder.getFileHandle(probe, { create: true }), "readwrite"))?.close();
       return true;
     } catch (error) {
       return !isNamed(error, "NotSupportedError"); // any other is the chunk's to tell
     } finally {
-      await this.remove(PROBE).catch(() => undefined); // swept away later
+      await this.remove(probe).catch(() => undefined); // swept away later
     }
   }
 
@@ -106,7 +107,7 @@ export class ChunkFiles {
     return names;
   }
 
-  async remove(name: Sha256 | typeof PROBE): Promise<void> {
+  async remove(name: Sha256 | Probe): Promise<void> {
     try {
       await this.#folder.removeEntry(name);
     } catch (error) {

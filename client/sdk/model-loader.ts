@@ -15,7 +15,7 @@
 import type { ModelId, Sha256 } from "../../schema/contract/ids.ts";
 import type { Manifest } from "../../schema/contract/models.ts";
 import { sha256Hex } from "../cache/digest.ts";
-import { type FetchedModel, fetchModel, type FetchModelOptions, isStored } from "../cache/fetch-model.ts";
+import { fetchModel, type FetchModelOptions, isStored } from "../cache/fetch-model.ts";
 import { cacheModeOf, type Keeping } from "../cache/keeping.ts";
 import { memoryOf } from "../pool/policy.ts";
 import type { LeaseholdError } from "../errors.ts";
@@ -24,7 +24,7 @@ import type { GivenFiles } from "../runtime/host.ts";
 import { timed } from "../timing.ts";
 import { asLeaseholdError } from "./as-error.ts";
 import { BuildChoice } from "./build-choice.ts";
-import { filesOf } from "./files-of.ts";
+import { FetchedInAll, filesOf } from "./files-of.ts";
 import type { LoaderOptions, LoadWish } from "./loader-options.ts";
 import { type LoadedModel, ModelLoad, type Revision } from "./model-load.ts";
 import { ModelUpdates } from "./model-updates.ts";
@@ -178,7 +178,7 @@ export class ModelLoader {
     const variant = await this.#builds.of(manifest);
     const bytes = memoryOf(variant);
     const place = new PlaceInPool(pool, manifest.model, bytes, beside !== undefined);
-    let fetched: FetchedModel | undefined;
+    const fetched = new FetchedInAll();
     const weights = async (): Promise<FetchModelOptions> => {
       const keeping = await this.#keeping(revision, source, lease);
       return {
@@ -194,9 +194,9 @@ export class ModelLoader {
     const failed = new AbortController();
     const fetchAll = async (onChunk?: FetchModelOptions["onChunk"]) => {
       const wanted = await weights();
-      fetched = await timed("weights", () => fetchModel({ ...wanted, signal: AbortSignal.any([signal, failed.signal]), ...(onChunk && { onChunk }) }));
+      const { files } = fetched.add(await timed("weights", () => fetchModel({ ...wanted, signal: AbortSignal.any([signal, failed.signal]), ...(onChunk && { onChunk }) })));
       void source.end(); // the service hears of it beside what comes now
-      return fetched.files;
+      return files;
     };
     const take = async () => {
       if (room) await orAborted(room, signal);
@@ -220,7 +220,7 @@ export class ModelLoader {
       task: manifest.task,
       ...(selfTest && { selfTest }),
       ...(engineUrl !== undefined && { ortBase: engineUrl }),
-      files: filesOf(first, weights, source),
+      files: filesOf(first, weights, source, fetched),
       backend: backendFor(variant, backend),
       ...(threads !== undefined && { threads }),
       gpuFault: this.#builds.gpuFault(manifest),
@@ -234,19 +234,17 @@ export class ModelLoader {
       place.leave();
       throw error;
     });
-    if (!fetched) throw new Error("a runtime that is loaded has asked for its files");
     place.keep();
     await timed("put in force", async () => {
-      await fetched?.kept;
+      await fetched.kept;
       await store.switchTo(manifest.model, digest);
     }).catch((error: unknown) => {
       runtime.close();
       place.leave();
       throw error;
     });
-    const { cache, fetchedBytes, cachedBytes } = fetched;
-    if (fetchedBytes > 0) void store.askToStay().catch(() => undefined); // a browser that won't is one that may clear the cache
-    return { ...revision, runtime, cache, fetchedBytes, cachedBytes, variant: variant.id, bytes };
+    if (fetched.sums.fetchedBytes > 0) void store.askToStay().catch(() => undefined); // a browser that won't is one that may clear the cache
+    return { ...revision, runtime, ...fetched.sums, variant: variant.id, bytes };
   }
 
   async #keeping({ manifest, digest }: Revision, source: WeightsSource, lease: Promise<void> | undefined): Promise<Keeping> {

@@ -9,7 +9,7 @@ import { LentBlobs } from "../catalog/lent-blobs.ts";
 import { TenantBlobs } from "../tenants/blobs.ts";
 import { asVerified } from "../tenants/credential.ts";
 import { inspectVariants } from "./inspect.ts";
-import { bytesToHash, MAX_HASHED_BYTES, wrongFileOf } from "./verify-files.ts";
+import { amountToHash, MOST_HASHED, wrongFileOf } from "./verify-files.ts";
 
 export async function review(env: Env, { identity, model, revision, manifestSha256, allowControlFlow, lent }: Review): Promise<void> {
   const [blobs, catalog, isLent] = [TenantBlobs.for(asVerified(identity), env), LentBlobs.for(asVerified(identity), env), new Set(lent)];
@@ -28,6 +28,7 @@ export async function review(env: Env, { identity, model, revision, manifestSha2
 
 /** Throws where the digests that the files state are of more than one commit can read. `known`: what was checked before. */
 export function mayBeHashed(variants: readonly Variant[], known: readonly Variant[]): void {
-  const bytes = bytesToHash(variants, known);
-  if (bytes > MAX_HASHED_BYTES) throw problem("revision-too-large", `Its files state digests of ${bytes} bytes, and a commit checks ${MAX_HASHED_BYTES}. Leave the digest of the whole out of some files (their chunks keep theirs), or publish fewer variants in a revision.`);
+  const { bytes, chunks } = amountToHash(variants, known);
+  if (bytes <= MOST_HASHED.bytes && chunks <= MOST_HASHED.chunks) return;
+  throw problem("revision-too-large", `Its files state digests of ${bytes} bytes in ${chunks} chunks, and a commit checks ${MOST_HASHED.bytes} bytes in ${MOST_HASHED.chunks}. Leave the digest of the whole out of some files (their chunks keep theirs), cut them into larger chunks, or publish fewer variants in a revision.`);
 }

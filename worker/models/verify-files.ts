@@ -16,11 +16,19 @@ export interface WrongFile {
   readonly actual: string;
 }
 
-/** What one commit reads of a revision: a Worker's request has so much time, and so many reads of R2, and begins anew with each. */
-export const MAX_HASHED_BYTES = 8 * 1024 ** 3;
+export interface Amount {
+  readonly bytes: number;
+  readonly chunks: number;
+}
+
+/** What one commit reads of a revision: a Worker's request has so much time, and 10,000 reads of R2 (an inspection takes up to 2,000), and begins anew with each. */
+export const MOST_HASHED: Amount = { bytes: 8 * 1024 ** 3, chunks: 7_500 };
 
 /** What of a revision is to be read for its digests. */
-export const bytesToHash = (variants: readonly Variant[], known: readonly Variant[]): number => toHash(variants, known).reduce((sum, { size }) => sum + size, 0);
+export function amountToHash(variants: readonly Variant[], known: readonly Variant[]): Amount {
+  const files = toHash(variants, known);
+  return { bytes: files.reduce((sum, { size }) => sum + size, 0), chunks: files.reduce((sum, { chunks }) => sum + chunks.length, 0) };
+}
 
 /** The first that is another; null where all are what the manifest says. */
 export async function wrongFileOf(variants: readonly Variant[], known: readonly Variant[], blobs: ChunkStore): Promise<WrongFile | null> {

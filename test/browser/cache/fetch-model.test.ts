@@ -388,10 +388,10 @@ describe("a file that can't be opened at once", () => {
   afterEach(() => Reflect.deleteProperty(FileSystemFileHandle.prototype, "createSyncAccessHandle"));
 
   /** Pages have no such function: what WebKit's does in a worker. */
-  const refusing = (name: string) =>
+  const refusing = (by: (file: FileSystemFileHandle) => string) =>
     Reflect.set(FileSystemFileHandle.prototype, "createSyncAccessHandle", function (this: FileSystemFileHandle) {
       this.createWritable = () => Promise.reject(new DOMException("The object is in an invalid state.", "InvalidStateError"));
-      return Promise.reject(new DOMException("Refused.", name));
+      return Promise.reject(new DOMException("Refused.", by(this)));
     });
   const digest = "b".repeat(64) as Sha256;
   const content = new TextEncoder().encode("a chunk");
@@ -399,19 +399,25 @@ describe("a file that can't be opened at once", () => {
   it("is read the slow way where another tab has it, and left to it for writing", async () => {
     const tenant = freshTenant();
     await (await ChunkFiles.open(tenant)).write(digest, [content]);
-    refusing("InvalidStateError");
+    refusing(() => "InvalidStateError");
     const files = await ChunkFiles.open(tenant);
     expect(await files.read(digest, content.length)).toEqual(content);
     await files.write(digest, [content.slice(1)]);
     expect(await files.read(digest, content.length)).toEqual(content);
   });
 
-  it("is written and read the slow way where the browser has the function alone, which locks what it refuses", async () => {
-    const files = await ChunkFiles.open(freshTenant());
-    refusing("NotSupportedError");
-    await files.write(digest, [content]);
-    expect(await files.names()).toEqual([digest]);
-    expect(await files.read(digest, content.length)).toEqual(content);
+  it("is written and read the slow way where the browser has the function alone, which locks what it refuses, by each worker that comes", async () => {
+    const tenant = freshTenant();
+    const refused = new Set<string>();
+    refusing(({ name }) => (refused.size === refused.add(name).size ? "InvalidStateError" : "NotSupportedError"));
+    for (const one of ["b", "c"]) {
+      const files = await ChunkFiles.open(tenant);
+      const name = one.repeat(64) as Sha256;
+      await files.write(name, [content]);
+      expect(await files.names()).toContain(name);
+      expect(await files.read(name, content.length)).toEqual(content);
+    }
+    expect(await (await ChunkFiles.open(tenant)).names()).toHaveLength(2);
   });
 });
 

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { Sha256 } from "../../../schema/contract/ids.ts";
 import type { ModelFile, Variant } from "../../../schema/contract/models.ts";
 import { mayBeHashed } from "../../../worker/models/review.ts";
-import { bytesToHash, MAX_HASHED_BYTES, wrongFileOf } from "../../../worker/models/verify-files.ts";
+import { amountToHash, MOST_HASHED, wrongFileOf } from "../../../worker/models/verify-files.ts";
 
 const digest = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex") as Sha256;
 const WHOLE = Uint8Array.from({ length: 2_500 }, (_, at) => at % 251);
@@ -47,14 +47,19 @@ test("a chunk that the store has lost is told as that", async () => {
 
 test("how much is to be read of a revision is known before: of each content once, of what states nothing or was checked nothing", () => {
   const { sha256: _, ...silent } = file();
-  expect(bytesToHash([...variants(file(), file({ path: "again" })), ...variants(file(), silent)], [])).toBe(WHOLE.length);
-  expect(bytesToHash(variants(file(), file({ sha256: OTHER })), [])).toBe(2 * WHOLE.length);
-  expect(bytesToHash(variants(file(), file({ path: "only", chunks: CHUNKS.slice(0, 1) })), variants(file({ path: "elsewhere" })))).toBe(0);
+  expect(amountToHash([...variants(file(), file({ path: "again" })), ...variants(file(), silent)], [])).toEqual({ bytes: WHOLE.length, chunks: 3 });
+  expect(amountToHash(variants(file(), file({ sha256: OTHER })), [])).toEqual({ bytes: 2 * WHOLE.length, chunks: 6 });
+  expect(amountToHash(variants(file(), file({ path: "only", chunks: CHUNKS.slice(0, 1) })), variants(file({ path: "elsewhere" })))).toEqual({ bytes: 0, chunks: 0 });
 });
 
-test("a revision of more than one commit can read is refused, by a code of its own; not one that is as large as a base that was checked", () => {
-  const large = variants(file({ size: MAX_HASHED_BYTES }), file({ path: "more", sha256: OTHER, size: 1 }));
+const cut = (chunks: number) => file({ path: `${chunks}`, sha256: OTHER, size: chunks, chunks: Array.from({ length: chunks }, () => ({ sha256: OTHER, size: 1 })) });
+
+test.each([
+  ["bytes", [file({ size: MOST_HASHED.bytes })], [file({ path: "more", sha256: OTHER, size: 1 })]],
+  ["chunks", [cut(MOST_HASHED.chunks)], [cut(2)]],
+])("a revision of more %s than one commit can read is refused, by a code of its own; not one that is as large as a base that was checked", (_, most, more) => {
+  const large = variants(...most, ...more);
   expect(() => mayBeHashed(large, [])).toThrow(expect.objectContaining({ refusal: expect.objectContaining({ code: "revision-too-large" }) }));
-  mayBeHashed(variants(file({ size: MAX_HASHED_BYTES })), []);
+  mayBeHashed(variants(...most), []);
   mayBeHashed(large, large);
 });
