@@ -5,6 +5,7 @@
  * - `send` adds what the person says, then the answer as it streams. While one is written, another `send` is not taken.
  * - `stop`, a new `model` and the component's end stop the answer; what was written of it stays.
  * - `retry` asks the last question again, in place of what came of it.
+ * - What was asked without an answer stays, and goes to the model as one with the next question: many templates want turns.
  * - A failure stands in `error` until the next `send` or `retry`; an answer of which nothing came is taken away.
  */
 import type { LeaseholdError } from "../errors.ts";
@@ -66,7 +67,7 @@ export function chatHook({ useState, useRef, useEffect }: Hooks): (source: ChatS
       setAnswering(true);
       show();
       try {
-        const told = system === undefined ? asked : [{ role: "system", content: system }, ...asked];
+        const told = [...(system === undefined ? [] : [{ role: "system", content: system }]), ...inTurns(asked)];
         const stream = await source.chat.completions.create({ ...request, messages: told, stream: true, stream_options: { include_usage: true } }, { signal: own.signal });
         for await (const { choices, usage: used } of stream) {
           if (used) setUsage(used);
@@ -92,4 +93,14 @@ export function chatHook({ useState, useRef, useEffect }: Hooks): (source: ChatS
     };
     return { messages, isAnswering, error, usage, send, retry, stop, clear };
   };
+}
+
+function inTurns(messages: readonly ChatMessage[]): ChatMessage[] {
+  const turns: ChatMessage[] = [];
+  for (const message of messages) {
+    const last = turns.at(-1);
+    if (last?.role === message.role) turns.splice(-1, 1, { ...last, content: `${last.content}\n\n${message.content}` });
+    else turns.push(message);
+  }
+  return turns;
 }

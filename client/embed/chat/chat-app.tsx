@@ -91,7 +91,8 @@ function Trouble({ chat: { error, retry } }: { chat: Talking }) {
   );
 }
 
-function statusOf({ isAnswering, messages, progress }: Talking): string {
+function statusOf({ isAnswering, messages, progress, error }: Talking): string {
+  if (!isAnswering && error) return messages.at(-1)?.role === "assistant" ? "Cut off" : "No answer";
   if (!isAnswering) return messages.length === 0 ? "Ready" : "Your turn";
   if (messages.at(-1)?.role === "assistant") return "Answering";
   return progress && progress.stage !== "reading" ? stageWords(progress) : "Thinking";

@@ -93,6 +93,7 @@ it("says what failed in words, to the page by its code, and asks again", async (
   release();
   await expect.element(at("error")).toHaveAttribute("data-code", "daily-quota-exceeded");
   expect(at("retry").query()).toBeNull();
+  await expect.element(at("status")).toHaveTextContent("No answer");
   await expect(line.heard("error")).resolves.toMatchObject({ id: null, error: { code: "daily-quota-exceeded" } });
   await say("And now?");
   release();

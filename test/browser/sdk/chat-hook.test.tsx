@@ -104,13 +104,14 @@ test("asked again, the last question has a new answer in place of what came of i
 });
 
 test("a failure is shown with its code until the next question; an end of the page stops the answer", async () => {
-  const { say, model } = source();
+  const { asked, say, model } = source();
   const chat = mount(model);
   say(new LeaseholdError("daily-quota-exceeded", "Used up."));
   await chat().send("Hello?");
   await expect.poll(() => chat().error?.code).toBe("daily-quota-exceeded");
   const ended = chat().send("Again?");
   await expect.poll(() => chat().error).toBeNull();
+  await expect.poll(() => asked[1]?.messages).toEqual([{ role: "system", content: "Be brief." }, { role: "user", content: "Hello?\n\nAgain?" }]);
   render(null, root);
   await ended;
 });
