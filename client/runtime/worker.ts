@@ -87,7 +87,7 @@ async function answer(id: RequestId, request: Request, step: Step): Promise<Answ
       return { kind: "started", id };
     case "load":
       if (!load) throw new Error("no engine is started");
-      loaded = await load(request, step);
+      loaded = await load(request, step).finally(() => arrivals.end()); // a session has taken its own copy
       return { kind: "loaded", id, ...(loaded.remark !== undefined && { remark: loaded.remark }), threads: loaded.threads() };
     case "measure":
       return measure(id, request, step);

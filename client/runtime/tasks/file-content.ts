@@ -101,7 +101,7 @@ class ArrivingBytes implements Part {
   }
 }
 
-/** Parts that are given one after another, by their numbers. */
+/** Parts that are given one after another, by their numbers. Kept until `end`: then whoever still has a file of them keeps it. */
 export class Arrivals {
   readonly #parts = new Map<number, ArrivingBytes>();
 
@@ -111,6 +111,10 @@ export class Arrivals {
 
   give({ part, ...given }: Omit<ArrivingPart, "kind">): void {
     this.#part(part, given.bytes.length).give(given);
+  }
+
+  end(): void {
+    this.#parts.clear();
   }
 
   #part(part: number, size: number): ArrivingBytes {

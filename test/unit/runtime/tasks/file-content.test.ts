@@ -86,6 +86,16 @@ describe("a file on its way", () => {
     expect(given.length).toBe(0);
   });
 
+  it("is kept by who has it alone, once all is loaded", async () => {
+    const arrivals = new Arrivals();
+    const content = contentOf({ path: "model.onnx", arriving: [{ part: 0, size: 2 }] }, new PartMemory(), arrivals);
+    arrivals.give({ part: 0, bytes: part(7, 8), due: null });
+    expect(arrivals.part(0, 2).bytes).toEqual(part(7, 8));
+    arrivals.end();
+    expect(arrivals.part(0, 2).bytes).toBeNull();
+    expect([...(await content.read(0, 2))]).toEqual([7, 8]);
+  });
+
   const digestOf = (...values: number[]) => createHash("sha256").update(part(...values)).digest("hex") as Sha256;
   const ours = async (due: Sha256) => {
     const arrivals = new Arrivals();
