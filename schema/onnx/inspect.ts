@@ -30,7 +30,7 @@ export interface InspectLimits {
 export const INSPECT_LIMITS: InspectLimits = { allowControlFlow: false, depth: 4, nodes: 200_000, tensors: 200_000, tensorBytes: 4 * 1024 ** 3 };
 
 /** No protobuf message may be larger; what is has its weights in files beside it. */
-const MAX_ONNX_BYTES = 2 * 1024 ** 3;
+export const MAX_ONNX_BYTES = 2 * 1024 ** 3;
 /** Tied weights name the same bytes twice; thousands of tensors over the same bytes are a bomb. */
 const MAX_SHARING = 4;
 /** Functions of a small model may still be called often. */

@@ -5,9 +5,10 @@
  * - The task is the hub's pipeline tag; where it has none, what the architecture's name ends with.
  */
 import { BUILDS, type Build, type ImportFault } from "../../schema/contract/imports.ts";
-import { factsOf, filePath, type Task, task, type UsageMeasure } from "../../schema/contract/models.ts";
+import { factsOf, filePath, MAX_FILE_BYTES, type Task, task, type UsageMeasure } from "../../schema/contract/models.ts";
 import type { Requirements } from "../../schema/contract/requirements.ts";
 import type { TaskFacts } from "../../schema/contract/task.ts";
+import { MAX_ONNX_BYTES } from "../../schema/onnx/inspect.ts";
 import type { HubFile, HubModel } from "./hub.ts";
 
 /** Beside the weights: what tokenizers, pre- and post-processing and generation need. */
@@ -33,10 +34,15 @@ export function chooseFiles(model: HubModel, config: { readonly architectures?: 
   }
   const odd = files.find(({ path }) => !filePath.safeParse(path).success);
   if (odd) return { ok: false, code: "source-unsafe", detail: "A file of the model has a path that is not a plain relative one." };
+  const large = files.find(({ path, size }) => size > mostBytesOf(path));
+  if (large) return { ok: false, code: "model-refused", detail: `${large.path} has ${large.size} bytes, and such a file ${mostBytesOf(large.path)} at most.` };
   const chosen = stated.task ?? taskOf(model.pipeline, config?.architectures ?? []);
   if (chosen === null) return { ok: false, code: "task-unknown", detail: `The hub says ${model.pipeline ?? "nothing"} of the model's task. State task and usage.` };
   return { ok: true, files, task: chosen, usage: stated.usage ?? usageOf(chosen) };
 }
+
+/** What would be refused when all of it has been fetched. */
+const mostBytesOf = (path: string): number => (path.endsWith(".onnx") ? MAX_ONNX_BYTES : MAX_FILE_BYTES);
 
 const weightsOf = (build: Build) => `onnx/${BUILDS[build]}.onnx`;
 

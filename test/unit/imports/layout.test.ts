@@ -14,6 +14,15 @@ describe("files", () => {
     expect(answer.ok && answer.files.map(({ path }) => path)).toEqual(["config.json", "tokenizer.json", "onnx/model_q4.onnx", "onnx/model_q4.onnx_data", "onnx/model_q4f16.onnx"]);
   });
   it("of a build that is not there are refused by name", () => expect(chosen(model(SMOL), null, ["int8"])).toMatchObject({ ok: false, code: "source-not-found", detail: expect.stringContaining("fp32, q4, q4f16") }));
+  it.each([
+    ["onnx/model_q4.onnx_data", 4 * 1024 ** 3],
+    ["onnx/model_q4.onnx", 2 * 1024 ** 3],
+    ["tokenizer.json", 4 * 1024 ** 3],
+  ])("that are larger than a revision may have are refused before any of them is fetched: %s", (path, most) => {
+    const of = (size: number): HubModel => ({ ...model([]), files: model(SMOL).files.map((file) => (file.path === path ? { ...file, size } : file)) });
+    expect(chosen(of(most))).toMatchObject({ ok: true });
+    expect(chosen(of(most + 1))).toMatchObject({ ok: false, code: "model-refused", detail: expect.stringContaining(path) });
+  });
   it("with data alone are no build", () => expect(chosen(model(["onnx/model_q4.onnx_data"]))).toMatchObject({ ok: false, code: "source-not-found" }));
 });
 
