@@ -1,5 +1,5 @@
 /** The widget as a chat: what was said, a line to write on, and every turn of it in the person's own browser. */
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { EngineChip } from "../engine-chip.tsx";
 import type { Line } from "../greeting.ts";
 import { Alert, Lock, Plus, Retry, Speech } from "../icons.tsx";
@@ -21,6 +21,11 @@ export interface ChatAppProps {
 export function ChatApp({ line, talk, onQuota }: ChatAppProps) {
   const chat = useTalk(talk, line.settings.model);
   const quota = useQuota(line, onQuota);
+  const box = useRef<HTMLTextAreaElement>(null);
+  const begin = () => {
+    chat.clear();
+    box.current?.focus(); // the button that has it goes away
+  };
 
   useEffect(() => {
     line.listen((message) => {
@@ -42,7 +47,7 @@ export function ChatApp({ line, talk, onQuota }: ChatAppProps) {
         </p>
         {chat.engine && <EngineChip engine={chat.engine} />}
         {chat.messages.length > 0 && (
-          <button type="button" class="button quiet" data-testid="new" onClick={chat.clear}>
+          <button type="button" class="button quiet" data-testid="new" onClick={begin}>
             <Plus /> <span>New chat</span>
           </button>
         )}
@@ -57,7 +62,7 @@ export function ChatApp({ line, talk, onQuota }: ChatAppProps) {
         <Messages messages={chat.messages} isAnswering={chat.isAnswering} progress={chat.progress} />
       )}
       {chat.error && <Trouble chat={chat} />}
-      <Composer isAnswering={chat.isAnswering} onSend={(text) => void chat.send(text)} onStop={chat.stop} />
+      <Composer box={box} isAnswering={chat.isAnswering} onSend={(text) => void chat.send(text)} onStop={chat.stop} />
 
       <footer class="foot">
         <p class="promise">

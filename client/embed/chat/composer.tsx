@@ -2,21 +2,23 @@
  * Where a person writes. Enter sends, Shift and Enter is a new line, Escape stops the answer; while one is written,
  * what is typed waits.
  */
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import type { RefObject } from "preact";
+import { useLayoutEffect, useState } from "preact/hooks";
 import { Send, Stop } from "../icons.tsx";
 
 /** Safari says so when the composition is over already, and `isComposing` no more. */
 const OF_INPUT_METHOD = 229;
 
 interface ComposerProps {
+  /** Where the person writes. */
+  readonly box: RefObject<HTMLTextAreaElement | null>;
   readonly isAnswering: boolean;
   readonly onSend: (text: string) => void;
   readonly onStop: () => void;
 }
 
-export function Composer({ isAnswering, onSend, onStop }: ComposerProps) {
+export function Composer({ box, isAnswering, onSend, onStop }: ComposerProps) {
   const [text, setText] = useState("");
-  const box = useRef<HTMLTextAreaElement>(null);
   const isEmpty = text.trim() === "";
 
   // As high as what is in it; the style sheet says where that ends. An empty one may not be laid out yet.

@@ -85,6 +85,7 @@ it("takes a new line by Shift and Enter, and stops by Escape: what was asked sta
   expect(at("error").query()).toBeNull();
   await userEvent.click(at("new"));
   await expect.poll(said).toEqual([]);
+  await expect.element(at("message")).toHaveFocus();
 });
 
 it("says what failed in words, to the page by its code, and asks again", async () => {
