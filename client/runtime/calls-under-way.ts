@@ -90,5 +90,5 @@ export class CallsUnderWay {
   }
 }
 
-/** One for all models and tenants of this page. */
-export const callsUnderWay = new CallsUnderWay((navigator as { locks?: LockManager }).locks);
+/** One for all models and tenants of this page. (A server that renders one imports this too, and may have no navigator.) */
+export const callsUnderWay = new CallsUnderWay((globalThis as { navigator?: { locks?: LockManager } }).navigator?.locks);

@@ -84,6 +84,7 @@ export class Sampler {
     const before: (readonly [token: number, score: number])[] = [];
     try {
       this.#adjust(numbers, (token, score) => before.push([token, score]));
+      scores.changed();
       return this.#choose(scores);
     } finally {
       for (const [token, score] of before.reverse()) numbers[token] = score;

@@ -1,5 +1,5 @@
 /** With the locks of this process, which all of its "pages" share as those of one origin do. */
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { CallsUnderWay } from "../../../client/runtime/calls-under-way.ts";
 
 const { locks } = navigator as unknown as { readonly locks: LockManager };
@@ -70,4 +70,12 @@ test("a browser that refuses its locks costs nothing but what other pages do", a
   const over = page.begin();
   over();
   await expect.poll(() => heard).toEqual([false, true, false]);
+});
+
+test("a server that renders a page may load what imports it, and has no navigator", async () => {
+  vi.stubGlobal("navigator", undefined);
+  vi.resetModules();
+  const loading = import("../../../client/sdk/index.ts");
+  await expect(loading).resolves.toHaveProperty("Leasehold");
+  vi.unstubAllGlobals();
 });

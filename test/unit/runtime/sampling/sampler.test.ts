@@ -129,6 +129,13 @@ describe("sampling", () => {
     );
   });
 
+  it("chooses by its own settings also where somebody has looked at the logits before", () => {
+    const scores = loaded(logits(3, 2, 1));
+    expect(scores.likeliest()).toBe(0);
+    expect(new Sampler({ ...GREEDY, logitBias: new Map([[2, 5]]) }, seededRandom(1), [], new ScoreRoom()).nextAmong(scores)).toBe(2);
+    expect(scores.likeliest()).toBe(0);
+  });
+
   it("adds the bias, and leaves the model's logits as they are", () => {
     const scores = logits(3, 2);
     expect(new Sampler({ ...GREEDY, logitBias: new Map([[1, 5], [99, 1]]) }, seededRandom(1), [], new ScoreRoom()).next(scores)).toBe(1);
