@@ -22,6 +22,7 @@ export const MAX_CHUNK_BYTES = 16 * 1024 * 1024;
 export const CHUNK_BYTES = 4 * 1024 * 1024;
 export const MAX_FILE_BYTES = 4 * 1024 ** 3;
 export const MAX_FILE_CHUNKS = 4096;
+export const MAX_VARIANT_FILES = 256;
 
 /** A relative path inside the revision: no empty, `.` or `..` segment, no backslash, no drive, no control character. */
 export const filePath = z
@@ -47,7 +48,7 @@ export const variant = z
     id: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,63}$/),
     requires: requirements.prefault({}),
     self_test: selfTest.optional().meta({ description: "In place of the model's own, where this build answers otherwise." }),
-    files: z.array(modelFile).min(1).max(256),
+    files: z.array(modelFile).min(1).max(MAX_VARIANT_FILES),
   })
   .refine((v) => new Set(v.files.map((file) => file.path)).size === v.files.length, { path: ["files"], message: "each path once" })
   .meta({ id: "Variant" });
@@ -88,7 +89,7 @@ export const cacheMode = z.enum(["encrypted", "plain", "none"]);
 export type CacheMode = z.infer<typeof cacheMode>;
 
 /** The tasks that a self-test of this kind is for. A text generator's graph is rewritten for each backend: its tokens are what stays. */
-const tasksHeldTo = (kind: SelfTest["kind"]): readonly Task[] => task.options.filter((name) => factsOf(name).selfTests.includes(kind));
+export const tasksHeldTo = (kind: SelfTest["kind"]): readonly Task[] => task.options.filter((name) => factsOf(name).selfTests.includes(kind));
 
 /** What a revision says of itself, beside its files: the same words in the body that begins it and in its manifest. */
 export const revisionDescription = {

@@ -3,10 +3,12 @@
  *
  * - A build is its ONNX file, the external data beside it, and the small files that every build shares.
  * - The task is the hub's pipeline tag; where it has none, what the architecture's name ends with.
+ * - What could not be published is refused here, before any of it is fetched: as far as the hub's description tells.
  */
 import { BUILDS, type Build, type ImportFault } from "../../schema/contract/imports.ts";
-import { factsOf, filePath, MAX_FILE_BYTES, type Task, task, type UsageMeasure } from "../../schema/contract/models.ts";
+import { factsOf, filePath, MAX_FILE_BYTES, MAX_VARIANT_FILES, type Task, task, tasksHeldTo, type UsageMeasure } from "../../schema/contract/models.ts";
 import type { Requirements } from "../../schema/contract/requirements.ts";
+import type { SelfTest } from "../../schema/contract/self-test.ts";
 import type { TaskFacts } from "../../schema/contract/task.ts";
 import { MAX_ONNX_BYTES } from "../../schema/onnx/inspect.ts";
 import type { HubFile, HubModel } from "./hub.ts";
@@ -22,10 +24,16 @@ export const isOfModel = (path: string): boolean => SHARED.has(path) || buildOf(
 
 export type Chosen = { readonly ok: true; readonly files: HubFile[]; readonly task: Task; readonly usage: UsageMeasure } | { readonly ok: false; readonly code: ImportFault; readonly detail: string };
 
-export function chooseFiles(model: HubModel, config: { readonly architectures?: readonly string[] | undefined } | null, builds: readonly Build[], stated: { readonly task?: Task | undefined; readonly usage?: UsageMeasure | undefined }): Chosen {
+interface Stated {
+  readonly task?: Task | undefined;
+  readonly usage?: UsageMeasure | undefined;
+  readonly self_test?: Pick<SelfTest, "kind"> | undefined;
+}
+
+export function chooseFiles(model: HubModel, config: { readonly architectures?: readonly string[] | undefined } | null, builds: readonly Build[], stated: Stated): Chosen {
   const files = model.files.filter(({ path, size }) => SHARED.has(path) && size > 0);
   for (const build of builds) {
-    const found = model.files.filter(({ path }) => buildOf(path) === build);
+    const found = model.files.filter(({ path, size }) => buildOf(path) === build && size > 0);
     if (!found.some(({ path }) => path.endsWith(".onnx"))) {
       const has = [...new Set(model.files.map(({ path }) => buildOf(path)).filter((name) => name !== null))];
       return { ok: false, code: "source-not-found", detail: `The model has no build ${build} (${weightsOf(build)}). It has ${has.length > 0 ? has.join(", ") : "none in ONNX"}.` };
@@ -34,14 +42,23 @@ export function chooseFiles(model: HubModel, config: { readonly architectures?: 
   }
   const odd = files.find(({ path }) => !filePath.safeParse(path).success);
   if (odd) return { ok: false, code: "source-unsafe", detail: "A file of the model has a path that is not a plain relative one." };
-  const large = files.find(({ path, size }) => size > mostBytesOf(path));
-  if (large) return { ok: false, code: "model-refused", detail: `${large.path} has ${large.size} bytes, and such a file ${mostBytesOf(large.path)} at most.` };
   const chosen = stated.task ?? taskOf(model.pipeline, config?.architectures ?? []);
   if (chosen === null) return { ok: false, code: "task-unknown", detail: `The hub says ${model.pipeline ?? "nothing"} of the model's task. State task and usage.` };
+  const refusal = refusalOf(files, builds, chosen, stated.self_test);
+  if (refusal !== null) return { ok: false, code: "model-refused", detail: refusal };
   return { ok: true, files, task: chosen, usage: stated.usage ?? usageOf(chosen) };
 }
 
-/** What would be refused when all of it has been fetched. */
+/** Why the revision would be none. */
+function refusalOf(files: readonly HubFile[], builds: readonly Build[], name: Task, selfTest: Stated["self_test"]): string | null {
+  const large = files.find(({ path, size }) => size > mostBytesOf(path));
+  if (large) return `${large.path} has ${large.size} bytes, and such a file ${mostBytesOf(large.path)} at most.`;
+  const crowded = builds.find((build) => files.filter(({ path }) => [build, null].includes(buildOf(path))).length > MAX_VARIANT_FILES);
+  if (crowded) return `The build ${crowded} has more than ${MAX_VARIANT_FILES} files.`;
+  const held = selfTest ? tasksHeldTo(selfTest.kind) : [name];
+  return held.includes(name) ? null : `Its task is ${name}, and a self-test of ${selfTest?.kind} is for ${held.join(", ")}.`;
+}
+
 const mostBytesOf = (path: string): number => (path.endsWith(".onnx") ? MAX_ONNX_BYTES : MAX_FILE_BYTES);
 
 const weightsOf = (build: Build) => `onnx/${BUILDS[build]}.onnx`;

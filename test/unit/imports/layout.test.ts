@@ -23,6 +23,17 @@ describe("files", () => {
     expect(chosen(of(most))).toMatchObject({ ok: true });
     expect(chosen(of(most + 1))).toMatchObject({ ok: false, code: "model-refused", detail: expect.stringContaining(path) });
   });
+  it("of nothing are left out, as if the hub had none of them", () => {
+    const of = (empty: string): HubModel => ({ ...model([]), files: model(SMOL).files.map((file) => (file.path === empty ? { ...file, size: 0 } : file)) });
+    const answer = chosen(of("onnx/model_q4.onnx_data"));
+    expect(answer.ok && answer.files.map(({ path }) => path)).toEqual(["config.json", "tokenizer.json", "onnx/model_q4.onnx"]);
+    expect(chosen(of("onnx/model_q4.onnx"))).toMatchObject({ ok: false, code: "source-not-found" });
+  });
+  it("of which a variant would have too many are refused before any of them is fetched", () => {
+    const of = (count: number) => model([...SMOL, ...Array.from({ length: count }, (_, at) => `onnx/model_q4.onnx_data_${at + 1}`)]);
+    expect(chosen(of(252))).toMatchObject({ ok: true }); // beside four others
+    expect(chosen(of(253), null, ["q4f16", "q4"])).toMatchObject({ ok: false, code: "model-refused", detail: expect.stringContaining("q4") });
+  });
   it("with data alone are no build", () => expect(chosen(model(["onnx/model_q4.onnx_data"]))).toMatchObject({ ok: false, code: "source-not-found" }));
 });
 
@@ -46,4 +57,11 @@ it.each([
 it("a task that can't be read off is to be stated", () => {
   expect(chosen(model(SMOL, "fill-mask"), { architectures: ["BertModel"] })).toMatchObject({ ok: false, code: "task-unknown" });
   expect(chosen(model(SMOL, "fill-mask"), null, ["q4"], { task: "raw" })).toMatchObject({ ok: true, task: "raw", usage: { measure: "per-run", tokens: 1 } });
+});
+
+it("a self-test that the hub's task can't be held to is refused before anything is fetched", () => {
+  const held = (pipeline: string, kind: "tokens" | "tensors", stated = {}) => chosen(model(SMOL, pipeline), null, ["q4"], { self_test: { kind }, ...stated });
+  expect(held("text-generation", "tensors")).toMatchObject({ ok: false, code: "model-refused", detail: expect.stringContaining("text-generation") });
+  expect(held("text-generation", "tokens")).toMatchObject({ ok: true });
+  expect(held("text-generation", "tensors", { task: "raw" })).toMatchObject({ ok: true });
 });
