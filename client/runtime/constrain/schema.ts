@@ -54,6 +54,7 @@ const KNOWN = new Set([...DESCRIBES, ...COMBINERS, "type", ...Object.values(OF_T
 
 /** Of all patterns together: some seconds. One of them may take a quarter of it. */
 const MOST_PATTERN_WORK = 2_000_000;
+const MOST_DEEP = 200; // schemas within each other: whoever reads one calls itself
 
 export function readSchema(root: unknown): Shape {
   return new Reader(root).read(root, "#");
@@ -63,12 +64,20 @@ class Reader {
   readonly #root: unknown;
   readonly #references = new Map<string, { shape: Shape | null }>();
   #patternWork = 0;
+  #depth = 0;
 
   constructor(root: unknown) {
     this.#root = root;
   }
 
   read(schema: unknown, at: string): Shape {
+    if (this.#depth++ === MOST_DEEP) throw unsupported(`${at.slice(0, 60)}…`, `there are more than ${MOST_DEEP} schemas within each other`);
+    const shape = this.#readOne(schema, at);
+    this.#depth--;
+    return shape;
+  }
+
+  #readOne(schema: unknown, at: string): Shape {
     if (schema === true) return { kind: "any" };
     if (schema === false) throw unsupported(at, "nothing satisfies the schema false");
     if (!isObject(schema)) throw unsupported(at, "a schema is an object, true or false");
@@ -212,13 +221,11 @@ class Reader {
       known.shape = this.read(this.#resolve(value, at), value);
     }
     const target = known;
-    return {
-      kind: "reference",
-      to() {
-        if (!target.shape) throw new Error("a reference is followed once the schema is read");
-        return target.shape;
-      },
+    const to = () => {
+      if (!target.shape) throw new Error("a reference is followed once the schema is read");
+      return target.shape;
     };
+    return { kind: "reference", to };
   }
 
   #resolve(pointer: string, at: string): unknown {

@@ -184,6 +184,7 @@ describe("a schema that can't be kept", () => {
     ["oneOf that may overlap", { oneOf: [{ type: "object", properties: {} }, { type: "object", properties: {} }] }],
     ["two that must both hold", { allOf: [{ type: "object" }, { required: ["a"] }] }],
     ["no schema at all", "string"],
+    ["one that is deeper than a stack", Array.from({ length: 1500 }).reduce<object>((items) => ({ type: "array", items }), {})],
   ])("is refused before anything is generated: %s", { timeout: 60_000 }, (_, given) => {
     expect(() => jsonRule(readSchema(given))).toThrow(expect.objectContaining({ code: "schema-unsupported" }));
   });
