@@ -84,9 +84,11 @@ function isViable(text: string, limits: NumberLimits): boolean {
   const unit = 10n ** BigInt(decimals);
   const value = BigInt(whole);
   const mostMore = whole === "0" ? 0 : WHOLE_DIGITS - whole.length;
-  for (let more = 0; more <= mostMore; more++) {
-    const scale = 10n ** BigInt(more) * unit;
-    if (reaches(value * scale, (value + 1n) * scale - 1n)) return true;
+  const furthest = isNegative ? -limits.min : limits.max;
+  for (let more = 0, scale = unit; more <= mostMore; more++, scale *= 10n) {
+    const low = value * scale;
+    if (low > furthest) return false;
+    if (reaches(low, low + scale - 1n)) return true;
   }
   return false;
 }

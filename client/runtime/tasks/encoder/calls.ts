@@ -1,6 +1,6 @@
 /** What the page asks of the tasks that read a text or picture once, and what comes back: plain data, for both realms. */
 
-interface Texts {
+export interface Texts {
   readonly texts: readonly string[];
 }
 
